@@ -1,0 +1,43 @@
+package clock_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/fault"
+)
+
+func TestClock_MoveTo(t *testing.T) {
+	var c clock.Clock
+	before := c.Now()
+	target := before.Add(48 * time.Hour)
+	if err := c.MoveTo(target); err != nil {
+		t.Fatalf("MoveTo(+48h) = %v, want nil", err)
+	}
+	if got := c.Now(); got.Before(target) || got.After(target.Add(time.Minute)) {
+		t.Errorf("Now() = %v, want just after %v", got, target)
+	}
+	if err := c.MoveTo(before); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("MoveTo(the past) = %v, want a conflict", err)
+	}
+}
+
+func TestMidnight(t *testing.T) {
+	tests := map[string]struct{ at, want string }{
+		"just before midnight in Seoul": {"2026-12-31T14:59:59.999Z", "2026-12-30T15:00:00Z"},
+		"midnight in Seoul":             {"2026-12-31T15:00:00Z", "2026-12-31T15:00:00Z"},
+		"noon UTC":                      {"2028-02-29T12:00:00Z", "2028-02-28T15:00:00Z"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			at, _ := time.Parse(time.RFC3339Nano, tt.at)
+			if got := clock.Midnight(at).Format(time.RFC3339); got != tt.want {
+				t.Errorf("Midnight(%s) = %s, want %s", tt.at, got, tt.want)
+			}
+			if next := clock.NextMidnight(at); !next.After(at) {
+				t.Errorf("NextMidnight(%s) = %s, want later", tt.at, next)
+			}
+		})
+	}
+}
