@@ -1,0 +1,70 @@
+// Package tasks names every kind of asynq task: its type, its payload, its queue and its limits.
+// It holds no logic. A payload points at a row and the row decides what is done, so a task that
+// runs twice, late or never does no harm (docs/decisions/0002-rows-decide.md).
+package tasks
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+)
+
+// Queue names. Each is served by the pool of the same name.
+const (
+	QueueReply     = "reply"     // utterances of people who wait
+	QueueEcho      = "echo"      // skill calls that our own broadcasts cause
+	QueueBroadcast = "broadcast" // Event API requests
+	QueueResult    = "result"    // Event API result look-ups
+	QueueBilling   = "billing"   // cards and invoices
+	QueueMail      = "mail"
+	QueueWebhook   = "webhook"
+)
+
+// Queues lists every queue, the most urgent first.
+var Queues = []string{QueueReply, QueueEcho, QueueBroadcast, QueueResult, QueueBilling, QueueMail, QueueWebhook}
+
+// Types maps every task type to the queues it may be found in.
+var Types = map[string][]string{
+	TypeAnswerUtterance: {QueueReply, QueueEcho},
+	TypeSendChunk:       {QueueBroadcast},
+	TypeFetchResult:     {QueueResult},
+	TypeChargeWallet:    {QueueBilling},
+	TypeChargeCard:      {QueueBilling},
+	TypeResolveAttempt:  {QueueBilling},
+	TypeSendMail:        {QueueMail},
+}
+
+const (
+	maxRetry    = 8 // asynq-level retries of work that failed before it touched its row
+	workTimeout = 60 * time.Second
+)
+
+// Row is the payload of a task that points at a row: its identifier, and the epoch that the
+// row had when the task was made. A row of another epoch is left alone.
+type Row struct {
+	ID    string `json:"id"`
+	Epoch int    `json:"epoch"`
+}
+
+// rowTask returns a task for one epoch of a row. The epoch is part of the task ID, so a task
+// that was archived never blocks the next one for the same row.
+func rowTask(taskType, kind string, row Row, queue string, timeout time.Duration) *asynq.Task {
+	return newTask(taskType, row,
+		asynq.TaskID(RowTaskID(kind, row)),
+		asynq.Queue(queue),
+		asynq.MaxRetry(maxRetry),
+		asynq.Timeout(timeout))
+}
+
+// RowTaskID returns the asynq task ID for one epoch of a row, such as "chunk:brd_01…-000001:3".
+func RowTaskID(kind string, row Row) string { return fmt.Sprintf("%s:%s:%d", kind, row.ID, row.Epoch) }
+
+func newTask(taskType string, payload any, opts ...asynq.Option) *asynq.Task {
+	body, err := json.Marshal(payload)
+	if err != nil {
+		panic(fmt.Sprintf("tasks: payload of %s: %v", taskType, err)) // payloads are plain structs; a test builds each
+	}
+	return asynq.NewTask(taskType, body, opts...)
+}

@@ -1,0 +1,86 @@
+package tasks_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/hibiken/asynq"
+
+	"github.com/malgil/malgil/tasks"
+)
+
+// every returns one task of each type, made by its constructor.
+func every() map[string]*asynq.Task {
+	row := tasks.Row{ID: "brd_1-000001", Epoch: 3}
+	made := []*asynq.Task{
+		tasks.NewAnswerUtterance(tasks.AnswerUtterance{ID: "utt_1", Request: json.RawMessage(`{}`)}, tasks.QueueReply),
+		tasks.NewSendChunk(row), tasks.NewFetchResult(row),
+		tasks.NewChargeWallet(row), tasks.NewChargeCard(row), tasks.NewResolveAttempt(row),
+		tasks.NewSendMail(row),
+	}
+	byType := map[string]*asynq.Task{}
+	for _, task := range made {
+		byType[task.Type()] = task
+	}
+	return byType
+}
+
+func TestConstructors_coverEveryType(t *testing.T) {
+	made := every()
+	for taskType := range tasks.Types {
+		if made[taskType] == nil {
+			t.Errorf("type %s has no constructor in this test", taskType)
+		}
+	}
+	if len(made) != len(tasks.Types) {
+		t.Errorf("constructors make %d types, want %d", len(made), len(tasks.Types))
+	}
+}
+
+// asynq's defaults (25 retries over weeks, 30 minutes, queue "default") fit none of our work.
+func TestConstructors_setRetryTimeoutAndQueue(t *testing.T) {
+	known := map[string]bool{}
+	for _, queue := range tasks.Queues {
+		known[queue] = true
+	}
+	redis := miniredis.RunT(t)
+	client := asynq.NewClient(asynq.RedisClientOpt{Addr: redis.Addr()})
+	defer client.Close()
+	for taskType, task := range every() {
+		info, err := client.Enqueue(task)
+		if err != nil {
+			t.Fatalf("enqueue %s: %v", taskType, err)
+		}
+		if info.MaxRetry > 8 {
+			t.Errorf("%s: MaxRetry = %d, want at most 8", taskType, info.MaxRetry)
+		}
+		if info.Timeout <= 0 || info.Timeout > 15*time.Minute {
+			t.Errorf("%s: Timeout = %v, want one of its own", taskType, info.Timeout)
+		}
+		if !known[info.Queue] {
+			t.Errorf("%s: queue = %q, want one of %v", taskType, info.Queue, tasks.Queues)
+		}
+	}
+}
+
+// asynq's ServeMux falls back to the longest matching prefix.
+func TestTypes_noneIsAPrefixOfAnother(t *testing.T) {
+	for a := range tasks.Types {
+		for b := range tasks.Types {
+			if a != b && strings.HasPrefix(b, a) {
+				t.Errorf("type %s is a prefix of %s", a, b)
+			}
+		}
+	}
+}
+
+func TestRowTaskID_changesWithEpoch(t *testing.T) {
+	first := tasks.RowTaskID(tasks.KindChunk, tasks.Row{ID: "brd_1-000001", Epoch: 1})
+	second := tasks.RowTaskID(tasks.KindChunk, tasks.Row{ID: "brd_1-000001", Epoch: 2})
+	if first == second {
+		t.Errorf("RowTaskID is %q for two epochs", first)
+	}
+}

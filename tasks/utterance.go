@@ -1,0 +1,32 @@
+package tasks
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/hibiken/asynq"
+)
+
+// TypeAnswerUtterance answers what one person said to a bot.
+const TypeAnswerUtterance = "utterance:answer"
+
+// AnswerUtterance carries Kakao's request itself: it is worthless after a minute and costs
+// nothing, so it is the one kind of work that no row stands behind.
+type AnswerUtterance struct {
+	ID       string          `json:"id"`              // utterance id: the key that decides who delivers
+	Bot      string          `json:"bot"`             // bot id without the development mark
+	Block    string          `json:"block,omitempty"` // block that the skill URL stands for, by id or name
+	Request  json.RawMessage `json:"request"`         // skill payload 2.0 as Kakao posted it
+	Mailbox  string          `json:"mailbox"`         // pub/sub channel of the intake that waits
+	Received int64           `json:"received"`        // Unix ms
+	Deadline int64           `json:"deadline"`        // Unix ms at which the intake stops waiting
+}
+
+// NewAnswerUtterance returns the task for one utterance on queue reply or echo. It is never
+// retried: its handler records a failure itself and returns nil, so nothing of it is archived.
+func NewAnswerUtterance(u AnswerUtterance, queue string) *asynq.Task {
+	return newTask(TypeAnswerUtterance, u,
+		asynq.Queue(queue),
+		asynq.MaxRetry(0),
+		asynq.Timeout(60*time.Second)) // a callback URL lives for a minute
+}
