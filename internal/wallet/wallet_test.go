@@ -1,0 +1,182 @@
+package wallet_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+var (
+	noon   = time.Date(2026, 11, 24, 12, 0, 0, 0, clock.Seoul)
+	limits = wallet.Limits{AccrualCap: 10_000_000}
+)
+
+func TestWallet_Hold(t *testing.T) {
+	tests := map[string]struct {
+		wallet  wallet.Wallet
+		wantErr error
+	}{
+		"free and paid cash together":   {wallet: wallet.Wallet{Free: 500, Paid: 1000}},
+		"one won short":                 {wallet: wallet.Wallet{Paid: 1499}, wantErr: wallet.ErrInsufficientFunds},
+		"no cash, card up to its limit": {wallet: wallet.Wallet{HasCard: true, Limits: wallet.Limits{AccrualCap: 1500}}},
+		"accrual uses up the room":      {wallet: wallet.Wallet{HasCard: true, Accrual: 1, Limits: wallet.Limits{AccrualCap: 1500}}, wantErr: wallet.ErrInsufficientFunds},
+		"charging uses up the room":     {wallet: wallet.Wallet{HasCard: true, Charging: 1, Limits: wallet.Limits{AccrualCap: 1500}}, wantErr: wallet.ErrInsufficientFunds},
+		"no card, no room":              {wallet: wallet.Wallet{Paid: 100, Limits: limits}, wantErr: wallet.ErrInsufficientFunds},
+		"cash held by another chunk":    {wallet: wallet.Wallet{Paid: 1500, Held: 15}, wantErr: wallet.ErrInsufficientFunds},
+		"daily limit used up today": {wallet: wallet.Wallet{HasCard: true, Limits: limits, DailyLimit: 2000,
+			Accrued: 501, Accrual: 501, AccrualDay: clock.Midnight(noon)}, wantErr: wallet.ErrDailyLimit},
+		"daily limit used up yesterday": {wallet: wallet.Wallet{HasCard: true, Limits: limits, DailyLimit: 1500,
+			Accrued: 1500, Accrual: 1500, AccrualDay: clock.Midnight(noon.Add(-24 * time.Hour))}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := tt.wallet.Hold(1500, noon)
+			if !errors.Is(err, tt.wantErr) {
+				t.Fatalf("Hold(1500) error = %v, want %v", err, tt.wantErr)
+			}
+			want := tt.wallet.Held
+			if err == nil {
+				want += 1500
+			}
+			if got.Held != want {
+				t.Errorf("Hold(1500) held = %d, want %d", got.Held, want)
+			}
+		})
+	}
+}
+
+func TestWallet_Capture_order(t *testing.T) {
+	grants := []wallet.Grant{{ID: "g1", Remaining: 10}, {ID: "g2", Remaining: 100}}
+	w := wallet.Wallet{Free: 110, Paid: 3000, Held: 4500}
+	got, p := w.Capture(4500, 4500, grants, "chunk", noon)
+	if p.Free != -110 || p.Paid != -3000 || p.Accrual != -1390 || p.Revenue != 4500 || p.Sum() != 0 {
+		t.Errorf("Capture(4500) = %+v, want 110 free, 3000 paid, 1390 accrual", p)
+	}
+	if got.Free != 0 || got.Paid != 0 || got.Accrual != 1390 || got.Held != 0 {
+		t.Errorf("Capture(4500) left %+v, want only 1390 accrual", got)
+	}
+	if len(p.Grants) != 2 || p.Grants[0] != (wallet.GrantUse{GrantID: "g1", Amount: 10}) {
+		t.Errorf("Capture(4500) used grants %v, want g1 first", p.Grants)
+	}
+}
+
+func TestWallet_Due(t *testing.T) {
+	today, yesterday := clock.Midnight(noon), clock.Midnight(noon.Add(-24*time.Hour))
+	tests := map[string]struct {
+		wallet wallet.Wallet
+		want   wallet.KRW
+	}{
+		"today's, under the threshold": {wallet.Wallet{Accrual: 499_999, AccrualDay: today}, 0},
+		"the threshold":                {wallet.Wallet{Accrual: 500_000, AccrualDay: today}, 500_000},
+		"yesterday's":                  {wallet.Wallet{Accrual: 15, AccrualDay: yesterday}, 15},
+		"yesterday's beside today's":   {wallet.Wallet{Accrual: 45, AccrualOld: 15, AccrualDay: today}, 15},
+		"nothing":                      {wallet.Wallet{}, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := tt.wallet.Due(noon, 500_000); got != tt.want {
+				t.Errorf("Due(noon, 500000) = %d, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestWallet_unpaidUntilNothingIsDue(t *testing.T) {
+	w := wallet.Wallet{PaymentState: wallet.Unpaid, Accrual: 1000, AccrualDay: clock.Midnight(noon).Add(-24 * time.Hour)}
+	partly, _ := w.TopUp(400, 40, "a", noon)
+	if partly.PaymentState != wallet.Unpaid || partly.Accrual != 600 || partly.Paid != 0 {
+		t.Errorf("TopUp(400) of 1000 due = %+v, want UNPAID with 600", partly)
+	}
+	whole, p := partly.TopUp(700, 70, "b", noon)
+	if whole.PaymentState != wallet.AwaitingReconnect || whole.Accrual != 0 || whole.Paid != 100 || p.Sum() != 0 {
+		t.Errorf("TopUp(700) of 600 due = %+v, want AWAITING_RECONNECT with 100 paid", whole)
+	}
+}
+
+func TestVAT(t *testing.T) {
+	for supply, want := range map[wallet.KRW]wallet.KRW{0: 0, 4: 0, 5: 1, 15: 2, 1500: 150, 500_000: 50_000} {
+		if got := wallet.VAT(supply); got != want {
+			t.Errorf("VAT(%d) = %d, want %d", supply, got, want)
+		}
+	}
+}
+
+// Whatever happens in whatever order, legs sum to 0, balances follow the legs and nothing
+// becomes negative.
+func TestWallet_anyOrderKeepsTheBooks(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		now := noon
+		w := wallet.Wallet{PaymentState: wallet.Active, HasCard: true, Limits: limits}
+		var grants []wallet.Grant
+		var holds []wallet.KRW
+		var open wallet.KRW
+		var legs wallet.Posting
+		post := func(next wallet.Wallet, p wallet.Posting) {
+			if p.Sum() != 0 {
+				t.Fatalf("posting %+v sums to %d, want 0", p, p.Sum())
+			}
+			for _, use := range p.Grants {
+				for i := range grants {
+					if grants[i].ID == use.GrantID {
+						grants[i].Remaining -= use.Amount
+					}
+				}
+			}
+			legs.Free += p.Free
+			legs.Paid += p.Paid
+			legs.Accrual += p.Accrual
+			legs.Charging += p.Charging
+			w = next
+		}
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "hours")) * time.Hour)
+			amount := wallet.KRW(rapid.IntRange(1, 700_000).Draw(t, "amount"))
+			switch rapid.SampledFrom([]string{"topup", "grant", "hold", "capture", "open", "pay", "fail"}).Draw(t, "step") {
+			case "topup":
+				post(w.TopUp(amount, wallet.VAT(amount), "r", now))
+			case "grant":
+				grants = append(grants, wallet.Grant{ID: string(rune('a' + len(grants))), Remaining: amount})
+				post(w.StartGrant(amount, "r", now))
+			case "hold":
+				if next, err := w.Hold(amount, now); err == nil {
+					w, holds = next, append(holds, amount)
+				}
+			case "capture":
+				if len(holds) > 0 {
+					used := min(amount, holds[0])
+					post(w.Capture(holds[0], used, grants, "r", now))
+					holds = holds[1:]
+				}
+			case "open":
+				if due := min(w.Due(now, 500_000), 500_000); due > 0 && open == 0 {
+					open = due
+					post(w.OpenCharge(due, "r", now))
+				}
+			case "pay":
+				if open > 0 {
+					post(w.PayCharge(open, wallet.VAT(open), "r", now))
+					open = 0
+				}
+			case "fail":
+				if open > 0 {
+					post(w.FailCharge(open, "r", now))
+					open = 0
+				}
+			}
+			if w.Free != legs.Free || w.Paid != legs.Paid || w.Accrual != -legs.Accrual || w.Charging != -legs.Charging {
+				t.Fatalf("wallet %+v differs from the sum of its legs %+v", w, legs)
+			}
+			if w.Free < 0 || w.Paid < 0 || w.Accrual < 0 || w.Charging < 0 || w.Held < 0 || w.AccrualOld < 0 {
+				t.Fatalf("wallet %+v has a negative balance", w)
+			}
+			if w.AccrualOld > w.Accrual {
+				t.Fatalf("wallet %+v: older accrual exceeds accrual", w)
+			}
+		}
+	})
+}
