@@ -1,0 +1,70 @@
+// Package notice decides which event of a wallet mails whom, what the mail says, and carries a
+// mail to its receiver at least once. It does no I/O itself.
+package notice
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// Case names the kind of a notification mail (이메일 알림). The names are stored.
+type Case string
+
+// The cases of notification mails.
+const (
+	CaseTopUp          Case = "topup"            // 캐시 충전 안내
+	CaseAutoPaySuccess Case = "auto_pay_success" // 자동결제 성공 안내
+	CaseAutoPayFailure Case = "auto_pay_failure" // 자동결제 실패 안내
+	CaseUnpaid         Case = "unpaid"           // 월렛 요금 미납 안내
+)
+
+// Data is what one case tells its readers: [TopUp], [AutoPaySuccess], [AutoPayFailure] or [Unpaid].
+type Data interface{ Case() Case }
+
+// Event is something that happened to a wallet and that people must hear of. It is written with
+// the event's own transaction, one mail for each receiver; the same subject never mails twice.
+type Event struct {
+	WalletID string
+	Subject  string // identifier of what the mail is about, such as a charge; unique within its case
+	Data     Data
+	At       time.Time
+}
+
+// Case returns the case that the event's data belongs to.
+func (e Event) Case() Case { return e.Data.Case() }
+
+// Encode returns the data of an event as it is stored with a mail.
+func Encode(data Data) ([]byte, error) {
+	body, err := json.Marshal(data)
+	if err != nil {
+		return nil, fmt.Errorf("encode the data of a %s mail: %w", data.Case(), err)
+	}
+	return body, nil
+}
+
+// Decode reads what [Encode] wrote. A case that this program does not know, or a body that is
+// not of the case, is an Internal error.
+func Decode(c Case, body []byte) (Data, error) {
+	switch c {
+	case CaseTopUp:
+		return decode[TopUp](body)
+	case CaseAutoPaySuccess:
+		return decode[AutoPaySuccess](body)
+	case CaseAutoPayFailure:
+		return decode[AutoPayFailure](body)
+	case CaseUnpaid:
+		return decode[Unpaid](body)
+	}
+	return nil, fault.New(fault.Internal, "no mail is known for case %q", c)
+}
+
+func decode[D Data](body []byte) (Data, error) {
+	var d D
+	if err := json.Unmarshal(body, &d); err != nil {
+		return nil, fmt.Errorf("decode the data of a %s mail: %w", d.Case(), err)
+	}
+	return d, nil
+}
