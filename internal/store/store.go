@@ -1,0 +1,158 @@
+// Package store keeps everything in SQL: SQLite in one file, or PostgreSQL. One SQL text serves
+// both; what differs is in dialect.go. Times are stored as Unix milliseconds, money as whole KRW.
+//
+// Lock order everywhere: wallet, broadcast, chunk.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// Store is one database. It is safe for concurrent use.
+type Store struct {
+	write, read *sql.DB
+	dialect     dialect
+	unlock      func() error
+}
+
+// Open connects to a database and does not change it: call [Store.Migrate] before use.
+// The address is "sqlite:<path>" (one process at a time, a second is refused) or a
+// "postgres://" URL.
+func Open(ctx context.Context, address string) (*Store, error) {
+	switch {
+	case strings.HasPrefix(address, "sqlite:"):
+		return openSQLite(ctx, strings.TrimPrefix(address, "sqlite:"))
+	case strings.HasPrefix(address, "postgres://"), strings.HasPrefix(address, "postgresql://"):
+		return openPostgres(ctx, address)
+	}
+	return nil, fault.Field("MALGIL_DB", "must be sqlite:<path> or a postgres:// URL")
+}
+
+// Close closes all connections and gives the SQLite file free.
+func (s *Store) Close() error {
+	errs := []error{s.read.Close()}
+	if s.write != s.read {
+		errs = append(errs, s.write.Close())
+	}
+	if s.unlock != nil {
+		errs = append(errs, s.unlock())
+	}
+	return errors.Join(errs...)
+}
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return s.read.PingContext(ctx) }
+
+// Embedded reports whether the store serves one process only.
+func (s *Store) Embedded() bool { return s.dialect.embedded }
+
+// maxTries bounds how often a transaction that PostgreSQL chose as a deadlock victim is run.
+const maxTries = 5
+
+// inTx runs work in one writing transaction. It may run work again when the database asks for
+// it, so work must not change anything outside the transaction before it returns nil.
+func (s *Store) inTx(ctx context.Context, work func(tx *sql.Tx) error) error {
+	for try := 1; ; try++ {
+		err := s.once(ctx, work)
+		if err == nil || try == maxTries || !repeatable(err) {
+			return err
+		}
+	}
+}
+
+func (s *Store) once(ctx context.Context, work func(tx *sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // after Commit it answers ErrTxDone
+	if err := work(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func repeatable(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// querier is what reads have in common: a pool or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// scanner is a row that can be read: *sql.Row or *sql.Rows.
+type scanner interface{ Scan(dest ...any) error }
+
+// collect reads every row of a query.
+func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}
+
+// changed reports whether a statement changed exactly one row; it is the answer of every
+// compare-and-swap.
+func changed(result sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n == 1, err
+}
+
+// orNotFound turns a missing row into a NotFound error that names the thing.
+func orNotFound(err error, thing, id string) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return fault.New(fault.NotFound, "there is no %s %q", thing, id)
+	}
+	return err
+}
+
+// millis stores a time; the zero time is 0.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// moment is a time read from its stored form; scan into one with [at].
+type moment struct{ to *time.Time }
+
+// at returns a scan target for a stored time.
+func at(t *time.Time) moment { return moment{to: t} }
+
+// Scan reads Unix milliseconds, 0 as the zero time.
+func (m moment) Scan(src any) error {
+	ms, ok := src.(int64)
+	if !ok {
+		return fmt.Errorf("a time is stored as %T, want int64", src)
+	}
+	*m.to = time.Time{}
+	if ms != 0 {
+		*m.to = time.UnixMilli(ms).UTC()
+	}
+	return nil
+}
