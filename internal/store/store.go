@@ -15,26 +15,42 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/wallet"
 )
 
 // Store is one database. It is safe for concurrent use.
 type Store struct {
 	write, read *sql.DB
 	dialect     dialect
+	limits      wallet.Limits
 	unlock      func() error
 }
 
+// Config says which database to open, and the settings that the rules inside its transactions need.
+type Config struct {
+	// Address is "sqlite:<path>" (one process at a time, a second is refused) or a
+	// "postgres://" URL.
+	Address string
+	Limits  wallet.Limits
+}
+
 // Open connects to a database and does not change it: call [Store.Migrate] before use.
-// The address is "sqlite:<path>" (one process at a time, a second is refused) or a
-// "postgres://" URL.
-func Open(ctx context.Context, address string) (*Store, error) {
-	switch {
-	case strings.HasPrefix(address, "sqlite:"):
-		return openSQLite(ctx, strings.TrimPrefix(address, "sqlite:"))
-	case strings.HasPrefix(address, "postgres://"), strings.HasPrefix(address, "postgresql://"):
-		return openPostgres(ctx, address)
+func Open(ctx context.Context, config Config) (*Store, error) {
+	var s *Store
+	var err error
+	switch path, isFile := strings.CutPrefix(config.Address, "sqlite:"); {
+	case isFile:
+		s, err = openSQLite(ctx, path)
+	case strings.HasPrefix(config.Address, "postgres://"), strings.HasPrefix(config.Address, "postgresql://"):
+		s, err = openPostgres(ctx, config.Address)
+	default:
+		return nil, fault.Field("MALGIL_DB", "must be sqlite:<path> or a postgres:// URL")
 	}
-	return nil, fault.Field("MALGIL_DB", "must be sqlite:<path> or a postgres:// URL")
+	if err != nil {
+		return nil, err
+	}
+	s.limits = config.Limits
+	return s, nil
 }
 
 // Close closes all connections and gives the SQLite file free.

@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+const walletColumns = `id, status, payment_state, free_krw, paid_krw, accrual_krw, charging_krw, held_krw,
+	daily_limit_krw, accrual_day, accrual_old_krw, accrued_krw,
+	EXISTS (SELECT 1 FROM wallet_card c WHERE c.wallet_id = wallet.id)`
+
+func (s *Store) scanWallet(row scanner) (wallet.Wallet, error) {
+	w := wallet.Wallet{Limits: s.limits}
+	err := row.Scan(&w.ID, &w.Status, &w.PaymentState, &w.Free, &w.Paid, &w.Accrual, &w.Charging, &w.Held,
+		&w.DailyLimit, at(&w.AccrualDay), &w.AccrualOld, &w.Accrued, &w.HasCard)
+	return w, err
+}
+
+// Wallet reads the money side of a wallet. It is NotFound when there is none.
+func (s *Store) Wallet(ctx context.Context, id string) (wallet.Wallet, error) {
+	w, err := s.scanWallet(s.read.QueryRowContext(ctx, `SELECT `+walletColumns+` FROM wallet WHERE id = $1`, id))
+	return w, orNotFound(err, "wallet", id)
+}
+
+// lockWallet reads a wallet that the transaction will change: the first lock it takes.
+func (s *Store) lockWallet(ctx context.Context, tx *sql.Tx, id string) (wallet.Wallet, error) {
+	w, err := s.scanWallet(tx.QueryRowContext(ctx, `SELECT `+walletColumns+` FROM wallet WHERE id = $1`+s.dialect.lock, id))
+	return w, orNotFound(err, "wallet", id)
+}
+
+// saveWallet writes the money side of a wallet that the transaction has locked.
+func saveWallet(ctx context.Context, tx *sql.Tx, w wallet.Wallet) error {
+	_, err := tx.ExecContext(ctx, `UPDATE wallet SET payment_state = $2, free_krw = $3, paid_krw = $4,
+		accrual_krw = $5, charging_krw = $6, held_krw = $7, accrual_day = $8, accrual_old_krw = $9, accrued_krw = $10
+		WHERE id = $1`,
+		w.ID, w.PaymentState, w.Free, w.Paid, w.Accrual, w.Charging, w.Held,
+		millis(w.AccrualDay), w.AccrualOld, w.Accrued)
+	if err != nil {
+		return fmt.Errorf("save wallet %s: %w", w.ID, err)
+	}
+	return nil
+}
+
+// post writes a posting and what it takes from free-cash grants. The caller saves the wallet
+// that the rule returned with it, in the same transaction.
+func post(ctx context.Context, tx *sql.Tx, walletID string, p wallet.Posting) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO posting (wallet_id, kind, ref, at,
+		free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		walletID, p.Kind, p.Ref, millis(p.At),
+		p.Free, p.Paid, p.Accrual, p.Charging, p.Revenue, p.Clearing, p.VAT, p.Rounding, p.Promotion)
+	if err != nil {
+		return fmt.Errorf("post %s %s: %w", p.Kind, p.Ref, err)
+	}
+	for _, use := range p.Grants {
+		if _, err := tx.ExecContext(ctx, `UPDATE free_grant SET remaining_krw = remaining_krw - $2 WHERE id = $1`,
+			use.GrantID, use.Amount); err != nil {
+			return fmt.Errorf("use grant %s: %w", use.GrantID, err)
+		}
+	}
+	return nil
+}
+
+// grants lists the started free cash of a locked wallet in the order of its use. It asks the
+// database only when the wallet has any.
+func grants(ctx context.Context, tx *sql.Tx, w wallet.Wallet) ([]wallet.Grant, error) {
+	if w.Free == 0 {
+		return nil, nil
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT id, remaining_krw, expires_at FROM free_grant
+		WHERE wallet_id = $1 AND remaining_krw > 0 AND started_at > 0 ORDER BY expires_at, id`, w.ID)
+	return collect(rows, err, func(row scanner) (g wallet.Grant, err error) {
+		err = row.Scan(&g.ID, &g.Remaining, at(&g.ExpiresAt))
+		return g, err
+	})
+}
+
+// Books is what a wallet's balances should be by its postings.
+type Books struct {
+	Free, Paid, Accrual, Charging wallet.KRW // as sums of legs, debits turned to what is owed
+	Revenue, Clearing, VAT        wallet.KRW // credit-positive sums
+	Held                          wallet.KRW // sum of the holds of chunks
+}
+
+// Books sums the postings and holds of a wallet, for checks against its balances.
+func (s *Store) Books(ctx context.Context, walletID string) (b Books, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT
+		CAST(COALESCE(SUM(free), 0) AS BIGINT), CAST(COALESCE(SUM(paid), 0) AS BIGINT),
+		CAST(COALESCE(-SUM(accrual), 0) AS BIGINT), CAST(COALESCE(-SUM(charging), 0) AS BIGINT),
+		CAST(COALESCE(SUM(revenue), 0) AS BIGINT), CAST(COALESCE(SUM(clearing), 0) AS BIGINT),
+		CAST(COALESCE(SUM(vat), 0) AS BIGINT)
+		FROM posting WHERE wallet_id = $1`, walletID).
+		Scan(&b.Free, &b.Paid, &b.Accrual, &b.Charging, &b.Revenue, &b.Clearing, &b.VAT)
+	if err != nil {
+		return b, fmt.Errorf("sum postings of %s: %w", walletID, err)
+	}
+	err = s.read.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(hold_krw), 0) AS BIGINT) FROM chunk
+		WHERE wallet_id = $1 AND state IN ('queued', 'sending', 'sent', 'in_doubt')`, walletID).Scan(&b.Held)
+	if err != nil {
+		return b, fmt.Errorf("sum holds of %s: %w", walletID, err)
+	}
+	return b, nil
+}
