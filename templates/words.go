@@ -1,0 +1,151 @@
+package templates
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/notice"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// mailFuncs are the words that the mail templates have beside those of Go. Text that people or
+// providers wrote passes [line] before it is shown.
+var mailFuncs = map[string]any{
+	"won":    won,
+	"kst":    kst,
+	"line":   line,
+	"names":  names,
+	"number": func(i int) int { return i + 1 },
+	"list":   list,
+	"when":   when,
+	"row":    func(label, value string) labelled { return labelled{label, value} },
+	"rows":   rows,
+	"amount": amount,
+	"wayOut": func(total wallet.KRW, next time.Time) wayOut { return wayOut{total, next} },
+	"slot":   slot,
+	"card":   card,
+	"result": result,
+	"paid":   func(c notice.CardTry) bool { return c.Outcome == notice.CardPaid },
+}
+
+type labelled struct{ Label, Value string }
+
+type wayOut struct {
+	Total     wallet.KRW
+	NextTryAt time.Time
+}
+
+// won returns an amount as people read it: 1,234,500원.
+func won(amount wallet.KRW) string {
+	digits := strconv.FormatInt(int64(amount), 10)
+	sign := ""
+	if amount < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	var out strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			out.WriteByte(',')
+		}
+		out.WriteRune(d)
+	}
+	return sign + out.String() + "원"
+}
+
+// kst returns a time as people in Korea read it: 2026년 11월 24일 00:00.
+func kst(t time.Time) string { return t.In(clock.Seoul).Format("2006년 1월 2일 15:04") }
+
+// line returns text that somebody else wrote as one line, without characters that would break
+// a header or turn the reading direction of what follows.
+func line(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
+			return ' '
+		case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', r == '\u200e', r == '\u200f':
+			return -1
+		}
+		return r
+	}, text)
+	return strings.Join(strings.Fields(text), " ")
+}
+
+func names(all []string) string {
+	clean := make([]string, len(all))
+	for i, name := range all {
+		clean[i] = line(name)
+	}
+	return strings.Join(clean, ", ")
+}
+
+// list returns the texts that are not empty.
+func list(texts ...string) []string {
+	var kept []string
+	for _, text := range texts {
+		if text != "" {
+			kept = append(kept, text)
+		}
+	}
+	return kept
+}
+
+// rows returns the rows that have a value.
+func rows(all ...labelled) []labelled {
+	var kept []labelled
+	for _, r := range all {
+		if r.Value != "" {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+// when returns the text if the condition holds: true, or a list with something in it.
+func when(condition any, text string) string {
+	switch c := condition.(type) {
+	case bool:
+		if c {
+			return text
+		}
+	case []string:
+		if len(c) > 0 {
+			return text
+		}
+	}
+	return ""
+}
+
+func amount(label string, a notice.Amount) map[string]string {
+	return map[string]string{
+		"Label": label,
+		"Total": won(a.Total),
+		"Parts": fmt.Sprintf("공급가액 %s + 부가세 %s", won(a.Supply), won(a.VAT)),
+	}
+}
+
+func slot(n int) string {
+	if n <= 1 {
+		return "결제 카드"
+	}
+	return fmt.Sprintf("예비카드 %d", n-1)
+}
+
+func card(c notice.CardTry) string { return line(c.Issuer + " " + c.Number) }
+
+func result(c notice.CardTry) string {
+	switch c.Outcome {
+	case notice.CardPaid:
+		return "승인"
+	case notice.CardDeclined:
+		return "승인 거절"
+	case notice.CardDormant:
+		return "휴면 카드"
+	case notice.CardDead:
+		return "사용할 수 없는 카드"
+	}
+	return "결제되지 않음"
+}
