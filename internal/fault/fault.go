@@ -105,3 +105,22 @@ func RetryAfter(err error) time.Duration {
 	}
 	return 0
 }
+
+// CodeOf returns the stable code of the first [Error] in the chain, or "".
+func CodeOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// MessageOf returns the message of the first [Error] in the chain, which is fit for callers and
+// operators. Any other error gives "internal error": its text may hold anything.
+func MessageOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Message != "" {
+		return e.Message
+	}
+	return "internal error"
+}
