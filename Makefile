@@ -1,0 +1,40 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo build check test bench needs
+
+# SQLite in Go is five times slower under the race detector, so the whole program and the storms
+# (tests named TestStorm…) run on plain binaries; everything else is raced.
+PLAIN_PACKAGES := ./internal/acceptance/...
+STORM_PACKAGES = $(shell grep -rl --include='*_test.go' '^func TestStorm' cmd internal tasks templates workers dashboards 2>/dev/null | xargs -r -n1 dirname | sort -u | grep -v '^internal/acceptance' | sed 's|^|./|')
+RACE_PACKAGES  = $(shell go list ./... | grep -v '/internal/acceptance')
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+demo: ## everything in one process on loopback, with a short tour
+	go run ./cmd/malgil demo
+
+build: ## bin/malgil, static
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/malgil ./cmd/malgil
+
+check: ## format, vet, staticcheck, go.mod, import rules
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+	go mod tidy -diff
+	go test -count=1 ./internal
+
+test: needs ## every test, on real servers
+	@status=0; { \
+		go test -json -race -timeout 20m -skip '^TestStorm' $(RACE_PACKAGES) || status=1; \
+		if [ -d internal/acceptance ]; then go test -json -timeout 20m $(PLAIN_PACKAGES) || status=1; fi; \
+		if [ -n "$(STORM_PACKAGES)" ]; then go test -json -timeout 20m -run '^TestStorm' $(STORM_PACKAGES) || status=1; fi; \
+		exit $$status; \
+	} | go run ./internal/testreport
+
+bench: ## benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+needs: # what the tests run beside Go
+	@internal/testserver/install.sh
