@@ -1,0 +1,60 @@
+package store
+
+import (
+	"context"
+	"crypto/subtle"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// claimRequest makes a call that changes something repeatable: the first call with a scope (who
+// calls) and a key takes them, and its transaction has to end with [answerRequest]. A later call
+// with the same body is repeated and gets that answer; with another body it is Invalid. Of two
+// calls at once the second waits for the first, and goes on in its place if that fails.
+//
+// An empty scope or key is a call that may not be repeated: nothing is stored and it is never
+// repeated.
+func claimRequest(ctx context.Context, tx *sql.Tx, scope, key string, bodyHash []byte) (answer []byte, repeated bool, err error) {
+	if scope == "" || key == "" {
+		return nil, false, nil
+	}
+	// Keys age in real time, whatever clock the rules are given: their callers do.
+	first, err := changed(tx.ExecContext(ctx, `INSERT INTO idempotency (scope, idem_key, body_hash, answer, at)
+		VALUES ($1, $2, $3, '', $4) ON CONFLICT (scope, idem_key) DO NOTHING`, scope, key, bodyHash, time.Now().UnixMilli()))
+	if err != nil {
+		return nil, false, fmt.Errorf("claim an idempotency key: %w", err)
+	}
+	if first {
+		return nil, false, nil
+	}
+	var hash []byte
+	var text string
+	err = tx.QueryRowContext(ctx, `SELECT body_hash, answer FROM idempotency WHERE scope = $1 AND idem_key = $2`, scope, key).
+		Scan(&hash, &text)
+	if err != nil {
+		return nil, false, fmt.Errorf("read an idempotency key: %w", err)
+	}
+	if subtle.ConstantTimeCompare(hash, bodyHash) != 1 {
+		return nil, false, &fault.Error{
+			Kind: fault.Invalid, Field: "header.Idempotency-Key", Code: "IDEMPOTENCY_KEY_REUSED",
+			Message: "this key was used with another request; use a new key for a new request",
+		}
+	}
+	return []byte(text), true, nil
+}
+
+// answerRequest stores what the first call of [claimRequest] is answered with, as text: an id
+// or JSON. It does nothing for a call that may not be repeated.
+func answerRequest(ctx context.Context, tx *sql.Tx, scope, key string, answer []byte) error {
+	if scope == "" || key == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE idempotency SET answer = $3 WHERE scope = $1 AND idem_key = $2`, scope, key, string(answer))
+	if err != nil {
+		return fmt.Errorf("store the answer of an idempotency key: %w", err)
+	}
+	return nil
+}
