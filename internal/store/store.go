@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -23,6 +24,8 @@ type Store struct {
 	write, read *sql.DB
 	dialect     dialect
 	limits      wallet.Limits
+	threshold   wallet.KRW
+	keys        *seal.Box
 	unlock      func() error
 }
 
@@ -32,6 +35,9 @@ type Config struct {
 	// "postgres://" URL.
 	Address string
 	Limits  wallet.Limits
+	// ChargeThreshold is the accrual from which on a wallet is charged at once (50만원).
+	ChargeThreshold wallet.KRW
+	Keys            *seal.Box // opens the secrets that rows keep
 }
 
 // Open connects to a database and does not change it: call [Store.Migrate] before use.
@@ -49,7 +55,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.limits = config.Limits
+	s.limits, s.threshold, s.keys = config.Limits, config.ChargeThreshold, config.Keys
 	return s, nil
 }
 

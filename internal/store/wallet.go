@@ -31,15 +31,29 @@ func (s *Store) lockWallet(ctx context.Context, tx *sql.Tx, id string) (wallet.W
 	return w, orNotFound(err, "wallet", id)
 }
 
-// saveWallet writes the money side of a wallet that the transaction has locked.
+// saveWallet writes the money side of a wallet that the transaction has locked, but not what is
+// held: holds change by differences, see [writeWallet] and [moveHeld].
 func saveWallet(ctx context.Context, tx *sql.Tx, w wallet.Wallet) error {
+	return writeWallet(ctx, tx, w, 0)
+}
+
+// writeWallet is saveWallet with a change of what is held, in one statement.
+func writeWallet(ctx context.Context, tx *sql.Tx, w wallet.Wallet, heldChange wallet.KRW) error {
 	_, err := tx.ExecContext(ctx, `UPDATE wallet SET payment_state = $2, free_krw = $3, paid_krw = $4,
-		accrual_krw = $5, charging_krw = $6, held_krw = $7, accrual_day = $8, accrual_old_krw = $9, accrued_krw = $10
+		accrual_krw = $5, charging_krw = $6, held_krw = held_krw + $7, accrual_day = $8, accrual_old_krw = $9, accrued_krw = $10
 		WHERE id = $1`,
-		w.ID, w.PaymentState, w.Free, w.Paid, w.Accrual, w.Charging, w.Held,
+		w.ID, w.PaymentState, w.Free, w.Paid, w.Accrual, w.Charging, heldChange,
 		millis(w.AccrualDay), w.AccrualOld, w.Accrued)
 	if err != nil {
 		return fmt.Errorf("save wallet %s: %w", w.ID, err)
+	}
+	return nil
+}
+
+// moveHeld changes what is held of a locked wallet.
+func moveHeld(ctx context.Context, tx *sql.Tx, id string, change wallet.KRW) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE wallet SET held_krw = held_krw + $2 WHERE id = $1`, id, change); err != nil {
+		return fmt.Errorf("change what is held of wallet %s: %w", id, err)
 	}
 	return nil
 }

@@ -178,6 +178,7 @@ CREATE TABLE broadcast (
 	in_doubt       BIGINT NOT NULL CHECK (in_doubt >= 0),
 	captured_krw   BIGINT NOT NULL,
 	refusals       BIGINT NOT NULL, -- refused requests in a row
+	note           TEXT NOT NULL,   -- why it was paused, for the operator
 	created_at     BIGINT NOT NULL,
 	sealed_at      BIGINT NOT NULL,
 	started_at     BIGINT NOT NULL,
@@ -285,7 +286,7 @@ CREATE INDEX checkout_by_wallet ON checkout (wallet_id, id);
 -- One attempt to move money outside. Its id is the order id; it is committed before the call.
 CREATE TABLE attempt (
 	id               TEXT COLLATE "C" PRIMARY KEY,
-	kind             TEXT NOT NULL CHECK (kind IN ('charge', 'topup', 'card')),
+	kind             TEXT NOT NULL CHECK (kind IN ('charge', 'topup', 'card', 'cancel')),
 	subject_id       TEXT COLLATE "C" NOT NULL, -- charge or checkout
 	wallet_id        TEXT COLLATE "C" NOT NULL, -- '' for a card registration
 	card_id          TEXT COLLATE "C" NOT NULL,
@@ -308,6 +309,8 @@ CREATE TABLE attempt (
 	closed_at        BIGINT NOT NULL
 );
 CREATE INDEX attempt_by_subject ON attempt (subject_id, id);
+CREATE INDEX attempt_by_card ON attempt (card_id, called_at);
+CREATE UNIQUE INDEX attempt_one_open ON attempt (subject_id) WHERE state IN ('prepared', 'calling', 'unknown');
 CREATE INDEX attempt_open ON attempt (state, enqueued_at, next_at) WHERE state IN ('prepared', 'calling', 'unknown');
 
 CREATE TABLE mail (

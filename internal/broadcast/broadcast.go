@@ -1,0 +1,192 @@
+// Package broadcast holds the rules of broadcasts: Event API messages to many people. One chunk
+// of at most 100 recipients is one row, one task, one request, one hold and one posting.
+package broadcast
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// MaxPeople is how many recipients one Event API request takes (Kakao help centre, Event API).
+const MaxPeople = 100
+
+// ID identifies a broadcast.
+type ID string
+
+// ChunkID identifies a chunk: its broadcast and its place in it.
+type ChunkID string
+
+// NewChunkID returns the identifier of the chunk with a sequence number, counted from 1.
+func NewChunkID(broadcast ID, seq int) ChunkID {
+	return ChunkID(fmt.Sprintf("%s-%06d", broadcast, seq))
+}
+
+// Side is the channel of a bot that a broadcast goes out through.
+type Side string
+
+// The two sides of a bot. Event API messages are billed on both.
+const (
+	Live        Side = "live"        // 운영채널
+	Development Side = "development" // 개발채널
+)
+
+// State is where a broadcast stands.
+type State string
+
+// The states of a broadcast.
+const (
+	Uploading State = "uploading" // recipients may still be replaced; nothing is sent
+	Running   State = "running"   // sealed; its chunks go out when they may
+	Paused    State = "paused"    // by a person, or by itself after refusals in a row
+	Cancelled State = "cancelled" // nothing more is sent; what is on its way is still settled
+	Finished  State = "finished"  // everyone is delivered, failed, unknown, skipped or in doubt
+)
+
+// Wait says in one word why a broadcast does not move.
+type Wait string
+
+// The reasons for which a broadcast waits.
+const (
+	NotWaiting     Wait = ""
+	WaitUploading  Wait = "uploading"
+	WaitScheduled  Wait = "scheduled"
+	WaitFunds      Wait = "funds"
+	WaitDailyLimit Wait = "daily_limit"
+	WaitPaused     Wait = "paused"
+	WaitUnpaid     Wait = "unpaid"   // unpaid, not reconnected yet, or turned off
+	WaitConfig     Wait = "config"   // Kakao does not accept the bot's key
+	WaitProvider   Wait = "provider" // Kakao's own balance is empty
+)
+
+// ChunkState is where a chunk stands.
+type ChunkState string
+
+// The states of a chunk. Money is held in queued, sending, sent and in_doubt, and only there.
+const (
+	Planned        ChunkState = "planned"
+	Queued         ChunkState = "queued"
+	Sending        ChunkState = "sending"
+	Sent           ChunkState = "sent"     // accepted, Kakao's taskId known
+	InDoubt        ChunkState = "in_doubt" // nobody knows whether it went out; never sent again by itself
+	Settled        ChunkState = "settled"
+	Rejected       ChunkState = "rejected"
+	Expired        ChunkState = "expired"
+	ChunkCancelled ChunkState = "cancelled"
+	Parked         ChunkState = "parked" // its tasks were found dead three times
+)
+
+// Holds reports whether money is held for a chunk in this state.
+func (s ChunkState) Holds() bool {
+	switch s {
+	case Queued, Sending, Sent, InDoubt:
+		return true
+	case Planned, Settled, Rejected, Expired, ChunkCancelled, Parked:
+		return false
+	}
+	return false
+}
+
+// Final reports whether a chunk never leaves this state by itself.
+func (s ChunkState) Final() bool {
+	switch s {
+	case Settled, Rejected, Expired, ChunkCancelled:
+		return true
+	case Planned, Queued, Sending, Sent, InDoubt, Parked:
+		return false
+	}
+	return false
+}
+
+// Recipient is one person, by one of Kakao's three kinds of keys.
+type Recipient struct {
+	Type       string            `json:"type"` // botUserKey, plusfriendUserKey or appUserId
+	ID         string            `json:"id"`
+	Properties map[string]string `json:"properties,omitempty"` // merged into the user properties of a skill call
+}
+
+// Message is what a broadcast says: the event that fires a block, and what the block may read.
+type Message struct {
+	Event  string            // event name set on the block; must match exactly
+	Data   map[string]string // reaches the block as {{#current.event.data.<key>}}
+	Params map[string]any    // becomes userRequest.params of a skill call
+}
+
+// Broadcast is one order to send a message to an audience.
+type Broadcast struct {
+	ID        ID
+	WalletID  string
+	BotID     string
+	Side      Side
+	Name      string
+	Message   Message
+	Price     wallet.KRW // per delivered message, without VAT
+	State     State
+	Wait      Wait
+	WaitUntil time.Time // when the wait ends by itself, zero when that is not known
+	Note      string    // why it paused itself
+	StartAt   time.Time
+	ExpiresAt time.Time // chunks not sent by then expire uncharged; zero for never
+	Counts    Counts
+
+	Chunks, PlannedChunks int
+	Captured              wallet.KRW
+	Refusals              int // refused requests in a row
+	UploadEpoch           int
+
+	CreatedAt, SealedAt, StartedAt, FinishedAt time.Time
+}
+
+// Counts counts people. Each of the audience ends in exactly one of the other five.
+type Counts struct {
+	Audience   int
+	Duplicates int // left out of the audience: named twice in the upload
+	BadRows    int // left out of the audience: skipped on request
+	Delivered  int
+	Failed     int
+	Unknown    int // Kakao counts them as failed and does not name them
+	Skipped    int // expired or cancelled
+	InDoubt    int
+}
+
+// Done returns how many of the audience have an outcome.
+func (c Counts) Done() int { return c.Delivered + c.Failed + c.Unknown + c.Skipped + c.InDoubt }
+
+// Finish ends a broadcast in which everyone has an outcome; a cancelled one keeps its state.
+// Called on every change of the counts, it also takes back the end when somebody is planned again.
+func (b Broadcast) Finish(now time.Time) Broadcast {
+	done := b.Counts.Done() == b.Counts.Audience
+	switch {
+	case done && b.FinishedAt.IsZero() && b.State != Uploading:
+		b.FinishedAt, b.Wait, b.WaitUntil = now, NotWaiting, time.Time{}
+		if b.State != Cancelled {
+			b.State = Finished
+		}
+	case !done && b.State == Finished:
+		b.State, b.FinishedAt = Running, time.Time{}
+	}
+	return b
+}
+
+// Chunk is a part of a broadcast that goes out in one request.
+type Chunk struct {
+	ID        ChunkID
+	Broadcast ID
+	WalletID  string
+	BotID     string
+	State     ChunkState
+	Epoch     int // a fence: every dispatch and every re-queue raises it
+	People    int
+	Hold      wallet.KRW
+	TaskID    string // Kakao's receipt
+	Attempts  int
+	SentAt    time.Time
+	SendBy    time.Time
+}
+
+// Row points at a row that needs a task.
+type Row struct {
+	ID    string
+	Epoch int
+}

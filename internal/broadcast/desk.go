@@ -1,0 +1,163 @@
+package broadcast
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// Order asks for a broadcast.
+type Order struct {
+	BotID     string
+	Side      Side // Live when empty
+	Name      string
+	Message   Message
+	StartAt   time.Time // zero for at once
+	ExpiresAt time.Time // zero for never
+}
+
+// Request carries what makes a call repeatable: the same scope and key with the same body gets
+// the first answer, another body is refused. The zero value is a call that may not be repeated.
+type Request struct {
+	Scope    string // who calls, such as a token's id
+	Key      string // the caller's Idempotency-Key
+	BodyHash []byte
+}
+
+// Orders keeps broadcasts and what their owners say of them.
+type Orders interface {
+	// CreateBroadcast stores an order in state uploading and fills in wallet and price of its bot.
+	// A repeated request returns the broadcast that the first one made.
+	CreateBroadcast(ctx context.Context, b Broadcast, r Request) (created Broadcast, repeated bool, err error)
+	Broadcast(ctx context.Context, id ID) (Broadcast, error)
+	// Seal ends the upload: uploading → running. Sealed again it changes nothing.
+	Seal(ctx context.Context, id ID, now time.Time) (Broadcast, error)
+	// Pause stops dispatch and recalls what is queued. Paused again it changes nothing.
+	Pause(ctx context.Context, id ID, now time.Time) (Broadcast, error)
+	// Resume goes on where Pause stopped. Resumed again it changes nothing.
+	Resume(ctx context.Context, id ID, now time.Time) (Broadcast, error)
+	// Cancel ends a broadcast: queued chunks are recalled, planned ones are cancelled.
+	Cancel(ctx context.Context, id ID, now time.Time) (Broadcast, error)
+}
+
+// Desk takes orders for broadcasts. It is safe for concurrent use.
+type Desk struct {
+	orders  Orders
+	uploads Uploads
+	now     func() time.Time
+	newID   func(prefix string) string
+	price   wallet.KRW
+}
+
+// NewDesk returns a desk. price is what one delivered message costs without VAT, 15 KRW at Kakao.
+func NewDesk(orders Orders, uploads Uploads, price wallet.KRW, now func() time.Time, newID func(prefix string) string) *Desk {
+	return &Desk{orders: orders, uploads: uploads, price: price, now: now, newID: newID}
+}
+
+// Create stores an order; its recipients come with [Desk.Upload]. An order that breaks a rule is
+// Invalid and names the field.
+func (d *Desk) Create(ctx context.Context, o Order, r Request) (Broadcast, error) {
+	b, err := d.check(o)
+	if err != nil {
+		return Broadcast{}, err
+	}
+	created, _, err := d.orders.CreateBroadcast(ctx, b, r)
+	if err != nil {
+		return Broadcast{}, fmt.Errorf("create broadcast: %w", err)
+	}
+	return created, nil
+}
+
+// Send stores an order with its recipients and seals it: one call for an audience that fits in
+// a request. Repeating it with the same request is safe, also when the first call was cut short.
+func (d *Desk) Send(ctx context.Context, o Order, people []Recipient, r Request) (Broadcast, error) {
+	b, err := d.check(o)
+	if err != nil {
+		return Broadcast{}, err
+	}
+	if len(people) == 0 {
+		return Broadcast{}, fault.Field("recipients", "must name at least one person")
+	}
+	list := &listRows{people: people}
+	for i, p := range people {
+		if err := p.check(); err != nil {
+			return Broadcast{}, fault.Field(fmt.Sprintf("recipients[%d].%s", i, err.Field), "%s", err.Message)
+		}
+	}
+	b, _, err = d.orders.CreateBroadcast(ctx, b, r)
+	if err != nil {
+		return Broadcast{}, fmt.Errorf("create broadcast: %w", err)
+	}
+	if b.State != Uploading {
+		return b, nil
+	}
+	if _, err := d.Upload(ctx, b.ID, list, false); err != nil {
+		return Broadcast{}, err
+	}
+	return d.Seal(ctx, b.ID)
+}
+
+// check turns an order into a broadcast that may be stored.
+func (d *Desk) check(o Order) (Broadcast, error) {
+	now := d.now()
+	if o.Side == "" {
+		o.Side = Live
+	}
+	if o.StartAt.IsZero() {
+		o.StartAt = now
+	}
+	switch {
+	case o.BotID == "":
+		return Broadcast{}, fault.Field("bot", "is missing; name the bot that speaks")
+	case o.Side != Live && o.Side != Development:
+		return Broadcast{}, fault.Field("channel", "must be live or development")
+	case strings.TrimSpace(o.Message.Event) == "":
+		return Broadcast{}, fault.Field("event.name", "is missing; use the event name set on the block")
+	case utf8.RuneCountInString(o.Message.Event) > 100:
+		return Broadcast{}, fault.Field("event.name", "must be at most 100 characters")
+	case utf8.RuneCountInString(o.Name) > 200:
+		return Broadcast{}, fault.Field("name", "must be at most 200 characters")
+	case o.StartAt.Before(now.Add(-time.Minute)):
+		return Broadcast{}, fault.Field("start_at", "is in the past; leave it out to start at once")
+	case !o.ExpiresAt.IsZero() && !o.ExpiresAt.After(o.StartAt):
+		return Broadcast{}, fault.Field("expires_at", "must be later than start_at")
+	}
+	if _, taken := o.Message.Params[ChunkParam]; taken {
+		return Broadcast{}, fault.Field("params."+ChunkParam, "is reserved; choose another key")
+	}
+	return Broadcast{
+		ID: ID(d.newID("brd")), BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message,
+		Price: d.price, State: Uploading, Wait: WaitUploading,
+		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now,
+	}, nil
+}
+
+// Broadcast reads one broadcast. It is NotFound when there is none.
+func (d *Desk) Broadcast(ctx context.Context, id ID) (Broadcast, error) {
+	return d.orders.Broadcast(ctx, id)
+}
+
+// Seal ends the upload and lets the broadcast go out. It is a Conflict when nobody was uploaded.
+func (d *Desk) Seal(ctx context.Context, id ID) (Broadcast, error) {
+	return d.orders.Seal(ctx, id, d.now())
+}
+
+// Pause stops a broadcast; chunks that are already at Kakao's door still arrive.
+func (d *Desk) Pause(ctx context.Context, id ID) (Broadcast, error) {
+	return d.orders.Pause(ctx, id, d.now())
+}
+
+// Resume lets a paused broadcast go on exactly where it stopped.
+func (d *Desk) Resume(ctx context.Context, id ID) (Broadcast, error) {
+	return d.orders.Resume(ctx, id, d.now())
+}
+
+// Cancel ends a broadcast for good. People who were not sent to yet count as skipped.
+func (d *Desk) Cancel(ctx context.Context, id ID) (Broadcast, error) {
+	return d.orders.Cancel(ctx, id, d.now())
+}

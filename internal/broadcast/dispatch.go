@@ -1,0 +1,130 @@
+package broadcast
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Pace bounds what is queued at a time, so that a broadcast of ten million people never fills
+// Redis and never starves another customer.
+type Pace struct {
+	MaxQueued int           // send tasks at a time for everyone together; 2,000 by default
+	Ahead     time.Duration // how much of a bot's rate is queued ahead; two seconds by default
+	SendBy    time.Duration // a queued chunk that was not sent by then is planned again; at most 10 minutes
+}
+
+// DefaultPace is the pace of a new installation.
+var DefaultPace = Pace{MaxQueued: 2000, Ahead: 2 * time.Second, SendBy: 10 * time.Minute}
+
+// Candidate is a broadcast that has planned chunks and whose time has come.
+type Candidate struct {
+	Broadcast ID
+	WalletID  string
+	BotID     string
+	Rate      int  // messages a second that the bot may send
+	BotPaused Wait // config or provider, or empty
+	Planned   int  // chunks that wait to be queued
+	StartAt   time.Time
+}
+
+// Share is how many chunks of a broadcast may be queued now.
+type Share struct {
+	Candidate
+	Chunks int
+}
+
+// Shares deals the room in the queue out: round-robin between wallets, then between the
+// broadcasts of a wallet in the order of their start, at most Ahead's worth for a bot. queued
+// counts the chunks queued already, by bot. turn moves the wallet that is served first, so that
+// scarce room goes around.
+func (p Pace) Shares(candidates []Candidate, queued map[string]int, turn int) []Share {
+	room := p.MaxQueued
+	botRoom := make(map[string]int)
+	for _, n := range queued {
+		room -= n
+	}
+	byWallet := make(map[string][]*Share)
+	var wallets []string
+	for _, c := range candidates {
+		if _, known := botRoom[c.BotID]; !known {
+			botRoom[c.BotID] = p.botRoom(c.Rate) - queued[c.BotID]
+		}
+		if byWallet[c.WalletID] == nil {
+			wallets = append(wallets, c.WalletID)
+		}
+		byWallet[c.WalletID] = append(byWallet[c.WalletID], &Share{Candidate: c})
+	}
+	slices.Sort(wallets)
+	for _, shares := range byWallet {
+		slices.SortStableFunc(shares, func(a, b *Share) int {
+			return cmp.Or(a.StartAt.Compare(b.StartAt), cmp.Compare(a.Broadcast, b.Broadcast))
+		})
+	}
+	for given := true; given && room > 0; {
+		given = false
+		for i := range wallets {
+			shares := byWallet[wallets[(i+turn)%len(wallets)]]
+			// The least served broadcast that its bot still has room for gets the next chunk.
+			var next *Share
+			for _, s := range shares {
+				if s.Chunks < s.Planned && s.BotPaused == NotWaiting && botRoom[s.BotID] > 0 && (next == nil || s.Chunks < next.Chunks) {
+					next = s
+				}
+			}
+			if next == nil || room == 0 {
+				continue
+			}
+			next.Chunks++
+			botRoom[next.BotID]--
+			room--
+			given = true
+		}
+	}
+	var all []Share
+	for _, wallet := range wallets {
+		for _, s := range byWallet[wallet] {
+			all = append(all, *s)
+		}
+	}
+	return all
+}
+
+// botRoom returns how many chunks of a bot may be queued: at least one, else a slow bot would
+// never send a full one.
+func (p Pace) botRoom(perSecond int) int {
+	return max(1, int(p.Ahead.Seconds()*float64(perSecond))/MaxPeople)
+}
+
+// Planner takes money aside and queues chunks, in one transaction; one process at a time does it.
+type Planner interface {
+	// Dispatch queues what may go now. It returns the rows that need a task, nothing when another
+	// process is dispatching.
+	Dispatch(ctx context.Context, p Pace, turn int, now time.Time) ([]Row, error)
+}
+
+// Dispatcher decides when chunks go out: pause, time, rate, funds and fairness.
+type Dispatcher struct {
+	planner Planner
+	pace    Pace
+	now     func() time.Time
+	turn    int
+}
+
+// NewDispatcher returns a dispatcher.
+func NewDispatcher(planner Planner, pace Pace, now func() time.Time) *Dispatcher {
+	return &Dispatcher{planner: planner, pace: pace, now: now}
+}
+
+// Dispatch queues what may go now and returns the rows that need a task. The rows are committed:
+// one whose task is not enqueued is found by the sweep. Not safe for concurrent use.
+func (d *Dispatcher) Dispatch(ctx context.Context) ([]Row, error) {
+	d.turn++
+	rows, err := d.planner.Dispatch(ctx, d.pace, d.turn, d.now())
+	if err != nil {
+		return nil, fmt.Errorf("dispatch: %w", err)
+	}
+	return rows, nil
+}

@@ -1,0 +1,200 @@
+package broadcast
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakao"
+)
+
+// ChunkParam is the key in params under which a chunk's id travels: a skill call that carries it
+// proves that Kakao accepted the chunk.
+const ChunkParam = "malgil_chunk"
+
+// recordTimeout bounds writing down an outcome, also while shutting down.
+const recordTimeout = 10 * time.Second
+
+// Work is everything one request needs.
+type Work struct {
+	Chunk      Chunk
+	Message    Message
+	Side       Side
+	Recipients []Recipient
+	RestKey    string // Kakao REST API key of the bot
+	Rate       int    // messages a second that the bot may send
+	InFlight   int    // requests at a time that the bot may have open
+}
+
+// Outcome is what became of one request.
+type Outcome string
+
+// The outcomes of a request.
+const (
+	Accepted       Outcome = "accepted"
+	NotSent        Outcome = "not_sent"  // certainly: it may go again after a delay
+	Refused        Outcome = "refused"   // Kakao will never take it
+	BadConfig      Outcome = "config"    // Kakao does not accept the bot's key; nothing was sent
+	ProviderEmpty  Outcome = "provider"  // Kakao's own balance is empty; nothing was sent
+	OutcomeInDoubt Outcome = "in_doubt"  // it may have gone out
+	Stale          Outcome = "not_taken" // another run has it, it was recalled, or it came too late
+)
+
+// Verdict is how a request ended and what is kept of it.
+type Verdict struct {
+	Outcome Outcome
+	TaskID  string        // when accepted
+	Delay   time.Duration // when not sent: how long to wait, at least
+	Reason  string        // for the operator; no keys, no people
+}
+
+// ChunkStore moves chunks through a request.
+type ChunkStore interface {
+	// ChunkWork reads a queued chunk of this epoch; ok is false when there is none to do.
+	ChunkWork(ctx context.Context, id ChunkID, epoch int) (w Work, ok bool, err error)
+	// ClaimChunk moves a chunk of this epoch from queued to sending until the lease ends, before
+	// its send_by only. ok is false when it may not be sent (any more).
+	ClaimChunk(ctx context.Context, id ChunkID, epoch int, now, lease time.Time) (ok bool, err error)
+	// RecordSend writes an outcome for the epoch that was claimed. Acceptance is also taken for a
+	// chunk that was given up as in doubt meanwhile. ok is false when the fence was lost.
+	RecordSend(ctx context.Context, id ChunkID, epoch int, v Verdict, now time.Time) (ok bool, err error)
+}
+
+// Events is Kakao's Event API.
+type Events interface {
+	Send(ctx context.Context, r kakao.SendRequest) (kakao.SendReceipt, error)
+}
+
+// Limiter lets a bot's requests through at its rate, for all workers together.
+type Limiter interface {
+	// Acquire waits until a request for so many messages may start, and returns what ends it.
+	Acquire(ctx context.Context, bot string, messages, perSecond, inFlight int) (release func(), err error)
+}
+
+// SendMeter counts outcomes of requests.
+type SendMeter interface {
+	ChunkSent(outcome string, people int)
+}
+
+// Sender sends chunks. It is safe for concurrent use.
+type Sender struct {
+	chunks  ChunkStore
+	events  Events
+	limiter Limiter
+	meter   SendMeter
+	now     func() time.Time
+	lease   time.Duration
+}
+
+// NewSender returns a sender. lease is how long a chunk stays in sending before it is given up
+// as in doubt; it must exceed the time limit of the Event API client.
+func NewSender(chunks ChunkStore, events Events, limiter Limiter, meter SendMeter, lease time.Duration, now func() time.Time) *Sender {
+	return &Sender{chunks: chunks, events: events, limiter: limiter, meter: meter, now: now, lease: lease}
+}
+
+// SendChunk sends a queued chunk in one request, at most once.
+//
+// It leaves alone a chunk that another run has taken, was recalled, or is of another epoch. The
+// money was taken aside when the chunk was queued; the outcome decides what becomes of it.
+func (s *Sender) SendChunk(ctx context.Context, id ChunkID, epoch int) error {
+	work, ok, err := s.chunks.ChunkWork(ctx, id, epoch)
+	if err != nil {
+		return fmt.Errorf("prepare chunk %s: %w", id, err)
+	}
+	if !ok {
+		s.meter.ChunkSent(string(Stale), 0)
+		return nil
+	}
+	request := buildRequest(work)
+	release, err := s.limiter.Acquire(ctx, work.Chunk.BotID, work.Chunk.People, work.Rate, work.InFlight)
+	if err != nil {
+		return fmt.Errorf("wait for the rate of bot %s: %w", work.Chunk.BotID, err)
+	}
+	defer release()
+
+	claimedAt := s.now()
+	claimed, err := s.chunks.ClaimChunk(ctx, id, epoch, claimedAt, claimedAt.Add(s.lease))
+	if err != nil {
+		return fmt.Errorf("claim chunk %s: %w", id, err)
+	}
+	if !claimed {
+		s.meter.ChunkSent(string(Stale), 0)
+		return nil
+	}
+	receipt, sendErr := s.events.Send(ctx, request)
+	verdict := outcomeOf(receipt, sendErr)
+	s.meter.ChunkSent(string(verdict.Outcome), work.Chunk.People)
+
+	// The messages may be out: record that even while shutting down.
+	return s.record(context.WithoutCancel(ctx), id, epoch, verdict, claimedAt.Add(s.lease))
+}
+
+// record writes an outcome down, again and again until the lease ends: after that the sweep has
+// made the chunk in doubt, and only acceptance still changes it.
+func (s *Sender) record(ctx context.Context, id ChunkID, epoch int, verdict Verdict, lease time.Time) error {
+	for try := 1; ; try++ {
+		err := s.recordOnce(ctx, id, epoch, verdict)
+		if err == nil || !s.now().Before(lease) {
+			return err
+		}
+		select {
+		case <-time.After(min(time.Duration(try)*200*time.Millisecond, 2*time.Second)):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (s *Sender) recordOnce(ctx context.Context, id ChunkID, epoch int, verdict Verdict) error {
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	if _, err := s.chunks.RecordSend(ctx, id, epoch, verdict, s.now()); err != nil {
+		return fmt.Errorf("record chunk %s as %s: %w", id, verdict.Outcome, err)
+	}
+	return nil
+}
+
+// buildRequest makes the one request of a chunk. The chunk's id travels in params.
+func buildRequest(w Work) kakao.SendRequest {
+	params := maps.Clone(w.Message.Params)
+	if params == nil {
+		params = make(map[string]any, 1)
+	}
+	params[ChunkParam] = string(w.Chunk.ID)
+	users := make([]kakao.EventUser, len(w.Recipients))
+	for i, r := range w.Recipients {
+		users[i] = kakao.EventUser{Type: r.Type, ID: r.ID, Properties: r.Properties}
+	}
+	return kakao.SendRequest{
+		BotID: w.Chunk.BotID, Development: w.Side == Development, RestKey: w.RestKey,
+		Event: kakao.Event{Name: w.Message.Event, Data: w.Message.Data},
+		Users: users, Params: params,
+	}
+}
+
+// outcomeOf turns an answer of the Event API client into what becomes of the chunk.
+func outcomeOf(receipt kakao.SendReceipt, err error) Verdict {
+	if err == nil {
+		return Verdict{Outcome: Accepted, TaskID: receipt.TaskID}
+	}
+	verdict := Verdict{Outcome: OutcomeInDoubt, Reason: fault.MessageOf(err)}
+	switch fault.KindOf(err) {
+	case fault.Throttled, fault.Unavailable:
+		verdict.Outcome, verdict.Delay = NotSent, fault.RetryAfter(err)
+	case fault.Refused:
+		switch fault.CodeOf(err) {
+		case "config":
+			verdict.Outcome = BadConfig
+		case "provider":
+			verdict.Outcome = ProviderEmpty
+		default:
+			verdict.Outcome = Refused
+		}
+	case fault.Invalid:
+		verdict.Outcome = Refused
+	case fault.InDoubt, fault.Internal, fault.NotFound, fault.Conflict, fault.Forbidden, fault.Unauthenticated:
+	}
+	return verdict
+}

@@ -1,0 +1,283 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/fault"
+)
+
+const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_data, params, price_krw, state,
+	wait_reason, wait_until, note, start_at, expires_at, audience, duplicates, bad_rows, delivered, failed,
+	unknown, skipped, in_doubt, chunks, planned_chunks, captured_krw, refusals, upload_epoch,
+	created_at, sealed_at, started_at, finished_at`
+
+func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
+	var data, params []byte
+	n := &b.Counts
+	err = row.Scan(&b.ID, &b.WalletID, &b.BotID, &b.Side, &b.Name, &b.Message.Event, &data, &params, &b.Price, &b.State,
+		&b.Wait, at(&b.WaitUntil), &b.Note, at(&b.StartAt), at(&b.ExpiresAt), &n.Audience, &n.Duplicates, &n.BadRows,
+		&n.Delivered, &n.Failed, &n.Unknown, &n.Skipped, &n.InDoubt, &b.Chunks, &b.PlannedChunks, &b.Captured,
+		&b.Refusals, &b.UploadEpoch, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt))
+	if err != nil {
+		return b, err
+	}
+	if err := json.Unmarshal(data, &b.Message.Data); err != nil {
+		return b, fmt.Errorf("read event data of %s: %w", b.ID, err)
+	}
+	if err := json.Unmarshal(params, &b.Message.Params); err != nil {
+		return b, fmt.Errorf("read params of %s: %w", b.ID, err)
+	}
+	return b, nil
+}
+
+// Broadcast reads a broadcast. It is NotFound when there is none.
+func (s *Store) Broadcast(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error) {
+	b, err := scanBroadcast(s.read.QueryRowContext(ctx, `SELECT `+broadcastColumns+` FROM broadcast WHERE id = $1`, id))
+	return b, orNotFound(err, "broadcast", string(id))
+}
+
+// lockBroadcast reads a broadcast that the transaction will change. A wallet it changes too is
+// locked before.
+func (s *Store) lockBroadcast(ctx context.Context, tx *sql.Tx, id broadcast.ID) (broadcast.Broadcast, error) {
+	b, err := scanBroadcast(tx.QueryRowContext(ctx, `SELECT `+broadcastColumns+` FROM broadcast WHERE id = $1`+s.dialect.lock, id))
+	return b, orNotFound(err, "broadcast", string(id))
+}
+
+// saveBroadcast writes what changes in the life of a locked broadcast, and its end when the
+// counts say so.
+func saveBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, now time.Time) error {
+	b = b.Finish(now)
+	n := b.Counts
+	_, err := tx.ExecContext(ctx, `UPDATE broadcast SET state = $2, wait_reason = $3, wait_until = $4, note = $5,
+		audience = $6, duplicates = $7, bad_rows = $8, delivered = $9, failed = $10, unknown = $11, skipped = $12,
+		in_doubt = $13, chunks = $14, planned_chunks = $15, captured_krw = $16, refusals = $17, upload_epoch = $18,
+		sealed_at = $19, started_at = $20, finished_at = $21 WHERE id = $1`,
+		b.ID, b.State, b.Wait, millis(b.WaitUntil), b.Note, n.Audience, n.Duplicates, n.BadRows, n.Delivered, n.Failed,
+		n.Unknown, n.Skipped, n.InDoubt, b.Chunks, b.PlannedChunks, b.Captured, b.Refusals, b.UploadEpoch,
+		millis(b.SealedAt), millis(b.StartedAt), millis(b.FinishedAt))
+	if err != nil {
+		return fmt.Errorf("save broadcast %s: %w", b.ID, err)
+	}
+	return nil
+}
+
+// CreateBroadcast stores an order for the wallet of its bot. A repeated request returns the
+// broadcast that the first one made. It is NotFound when there is no such bot, and a Conflict
+// when the bot has no wallet.
+func (s *Store) CreateBroadcast(ctx context.Context, b broadcast.Broadcast, r broadcast.Request) (broadcast.Broadcast, bool, error) {
+	repeated := false
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		answer, again, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
+		if err != nil {
+			return err
+		}
+		if repeated = again; again {
+			b, err = s.lockBroadcast(ctx, tx, broadcast.ID(answer))
+			return err
+		}
+		var walletID sql.NullString
+		err = tx.QueryRowContext(ctx, `SELECT wallet_id FROM bot WHERE id = $1`, b.BotID).Scan(&walletID)
+		if err != nil {
+			return orNotFound(err, "bot", b.BotID)
+		}
+		if !walletID.Valid {
+			return fault.Coded(fault.Conflict, "NO_WALLET", "bot %s has no wallet; connect one before sending", b.BotID)
+		}
+		b.WalletID = walletID.String
+		if err := insertBroadcast(ctx, tx, b); err != nil {
+			return err
+		}
+		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(b.ID))
+	})
+	return b, repeated, err
+}
+
+func insertBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) error {
+	data, err := json.Marshal(b.Message.Data)
+	if err != nil {
+		return fmt.Errorf("store event data: %w", err)
+	}
+	params, err := json.Marshal(b.Message.Params)
+	if err != nil {
+		return fmt.Errorf("store params: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO broadcast (id, wallet_id, bot_id, side, name, event_name, event_data, params,
+		price_krw, state, wait_reason, wait_until, note, start_at, expires_at, created_at,
+		upload_epoch, audience, duplicates, bad_rows, chunks, planned_chunks, delivered, failed, unknown, skipped, in_doubt,
+		captured_krw, refusals, sealed_at, started_at, finished_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, '', $12, $13, $14,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`,
+		b.ID, b.WalletID, b.BotID, b.Side, b.Name, b.Message.Event, string(data), string(params),
+		b.Price, b.State, b.Wait, millis(b.StartAt), millis(b.ExpiresAt), millis(b.CreatedAt))
+	if err != nil {
+		return fmt.Errorf("insert broadcast %s: %w", b.ID, err)
+	}
+	return nil
+}
+
+// changeBroadcast runs a change of one broadcast under the locks of its wallet and itself, and
+// returns the broadcast as it is afterwards.
+func (s *Store) changeBroadcast(ctx context.Context, id broadcast.ID, now time.Time,
+	change func(tx *sql.Tx, b *broadcast.Broadcast) error,
+) (b broadcast.Broadcast, err error) {
+	before, err := s.Broadcast(ctx, id) // its wallet never changes
+	if err != nil {
+		return b, err
+	}
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := s.lockWallet(ctx, tx, before.WalletID); err != nil {
+			return err
+		}
+		if b, err = s.lockBroadcast(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := change(tx, &b); err != nil {
+			return err
+		}
+		b = b.Finish(now)
+		return saveBroadcast(ctx, tx, b, now)
+	})
+	return b, err
+}
+
+// Seal ends the upload of a broadcast. It is a Conflict when nobody was uploaded.
+func (s *Store) Seal(ctx context.Context, id broadcast.ID, now time.Time) (broadcast.Broadcast, error) {
+	return s.changeBroadcast(ctx, id, now, func(tx *sql.Tx, b *broadcast.Broadcast) error {
+		if b.State != broadcast.Uploading {
+			return nil
+		}
+		if b.Counts.Audience == 0 {
+			return fault.Coded(fault.Conflict, "NO_RECIPIENTS", "broadcast %s has no recipients; upload them first", id)
+		}
+		// What an interrupted upload left behind lies beyond the chunks that count.
+		if _, err := tx.ExecContext(ctx, `DELETE FROM chunk WHERE broadcast_id = $1 AND (upload_epoch <> $2 OR seq > $3)`,
+			id, b.UploadEpoch, b.Chunks); err != nil {
+			return fmt.Errorf("drop replaced chunks: %w", err)
+		}
+		b.State, b.SealedAt, b.PlannedChunks = broadcast.Running, now, b.Chunks
+		b.Wait, b.WaitUntil = broadcast.NotWaiting, time.Time{}
+		if b.StartAt.After(now) {
+			b.Wait, b.WaitUntil = broadcast.WaitScheduled, b.StartAt
+		}
+		return nil
+	})
+}
+
+// Pause stops dispatch and recalls what is queued.
+func (s *Store) Pause(ctx context.Context, id broadcast.ID, now time.Time) (broadcast.Broadcast, error) {
+	return s.changeBroadcast(ctx, id, now, func(tx *sql.Tx, b *broadcast.Broadcast) error {
+		if b.State == broadcast.Paused {
+			return nil
+		}
+		if b.State != broadcast.Running {
+			return notNow(*b, "paused")
+		}
+		return s.pause(ctx, tx, b, "")
+	})
+}
+
+// pause is the pause of a locked, running broadcast; the caller saves it.
+func (s *Store) pause(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, note string) error {
+	b.State, b.Wait, b.WaitUntil, b.Note = broadcast.Paused, broadcast.WaitPaused, time.Time{}, note
+	return s.recallOne(ctx, tx, b)
+}
+
+// Resume lets a paused broadcast go on.
+func (s *Store) Resume(ctx context.Context, id broadcast.ID, now time.Time) (broadcast.Broadcast, error) {
+	return s.changeBroadcast(ctx, id, now, func(_ *sql.Tx, b *broadcast.Broadcast) error {
+		if b.State == broadcast.Running {
+			return nil
+		}
+		if b.State != broadcast.Paused {
+			return notNow(*b, "resumed")
+		}
+		b.State, b.Wait, b.WaitUntil, b.Note, b.Refusals = broadcast.Running, broadcast.NotWaiting, time.Time{}, "", 0
+		if b.StartAt.After(now) {
+			b.Wait, b.WaitUntil = broadcast.WaitScheduled, b.StartAt
+		}
+		return nil
+	})
+}
+
+// Cancel ends a broadcast: from its commit on nothing of it is queued or claimed. Planned chunks
+// are then cancelled in batches, and the sweep ends what an interrupted call leaves.
+func (s *Store) Cancel(ctx context.Context, id broadcast.ID, now time.Time) (broadcast.Broadcast, error) {
+	b, err := s.changeBroadcast(ctx, id, now, func(tx *sql.Tx, b *broadcast.Broadcast) error {
+		switch b.State {
+		case broadcast.Cancelled:
+			return nil
+		case broadcast.Finished:
+			return notNow(*b, "cancelled")
+		case broadcast.Uploading:
+			b.Counts.Audience, b.Chunks = 0, 0
+			if _, err := tx.ExecContext(ctx, `DELETE FROM chunk WHERE broadcast_id = $1`, id); err != nil {
+				return fmt.Errorf("drop uploaded chunks: %w", err)
+			}
+		case broadcast.Running, broadcast.Paused:
+			if err := s.recallOne(ctx, tx, b); err != nil {
+				return err
+			}
+		}
+		b.State, b.Wait, b.WaitUntil = broadcast.Cancelled, broadcast.NotWaiting, time.Time{}
+		return nil
+	})
+	for err == nil && b.PlannedChunks > 0 {
+		b, err = s.retire(ctx, id, broadcast.ChunkCancelled, now)
+	}
+	return b, err
+}
+
+func notNow(b broadcast.Broadcast, what string) error {
+	return fault.Coded(fault.Conflict, "WRONG_STATE", "broadcast %s is %s and cannot be %s", b.ID, b.State, what)
+}
+
+// retireBatch bounds how many planned chunks one transaction ends.
+const retireBatch = 5000
+
+// retire ends planned chunks of a broadcast, uncharged, as expired or cancelled.
+func (s *Store) retire(ctx context.Context, id broadcast.ID, as broadcast.ChunkState, now time.Time) (broadcast.Broadcast, error) {
+	return s.changeBroadcast(ctx, id, now, func(tx *sql.Tx, b *broadcast.Broadcast) error {
+		rows, err := tx.QueryContext(ctx, `UPDATE chunk SET state = $2, skipped = people WHERE id IN
+			(SELECT id FROM chunk WHERE broadcast_id = $1 AND state = 'planned' ORDER BY id LIMIT $3) RETURNING people`,
+			id, as, retireBatch)
+		people, err := collect(rows, err, func(row scanner) (n int, err error) {
+			err = row.Scan(&n)
+			return n, err
+		})
+		if err != nil {
+			return fmt.Errorf("retire chunks of %s: %w", id, err)
+		}
+		b.PlannedChunks -= len(people)
+		for _, n := range people {
+			b.Counts.Skipped += n
+		}
+		return nil
+	})
+}
+
+// RetireOver ends the planned chunks of broadcasts that expired or were cancelled, a batch at a
+// time, and reports whether there may be more.
+func (s *Store) RetireOver(ctx context.Context, now time.Time) (more bool, err error) {
+	var id broadcast.ID
+	var state broadcast.State
+	err = s.read.QueryRowContext(ctx, `SELECT id, state FROM broadcast WHERE planned_chunks > 0 AND
+		(state = 'cancelled' OR (state IN ('running', 'paused') AND expires_at > 0 AND expires_at <= $1)) LIMIT 1`,
+		millis(now)).Scan(&id, &state)
+	if err == sql.ErrNoRows {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("find broadcasts that are over: %w", err)
+	}
+	as := broadcast.Expired
+	if state == broadcast.Cancelled {
+		as = broadcast.ChunkCancelled
+	}
+	_, err = s.retire(ctx, id, as, now)
+	return err == nil, err
+}

@@ -1,0 +1,270 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+const chunkColumns = `c.id, c.broadcast_id, c.wallet_id, c.bot_id, c.state, c.epoch, c.people, c.hold_krw,
+	c.task_id, c.attempts, c.sent_at, c.send_by`
+
+// scanChunk reads chunkColumns and then whatever more points to.
+func scanChunk(row scanner, more ...any) (c broadcast.Chunk, err error) {
+	err = row.Scan(append([]any{&c.ID, &c.Broadcast, &c.WalletID, &c.BotID, &c.State, &c.Epoch, &c.People, &c.Hold,
+		&c.TaskID, &c.Attempts, at(&c.SentAt), at(&c.SendBy)}, more...)...)
+	return c, err
+}
+
+// ChunkWork reads what the request of a queued chunk needs.
+func (s *Store) ChunkWork(ctx context.Context, id broadcast.ChunkID, epoch int) (w broadcast.Work, ok bool, err error) {
+	var recipients, data, params, sealed []byte
+	w.Chunk, err = scanChunk(s.read.QueryRowContext(ctx, `SELECT `+chunkColumns+`, c.recipients, b.event_name, b.event_data, b.params, b.side,
+		t.rest_key_sealed, t.rate_per_second, t.in_flight
+		FROM chunk c JOIN broadcast b ON b.id = c.broadcast_id JOIN bot t ON t.id = c.bot_id
+		WHERE c.id = $1 AND c.epoch = $2 AND c.state = 'queued'`, id, epoch),
+		&recipients, &w.Message.Event, &data, &params, &w.Side, &sealed, &w.Rate, &w.InFlight)
+	if errors.Is(err, sql.ErrNoRows) {
+		return w, false, nil
+	}
+	if err != nil {
+		return w, false, err
+	}
+	for text, into := range map[*[]byte]any{&recipients: &w.Recipients, &data: &w.Message.Data, &params: &w.Message.Params} {
+		if err := json.Unmarshal(*text, into); err != nil {
+			return w, false, fmt.Errorf("read stored message: %w", err)
+		}
+	}
+	w.RestKey, err = s.restKey(w.Chunk.BotID, sealed)
+	return w, err == nil, err
+}
+
+// restKey opens the sealed Kakao REST API key of a bot.
+func (s *Store) restKey(botID string, sealed []byte) (string, error) {
+	plain, err := s.keys.Open(sealed, "bot", botID)
+	if err != nil {
+		return "", fmt.Errorf("open the REST API key of bot %s: %w", botID, err)
+	}
+	return string(plain), nil
+}
+
+// ClaimChunk moves a chunk from queued to sending.
+func (s *Store) ClaimChunk(ctx context.Context, id broadcast.ChunkID, epoch int, now, lease time.Time) (bool, error) {
+	return changed(s.write.ExecContext(ctx, `UPDATE chunk SET state = 'sending', lease_until = $4, attempts = attempts + 1
+		WHERE id = $1 AND epoch = $2 AND state = 'queued' AND send_by > $3`, id, epoch, millis(now), millis(lease)))
+}
+
+// RecordSend writes an outcome for the epoch that was claimed.
+func (s *Store) RecordSend(ctx context.Context, id broadcast.ChunkID, epoch int, r broadcast.Verdict, now time.Time) (ok bool, err error) {
+	if r.Outcome == broadcast.Accepted {
+		return s.recordAccepted(ctx, id, epoch, r, now)
+	}
+	var botID string
+	var affected *broadcast.Chunk
+	ok, err = s.changeChunk(ctx, id, func(tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
+		if c.State != broadcast.Sending || c.Epoch != epoch {
+			return false, nil
+		}
+		botID, affected = c.BotID, c
+		return true, s.recordRefused(ctx, tx, b, c, r, now)
+	}, now)
+	if err == nil && ok && affected != nil && (r.Outcome == broadcast.BadConfig || r.Outcome == broadcast.ProviderEmpty) {
+		err = s.pauseBot(ctx, botID, string(r.Outcome), now)
+	}
+	return ok, err
+}
+
+// recordAccepted moves a chunk to sent. Most chunks come from sending, which needs no lock on
+// wallet or broadcast: the money stays held.
+func (s *Store) recordAccepted(ctx context.Context, id broadcast.ChunkID, epoch int, r broadcast.Verdict, now time.Time) (bool, error) {
+	const accept = `UPDATE chunk SET state = 'sent', task_id = $3, sent_at = $4, next_at = $5, enqueued_at = 0, attempts = 0, error = ''
+		WHERE id = $1 AND epoch = $2 AND state = `
+	args := []any{id, epoch, r.TaskID, millis(now), millis(now.Add(broadcast.FirstLookup))}
+	ok, err := changed(s.write.ExecContext(ctx, accept+`'sending'`, args...))
+	if err != nil {
+		return false, err
+	}
+	if ok {
+		_, err = s.write.ExecContext(ctx, `UPDATE broadcast SET refusals = 0 WHERE refusals > 0 AND
+			id = (SELECT broadcast_id FROM chunk WHERE id = $1)`, id)
+		return true, err
+	}
+	return s.changeChunk(ctx, id, func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
+		settledByTerm := c.Hold == 0 && b.Price > 0
+		if c.State != broadcast.InDoubt || c.Epoch != epoch || settledByTerm {
+			return false, nil
+		}
+		b.Counts.InDoubt -= c.People
+		return changed(tx.ExecContext(ctx, accept+`'in_doubt'`, args...))
+	}, now)
+}
+
+// recordRefused writes an outcome that is not acceptance; chunk, broadcast and wallet are locked.
+func (s *Store) recordRefused(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, c *broadcast.Chunk, r broadcast.Verdict, now time.Time) error {
+	state, nextAt, doubtAt, released := broadcast.Planned, now.Add(sendDelay(c.Attempts, r.Delay)), time.Time{}, c.Hold
+	switch r.Outcome {
+	case broadcast.NotSent:
+		b.PlannedChunks++
+	case broadcast.BadConfig, broadcast.ProviderEmpty:
+		nextAt = now // the bot's pause holds it back
+		b.PlannedChunks++
+	case broadcast.Refused:
+		state = broadcast.Rejected
+		b.Counts.Failed += c.People
+		b.Refusals++
+	case broadcast.OutcomeInDoubt, broadcast.Accepted, broadcast.Stale:
+		state, doubtAt, released = broadcast.InDoubt, now, 0
+		b.Counts.InDoubt += c.People
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE chunk SET state = $2, next_at = $3, doubt_at = $4, hold_krw = hold_krw - $5,
+		enqueued_at = 0, error = $6, failed = CASE WHEN $2 = 'rejected' THEN people ELSE 0 END WHERE id = $1`,
+		c.ID, string(state), millis(nextAt), millis(doubtAt), released, r.Reason)
+	if err != nil {
+		return fmt.Errorf("record chunk %s: %w", c.ID, err)
+	}
+	if err := moveHeld(ctx, tx, c.WalletID, -released); err != nil {
+		return err
+	}
+	if b.Refusals >= refusalsToPause && b.State == broadcast.Running {
+		return s.pause(ctx, tx, b, fmt.Sprintf("%d requests in a row were refused: %s", b.Refusals, r.Reason))
+	}
+	return nil
+}
+
+// refusalsToPause is how many refused requests in a row pause a broadcast.
+const refusalsToPause = 5
+
+// sendDelay is how long a chunk that was certainly not sent waits: what Kakao asked for, or a
+// back-off that doubles from half a second to a minute.
+func sendDelay(attempts int, asked time.Duration) time.Duration {
+	backoff := min(time.Minute, 500*time.Millisecond<<min(attempts, 7))
+	return max(asked, backoff)
+}
+
+// changeChunk changes one chunk under the locks of its wallet, broadcast and itself, in that
+// order. change reports whether it did anything; the broadcast is saved when it did.
+func (s *Store) changeChunk(ctx context.Context, id broadcast.ChunkID,
+	change func(tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error), now time.Time,
+) (ok bool, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		var walletID string
+		var broadcastID broadcast.ID // neither changes in the life of a chunk
+		err := tx.QueryRowContext(ctx, `SELECT wallet_id, broadcast_id FROM chunk WHERE id = $1`, id).Scan(&walletID, &broadcastID)
+		if err != nil {
+			return orNotFound(err, "chunk", string(id))
+		}
+		w, err := s.lockWallet(ctx, tx, walletID)
+		if err != nil {
+			return err
+		}
+		b, err := s.lockBroadcast(ctx, tx, broadcastID)
+		if err != nil {
+			return err
+		}
+		c, err := scanChunk(tx.QueryRowContext(ctx, `SELECT `+chunkColumns+` FROM chunk c WHERE c.id = $1`+s.dialect.lock, id))
+		if err != nil {
+			return err
+		}
+		ok, err = change(tx, &w, &b, &c)
+		if err != nil || !ok {
+			return err
+		}
+		return saveBroadcast(ctx, tx, b, now)
+	})
+	return ok && err == nil, err
+}
+
+// pauseBot stops dispatch for a bot and recalls what is queued of it.
+func (s *Store) pauseBot(ctx context.Context, botID, reason string, now time.Time) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		if err := s.recallBot(ctx, tx, botID, now); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE bot SET paused_reason = $2, paused_at = $3 WHERE id = $1 AND paused_reason = ''`,
+			botID, reason, millis(now))
+		return err
+	})
+}
+
+// SentChunk reads a sent chunk whose result is to be looked up.
+func (s *Store) SentChunk(ctx context.Context, id broadcast.ChunkID, epoch int) (l broadcast.Looked, ok bool, err error) {
+	var sealed []byte
+	l.Chunk, err = scanChunk(s.read.QueryRowContext(ctx, `SELECT `+chunkColumns+`, b.price_krw, t.rest_key_sealed
+		FROM chunk c JOIN broadcast b ON b.id = c.broadcast_id JOIN bot t ON t.id = c.bot_id
+		WHERE c.id = $1 AND c.epoch = $2 AND c.state = 'sent'`, id, epoch), &l.Price, &sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return l, false, nil
+	}
+	if err != nil {
+		return l, false, fmt.Errorf("read sent chunk %s: %w", id, err)
+	}
+	l.RestKey, err = s.restKey(l.Chunk.BotID, sealed)
+	return l, err == nil, err
+}
+
+// SettleChunk captures what was delivered, releases the rest and ends the chunk.
+func (s *Store) SettleChunk(ctx context.Context, id broadcast.ChunkID, epoch int, r broadcast.Settlement, now time.Time) (bool, error) {
+	return s.changeChunk(ctx, id, func(tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
+		if c.State != broadcast.Sent || c.Epoch != epoch {
+			return false, nil
+		}
+		if err := captureChunk(ctx, tx, w, b, c, r.Tally.Delivered, now); err != nil {
+			return false, err
+		}
+		b.Counts.Failed += r.Tally.Failed
+		b.Counts.Unknown += r.Tally.Unknown
+		return changed(tx.ExecContext(ctx, `UPDATE chunk SET state = 'settled', hold_krw = 0, enqueued_at = 0, unconfirmed = 0,
+			delivered = $2, failed = $3, unknown = $4, result = $5, error = '' WHERE id = $1`,
+			id, r.Tally.Delivered, r.Tally.Failed, r.Tally.Unknown, string(r.Result)))
+	}, now)
+}
+
+// captureChunk ends the hold of a locked chunk: delivered messages are posted, the rest of the
+// hold is released. The chunk's own row is the caller's to write.
+func captureChunk(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk, delivered int, now time.Time) error {
+	used := b.Price * wallet.KRW(delivered)
+	available, err := grants(ctx, tx, *w)
+	if err != nil {
+		return fmt.Errorf("read grants: %w", err)
+	}
+	after, posting := w.Capture(c.Hold, used, available, string(c.ID), now)
+	if used > 0 {
+		if err := post(ctx, tx, w.ID, posting); err != nil {
+			return err
+		}
+	}
+	if err := writeWallet(ctx, tx, after, -c.Hold); err != nil {
+		return err
+	}
+	*w = after
+	b.Counts.Delivered += delivered
+	b.Captured += used
+	return nil
+}
+
+// PostponeResult sets the next look-up of a sent chunk.
+func (s *Store) PostponeResult(ctx context.Context, id broadcast.ChunkID, epoch int, p broadcast.Postponement) error {
+	_, err := s.write.ExecContext(ctx, `UPDATE chunk SET next_at = $3, enqueued_at = 0, attempts = attempts + 1,
+		unconfirmed = CASE WHEN $4 = 1 THEN 1 ELSE unconfirmed END,
+		result = CASE WHEN $5 = '' THEN result ELSE $5 END, error = $6
+		WHERE id = $1 AND epoch = $2 AND state = 'sent'`,
+		id, epoch, millis(p.NextAt), asInt(p.Unconfirmed), string(p.Result), p.Reason)
+	if err != nil {
+		return fmt.Errorf("postpone the result of chunk %s: %w", id, err)
+	}
+	return nil
+}
+
+// asInt stores a truth value.
+func asInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,210 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// maxCandidates bounds how many broadcasts one dispatch looks at; the rest have their turn as
+// these are done.
+const maxCandidates = 500
+
+// Dispatch takes money aside for what may go now and queues it, all in one transaction.
+func (s *Store) Dispatch(ctx context.Context, pace broadcast.Pace, turn int, now time.Time) ([]broadcast.Row, error) {
+	candidates, err := s.candidates(ctx, s.read, now)
+	if err != nil || len(candidates) == 0 {
+		return nil, err
+	}
+	var queued []broadcast.Row
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		queued = nil
+		mine, err := s.only(ctx, tx, dispatchLock)
+		if err != nil || !mine {
+			return err
+		}
+		// Read again under the lock: another process may just have dealt with these.
+		if candidates, err = s.candidates(ctx, tx, now); err != nil {
+			return err
+		}
+		waiting, err := queuedByBot(ctx, tx)
+		if err != nil {
+			return err
+		}
+		var w wallet.Wallet
+		for _, share := range pace.Shares(candidates, waiting, turn) {
+			if share.WalletID != w.ID {
+				if w, err = s.lockWallet(ctx, tx, share.WalletID); err != nil {
+					return err
+				}
+			}
+			rows, err := s.dispatchShare(ctx, tx, &w, share, pace, now)
+			if err != nil {
+				return fmt.Errorf("dispatch broadcast %s: %w", share.Broadcast, err)
+			}
+			queued = append(queued, rows...)
+		}
+		return nil
+	})
+	return queued, err
+}
+
+// candidates lists broadcasts that have planned chunks and whose time has come.
+func (s *Store) candidates(ctx context.Context, q querier, now time.Time) ([]broadcast.Candidate, error) {
+	rows, err := q.QueryContext(ctx, `SELECT b.id, b.wallet_id, b.bot_id, b.planned_chunks, b.start_at, t.rate_per_second, t.paused_reason
+		FROM broadcast b JOIN bot t ON t.id = b.bot_id
+		WHERE b.state = 'running' AND b.planned_chunks > 0 AND b.start_at <= $1 AND (b.expires_at = 0 OR b.expires_at > $1)
+		ORDER BY b.start_at, b.id LIMIT $2`, millis(now), maxCandidates)
+	return collect(rows, err, func(row scanner) (c broadcast.Candidate, err error) {
+		err = row.Scan(&c.Broadcast, &c.WalletID, &c.BotID, &c.Planned, at(&c.StartAt), &c.Rate, &c.BotPaused)
+		return c, err
+	})
+}
+
+// queuedByBot counts queued chunks; there are at most as many as the pace lets in.
+func queuedByBot(ctx context.Context, tx *sql.Tx) (map[string]int, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT bot_id, COUNT(*) FROM chunk WHERE state = 'queued' GROUP BY bot_id`)
+	if err != nil {
+		return nil, fmt.Errorf("count queued chunks: %w", err)
+	}
+	defer rows.Close()
+	counts := make(map[string]int)
+	for rows.Next() {
+		var bot string
+		var n int
+		if err := rows.Scan(&bot, &n); err != nil {
+			return nil, err
+		}
+		counts[bot] = n
+	}
+	return counts, rows.Err()
+}
+
+// dispatchShare queues what one broadcast may send now, or writes down why it waits.
+func (s *Store) dispatchShare(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, share broadcast.Share, pace broadcast.Pace, now time.Time) ([]broadcast.Row, error) {
+	if share.BotPaused != broadcast.NotWaiting {
+		return nil, s.setWait(ctx, tx, share.Broadcast, share.BotPaused, time.Time{})
+	}
+	if err := w.Check(); err != nil {
+		return nil, s.setWait(ctx, tx, share.Broadcast, broadcast.WaitUnpaid, time.Time{})
+	}
+	if share.Chunks == 0 {
+		return nil, nil // its turn comes
+	}
+	b, err := s.lockBroadcast(ctx, tx, share.Broadcast)
+	if err != nil {
+		return nil, err
+	}
+	if b.State != broadcast.Running {
+		return nil, nil
+	}
+	ids, held, short, err := s.affordable(ctx, tx, w, b, share.Chunks, now)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		wait, until := waitFor(short, now)
+		if short == nil {
+			return nil, nil // all that is planned waits after a failed try
+		}
+		return nil, s.setWait(ctx, tx, b.ID, wait, until)
+	}
+	rows, err := queueChunks(ctx, tx, ids, b.Price, pace.SendBy, now)
+	if err != nil {
+		return nil, err
+	}
+	b.PlannedChunks -= len(rows)
+	b.Wait, b.WaitUntil = broadcast.NotWaiting, time.Time{}
+	if b.StartedAt.IsZero() {
+		b.StartedAt = now
+	}
+	if err := saveBroadcast(ctx, tx, b, now); err != nil {
+		return nil, err
+	}
+	return rows, moveHeld(ctx, tx, w.ID, held)
+}
+
+// affordable picks planned chunks in order, as many as asked for and as the wallet can hold. It
+// returns why it stopped short, nil when funds were not the reason.
+func (s *Store) affordable(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b broadcast.Broadcast, most int, now time.Time) (ids []any, held wallet.KRW, short, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT id, people FROM chunk WHERE broadcast_id = $1 AND state = 'planned' AND next_at <= $2
+		ORDER BY next_at, seq LIMIT $3`+s.dialect.lock, b.ID, millis(now), most)
+	type planned struct {
+		id     string
+		people int
+	}
+	chunks, err := collect(rows, err, func(row scanner) (p planned, err error) {
+		err = row.Scan(&p.id, &p.people)
+		return p, err
+	})
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	for _, c := range chunks {
+		amount := b.Price * wallet.KRW(c.people)
+		after, err := w.Hold(amount, now)
+		if err != nil {
+			return ids, held, err, nil
+		}
+		*w = after
+		ids, held = append(ids, c.id), held+amount
+	}
+	return ids, held, nil, nil
+}
+
+func waitFor(short error, now time.Time) (broadcast.Wait, time.Time) {
+	if errors.Is(short, wallet.ErrDailyLimit) {
+		return broadcast.WaitDailyLimit, clock.NextMidnight(now)
+	}
+	return broadcast.WaitFunds, time.Time{}
+}
+
+// queueChunks moves planned chunks to queued under a new epoch.
+func queueChunks(ctx context.Context, tx *sql.Tx, ids []any, price wallet.KRW, sendBy time.Duration, now time.Time) ([]broadcast.Row, error) {
+	var queued []broadcast.Row
+	for len(ids) > 0 {
+		n := min(len(ids), 500)
+		args := append([]any{int64(price), millis(now), millis(now.Add(sendBy))}, ids[:n]...)
+		rows, err := tx.QueryContext(ctx, `UPDATE chunk SET state = 'queued', epoch = epoch + 1, hold_krw = people * $1,
+			enqueued_at = $2, send_by = $3 WHERE state = 'planned' AND id IN (`+placeholders(4, n)+`) RETURNING id, epoch`, args...)
+		batch, err := collect(rows, err, scanRow)
+		if err != nil {
+			return nil, fmt.Errorf("queue chunks: %w", err)
+		}
+		queued = append(queued, batch...)
+		ids = ids[n:]
+	}
+	return queued, nil
+}
+
+func scanRow(row scanner) (r broadcast.Row, err error) {
+	err = row.Scan(&r.ID, &r.Epoch)
+	return r, err
+}
+
+// placeholders returns "$from, …" for n parameters.
+func placeholders(from, n int) string {
+	var text strings.Builder
+	for i := range n {
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		text.WriteString("$" + strconv.Itoa(from+i))
+	}
+	return text.String()
+}
+
+// setWait writes down why a running broadcast waits, when that has changed.
+func (s *Store) setWait(ctx context.Context, tx *sql.Tx, id broadcast.ID, wait broadcast.Wait, until time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE broadcast SET wait_reason = $2, wait_until = $3
+		WHERE id = $1 AND state = 'running' AND (wait_reason <> $2 OR wait_until <> $3)`, id, string(wait), millis(until))
+	return err
+}

@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// hold is a queued chunk that is taken back.
+type hold struct {
+	chunk     broadcast.ChunkID
+	broadcast broadcast.ID
+	wallet    string
+	amount    wallet.KRW
+}
+
+// takeBack turns queued chunks back into planned and returns what was held for them. The caller
+// has locked wallets and broadcasts and takes the sums off them. where names the chunks by $1;
+// raising the epoch makes the tasks that point at them harmless.
+func (s *Store) takeBack(ctx context.Context, tx *sql.Tx, where string, arg any) ([]hold, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT id, broadcast_id, wallet_id, hold_krw FROM chunk
+		WHERE state = 'queued' AND `+where+` ORDER BY id`+s.dialect.lock, arg)
+	holds, err := collect(rows, err, func(row scanner) (h hold, err error) {
+		err = row.Scan(&h.chunk, &h.broadcast, &h.wallet, &h.amount)
+		return h, err
+	})
+	if err != nil || len(holds) == 0 {
+		return nil, err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE chunk SET state = 'planned', hold_krw = 0, epoch = epoch + 1, enqueued_at = 0
+		WHERE state = 'queued' AND `+where, arg)
+	if err != nil {
+		return nil, fmt.Errorf("take back queued chunks: %w", err)
+	}
+	return holds, nil
+}
+
+// recallOne recalls what is queued of one broadcast whose wallet and itself are locked; the
+// caller saves the broadcast.
+func (s *Store) recallOne(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast) error {
+	holds, err := s.takeBack(ctx, tx, `broadcast_id = $1`, b.ID)
+	if err != nil {
+		return err
+	}
+	b.PlannedChunks += len(holds)
+	return releaseHolds(ctx, tx, holds)
+}
+
+// recallWallet recalls everything queued of a wallet that the transaction has locked: its
+// broadcasts then wait for dispatch to say why.
+func (s *Store) recallWallet(ctx context.Context, tx *sql.Tx, walletID string, now time.Time) error {
+	return s.recallWhere(ctx, tx, `wallet_id = $1`, walletID, now)
+}
+
+// recallBot recalls everything queued of a bot, locking the wallets that pay for it.
+func (s *Store) recallBot(ctx context.Context, tx *sql.Tx, botID string, now time.Time) error {
+	if err := s.lockPayers(ctx, tx, `bot_id = $1`, botID); err != nil {
+		return err
+	}
+	return s.recallWhere(ctx, tx, `bot_id = $1`, botID, now)
+}
+
+// lockPayers locks the wallets of queued chunks, in the order of their ids.
+func (s *Store) lockPayers(ctx context.Context, tx *sql.Tx, where string, arg any) error {
+	rows, err := tx.QueryContext(ctx, `SELECT id FROM wallet WHERE id IN
+		(SELECT wallet_id FROM chunk WHERE state = 'queued' AND `+where+`) ORDER BY id`+s.dialect.lock, arg)
+	_, err = collect(rows, err, func(row scanner) (id string, err error) {
+		err = row.Scan(&id)
+		return id, err
+	})
+	return err
+}
+
+// recallWhere recalls queued chunks; their wallets are locked.
+func (s *Store) recallWhere(ctx context.Context, tx *sql.Tx, where string, arg any, now time.Time) error {
+	rows, err := tx.QueryContext(ctx, `SELECT `+broadcastColumns+` FROM broadcast WHERE id IN
+		(SELECT broadcast_id FROM chunk WHERE state = 'queued' AND `+where+`) ORDER BY id`+s.dialect.lock, arg)
+	affected, err := collect(rows, err, scanBroadcast)
+	if err != nil {
+		return fmt.Errorf("lock broadcasts to recall: %w", err)
+	}
+	holds, err := s.takeBack(ctx, tx, where, arg)
+	if err != nil {
+		return err
+	}
+	byBroadcast := make(map[broadcast.ID]int)
+	for _, h := range holds {
+		byBroadcast[h.broadcast]++
+	}
+	for _, b := range affected {
+		b.PlannedChunks += byBroadcast[b.ID]
+		if err := saveBroadcast(ctx, tx, b, now); err != nil {
+			return err
+		}
+	}
+	return releaseHolds(ctx, tx, holds)
+}
+
+// releaseHolds takes holds off their wallets, which are locked.
+func releaseHolds(ctx context.Context, tx *sql.Tx, holds []hold) error {
+	byWallet := make(map[string]wallet.KRW)
+	for _, h := range holds {
+		byWallet[h.wallet] += h.amount
+	}
+	for id, amount := range byWallet {
+		if err := moveHeld(ctx, tx, id, -amount); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RecallOverdue plans queued chunks again whose send_by has passed, and returns how many.
+func (s *Store) RecallOverdue(ctx context.Context, now time.Time) (n int, err error) {
+	var due bool
+	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM chunk WHERE state = 'queued' AND send_by <= $1)`, millis(now)).Scan(&due)
+	if err != nil || !due {
+		return 0, err
+	}
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		const overdue = `send_by <= $1`
+		if err := s.lockPayers(ctx, tx, overdue, millis(now)); err != nil {
+			return err
+		}
+		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM chunk WHERE state = 'queued' AND `+overdue, millis(now)).Scan(&n); err != nil {
+			return err
+		}
+		return s.recallWhere(ctx, tx, overdue, millis(now), now)
+	})
+	return n, err
+}

@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/clock"
+)
+
+// Work names a kind of rows that wait for a task.
+type Work string
+
+// The kinds of work that rows stand behind.
+const (
+	WorkChunk   Work = "chunk"   // queued chunks: one request each
+	WorkResult  Work = "result"  // sent chunks: one look-up each
+	WorkWallet  Work = "wallet"  // wallets that owe something due: a charge is opened
+	WorkAttempt Work = "attempt" // prepared attempts: one call each
+	WorkResolve Work = "resolve" // attempts whose outcome is unknown: one look-up each
+	WorkMail    Work = "mail"
+)
+
+// workTable says where a kind of work is found. A row waits while waiting holds; its time has
+// come when due holds too, $1 being the time now. enqueued is 0 while the row has no task.
+type workTable struct {
+	table, waiting, due    string
+	epoch, enqueued, order string
+	more                   func(s *Store, now time.Time) []any // arguments of due from $3 on
+	dead                   string                              // column that counts tasks found dead, or empty
+}
+
+var workTables = map[Work]workTable{
+	WorkChunk: {table: "chunk", waiting: `state = 'queued'`, due: `send_by > $1`,
+		epoch: "epoch", enqueued: "enqueued_at", order: "next_at", dead: "dead"},
+	WorkResult: {table: "chunk", waiting: `state = 'sent'`, due: `next_at <= $1`,
+		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
+	WorkAttempt: {table: "attempt", waiting: `state = 'prepared'`, due: `next_at <= $1`,
+		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
+	WorkResolve: {table: "attempt", waiting: `state = 'unknown'`, due: `next_at <= $1`,
+		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
+	WorkMail: {table: "mail", waiting: `state = 'waiting'`, due: `next_at <= $1`,
+		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
+	WorkWallet: {table: "wallet",
+		waiting: `accrual_krw > 0 AND NOT EXISTS (SELECT 1 FROM charge c WHERE c.wallet_id = wallet.id AND c.state IN ('open', 'review'))`,
+		due: `next_charge_at <= $1 AND (accrual_krw >= $3 OR accrual_day < $4 OR accrual_old_krw > 0)
+			AND NOT EXISTS (SELECT 1 FROM halt WHERE until > $1)`,
+		epoch: "charge_epoch", enqueued: "charge_enqueued_at", order: "next_charge_at",
+		more: func(s *Store, now time.Time) []any {
+			return []any{int64(s.threshold), millis(clock.Midnight(now))}
+		}},
+}
+
+// Stamp marks rows whose time has come and that have no task, raises their epochs and returns
+// them, at most limit, the longest waiting first. The caller enqueues a task for each; a row
+// whose task is lost is found again with [Store.Waiting].
+func (s *Store) Stamp(ctx context.Context, kind Work, now time.Time, limit int) ([]broadcast.Row, error) {
+	t := workTables[kind]
+	args := []any{millis(now), limit}
+	if t.more != nil {
+		args = append(args, t.more(s, now)...)
+	}
+	pick := `SELECT id FROM ` + t.table + ` WHERE ` + t.waiting + ` AND ` + t.enqueued + ` = 0 AND ` + t.due +
+		` ORDER BY ` + t.order + `, id LIMIT $2`
+	var waits bool // a look beside the writer, so that an idle system writes nothing
+	if err := s.read.QueryRowContext(ctx, `SELECT EXISTS (`+pick+`)`, args...).Scan(&waits); err != nil {
+		return nil, fmt.Errorf("look for %s work: %w", kind, err)
+	}
+	if !waits {
+		return nil, nil
+	}
+	rows, err := s.write.QueryContext(ctx, `UPDATE `+t.table+` SET `+t.enqueued+` = $1, `+t.epoch+` = `+t.epoch+` + 1
+		WHERE id IN (`+pick+s.dialect.share+`) RETURNING id, `+t.epoch, args...)
+	stamped, err := collect(rows, err, scanRow)
+	if err != nil {
+		return nil, fmt.Errorf("stamp %s work: %w", kind, err)
+	}
+	return stamped, nil
+}
+
+// Waiting lists rows that got a task before a time and still wait, the oldest first. Their
+// tasks may be on their way, or lost.
+func (s *Store) Waiting(ctx context.Context, kind Work, before time.Time, limit int) ([]broadcast.Row, error) {
+	t := workTables[kind]
+	rows, err := s.read.QueryContext(ctx, `SELECT id, `+t.epoch+` FROM `+t.table+` WHERE `+t.waiting+` AND `+
+		t.enqueued+` > 0 AND `+t.enqueued+` <= $1 ORDER BY `+t.enqueued+` LIMIT $2`, millis(before), limit)
+	waiting, err := collect(rows, err, scanRow)
+	if err != nil {
+		return nil, fmt.Errorf("list waiting %s work: %w", kind, err)
+	}
+	return waiting, nil
+}
+
+// Touch notes that the tasks of rows were seen alive, so that they are looked at last next time.
+func (s *Store) Touch(ctx context.Context, kind Work, rows []broadcast.Row, now time.Time) error {
+	t := workTables[kind]
+	return s.eachRow(ctx, rows, `UPDATE `+t.table+` SET `+t.enqueued+` = $3 WHERE id = $1 AND `+t.epoch+` = $2 AND `+t.waiting, millis(now))
+}
+
+// Forget notes that the tasks of rows are gone; [Store.Stamp] gives them new ones. dead counts
+// them as found dead: a queued chunk whose tasks were found dead three times is parked.
+func (s *Store) Forget(ctx context.Context, kind Work, rows []broadcast.Row, dead bool, now time.Time) error {
+	t := workTables[kind]
+	set := t.enqueued + ` = $3`
+	if dead && t.dead != "" {
+		set += `, ` + t.dead + ` = ` + t.dead + ` + 1`
+	}
+	if err := s.eachRow(ctx, rows, `UPDATE `+t.table+` SET `+set+` WHERE id = $1 AND `+t.epoch+` = $2 AND `+t.waiting, int64(0)); err != nil {
+		return err
+	}
+	if dead && kind == WorkChunk {
+		return s.parkDead(ctx, rows, now)
+	}
+	return nil
+}
+
+// eachRow runs a statement for each row in one transaction: $1 is the id, $2 the epoch.
+func (s *Store) eachRow(ctx context.Context, rows []broadcast.Row, statement string, value int64) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		for _, r := range rows {
+			if _, err := tx.ExecContext(ctx, statement, r.ID, r.Epoch, value); err != nil {
+				return fmt.Errorf("note the task of %s: %w", r.ID, err)
+			}
+		}
+		return nil
+	})
+}
