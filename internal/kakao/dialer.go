@@ -1,0 +1,174 @@
+package kakao
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// Guard says which addresses of strangers may be called: URLs that arrive in requests. The
+// zero value allows https to hosts under kakao.com that resolve to public addresses.
+type Guard struct {
+	// Hosts are suffixes such as ".kakao.com". A host matches when it ends in one of them, at
+	// the dot. Empty means [DefaultHosts].
+	Hosts []string
+	// Loopback also allows this machine, over http too: for the demo and the sandbox only.
+	Loopback bool
+	// Resolver is nil for the machine's own.
+	Resolver *net.Resolver
+}
+
+// DefaultHosts are the hosts that Kakao's callback addresses were seen under.
+var DefaultHosts = []string{".kakao.com"}
+
+const (
+	dialTimeout = 3 * time.Second
+	tlsTimeout  = 5 * time.Second
+)
+
+// Check reports whether an address may be called, by its text alone; a Refused error says why
+// not, without quoting it. The addresses behind the name are looked at when dialling.
+func (g Guard) Check(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Opaque != "" {
+		return fault.New(fault.Refused, "the address is not a URL with a host")
+	}
+	if u.User != nil {
+		return fault.New(fault.Refused, "the address carries a user name")
+	}
+	if g.Loopback && isLoopbackHost(u.Hostname()) && (u.Scheme == "http" || u.Scheme == "https") {
+		return nil
+	}
+	if u.Scheme != "https" {
+		return fault.New(fault.Refused, "the address is not https")
+	}
+	if !g.allowsHost(u.Hostname()) {
+		return fault.New(fault.Refused, "the host of the address is not on the list of allowed hosts")
+	}
+	return nil
+}
+
+func (g Guard) allowsHost(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	hosts := g.Hosts
+	if len(hosts) == 0 {
+		hosts = DefaultHosts
+	}
+	for _, suffix := range hosts {
+		suffix = "." + strings.TrimPrefix(strings.ToLower(suffix), ".")
+		if strings.HasSuffix(host, suffix) && len(host) > len(suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+func isLoopbackHost(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && ip.Unmap().IsLoopback())
+}
+
+// Client returns an HTTP client that follows no redirect, uses no proxy, calls what [Guard.Check]
+// allows, and looks at every address at the moment it connects to it, so that a name which
+// resolves to something else the second time gains nothing. Each call opens its own connection:
+// one kept open may be closed by the peer while a request is written, and then nobody knows
+// whether it arrived. The client sets no deadline of its own.
+func (g Guard) Client() *http.Client {
+	return &http.Client{
+		Transport: guarded{guard: g, inner: &http.Transport{
+			DialContext:            g.dial,
+			TLSHandshakeTimeout:    tlsTimeout,
+			DisableKeepAlives:      true,
+			DisableCompression:     true,
+			MaxResponseHeaderBytes: 16 << 10,
+		}},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// guarded refuses a request before anything is resolved or dialled.
+type guarded struct {
+	guard Guard
+	inner http.RoundTripper
+}
+
+func (t guarded) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := t.guard.Check(r.URL.String()); err != nil {
+		if r.Body != nil {
+			_ = r.Body.Close() // the contract of RoundTripper
+		}
+		return nil, err
+	}
+	return t.inner.RoundTrip(r)
+}
+
+func (g Guard) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	permitted := isPublic
+	if g.Loopback && isLoopbackHost(host) {
+		permitted = netip.Addr.IsLoopback
+	}
+	return g.dialer(permitted).DialContext(ctx, network, address)
+}
+
+// dialer connects only to addresses that are permitted, whatever the name resolved to before.
+func (g Guard) dialer(permitted func(netip.Addr) bool) *net.Dialer {
+	return &net.Dialer{
+		Timeout:  dialTimeout,
+		Resolver: g.Resolver,
+		ControlContext: func(_ context.Context, _, resolved string, _ syscall.RawConn) error {
+			target, err := netip.ParseAddrPort(resolved)
+			if err != nil {
+				return fmt.Errorf("read the resolved address: %w", err)
+			}
+			if !permitted(target.Addr().Unmap().WithZone("")) {
+				return fault.New(fault.Refused, "the host resolves to an address that is not public")
+			}
+			return nil
+		},
+	}
+}
+
+// notPublic are ranges that netip does not name (IANA special-purpose registries), among them
+// those that carry an IPv4 address inside.
+var notPublic = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"), // shared by carriers
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"), // documentation
+	netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"),
+	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("::/96"),
+	netip.MustParsePrefix("64:ff9b::/96"), // NAT64
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("100::/64"),
+	netip.MustParsePrefix("2001::/23"), // Teredo and others
+	netip.MustParsePrefix("2001:db8::/32"),
+	netip.MustParsePrefix("2002::/16"), // 6to4
+	netip.MustParsePrefix("fec0::/10"),
+}
+
+func isPublic(ip netip.Addr) bool {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
+		return false
+	}
+	for _, prefix := range notPublic {
+		if prefix.Contains(ip) {
+			return false
+		}
+	}
+	return true
+}
