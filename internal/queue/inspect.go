@@ -1,0 +1,187 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Fate is what became of a task that was enqueued.
+type Fate int
+
+const (
+	// Missing means that Redis does not know the task: done and forgotten, or lost.
+	Missing Fate = iota
+	// Waiting means pending, scheduled or to be retried: a server will come to it.
+	Waiting
+	// Active means that a server works on it, or that asynq will notice that it does not.
+	Active
+	// Archived means that asynq has given up.
+	Archived
+	// Completed means done, and kept for its retention.
+	Completed
+	// Lost means marked active, but with no lease: asynq will never come back to it.
+	Lost
+)
+
+var fateNames = [...]string{"missing", "waiting", "active", "archived", "completed", "lost"}
+
+// String returns the name used in logs.
+func (f Fate) String() string {
+	if f < 0 || int(f) >= len(fateNames) {
+		return "missing"
+	}
+	return fateNames[f]
+}
+
+// Dead reports whether nobody will come to the task any more, so that its row needs a new one.
+func (f Fate) Dead() bool { return f != Waiting && f != Active }
+
+// asynq 0.26's keys (internal/base): all keys of a queue share the hash tag {queue}.
+func queueKey(queue, part string) string { return "asynq:{" + queue + "}:" + part }
+
+const queuesKey = "asynq:queues"
+
+const inspectBatch = 500 // commands in one pipeline
+
+// Inspector looks into the queues by asynq's keys. It goes by the names it is given and never by
+// the list that asynq keeps in Redis, which FLUSHALL empties for good while the work goes on.
+// It is safe for concurrent use.
+type Inspector struct {
+	redis redis.UniversalClient
+	now   func() time.Time // asynq stamps tasks by the machine's clock, so this is that clock
+}
+
+// NewInspector returns an inspector over a connection of [Address.InspectClient], which it owns.
+func NewInspector(conn redis.UniversalClient) *Inspector {
+	return &Inspector{redis: conn, now: time.Now}
+}
+
+// Close closes the connection.
+func (i *Inspector) Close() error {
+	if err := i.redis.Close(); err != nil {
+		return fmt.Errorf("close the inspector's client: %w", err)
+	}
+	return nil
+}
+
+// Fates tells what became of tasks of one queue, in the order of their IDs. A worker may still be
+// at a task that is Lost, as when Redis was restored from a backup; the row's epoch fences it off.
+func (i *Inspector) Fates(ctx context.Context, queue string, taskIDs []string) ([]Fate, error) {
+	fates := make([]Fate, 0, len(taskIDs))
+	for batch := range slices.Chunk(taskIDs, inspectBatch) {
+		states := make([]*redis.StringCmd, len(batch))
+		leases := make([]*redis.FloatCmd, len(batch))
+		_, err := i.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for n, id := range batch {
+				states[n] = pipe.HGet(ctx, queueKey(queue, "t:"+id), "state")
+				leases[n] = pipe.ZScore(ctx, queueKey(queue, "lease"), id)
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return nil, fmt.Errorf("look up tasks of queue %s: %w", queue, err)
+		}
+		for n := range batch {
+			fate, err := fateOf(states[n], leases[n])
+			if err != nil {
+				return nil, fmt.Errorf("look up tasks of queue %s: %w", queue, err)
+			}
+			fates = append(fates, fate)
+		}
+	}
+	return fates, nil
+}
+
+func fateOf(state *redis.StringCmd, lease *redis.FloatCmd) (Fate, error) {
+	if err := state.Err(); errors.Is(err, redis.Nil) {
+		return Missing, nil
+	} else if err != nil {
+		return Missing, err
+	}
+	switch state.Val() {
+	case "pending", "scheduled", "retry", "aggregating":
+		return Waiting, nil
+	case "archived":
+		return Archived, nil
+	case "completed":
+		return Completed, nil
+	}
+	if err := lease.Err(); errors.Is(err, redis.Nil) {
+		return Lost, nil
+	} else if err != nil {
+		return Missing, err
+	}
+	return Active, nil
+}
+
+// Depth is how many tasks of a queue are in each state.
+type Depth struct {
+	Pending, Active, Scheduled, Retry, Archived, Completed int64
+}
+
+// Depth counts the tasks of one queue; a queue that was never used has none.
+func (i *Inspector) Depth(ctx context.Context, queue string) (Depth, error) {
+	var d Depth
+	counts := map[string]*int64{"scheduled": &d.Scheduled, "retry": &d.Retry, "archived": &d.Archived, "completed": &d.Completed}
+	results := map[string]*redis.IntCmd{}
+	var pending, active *redis.IntCmd
+	_, err := i.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		pending, active = pipe.LLen(ctx, queueKey(queue, "pending")), pipe.LLen(ctx, queueKey(queue, "active"))
+		for state := range counts {
+			results[state] = pipe.ZCard(ctx, queueKey(queue, state))
+		}
+		return nil
+	})
+	if err != nil {
+		return Depth{}, fmt.Errorf("count tasks of queue %s: %w", queue, err)
+	}
+	d.Pending, d.Active = pending.Val(), active.Val()
+	for state, count := range counts {
+		*count = results[state].Val()
+	}
+	return d, nil
+}
+
+// OldestWaiting returns how long the next task of a queue has been pending, 0 when none is.
+func (i *Inspector) OldestWaiting(ctx context.Context, queue string) (time.Duration, error) {
+	id, err := i.redis.LIndex(ctx, queueKey(queue, "pending"), -1).Result() // servers pop the right end
+	if errors.Is(err, redis.Nil) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look at the oldest task of queue %s: %w", queue, err)
+	}
+	since, err := i.redis.HGet(ctx, queueKey(queue, "t:"+id), "pending_since").Result()
+	if errors.Is(err, redis.Nil) {
+		return 0, nil // taken meanwhile
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look at the oldest task of queue %s: %w", queue, err)
+	}
+	nanos, err := strconv.ParseInt(since, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("oldest task of queue %s waits since %q, which is no number", queue, since)
+	}
+	return max(0, i.now().Sub(time.Unix(0, nanos))), nil
+}
+
+// Relist puts queues into asynq's list of queues and returns how many were not on it. A client
+// writes that list once per queue only, so after FLUSHALL dashboards and asynq's own inspector
+// would not find the queues until a process starts anew.
+func (i *Inspector) Relist(ctx context.Context, queues []string) (int, error) {
+	names := make([]any, len(queues))
+	for n, queue := range queues {
+		names[n] = queue
+	}
+	added, err := i.redis.SAdd(ctx, queuesKey, names...).Result()
+	if err != nil {
+		return 0, fmt.Errorf("list the queues: %w", err)
+	}
+	return int(added), nil
+}
