@@ -1,0 +1,114 @@
+// Package apiclient calls the HTTP API of a running malgil, as the terminal commands, the demo
+// and the acceptance tests do. Paths and shapes are those of docs/api.md.
+package apiclient
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// maxAnswer bounds what is read of one answer, in bytes.
+const maxAnswer = 8 << 20
+
+// Client calls one server. It is safe for concurrent use.
+type Client struct {
+	base, token string
+	http        *http.Client
+}
+
+// New returns a client for the server at a base URL such as "http://127.0.0.1:8080". token may be
+// empty for servers that ask for none.
+func New(base, token string) *Client {
+	return &Client{base: strings.TrimRight(base, "/"), token: token, http: &http.Client{Timeout: time.Minute}}
+}
+
+// Problem is an answer of the API that is not a success (RFC 9457).
+type Problem struct {
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Errors []struct {
+		Location string `json:"location"`
+		Message  string `json:"message"`
+		Line     int    `json:"line"`
+		Column   string `json:"column"`
+	} `json:"errors"`
+}
+
+// Error is what to show a person.
+func (p *Problem) Error() string {
+	if p.Detail == "" {
+		return fmt.Sprintf("the server answers %d %s", p.Status, http.StatusText(p.Status))
+	}
+	return p.Detail
+}
+
+// Option changes one request.
+type Option func(*http.Request)
+
+// IdempotencyKey makes a call repeatable.
+func IdempotencyKey(key string) Option {
+	return func(r *http.Request) { r.Header.Set("Idempotency-Key", key) }
+}
+
+// Call sends in as JSON (nil for no body, an io.Reader as CSV as it is) and reads a successful
+// answer into out, where out is not nil. Any other answer is a [*Problem].
+func (c *Client) Call(ctx context.Context, method, path string, in, out any, options ...Option) error {
+	var body io.Reader
+	contentType := "application/json"
+	switch in := in.(type) {
+	case nil:
+	case io.Reader:
+		body, contentType = in, "text/csv"
+	default:
+		text, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encode %s %s: %w", method, path, err)
+		}
+		body = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", contentType)
+	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	for _, option := range options {
+		option(request)
+	}
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
+	}
+	if answer.StatusCode >= 300 {
+		problem := &Problem{Status: answer.StatusCode}
+		if err := json.Unmarshal(text, problem); err != nil { // not an answer of ours: its status says it
+			return problem
+		}
+		problem.Status = answer.StatusCode
+		return problem
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(text, out); err != nil {
+		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
+	}
+	return nil
+}
