@@ -1,0 +1,138 @@
+package scenario_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/scenario"
+)
+
+func says(text string) kakao.Template { return *kakao.Text(text).Template }
+
+// bookshop is a bot with a block of every kind, and one whose answer Kakao would not show.
+func bookshop() scenario.Bot {
+	welcome := says("어서 오세요. 한빛서점입니다.")
+	welcome.Outputs = append(welcome.Outputs, kakao.Output{TextCard: &kakao.TextCard{
+		Title:   "상담이 필요하세요?",
+		Buttons: kakao.Buttons{List: []kakao.Button{{Action: "operator", Label: "상담직원 연결"}}},
+	}})
+	hours := says("매일 10시부터 21시까지 열어요.")
+	hours.QuickReplies = []kakao.QuickReply{{Label: "배송 조회", Action: "block", BlockID: "delivery"}}
+	return scenario.Bot{ID: "b1", Name: "한빛서점 도우미", Blocks: []scenario.Block{
+		{ID: "welcome", Name: "웰컴 블록", Kind: scenario.Welcome, Answer: welcome},
+		{ID: "fallback", Name: "폴백 블록", Kind: scenario.Fallback, Answer: says("다시 말씀해 주세요.")},
+		{ID: "hours", Name: "영업시간", Kind: scenario.Normal, Answer: hours},
+		{ID: "delivery", Name: "배송 조회", Kind: scenario.Normal, Answer: says("출발했어요."), Delay: 2 * time.Second, Callback: true},
+		{ID: "broken", Name: "고장", Kind: scenario.Normal, Answer: says(strings.Repeat("가", 3000))},
+		{ID: "nothing", Name: "", Kind: scenario.Normal},
+	}}
+}
+
+func TestAnswer_choosesTheBlock(t *testing.T) {
+	said := func(words string) kakao.SkillRequest { return kakao.SkillRequest{Utterance: words} }
+	by := func(id, name, words string) kakao.SkillRequest {
+		return kakao.SkillRequest{Block: kakao.Named{ID: id, Name: name}, Utterance: words}
+	}
+	tests := map[string]struct {
+		request kakao.SkillRequest
+		entry   scenario.Entry
+		want    string
+	}{
+		"the words of a block":               {said("영업시간"), scenario.Entry{}, "hours"},
+		"with space around":                  {said("  영업시간\n"), scenario.Entry{}, "hours"},
+		"in pieces, as some phones send":     {said("\u110b\u1167\u11bc\u110b\u1165\u11b8\u1109\u1175\u1100\u1161\u11ab"), scenario.Entry{}, "hours"},
+		"part of the words only":             {said("영업시간 알려줘"), scenario.Entry{}, "fallback"},
+		"gibberish":                          {said("ㅁㄴㅇㄹ"), scenario.Entry{}, "fallback"},
+		"nothing said":                       {said(""), scenario.Entry{}, "fallback"},
+		"the name of the fallback said":      {said("폴백 블록"), scenario.Entry{}, "fallback"},
+		"the name of the welcome said":       {said("웰컴 블록"), scenario.Entry{}, "fallback"},
+		"first entry":                        {said("영업시간"), scenario.Entry{First: true}, "welcome"},
+		"Kakao's block by id":                {by("hours", "", "x"), scenario.Entry{}, "hours"},
+		"Kakao's block by name":              {by("66a1f3a9d4b7e83f5a9c1d44", "영업시간", "x"), scenario.Entry{}, "hours"},
+		"Kakao's block before the welcome":   {by("hours", "", "x"), scenario.Entry{First: true}, "hours"},
+		"Kakao's block is the welcome":       {by("", "웰컴 블록", "x"), scenario.Entry{}, "welcome"},
+		"Kakao's fallback leaves it to us":   {by("fallback", "폴백 블록", "영업시간"), scenario.Entry{}, "hours"},
+		"Kakao's fallback, and ours too":     {by("fallback", "폴백 블록", "ㅁㄴㅇㄹ"), scenario.Entry{}, "fallback"},
+		"Kakao's fallback on a first entry":  {by("fallback", "폴백 블록", "안녕"), scenario.Entry{First: true}, "welcome"},
+		"a block of Kakao's that we lack":    {by("x", "모르는 블록", "영업시간"), scenario.Entry{}, "hours"},
+		"the URL's block by id":              {by("delivery", "", "영업시간"), scenario.Entry{Block: "hours"}, "hours"},
+		"the URL's block by name":            {said("x"), scenario.Entry{Block: "영업시간"}, "hours"},
+		"the URL's block before the welcome": {said("x"), scenario.Entry{Block: "hours", First: true}, "hours"},
+		"the URL's block may be a fallback":  {said("영업시간"), scenario.Entry{Block: "fallback"}, "fallback"},
+		"a URL's block that we lack":         {said("영업시간"), scenario.Entry{Block: "gone"}, "hours"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			reply, err := scenario.Answer(t.Context(), bookshop(), tt.request, tt.entry)
+			if err != nil || reply.BlockID != tt.want {
+				t.Errorf("Answer(%+v, %+v) = block %q, %v, want %q", tt.request, tt.entry, reply.BlockID, err, tt.want)
+			}
+			if problems := kakao.Lint(reply.Response); len(problems) > 0 {
+				t.Errorf("Answer(%+v, %+v) is not valid: %v", tt.request, tt.entry, problems)
+			}
+		})
+	}
+}
+
+func TestAnswer_keepsQuickReplies(t *testing.T) {
+	reply, err := scenario.Answer(t.Context(), bookshop(), kakao.SkillRequest{Utterance: "영업시간"}, scenario.Entry{})
+	if err != nil || len(reply.Response.Template.QuickReplies) != 1 {
+		t.Errorf("Answer(영업시간) = %+v, %v, want its quick reply", reply.Response.Template, err)
+	}
+}
+
+func TestAnswer_withoutAnyBlock(t *testing.T) {
+	reply, err := scenario.Answer(t.Context(), scenario.Bot{ID: "b1"}, kakao.SkillRequest{Utterance: "안녕"}, scenario.Entry{First: true})
+	if err != nil || reply.BlockID != "" || reply.Response.Template.Outputs[0].SimpleText.Text != scenario.NotUnderstoodText {
+		t.Errorf("Answer(empty bot) = %+v, %v, want the text for what is not understood", reply, err)
+	}
+}
+
+// An answer that Kakao would not show never leaves; a safe one does, and the fact is told.
+func TestAnswer_neverLeavesInvalid(t *testing.T) {
+	for _, words := range []string{"고장", "nothing"} {
+		reply, err := scenario.Answer(t.Context(), bookshop(), kakao.SkillRequest{}, scenario.Entry{Block: words})
+		if err != nil {
+			t.Fatalf("Answer(%s) error = %v, want none", words, err)
+		}
+		if len(reply.Problems) == 0 || reply.BlockID == "" {
+			t.Errorf("Answer(%s) = block %q with problems %v, want the block and its problems", words, reply.BlockID, reply.Problems)
+		}
+		if got := kakao.Lint(reply.Response); len(got) > 0 || reply.Response.Template.Outputs[0].SimpleText.Text != scenario.FailedText {
+			t.Errorf("Answer(%s) = %+v, want the safe text", words, reply.Response)
+		}
+	}
+}
+
+func TestAnswer_delay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		reply, err := scenario.Answer(t.Context(), bookshop(), kakao.SkillRequest{Utterance: "배송 조회"}, scenario.Entry{})
+		if took := time.Since(start); err != nil || reply.BlockID != "delivery" || took != 2*time.Second {
+			t.Errorf("Answer(slow) = %q, %v after %v, want delivery after 2s", reply.BlockID, err, took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start = time.Now()
+		_, err = scenario.Answer(ctx, bookshop(), kakao.SkillRequest{Utterance: "배송 조회"}, scenario.Entry{})
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != time.Second {
+			t.Errorf("Answer(slow, 1s) = %v after %v, want the deadline after 1s", err, took)
+		}
+	})
+}
+
+func TestFixedTexts_areValid(t *testing.T) {
+	for _, text := range []string{scenario.NotUnderstoodText, scenario.FailedText, scenario.LateText} {
+		if problems := kakao.Lint(kakao.Text(text)); len(problems) > 0 {
+			t.Errorf("Lint(%s) = %v, want no problem", text, problems)
+		}
+	}
+	if problems := kakao.Lint(kakao.Waiting(scenario.WaitingText)); len(problems) > 0 {
+		t.Errorf("Lint(waiting) = %v, want no problem", problems)
+	}
+}

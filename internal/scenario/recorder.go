@@ -1,0 +1,105 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// UtteranceStore keeps utterances. One that it has already, by id, is left as it is.
+type UtteranceStore interface {
+	RecordUtterances(ctx context.Context, utterances []Utterance) error
+}
+
+const (
+	recorderBuffer = 20_000 // utterances: a database may be away for some seconds at full load
+	recorderBatch  = 500
+	recorderDelay  = 200 * time.Millisecond
+	recorderTime   = 5 * time.Second // one batch
+)
+
+// ErrRecorderFull is why utterances were not kept when the store did not keep up.
+var ErrRecorderFull = errors.New("the buffer of utterances to record is full")
+
+// Recorder writes utterances in batches behind the answers. What it cannot write is lost, and
+// said to be: an answer never waits for its log. It is safe for concurrent use.
+type Recorder struct {
+	store UtteranceStore
+	lost  func(n int, err error)
+	done  chan struct{}
+
+	mu     sync.RWMutex
+	closed bool
+	queue  chan Utterance
+}
+
+// NewRecorder returns a running recorder. It calls lost, from any goroutine, for utterances
+// that are not kept.
+func NewRecorder(store UtteranceStore, lost func(n int, err error)) *Recorder {
+	r := &Recorder{store: store, lost: lost, done: make(chan struct{}), queue: make(chan Utterance, recorderBuffer)}
+	go r.run()
+	return r
+}
+
+// Record keeps an utterance within a moment. It never blocks.
+func (r *Recorder) Record(u Utterance) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if !r.closed {
+		select {
+		case r.queue <- u:
+			return
+		default:
+		}
+	}
+	r.lost(1, ErrRecorderFull)
+}
+
+// Close writes what is left and stops. It returns the context's error when that takes longer
+// than ctx allows. A second call waits for the first.
+func (r *Recorder) Close(ctx context.Context) error {
+	r.mu.Lock()
+	if !r.closed {
+		r.closed = true
+		close(r.queue)
+	}
+	r.mu.Unlock()
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *Recorder) run() {
+	defer close(r.done)
+	for first := range r.queue {
+		batch := r.gather(first)
+		ctx, cancel := context.WithTimeout(context.Background(), recorderTime)
+		if err := r.store.RecordUtterances(ctx, batch); err != nil {
+			r.lost(len(batch), err)
+		}
+		cancel()
+	}
+}
+
+// gather collects a batch until it is full, its time is over or the recorder closes.
+func (r *Recorder) gather(first Utterance) []Utterance {
+	batch := []Utterance{first}
+	timer := time.NewTimer(recorderDelay)
+	defer timer.Stop()
+	for len(batch) < recorderBatch {
+		select {
+		case u, open := <-r.queue:
+			if !open {
+				return batch
+			}
+			batch = append(batch, u)
+		case <-timer.C:
+			return batch
+		}
+	}
+	return batch
+}

@@ -1,0 +1,248 @@
+package scenario_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/scenario"
+)
+
+// source is a database of bots that can be away, slow or broken.
+type source struct {
+	mu    sync.Mutex
+	bots  map[string]scenario.Bot
+	err   error
+	stall time.Duration
+	asked int
+}
+
+func (s *source) Bot(ctx context.Context, id string) (scenario.Bot, error) {
+	s.mu.Lock()
+	s.asked++
+	bot, found := s.bots[id]
+	err, stall := s.err, s.stall
+	s.mu.Unlock()
+	select {
+	case <-time.After(stall):
+	case <-ctx.Done():
+		return scenario.Bot{}, ctx.Err()
+	}
+	switch {
+	case err != nil:
+		return scenario.Bot{}, err
+	case !found:
+		return scenario.Bot{}, fault.New(fault.NotFound, "there is no bot %q", id)
+	}
+	return bot, nil
+}
+
+func (s *source) set(change func(*source)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+func (s *source) looks() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
+type users struct {
+	seen     map[string]bool
+	evidence []scenario.Evidence
+	err      error
+}
+
+func (u *users) FirstSeen(_ context.Context, botID string, hash []byte, _ time.Time) (bool, error) {
+	if u.err != nil {
+		return false, u.err
+	}
+	key := botID + string(hash)
+	first := !u.seen[key]
+	u.seen[key] = true
+	return first, nil
+}
+
+func (u *users) RecordEvidence(_ context.Context, e scenario.Evidence) error {
+	u.evidence = append(u.evidence, e)
+	return u.err
+}
+
+func question(user, words string) scenario.Question {
+	return scenario.Question{ID: "utt_1", BotID: "b1", At: time.UnixMilli(1_795_490_000_000).UTC(), Request: kakao.SkillRequest{
+		Bot: kakao.Named{ID: "b1!"}, User: kakao.User{ID: user}, Utterance: words, Params: map[string]string{},
+	}}
+}
+
+func newService(u *users) *scenario.Service {
+	return scenario.NewService(&source{bots: map[string]scenario.Bot{"b1": bookshop()}}, u, []byte("installation key"))
+}
+
+func TestService_welcomesOnce(t *testing.T) {
+	s := newService(&users{seen: map[string]bool{}})
+	echo := question("u2", "영업시간")
+	echo.Request.Params["malgil_chunk"] = "brd_1-000001"
+	steps := []struct {
+		name string
+		q    scenario.Question
+		want string
+	}{
+		{"first contact", question("u1", "영업시간"), "welcome"},
+		{"second contact", question("u1", "영업시간"), "hours"},
+		{"our own broadcast is no contact", echo, "hours"},
+		{"first contact after it", question("u2", "영업시간"), "welcome"},
+		{"nobody named", question("", "영업시간"), "hours"},
+	}
+	for _, step := range steps {
+		reply, err := s.Answer(t.Context(), step.q)
+		if err != nil || reply.BlockID != step.want {
+			t.Errorf("%s: Answer = %q, %v, want %q", step.name, reply.BlockID, err, step.want)
+		}
+	}
+}
+
+func TestService_doesNotKnowTheUser(t *testing.T) {
+	s := newService(&users{err: errors.New("database is away")})
+	reply, err := s.Answer(t.Context(), question("u1", "영업시간"))
+	if err != nil || reply.BlockID != "hours" || reply.UserErr == nil {
+		t.Errorf("Answer = %q, %v, user error %v, want hours and the user error", reply.BlockID, err, reply.UserErr)
+	}
+}
+
+func TestService_unknownBot(t *testing.T) {
+	q := question("u1", "x")
+	q.BotID = "b2"
+	if _, err := newService(&users{}).Answer(t.Context(), q); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("Answer(unknown bot) error = %v, want NotFound", err)
+	}
+}
+
+type panicking struct{}
+
+func (panicking) Bot(context.Context, string) (scenario.Bot, error) { panic("boom") }
+
+func TestService_survivesAPanic(t *testing.T) {
+	s := scenario.NewService(panicking{}, &users{}, nil)
+	if _, err := s.Answer(t.Context(), question("u1", "x")); err == nil || fault.KindOf(err) != fault.Internal {
+		t.Errorf("Answer(panic) error = %v, want Internal", err)
+	}
+}
+
+func TestService_Witness(t *testing.T) {
+	u := &users{}
+	s := newService(u)
+	echo := question("u1", "")
+	echo.Request.Params["malgil_chunk"] = "brd_1-000001"
+	for _, q := range []scenario.Question{question("u1", "영업시간"), echo} {
+		if err := s.Witness(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []scenario.Evidence{{BotID: "b1", ChunkID: "brd_1-000001", UserHash: scenario.UserHash([]byte("installation key"), "u1"), At: echo.At}}
+	if diff := cmp.Diff(want, u.evidence); diff != "" {
+		t.Errorf("Witness recorded (-want +got):\n%s", diff)
+	}
+	u.err = errors.New("database is away")
+	if err := s.Witness(t.Context(), echo); err == nil {
+		t.Error("Witness with the database away = nil, want an error")
+	}
+}
+
+func TestService_Utterance(t *testing.T) {
+	q := question("u1", "가"+strings.Repeat("\x00나", 1000))
+	got := newService(&users{}).Utterance(q, scenario.Reply{BlockID: "hours"}, scenario.Direct, 3*time.Second)
+	if len(got.Asked) > 2000 || strings.Contains(got.Asked, "\x00") || !strings.HasSuffix(got.Asked, "나") {
+		t.Errorf("Utterance.Asked = %d bytes ending in %q, want at most 2000, whole characters, no NUL", len(got.Asked), got.Asked[len(got.Asked)-3:])
+	}
+	if got.Side != scenario.Development || got.BlockID != "hours" || bytes.Contains(got.UserHash, []byte("u1")) || len(got.UserHash) != 32 {
+		t.Errorf("Utterance = %+v, want the development side, the block and a hash of the user", got)
+	}
+}
+
+func TestCache(t *testing.T) {
+	const ttl = 2 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		src := &source{bots: map[string]scenario.Bot{"b1": {ID: "b1", Version: 1}}}
+		cache := scenario.NewCache(src, ttl)
+		expect := func(when string, version int64, looks int) {
+			t.Helper()
+			bot, err := cache.Bot(t.Context(), "b1")
+			if err != nil || bot.Version != version || src.looks() != looks {
+				t.Errorf("%s: Bot = version %d, %v after %d looks, want %d after %d", when, bot.Version, err, src.looks(), version, looks)
+			}
+		}
+		expect("first", 1, 1)
+		expect("kept", 1, 1)
+		src.set(func(s *source) { s.bots["b1"] = scenario.Bot{ID: "b1", Version: 2} })
+		time.Sleep(ttl - time.Millisecond)
+		expect("just before its time", 1, 1)
+		time.Sleep(time.Millisecond)
+		expect("changed", 2, 2)
+
+		src.set(func(s *source) { s.err = errors.New("away") })
+		time.Sleep(time.Hour)
+		expect("database away", 2, 3)
+		expect("not asked again at once", 2, 3)
+
+		src.set(func(s *source) { s.err, s.stall = nil, time.Minute })
+		time.Sleep(ttl)
+		start := time.Now()
+		expect("database frozen", 2, 4)
+		if took := time.Since(start); took != 250*time.Millisecond {
+			t.Errorf("a frozen database held a known bot up for %v, want 250ms", took)
+		}
+		time.Sleep(time.Minute)
+		src.set(func(s *source) { s.stall = 0; delete(s.bots, "b1") })
+		if _, err := cache.Bot(t.Context(), "b1"); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("Bot after it was removed: error = %v, want NotFound", err)
+		}
+	})
+}
+
+func TestCache_unknownAndCold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &source{}
+		cache := scenario.NewCache(src, time.Second)
+		if _, err := cache.Bot(t.Context(), "b9"); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("Bot(unknown) error = %v, want NotFound", err)
+		}
+		src.set(func(s *source) { s.stall = time.Second })
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if _, err := cache.Bot(ctx, "b9"); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("Bot(cold, frozen) error = %v, want Unavailable", err)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+// Many who ask at once are served by one look.
+func TestCache_oneLookForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &source{bots: map[string]scenario.Bot{"b1": {ID: "b1"}}, stall: 100 * time.Millisecond}
+		cache := scenario.NewCache(src, time.Second)
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				if _, err := cache.Bot(t.Context(), "b1"); err != nil {
+					t.Errorf("Bot error = %v, want none", err)
+				}
+			})
+		}
+		all.Wait()
+		if src.looks() != 1 {
+			t.Errorf("50 callers caused %d looks, want 1", src.looks())
+		}
+	})
+}

@@ -1,0 +1,98 @@
+package scenario
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/kakao"
+)
+
+// Outcome says how an utterance was answered.
+type Outcome string
+
+const (
+	Direct          Outcome = "direct"           // in time, by a worker
+	Inline          Outcome = "inline"           // in time, by the intake itself: the queue was away
+	Callback        Outcome = "callback"         // later, through the callback URL
+	CallbackFailed  Outcome = "callback_failed"  // promised, and certainly not shown
+	CallbackUnknown Outcome = "callback_unknown" // promised, and perhaps shown
+	Late            Outcome = "late"             // a short bubble instead of the answer
+	Refused         Outcome = "refused"          // a safe text instead of an answer that is not valid
+)
+
+// Outcomes lists every outcome.
+var Outcomes = []Outcome{Direct, Inline, Callback, CallbackFailed, CallbackUnknown, Late, Refused}
+
+// The two sides of a bot: its live channel (운영채널) and its development channel (개발채널).
+const (
+	Live        = "live"
+	Development = "development"
+)
+
+// Utterance (발화) is what was asked and what became of it, as it is kept.
+type Utterance struct {
+	ID, BotID  string
+	Side       string
+	UserHash   []byte // nil when the call named nobody
+	Asked      string // at most maxAsked bytes
+	BlockID    string // "" when no block answered
+	Outcome    Outcome
+	BudgetLeft time.Duration // until the intake would have stopped waiting; negative when late
+	At         time.Time     // when Kakao's call came in
+}
+
+const maxAsked = 2000 // bytes: the log shows what was meant, it is no archive of pasted texts
+
+// Question is one call of a skill.
+type Question struct {
+	ID      string // utterance id
+	BotID   string // without the development mark
+	Block   string // the block that the skill URL stands for, or ""
+	Request kakao.SkillRequest
+	At      time.Time
+}
+
+// ChunkID returns the chunk whose message caused this call, "" when a person did.
+func (q Question) ChunkID() string { return q.Request.Params[broadcast.ChunkParam] }
+
+func (q Question) side() string {
+	if q.Request.Development() {
+		return Development
+	}
+	return Live
+}
+
+// Evidence is that a message of a chunk reached somebody: the message's block called a skill.
+type Evidence struct {
+	BotID, ChunkID string
+	UserHash       []byte
+	At             time.Time
+}
+
+// UserHash hides a user key behind the installation's own key: HMAC-SHA256. It is nil for no
+// user key.
+func UserHash(installationKey []byte, userKey string) []byte {
+	if userKey == "" {
+		return nil
+	}
+	mac := hmac.New(sha256.New, installationKey)
+	mac.Write([]byte(userKey))
+	return mac.Sum(nil)
+}
+
+// asked cuts a text for the log, between characters, and drops what PostgreSQL cannot store.
+func asked(text string) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "")
+	if len(text) <= maxAsked {
+		return text
+	}
+	cut := maxAsked
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut]
+}
