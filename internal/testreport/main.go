@@ -105,7 +105,10 @@ func (r *report) endPackage(e event) {
 	own := output[""]
 	delete(output, "")
 	if e.Action == "fail" {
-		r.failed = append(r.failed, e.Package)
+		ofItsTests := func(name string) bool { return strings.HasPrefix(name, e.Package+" ") }
+		if !slices.ContainsFunc(r.failed, ofItsTests) { // it did not build, or died outside a test's end
+			r.failed = append(r.failed, e.Package)
+		}
 		for _, test := range sortedKeys(output) {
 			fmt.Fprint(r.out, strings.Join(output[test], ""))
 		}

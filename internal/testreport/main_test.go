@@ -56,7 +56,7 @@ func TestRun(t *testing.T) {
 			shows: []string{"did not run: q TestB", "FAIL: with CI=true"}},
 		"all ran where all must": {events: passing, strict: true, want: 0},
 		"one failed": {events: append(passing, failing...), want: 1,
-			shows: []string{"F(1) = 2, want 3", "FAIL\tr", "failed: r TestC"}},
+			shows: []string{"F(1) = 2, want 3", "FAIL\tr", "failed: r TestC", "1 failures in 2 packages"}},
 		"a package without tests is no test that did not run": {strict: true, want: 0,
 			events: append(passing, event{Action: "output", Package: "s", Output: "?   \ts\t[no test files]\n"}, event{Action: "skip", Package: "s"})},
 		"a panic in the middle of a test": {want: 1, shows: []string{"goroutine 7", "failed: p"},
