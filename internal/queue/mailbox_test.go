@@ -1,0 +1,104 @@
+package queue_test
+
+import (
+	"testing"
+
+	"github.com/malgil/malgil/internal/queue"
+	"github.com/malgil/malgil/internal/testserver"
+)
+
+func openMailbox(t *testing.T, address queue.Address, name string) *queue.Mailbox {
+	t.Helper()
+	conn := address.EnqueueClient()
+	m := queue.OpenMailbox(conn, name)
+	t.Cleanup(func() { m.Close(); _ = conn.Close() })
+	return m
+}
+
+func TestMailbox_tellsWhoWaits(t *testing.T) {
+	onBoth(t, func(t *testing.T, address queue.Address) {
+		x := newExchange(t, address)
+		mine, others := openMailbox(t, address, "intake-1"), openMailbox(t, address, "intake-2")
+		within(t, "the first mailbox is ready", mine.Ready())
+		within(t, "the second mailbox is ready", others.Ready())
+
+		first, forgetFirst := mine.Expect("utt_1")
+		second, forgetSecond := mine.Expect("utt_1") // the same call twice
+		stranger, forgetStranger := mine.Expect("utt_2")
+		defer forgetStranger()
+		elsewhere, forgetElsewhere := others.Expect("utt_1")
+		defer forgetElsewhere()
+		drain(first, second, stranger, elsewhere)
+		for range 3 { // hints may repeat
+			if err := x.Tell(t.Context(), mine.Name(), "utt_1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		within(t, "the first is told", first)
+		within(t, "the second is told", second)
+		forgetFirst()
+		if err := x.Tell(t.Context(), mine.Name(), "utt_1"); err != nil {
+			t.Fatal(err)
+		}
+		within(t, "the second is told again", second)
+		forgetSecond()
+		forgetSecond()
+		if len(stranger) != 0 || len(elsewhere) != 0 {
+			t.Errorf("%d and %d hints for others, want none", len(stranger), len(elsewhere))
+		}
+	})
+}
+
+// drain takes what subscribing itself told.
+func drain(all ...<-chan struct{}) {
+	for _, c := range all {
+		select {
+		case <-c:
+		default:
+		}
+	}
+}
+
+// What was published while the subscription was cut is lost; being connected again wakes
+// everybody, so that they look.
+func TestMailbox_wakesAllAfterACut(t *testing.T) {
+	server := testserver.Redis(t)
+	m := openMailbox(t, parse(t, server.URL()), "intake-1")
+	within(t, "the mailbox is ready", m.Ready())
+	told, forget := m.Expect("utt_1")
+	defer forget()
+	drain(told)
+	server.Kill()
+	server.Restart()
+	within(t, "told after the restart", told)
+}
+
+func TestMailbox_opensWithoutRedis(t *testing.T) {
+	server := testserver.Redis(t)
+	server.Stop()
+	m := openMailbox(t, parse(t, server.URL()), "intake-1")
+	told, forget := m.Expect("utt_1")
+	defer forget()
+	server.Restart()
+	within(t, "ready when Redis is there", m.Ready())
+	within(t, "told to look", told)
+}
+
+// A hint that never comes loses nothing: the key has the answer.
+func TestMailbox_missedHint(t *testing.T) {
+	onBoth(t, func(t *testing.T, address queue.Address) {
+		x := newExchange(t, address)
+		m := openMailbox(t, address, "intake-1")
+		within(t, "the mailbox is ready", m.Ready())
+		told, forget := m.Expect("utt_1")
+		defer forget()
+		drain(told)
+		if _, won, err := x.Settle(t.Context(), "utt_1", answer); err != nil || !won {
+			t.Fatalf("Settle = %v, %v, want won", won, err)
+		}
+		standing, won, err := x.Settle(t.Context(), "utt_1", late)
+		if err != nil || won || string(standing.Answer) != string(answer.Answer) || len(told) != 0 {
+			t.Errorf("at the end of the budget: %+v, won %v, %v, %d hints, want the answer and no hint", standing, won, err, len(told))
+		}
+	})
+}
