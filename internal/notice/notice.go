@@ -3,9 +3,13 @@
 package notice
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/malgil/malgil/internal/fault"
 )
@@ -35,6 +39,22 @@ type Event struct {
 
 // Case returns the case that the event's data belongs to.
 func (e Event) Case() Case { return e.Data.Case() }
+
+// MailID returns the identifier of the mail that the event sends to a receiver. It sorts by the
+// time of the event and is the same however often it is asked for, so a mail that is written
+// twice is one mail.
+func (e Event) MailID(to Receiver) string {
+	hash := sha256.New()
+	for _, part := range []string{e.WalletID, string(e.Case()), e.Subject, strings.ToLower(to.Address)} {
+		fmt.Fprintf(hash, "%d:%s", len(part), part)
+	}
+	var id ulid.ULID
+	copy(id[:], hash.Sum(nil)) // 128 bits, of which the first 48 become the time
+	if err := id.SetTime(ulid.Timestamp(e.At)); err != nil {
+		panic(fmt.Sprintf("notice: an event at %v: %v", e.At, err)) // beyond the year 10889
+	}
+	return "mail_" + id.String()
+}
 
 // Encode returns the data of an event as it is stored with a mail.
 func Encode(data Data) ([]byte, error) {

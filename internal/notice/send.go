@@ -20,7 +20,10 @@ const (
 	maxReason = 300
 )
 
-// retryDelays are the pauses between the 8 tries of a mail, over about a day.
+// MaxTries is how often a mail is tried before it is given up.
+const MaxTries = len(retryDelays) + 1
+
+// retryDelays are the pauses between the tries of a mail, over about a day.
 var retryDelays = [...]time.Duration{
 	time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 13 * time.Hour,
 }
@@ -31,7 +34,7 @@ type State string
 // The states of a mail.
 const (
 	Waiting State = "waiting" // for its first or next try
-	Sending State = "sending" // a worker has it until its lease ends; after that anyone may
+	Sending State = "sending" // a worker has it until its lease ends
 	Sent    State = "sent"    // the server took it
 	Bounced State = "bounced" // the server refused its receiver for good
 	Failed  State = "failed"  // every try failed
@@ -56,10 +59,11 @@ type Result struct {
 
 // Store keeps the mails.
 type Store interface {
-	// ClaimMail moves a mail of this epoch from waiting, when its time has come, or from sending,
-	// when its lease is over, to sending. ok is false when there is nothing to claim.
+	// ClaimMail moves a mail of this epoch that waits, and whose time has come, to sending. ok is
+	// false when there is nothing to claim.
 	ClaimMail(ctx context.Context, id string, epoch int, now, leaseUntil time.Time) (c Claim, ok bool, err error)
-	// RecordMail writes the outcome of a try, unless the mail is not sending in this epoch any more.
+	// RecordMail writes the outcome of a try and raises the epoch, unless the mail is not sending
+	// in this epoch any more: then its lease was over and somebody else tries.
 	RecordMail(ctx context.Context, id string, epoch int, at time.Time, r Result) error
 }
 
@@ -105,8 +109,8 @@ func New(store Store, mailer Mailer, render Render, now func() time.Time) *Servi
 // of another epoch. A mail that could not be sent is a result, not an error; an error means that
 // the store failed.
 //
-// A mail goes out at least once: a worker that dies before it records leaves a lease, and the
-// next one sends again with the same Message-ID.
+// A mail goes out at least once: a worker that dies before it records leaves a lease, and after
+// that the mail is sent again with the same Message-ID.
 func (s *Service) Send(ctx context.Context, id string, epoch int) (Result, error) {
 	now := s.now()
 	claim, ok, err := s.store.ClaimMail(ctx, id, epoch, now, now.Add(mailLease))
@@ -158,7 +162,7 @@ func outcome(c Claim, err error, at time.Time) Result {
 	switch {
 	case fault.KindOf(err) == fault.Refused:
 		r.State = Bounced
-	case c.Attempts >= len(retryDelays):
+	case r.Attempts >= MaxTries:
 		r.State = Failed
 	default:
 		r.State, r.NextAt = Waiting, at.Add(retryDelays[c.Attempts])
