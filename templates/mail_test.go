@@ -194,6 +194,18 @@ func shownTexts(t *testing.T, page string) []string {
 	return texts
 }
 
+// A charge may be a slice of what is owed; only paying everything ends the unpaid state.
+func TestRender_failedSlice(t *testing.T) {
+	data := mails["auto_pay_failure"].(notice.AutoPayFailure)
+	data.Due = notice.Amount{Supply: 800000, VAT: 80000, Total: 880000}
+	text := render(t, data).Text
+	for _, want := range []string{"결제하지 못한 금액: 550,000원", "캐시를 880,000원 이상 충전해 주세요"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the text lacks %q:\n%s", want, text)
+		}
+	}
+}
+
 func TestRender_hostileData(t *testing.T) {
 	mail := render(t, extremes["failure with hostile names"])
 	if strings.ContainsAny(mail.Subject, "\r\n") {

@@ -80,10 +80,19 @@ func (d AutoPaySuccess) Failed() []CardTry {
 type AutoPayFailure struct {
 	WalletName string    `json:"wallet_name"`
 	Amount     Amount    `json:"amount"`
+	Due        Amount    `json:"due,omitzero"` // all that is owed, when that is more than this charge
 	Cards      []CardTry `json:"cards"`
 	FailedAt   time.Time `json:"failed_at"`
 	NextTryAt  time.Time `json:"next_try_at"`
 	Path       string    `json:"path"`
+}
+
+// Owed returns what a top-up must pay to settle everything.
+func (d AutoPayFailure) Owed() Amount {
+	if d.Due.Total > d.Amount.Total {
+		return d.Due
+	}
+	return d.Amount
 }
 
 // Unpaid is a wallet that entered the unpaid state (미수): sends are refused and its bots are
