@@ -275,7 +275,8 @@ CREATE TABLE checkout (
 	wallet_id    TEXT COLLATE "C" REFERENCES wallet (id),
 	supply_krw   BIGINT NOT NULL CHECK (supply_krw >= 0),
 	vat_krw      BIGINT NOT NULL CHECK (vat_krw >= 0),
-	return_key_hash BYTEA NOT NULL, -- SHA-256 of the key in the approval URL
+	return_key_hash BYTEA NOT NULL, -- SHA-256 of the key in the approval URL; empty until the gateway answered
+	redirect     TEXT NOT NULL,     -- JSON: where the payer goes, by device; empty before and after
 	state        TEXT NOT NULL CHECK (state IN ('ready', 'approving', 'done', 'failed', 'cancelled', 'review')),
 	reason       TEXT NOT NULL,
 	created_at   BIGINT NOT NULL,
@@ -296,13 +297,13 @@ CREATE TABLE attempt (
 	epoch            BIGINT NOT NULL,
 	next_at          BIGINT NOT NULL,
 	enqueued_at      BIGINT NOT NULL,
-	attempts         BIGINT NOT NULL, -- look-ups so far
+	attempts         BIGINT NOT NULL, -- fruitless tries while prepared, answered look-ups while unknown
 	lease_until      BIGINT NOT NULL,
 	called_at        BIGINT NOT NULL,
 	card_approved_at BIGINT NOT NULL, -- the card's last approval before the call
 	tid              TEXT NOT NULL,
 	token_sealed     BYTEA NOT NULL, -- pg_token of a checkout, sealed
-	reason           TEXT NOT NULL,  -- dormant, dead, declined, config, …
+	reason           TEXT NOT NULL,  -- why it was declined, or what is odd about it
 	provider_code    TEXT NOT NULL,
 	provider_message TEXT NOT NULL,
 	created_at       BIGINT NOT NULL,
