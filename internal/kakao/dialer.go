@@ -17,8 +17,8 @@ import (
 // Guard says which addresses of strangers may be called: URLs that arrive in requests. The
 // zero value allows https to hosts under kakao.com that resolve to public addresses.
 type Guard struct {
-	// Hosts are suffixes such as ".kakao.com". A host matches when it ends in one of them, at
-	// the dot. Empty means [DefaultHosts].
+	// Hosts are those that may be called; one with a leading dot, such as ".kakao.com", stands
+	// for every host below. Empty means [DefaultHosts].
 	Hosts []string
 	// Loopback also allows this machine, over http too: for the demo and the sandbox only.
 	Loopback bool
@@ -62,9 +62,10 @@ func (g Guard) allowsHost(host string) bool {
 	if len(hosts) == 0 {
 		hosts = DefaultHosts
 	}
-	for _, suffix := range hosts {
-		suffix = "." + strings.TrimPrefix(strings.ToLower(suffix), ".")
-		if strings.HasSuffix(host, suffix) && len(host) > len(suffix) {
+	for _, allowed := range hosts {
+		allowed = strings.ToLower(allowed)
+		below := strings.HasPrefix(allowed, ".")
+		if (!below && host == allowed) || (below && strings.HasSuffix(host, allowed) && len(host) > len(allowed)) {
 			return true
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 func TestGuard_Check(t *testing.T) {
 	wide := Guard{Loopback: true}
-	own := Guard{Hosts: []string{"kakaoenterprise.com"}}
+	own := Guard{Hosts: []string{".kakaoenterprise.com", "skill.hanbit.example"}}
 	tests := map[string]struct {
 		guard   Guard
 		address string
@@ -46,6 +46,8 @@ func TestGuard_Check(t *testing.T) {
 		"private when widened":      {wide, "http://10.0.0.1/x", false},
 		"ftp when widened":          {wide, "ftp://127.0.0.1/x", false},
 		"a host of one's own":       {own, "https://api.kakaoenterprise.com/x", true},
+		"exactly one host":          {own, "https://skill.hanbit.example/x", true},
+		"below exactly one host":    {own, "https://a.skill.hanbit.example/x", false},
 		"own hosts replace Kakao's": {own, "https://bot-api.kakao.com/x", false},
 	}
 	for name, tt := range tests {
