@@ -1,0 +1,98 @@
+package workers
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/tasks"
+)
+
+// Enqueuer takes a task. When it fails, the sweep finds the row.
+type Enqueuer interface {
+	Enqueue(ctx context.Context, task *asynq.Task) error
+}
+
+// BillingMeter counts what runs of billing did.
+type BillingMeter interface {
+	BillingRan(taskType string, o billing.Outcome)
+}
+
+// WalletCharger opens a charge for what a wallet owes.
+type WalletCharger interface {
+	OpenDue(ctx context.Context, walletID string, epoch int) (billing.Result, error)
+}
+
+// AttemptRunner makes the call of an attempt.
+type AttemptRunner interface {
+	RunAttempt(ctx context.Context, id string, epoch int) (billing.Result, error)
+}
+
+// AttemptResolver looks an attempt up whose outcome is unknown.
+type AttemptResolver interface {
+	ResolveAttempt(ctx context.Context, id string, epoch int) (billing.Result, error)
+}
+
+// Billing is what the handlers of billing share.
+type Billing struct {
+	Queue Enqueuer
+	Meter BillingMeter
+	Log   *slog.Logger
+}
+
+// ChargeWallet handles [tasks.TypeChargeWallet].
+func (b Billing) ChargeWallet(wallets WalletCharger) asynq.Handler {
+	return b.handle(tasks.TypeChargeWallet, wallets.OpenDue)
+}
+
+// ChargeCard handles [tasks.TypeChargeCard]. When a card declines, the next card is the next task.
+func (b Billing) ChargeCard(attempts AttemptRunner) asynq.Handler {
+	return b.handle(tasks.TypeChargeCard, attempts.RunAttempt)
+}
+
+// ResolveAttempt handles [tasks.TypeResolveAttempt].
+func (b Billing) ResolveAttempt(attempts AttemptResolver) asynq.Handler {
+	return b.handle(tasks.TypeResolveAttempt, attempts.ResolveAttempt)
+}
+
+func (b Billing) handle(taskType string, run func(ctx context.Context, id string, epoch int) (billing.Result, error)) asynq.Handler {
+	return handle(func(ctx context.Context, p tasks.Row) error {
+		result, err := run(ctx, p.ID, p.Epoch)
+		if err != nil {
+			return err
+		}
+		b.Meter.BillingRan(taskType, result.Outcome)
+		if result.Outcome.Alerts() {
+			b.Log.ErrorContext(ctx, "billing needs a person", "task_type", taskType, "row_id", p.ID,
+				"wallet_id", result.WalletID, "outcome", string(result.Outcome), "reason", result.Reason)
+		}
+		b.follow(ctx, result.Next)
+		return nil
+	})
+}
+
+// follow enqueues what can be worked on at once. The rows are committed, so a queue that does
+// not take a task costs time only.
+func (b Billing) follow(ctx context.Context, next []billing.Follow) {
+	for _, f := range next {
+		task := BillingTask(f)
+		if err := b.Queue.Enqueue(ctx, task); err != nil {
+			b.Log.WarnContext(ctx, "task not enqueued", "task_type", task.Type(), "row_id", f.Row.ID, "err", err)
+		}
+	}
+}
+
+// BillingTask returns the task for a row that billing wants worked on.
+func BillingTask(f billing.Follow) *asynq.Task {
+	row := tasks.Row{ID: f.Row.ID, Epoch: f.Row.Epoch}
+	switch f.Task {
+	case billing.TaskChargeWallet:
+		return tasks.NewChargeWallet(row)
+	case billing.TaskResolve:
+		return tasks.NewResolveAttempt(row)
+	case billing.TaskAttempt:
+	}
+	return tasks.NewChargeCard(row)
+}
