@@ -1,0 +1,180 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/scenario"
+)
+
+func newBlock(t testing.TB, s *Store, botID, id, kind, answer string, position int) {
+	t.Helper()
+	exec(t, s, `INSERT INTO block (bot_id, id, name, kind, event_name, callback, delay_ms, answer, position)
+		VALUES ($1, $2, $3, $4, 'restock_alert', 1, 2000, $5, $6)`, botID, id, "블록 "+id, kind, answer, position)
+}
+
+func TestBot(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		newBot(t, s, "b1", "")
+		newBot(t, s, "b2", "")
+		newBlock(t, s, "b1", "k2", "normal", `{"outputs":[{"simpleText":{"text":"둘"}}],"quickReplies":[{"label":"처음","action":"message"}]}`, 2)
+		newBlock(t, s, "b1", "k1", "welcome", `{"outputs":[{"simpleText":{"text":"하나"}}]}`, 1)
+		newBlock(t, s, "b1", "k3", "normal", `{"outputs":[{"carousel":{"type":"unknown","items":[{}]}}]}`, 3)
+		newBlock(t, s, "b2", "k1", "fallback", `{"outputs":[]}`, 1)
+
+		got, err := s.Bot(t.Context(), "b1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash := sha256.Sum256([]byte("skill-key-of-b1"))
+		block := func(id string, kind scenario.Kind, answer kakao.Template) scenario.Block {
+			return scenario.Block{ID: id, Name: "블록 " + id, Kind: kind, Event: "restock_alert", Answer: answer, Delay: 2 * time.Second, Callback: true}
+		}
+		two := *kakao.Text("둘").Template
+		two.QuickReplies = []kakao.QuickReply{{Label: "처음", Action: "message"}}
+		want := scenario.Bot{ID: "b1", Name: "한빛서점 도우미", SkillKeyHash: hash[:], Version: 1, Blocks: []scenario.Block{
+			block("k1", scenario.Welcome, *kakao.Text("하나").Template),
+			block("k2", scenario.Normal, two),
+			block("k3", scenario.Normal, kakao.Template{}), // its answer does not read
+		}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("Bot(b1) (-want +got):\n%s", diff)
+		}
+		if _, err := s.Bot(t.Context(), "b9"); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("Bot(b9) error = %v, want NotFound", err)
+		}
+	})
+}
+
+func said(id string, outcome scenario.Outcome) scenario.Utterance {
+	return scenario.Utterance{
+		ID: id, BotID: "b1", Side: scenario.Live, UserHash: []byte{1, 2}, Asked: "배송 조회 🙂", BlockID: "k1",
+		Outcome: outcome, BudgetLeft: 1234 * time.Millisecond, At: t0,
+	}
+}
+
+func TestRecordUtterances(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		if err := s.RecordUtterances(t.Context(), nil); err != nil {
+			t.Errorf("RecordUtterances(none) = %v, want nil", err)
+		}
+		var all []scenario.Utterance
+		for i := range 500 {
+			all = append(all, said(fmt.Sprintf("utt_%03d", i), scenario.Direct))
+		}
+		nobody := said("utt_nobody", scenario.Late)
+		nobody.UserHash, nobody.BudgetLeft = nil, -5*time.Millisecond
+		all = append(all, nobody)
+		if err := s.RecordUtterances(t.Context(), all); err != nil {
+			t.Fatal(err)
+		}
+		again := []scenario.Utterance{said("utt_000", scenario.Inline), said("utt_new", scenario.Callback), said("utt_new", scenario.Late)}
+		if err := s.RecordUtterances(t.Context(), again); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := s.read.QueryContext(t.Context(), `SELECT outcome, CAST(COUNT(*) AS BIGINT), CAST(SUM(budget_left_ms) AS BIGINT) FROM utterance
+			WHERE bot_id = 'b1' AND at = $1 GROUP BY outcome ORDER BY outcome`, millis(t0))
+		type count struct {
+			Outcome string
+			N, Left int
+		}
+		got, err := collect(rows, err, func(row scanner) (c count, err error) {
+			err = row.Scan(&c.Outcome, &c.N, &c.Left)
+			return c, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []count{{"callback", 1, 1234}, {"direct", 500, 617_000}, {"late", 1, -5}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("utterances by outcome (-want +got):\n%s", diff)
+		}
+		var asked string
+		var user []byte
+		if err := s.read.QueryRowContext(t.Context(), `SELECT asked, user_hash FROM utterance WHERE id = 'utt_042'`).Scan(&asked, &user); err != nil {
+			t.Fatal(err)
+		}
+		if asked != "배송 조회 🙂" || string(user) != "\x01\x02" {
+			t.Errorf("utterance = %q by %x, want what was said", asked, user)
+		}
+	})
+}
+
+func TestFirstSeen(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		var firsts atomic.Int64
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				first, err := s.FirstSeen(context.Background(), "b1", []byte("u1"), t0)
+				if err != nil {
+					t.Errorf("FirstSeen = %v", err)
+				}
+				if first {
+					firsts.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if firsts.Load() != 1 {
+			t.Errorf("%d of 8 calls at once saw the user first, want 1", firsts.Load())
+		}
+		exec(t, s, `DELETE FROM utterance`) // users are remembered apart from the log
+		for _, tt := range []struct {
+			bot, user string
+			want      bool
+		}{{"b1", "u1", false}, {"b1", "u2", true}, {"b2", "u1", true}, {"b2", "u1", false}} {
+			got, err := s.FirstSeen(t.Context(), tt.bot, []byte(tt.user), t0)
+			if err != nil || got != tt.want {
+				t.Errorf("FirstSeen(%s, %s) = %v, %v, want %v", tt.bot, tt.user, got, err, tt.want)
+			}
+		}
+	})
+}
+
+func TestRecordEvidence(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		newWallet(t, s, "wal_1", 100_000)
+		newBot(t, s, "b1", "wal_1")
+		newBot(t, s, "b2", "wal_1")
+		b := order("brd_1", "b1")
+		b.WalletID = "wal_1"
+		create(t, s, b)
+		upload(t, s, "brd_1", 2)
+		evidence := func(bot, chunk, user string) scenario.Evidence {
+			return scenario.Evidence{BotID: bot, ChunkID: chunk, UserHash: []byte(user), At: t0}
+		}
+		for _, e := range []scenario.Evidence{
+			evidence("b1", "brd_1-000001", "u1"),
+			evidence("b1", "brd_1-000001", "u1"), // the same again
+			evidence("b1", "brd_1-000001", "u2"),
+			evidence("b2", "brd_1-000001", "u3"), // another bot's word
+			evidence("b1", "brd_9-000001", "u1"), // no such chunk
+		} {
+			if err := s.RecordEvidence(t.Context(), e); err != nil {
+				t.Errorf("RecordEvidence(%+v) = %v, want nil", e, err)
+			}
+		}
+		var n, people int
+		if err := s.read.QueryRowContext(t.Context(), `SELECT COUNT(*), COUNT(DISTINCT user_hash) FROM chunk_evidence
+			WHERE chunk_id = 'brd_1-000001'`).Scan(&n, &people); err != nil {
+			t.Fatal(err)
+		}
+		var all int
+		if err := s.read.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM chunk_evidence`).Scan(&all); err != nil {
+			t.Fatal(err)
+		}
+		if n != 2 || people != 2 || all != 2 {
+			t.Errorf("evidence = %d rows of %d people, %d in all, want 2, 2, 2", n, people, all)
+		}
+	})
+}
