@@ -1,0 +1,69 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"net/mail"
+	"strings"
+	"time"
+
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// Account (계정) is a person: a member of wallets and bots, and the owner of cards.
+type Account struct {
+	ID        string
+	Name      string
+	Email     string // mails about wallets and bots go there
+	CreatedAt time.Time
+}
+
+// AccountStore keeps accounts.
+type AccountStore interface {
+	// InsertAccount is a Conflict when another account has the address, whatever its letter case.
+	InsertAccount(ctx context.Context, a Account) error
+}
+
+// Accounts makes accounts. It is safe for concurrent use.
+type Accounts struct {
+	store AccountStore
+	now   func() time.Time
+	newID func(prefix string) string
+}
+
+// NewAccounts returns the maker of accounts.
+func NewAccounts(store AccountStore, now func() time.Time, newID func(prefix string) string) *Accounts {
+	return &Accounts{store: store, now: now, newID: newID}
+}
+
+// Create makes an account.
+func (a *Accounts) Create(ctx context.Context, name, email string) (Account, error) {
+	name, err := checkName("name", name)
+	if err != nil {
+		return Account{}, err
+	}
+	if email, err = checkEmail("email", email); err != nil {
+		return Account{}, err
+	}
+	account := Account{ID: a.newID("acc"), Name: name, Email: email, CreatedAt: a.now()}
+	if err := a.store.InsertAccount(ctx, account); err != nil {
+		return Account{}, fmt.Errorf("keep account %s: %w", account.ID, err)
+	}
+	return account, nil
+}
+
+// maxEmail is how long an address may be (RFC 5321, path without brackets).
+const maxEmail = 254
+
+// checkEmail trims an address and checks that it is one, without a name around it.
+func checkEmail(field, email string) (string, error) {
+	email = strings.TrimSpace(email)
+	if email == "" {
+		return "", fault.Field(field, "is missing")
+	}
+	parsed, err := mail.ParseAddress(email)
+	if err != nil || parsed.Address != email || len(email) > maxEmail {
+		return "", fault.Field(field, "is not an e-mail address such as name@shop.example")
+	}
+	return email, nil
+}

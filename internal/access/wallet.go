@@ -1,0 +1,151 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// WalletKind says who owns a wallet. The words are stored.
+type WalletKind string
+
+// The kinds of wallets.
+const (
+	Business WalletKind = "business" // 사업자 월렛: gets a tax invoice every month
+	Personal WalletKind = "personal" // 개인 월렛
+)
+
+// WalletRole is what a person is to a wallet. The words are stored.
+type WalletRole string
+
+// The roles on a wallet.
+const (
+	Master WalletRole = "master" // 월렛 마스터: exactly one
+	Worker WalletRole = "worker" // 월렛 작업자: a bot operator with the wallet work permission
+)
+
+// NewWallet asks for a wallet.
+type NewWallet struct {
+	Name           string
+	Kind           WalletKind
+	BusinessNumber string     // 사업자등록번호, with or without dashes; of a business wallet
+	InvoiceEmail   string     // where tax invoices go; of a business wallet
+	Master         string     // account
+	DailyLimit     wallet.KRW // 일 지출한도; 0 for none
+}
+
+// OpenedWallet is a wallet to be stored: empty, in use, ACTIVE.
+type OpenedWallet struct {
+	ID string
+	NewWallet
+	CreatedAt time.Time
+}
+
+// The daily limit in KRW: its least value, its greatest, and its steps (Kakao Moment help).
+const (
+	minDailyLimit  wallet.KRW = 1_000
+	maxDailyLimit  wallet.KRW = 100_000_000
+	dailyLimitStep wallet.KRW = 1_000
+)
+
+// WalletStore keeps wallets and their people.
+type WalletStore interface {
+	// InsertWallet stores a wallet with its master. It is NotFound when there is no such account.
+	InsertWallet(ctx context.Context, w OpenedWallet) error
+	// PutMember gives a person a role. A new master makes the old one a worker. It is NotFound
+	// without the wallet or the account, and a Conflict when the wallet would lose its master.
+	PutMember(ctx context.Context, walletID, accountID string, role WalletRole) error
+	// DropMember takes a person and his cards off a wallet. It is NotFound for one who is not on
+	// it, and a Conflict for the master.
+	DropMember(ctx context.Context, walletID, accountID string) error
+}
+
+// Wallets opens wallets and says who may work on them. It is safe for concurrent use.
+type Wallets struct {
+	store WalletStore
+	now   func() time.Time
+	newID func(prefix string) string
+}
+
+// NewWallets returns the opener of wallets.
+func NewWallets(store WalletStore, now func() time.Time, newID func(prefix string) string) *Wallets {
+	return &Wallets{store: store, now: now, newID: newID}
+}
+
+// Open makes an empty wallet and returns its id.
+func (w *Wallets) Open(ctx context.Context, n NewWallet) (id string, err error) {
+	if n.Name, err = checkName("name", n.Name); err != nil {
+		return "", err
+	}
+	if n.Master == "" {
+		return "", fault.Field("master", "is missing; name the account that owns the wallet")
+	}
+	switch n.Kind {
+	case Business:
+		if n.BusinessNumber, err = checkBusinessNumber("business_number", n.BusinessNumber); err != nil {
+			return "", err
+		}
+		if n.InvoiceEmail, err = checkEmail("invoice_email", n.InvoiceEmail); err != nil {
+			return "", err
+		}
+	case Personal:
+		if n.BusinessNumber != "" {
+			return "", fault.Field("business_number", "belongs to a business wallet; leave it out, or use kind business")
+		}
+		if n.InvoiceEmail != "" {
+			return "", fault.Field("invoice_email", "belongs to a business wallet; leave it out, or use kind business")
+		}
+	default:
+		return "", fault.Field("kind", "must be business or personal")
+	}
+	if n.DailyLimit != 0 && (n.DailyLimit < minDailyLimit || n.DailyLimit > maxDailyLimit || n.DailyLimit%dailyLimitStep != 0) {
+		return "", fault.Field("daily_limit_krw", "must be %d to %d in steps of %d, or left out for none", minDailyLimit, maxDailyLimit, dailyLimitStep)
+	}
+	opened := OpenedWallet{ID: w.newID("wal"), NewWallet: n, CreatedAt: w.now()}
+	if err := w.store.InsertWallet(ctx, opened); err != nil {
+		return "", fmt.Errorf("keep wallet %s: %w", opened.ID, err)
+	}
+	return opened.ID, nil
+}
+
+// PutMember gives a person a role on a wallet, in place of the one so far.
+func (w *Wallets) PutMember(ctx context.Context, walletID, accountID string, role WalletRole) error {
+	if role != Master && role != Worker {
+		return fault.Field("role", "must be master or worker")
+	}
+	if err := w.store.PutMember(ctx, walletID, accountID, role); err != nil {
+		return fmt.Errorf("put a member on wallet %s: %w", walletID, err)
+	}
+	return nil
+}
+
+// DropMember takes a person and his cards off a wallet.
+func (w *Wallets) DropMember(ctx context.Context, walletID, accountID string) error {
+	if err := w.store.DropMember(ctx, walletID, accountID); err != nil {
+		return fmt.Errorf("drop a member of wallet %s: %w", walletID, err)
+	}
+	return nil
+}
+
+// checkBusinessNumber checks the ten digits of a business registration number (사업자등록번호) and
+// returns them without dashes. The last one checks the others: weights 1 3 7 1 3 7 1 3 5, and
+// the tens of five times the ninth.
+func checkBusinessNumber(field, number string) (string, error) {
+	digits := strings.NewReplacer("-", "", " ", "").Replace(number)
+	if len(digits) != 10 || strings.Trim(digits, "0123456789") != "" {
+		return "", fault.Field(field, "must be the ten digits of a business registration number")
+	}
+	sum := 0
+	for i, weight := range []int{1, 3, 7, 1, 3, 7, 1, 3, 5} {
+		sum += weight * int(digits[i]-'0')
+	}
+	sum += 5 * int(digits[8]-'0') / 10
+	if (10-sum%10)%10 != int(digits[9]-'0') {
+		return "", fault.Field(field, "is not a business registration number: its check digit is wrong")
+	}
+	return digits, nil
+}
