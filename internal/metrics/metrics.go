@@ -1,0 +1,232 @@
+// Package metrics holds every metric: what they are called, what their labels may be, and the
+// small methods through which the edges fill them in. Labels are small closed sets; wallets, bots,
+// users and chunks are found in logs.
+package metrics
+
+import (
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/notice"
+	"github.com/malgil/malgil/internal/scenario"
+	"github.com/malgil/malgil/internal/wallet"
+	"github.com/malgil/malgil/tasks"
+)
+
+// The values that labels may have. Any other value is counted as [other], so that a mistake of a
+// caller is seen and never makes series without end.
+var (
+	httpMethods  = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
+	httpStatuses = []string{"1xx", "2xx", "3xx", "4xx", "5xx"}
+	taskVerdicts = []string{"done", "retry", "archived", "panic"}
+	requests     = words(broadcast.Accepted, broadcast.NotSent, broadcast.Refused, broadcast.BadConfig,
+		broadcast.ProviderEmpty, broadcast.OutcomeInDoubt, broadcast.Stale)
+	people       = []string{"delivered", "failed", "unknown"}
+	postingKinds = words(wallet.Capture, wallet.TopUp, wallet.GrantStarted, wallet.ChargeOpened, wallet.ChargePaid, wallet.ChargeFailed)
+	billingTypes = []string{tasks.TypeChargeWallet, tasks.TypeChargeCard, tasks.TypeResolveAttempt}
+	billingRuns  = words(billing.Outcomes...)
+	cardSlots    = []string{"1", "2", "3", "none"}
+	mailCases    = words(notice.CaseTopUp, notice.CaseAutoPaySuccess, notice.CaseAutoPayFailure, notice.CaseUnpaid)
+	mailOutcomes = words(notice.Sent, notice.Waiting, notice.Bounced, notice.Failed)
+	answers      = words(scenario.Outcomes...)
+	callbacks    = words(kakao.CallbackDelivered, kakao.CallbackFailed, kakao.CallbackUnknown)
+	reasons      = []string{kakao.ReasonRefused, kakao.ReasonUnreachable, kakao.ReasonTestToken, kakao.ReasonToken,
+		kakao.ReasonUseCallback, kakao.ReasonBotID, kakao.ReasonBody, kakao.ReasonRejected, kakao.ReasonInternal,
+		kakao.ReasonNoAnswer, kakao.ReasonUnreadable}
+)
+
+// Buckets in seconds. Kakao gives up on a skill after 5 seconds and ours answers within 4.5; a
+// task may run for a minute, and a mail for a quarter of an hour.
+var (
+	httpBuckets   = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 1.5, 2.5, 4, 4.5, 5, 10, 30}
+	taskBuckets   = []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 30, 60, 300, 900}
+	loopBuckets   = []float64{.001, .005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
+	budgetBuckets = []float64{0, .1, .25, .5, .75, 1, 1.5, 2, 2.5, 3, 3.5, 4}
+)
+
+// Metrics are the metrics that the edges of one process fill in. All methods are safe for
+// concurrent use and never block.
+type Metrics struct {
+	http *histograms
+	task *histograms
+
+	requests, recipients *counters
+	messages, posted     *counters
+	billing, attempts    *counters
+	mails                *counters
+
+	answers, callbacks, callbackFailures *counters
+	budgetLeft                           prometheus.Histogram
+	unrecorded                           prometheus.Counter
+
+	loopDuration *histograms
+	loopFailures *counters
+	loopSuccess  *prometheus.GaugeVec
+}
+
+// New registers every metric that edges fill in, the build and what the Go runtime and the
+// operating system say of the process. Known label values are there from the start, as 0. It
+// panics when a registry already has them. What is counted at rest is a [Sampler]'s.
+func New(reg prometheus.Registerer) *Metrics {
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	m := &Metrics{
+		http: newHistograms(reg, "malgil_http_request_duration_seconds",
+			"Time from the first byte of an HTTP request to the end of its answer, by the route's pattern.",
+			httpBuckets, open("route"), closed("method", httpMethods), closed("status", httpStatuses)),
+		task: newHistograms(reg, "malgil_task_duration_seconds",
+			"Time that one run of a task took, by what became of it.",
+			taskBuckets, closed("type", taskTypes()), closed("verdict", taskVerdicts)),
+
+		requests: newCounters(reg, "malgil_event_requests_total",
+			"Runs of send tasks by outcome; each is one Event API request, except for not_taken, which makes none.",
+			closed("outcome", requests)),
+		recipients: newCounters(reg, "malgil_event_recipients_total",
+			"Recipients named in Event API requests, by the request's outcome.",
+			closed("outcome", requests)),
+		messages: newCounters(reg, "malgil_messages_total",
+			"Messages whose result Kakao has told: delivered, failed with a name, or unknown because Kakao gave only a number.",
+			closed("outcome", people)),
+		posted: newCounters(reg, "malgil_posted_krw_total",
+			"Money posted to wallets in KRW without VAT, by kind of posting.",
+			closed("kind", postingKinds)),
+		billing: newCounters(reg, "malgil_billing_runs_total",
+			"Runs of billing tasks by type and by what they did: a charge opened, paid, failed, halted and so on.",
+			closed("type", billingTypes), closed("outcome", billingRuns)),
+		attempts: newCounters(reg, "malgil_attempts_total",
+			"Runs on attempts to move money outside, by the card's slot on its wallet (none without a card) and outcome.",
+			closed("slot", cardSlots), closed("outcome", billingRuns)),
+		mails: newCounters(reg, "malgil_mails_total",
+			"Tries to send a notification mail by case and outcome; waiting means that it is tried again.",
+			closed("case", mailCases), closed("outcome", mailOutcomes)),
+
+		answers: newCounters(reg, "malgil_answers_total",
+			"Utterances by how they were answered.",
+			closed("outcome", answers)),
+		callbacks: newCounters(reg, "malgil_callbacks_total",
+			"Callbacks posted to Kakao by outcome.",
+			closed("outcome", callbacks)),
+		callbackFailures: newCounters(reg, "malgil_callback_failures_total",
+			"Callbacks that were not delivered, or perhaps not, by reason.",
+			closed("reason", reasons)),
+		budgetLeft: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "malgil_answer_budget_left_seconds",
+			Help:    "Time left until the intake would have stopped waiting for an answer; late ones count as 0.",
+			Buckets: budgetBuckets}),
+		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{Name: "malgil_utterances_unrecorded_total",
+			Help: "Utterances that were answered and could not be kept in the log of utterances."}),
+
+		loopDuration: newHistograms(reg, "malgil_loop_duration_seconds",
+			"Time that one run of a scheduler's loop took.",
+			loopBuckets, open("loop")),
+		loopFailures: newCounters(reg, "malgil_loop_failures_total",
+			"Runs of a scheduler's loop that ended with an error.",
+			open("loop")),
+		loopSuccess: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "malgil_loop_last_success_timestamp_seconds",
+			Help: "When a scheduler's loop last ran without an error, in Unix seconds."}, []string{"loop"}),
+	}
+	reg.MustRegister(m.budgetLeft, m.unrecorded, m.loopSuccess)
+	return m
+}
+
+// HTTPServed notes one answered HTTP request. The route is the router's pattern, without method,
+// and never a path.
+func (m *Metrics) HTTPServed(route, method string, status int, took time.Duration) {
+	m.http.observe(took, route, method, strconv.Itoa(status/100)+"xx")
+}
+
+// TaskRan notes one run of a task. Verdicts are done, retry, archived and panic.
+func (m *Metrics) TaskRan(taskType, verdict string, took time.Duration) {
+	m.task.observe(took, taskType, verdict)
+}
+
+// ChunkSent notes the outcome of one run of a send task, and how many people its request named.
+func (m *Metrics) ChunkSent(outcome string, people int) {
+	m.requests.add(1, outcome)
+	m.recipients.add(float64(people), outcome)
+}
+
+// Messages notes messages to so many people whose result is known.
+func (m *Metrics) Messages(outcome string, people int) { m.messages.add(float64(people), outcome) }
+
+// Posted notes a posting of an amount in KRW without VAT. What is not above 0 is left out.
+func (m *Metrics) Posted(kind string, krw int64) {
+	if krw > 0 {
+		m.posted.add(float64(krw), kind)
+	}
+}
+
+// BillingRan notes what one run of a billing task did.
+func (m *Metrics) BillingRan(taskType string, o billing.Outcome) {
+	m.billing.add(1, taskType, string(o))
+}
+
+// AttemptRan notes a run on an attempt; slot is the card's place on its wallet, 0 without a card.
+func (m *Metrics) AttemptRan(slot int, o billing.Outcome) {
+	place := "none"
+	if slot > 0 {
+		place = strconv.Itoa(slot)
+	}
+	m.attempts.add(1, place, string(o))
+}
+
+// Mailed notes one try to send a mail.
+func (m *Metrics) Mailed(mailCase, outcome string) { m.mails.add(1, mailCase, outcome) }
+
+// Answered notes an utterance and the time that was left for its answer, negative when late.
+func (m *Metrics) Answered(outcome string, budgetLeft time.Duration) {
+	m.answers.add(1, outcome)
+	m.budgetLeft.Observe(max(0, budgetLeft.Seconds()))
+}
+
+// Callback notes a callback. The reason is empty when it was delivered.
+func (m *Metrics) Callback(outcome, reason string) {
+	m.callbacks.add(1, outcome)
+	if reason != "" {
+		m.callbackFailures.add(1, reason)
+	}
+}
+
+// Unrecorded notes answered utterances that are missing in the log.
+func (m *Metrics) Unrecorded(n int) { m.unrecorded.Add(float64(n)) }
+
+// LoopRan notes one run of a loop of the scheduler.
+func (m *Metrics) LoopRan(name string, took time.Duration, err error) {
+	m.loopDuration.observe(took, name)
+	failed := 0.0
+	if err != nil {
+		failed = 1
+	} else {
+		m.loopSuccess.WithLabelValues(name).SetToCurrentTime()
+	}
+	m.loopFailures.add(failed, name)
+}
+
+func taskTypes() []string {
+	var types []string
+	for taskType := range tasks.Types {
+		types = append(types, taskType)
+	}
+	return types
+}
+
+func buildInfo() prometheus.Collector {
+	version, revision, goVersion := "unknown", "unknown", "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version, goVersion = info.Main.Version, info.GoVersion
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				revision = setting.Value
+			}
+		}
+	}
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "malgil_build_info",
+		Help:        "Always 1; the labels say which program this is.",
+		ConstLabels: prometheus.Labels{"version": version, "revision": revision, "go_version": goVersion},
+	}, func() float64 { return 1 })
+}

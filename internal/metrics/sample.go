@@ -1,0 +1,225 @@
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/queue"
+	"github.com/malgil/malgil/internal/store"
+	"github.com/malgil/malgil/tasks"
+)
+
+// QueueSampler looks into one queue, by its name and without walking over keys.
+type QueueSampler interface {
+	Depth(ctx context.Context, queue string) (queue.Depth, error)
+	OldestWaiting(ctx context.Context, queue string) (time.Duration, error)
+}
+
+// StoreSampler counts what stands in the database.
+type StoreSampler interface {
+	Sample(ctx context.Context) (store.Sample, error)
+}
+
+const (
+	sampleWait  = time.Second      // the longest that a scrape waits for a look
+	sampleFresh = 5 * time.Second  // a look younger than this serves the next scrape too
+	sampleStale = time.Minute      // and one older than this is not shown any more
+	sampleLimit = 10 * time.Second // the longest that a look may take
+)
+
+// Sampler exports what is counted at rest: tasks in the queues, rows in the database. It looks
+// when it is scraped; a look that takes longer than a second goes on behind, and the scrape gets
+// the one before. What was not seen for a minute is left out, and
+// malgil_sample_timestamp_seconds tells since when.
+//
+// The numbers are of the whole installation, whichever process tells them: register it in one
+// role, the scheduler, and take the maximum over processes. Its looks end by themselves.
+type Sampler struct {
+	now    func() time.Time
+	queues *look[map[string]queueSample]
+	store  *look[store.Sample]
+}
+
+// NewSampler returns a sampler. now is the clock by which rows are stamped.
+func NewSampler(queues QueueSampler, rows StoreSampler, now func() time.Time) *Sampler {
+	return &Sampler{now: now,
+		queues: &look[map[string]queueSample]{take: func(ctx context.Context) (map[string]queueSample, error) { return sampleQueues(ctx, queues) }},
+		store:  &look[store.Sample]{take: rows.Sample},
+	}
+}
+
+type queueSample struct {
+	depth  queue.Depth
+	oldest time.Duration
+}
+
+func sampleQueues(ctx context.Context, q QueueSampler) (map[string]queueSample, error) {
+	all := make(map[string]queueSample, len(tasks.Queues))
+	for _, name := range tasks.Queues {
+		depth, err := q.Depth(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("sample queue %s: %w", name, err)
+		}
+		oldest, err := q.OldestWaiting(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("sample queue %s: %w", name, err)
+		}
+		all[name] = queueSample{depth: depth, oldest: oldest}
+	}
+	return all, nil
+}
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+var (
+	sampleTimestamp = describe("malgil_sample_timestamp_seconds",
+		"When the queue and the store were last looked at with success, in Unix seconds; 0 for never.", "source")
+	queueTasks = describe("malgil_queue_tasks",
+		"Tasks of a queue by asynq's state.", "queue", "state")
+	queueOldest = describe("malgil_queue_oldest_waiting_seconds",
+		"How long the next task of a queue has been waiting; 0 when none waits.", "queue")
+	chunks = describe("malgil_chunks",
+		"Chunks of broadcasts that have not ended, by state.", "state")
+	doubtOldest = describe("malgil_doubt_oldest_seconds",
+		"Age of the oldest doubt that still holds money; 0 when none does.")
+	doubtHeld = describe("malgil_doubt_held_krw",
+		"Money held for chunks in doubt, in KRW.")
+	wallets = describe("malgil_wallets",
+		"Wallets by payment state.", "payment_state")
+	attemptsUnknown = describe("malgil_attempts_unknown",
+		"Attempts to move money outside whose outcome is not known yet.")
+	attemptOldest = describe("malgil_attempt_oldest_unknown_seconds",
+		"Age of the oldest attempt whose outcome is not known yet; 0 when none is.")
+	chargesInReview = describe("malgil_charges_in_review",
+		"Charges that wait for a person.")
+	chargingHalted = describe("malgil_charging_halted",
+		"1 while nobody is charged because the card gateway does not accept our access, else 0.")
+)
+
+// Describe implements [prometheus.Collector].
+func (s *Sampler) Describe(descs chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{sampleTimestamp, queueTasks, queueOldest, chunks, doubtOldest, doubtHeld,
+		wallets, attemptsUnknown, attemptOldest, chargesInReview, chargingHalted} {
+		descs <- desc
+	}
+}
+
+// Collect implements [prometheus.Collector]. It returns within about a second.
+func (s *Sampler) Collect(metrics chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), sampleWait)
+	defer cancel()
+	s.queues.begin() // both at once, so that together they take no longer than one
+	s.store.begin()
+
+	queues, seen := s.queues.get(ctx)
+	gauge(sampleTimestamp, unix(seen), "queue")
+	for name, q := range queues {
+		for state, n := range map[string]int64{"pending": q.depth.Pending, "active": q.depth.Active, "scheduled": q.depth.Scheduled,
+			"retry": q.depth.Retry, "archived": q.depth.Archived, "completed": q.depth.Completed} {
+			gauge(queueTasks, float64(n), name, state)
+		}
+		gauge(queueOldest, q.oldest.Seconds(), name)
+	}
+
+	rows, seen := s.store.get(ctx)
+	gauge(sampleTimestamp, unix(seen), "store")
+	if time.Since(seen) > sampleStale {
+		return
+	}
+	now := s.now()
+	for state, n := range map[broadcast.ChunkState]int64{broadcast.Planned: rows.Planned, broadcast.Queued: rows.Queued,
+		broadcast.Sending: rows.Sending, broadcast.Sent: rows.Sent, broadcast.InDoubt: rows.InDoubt, broadcast.Parked: rows.Parked} {
+		gauge(chunks, float64(n), string(state))
+	}
+	gauge(doubtOldest, age(now, rows.DoubtSince))
+	gauge(doubtHeld, float64(rows.DoubtHeld))
+	for state, n := range rows.Wallets {
+		gauge(wallets, float64(n), state)
+	}
+	gauge(attemptsUnknown, float64(rows.Unknown))
+	gauge(attemptOldest, age(now, rows.UnknownSince))
+	gauge(chargesInReview, float64(rows.InReview))
+	halted := 0.0
+	if rows.HaltedUntil.After(now) {
+		halted = 1
+	}
+	gauge(chargingHalted, halted)
+}
+
+// age returns how long ago something was in seconds, 0 for the zero time.
+func age(now, since time.Time) float64 {
+	if since.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(since).Seconds())
+}
+
+func unix(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}
+
+// look keeps what a look at something slow has shown. One look runs at a time.
+type look[T any] struct {
+	take func(context.Context) (T, error)
+
+	mu    sync.Mutex
+	value T
+	seen  time.Time     // when value was had; zero for never
+	ended chan struct{} // closed when the look that runs now ends; nil when none does
+}
+
+// begin starts a look, unless one runs or the last is fresh.
+func (l *look[T]) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended == nil && time.Since(l.seen) >= sampleFresh {
+		l.ended = make(chan struct{})
+		go l.run(l.ended)
+	}
+}
+
+func (l *look[T]) run(ended chan struct{}) {
+	ctx, cancel := context.WithTimeout(context.Background(), sampleLimit)
+	defer cancel()
+	value, err := l.take(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil { // a failure is seen by the time that stands still
+		l.value, l.seen = value, time.Now()
+	}
+	l.ended = nil
+	close(ended)
+}
+
+// get waits for the look that runs, at most until ctx ends, and returns what was seen last and
+// when. What is stale is the zero value.
+func (l *look[T]) get(ctx context.Context) (value T, seen time.Time) {
+	l.mu.Lock()
+	ended := l.ended
+	l.mu.Unlock()
+	if ended != nil {
+		select {
+		case <-ended:
+		case <-ctx.Done():
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.seen) <= sampleStale {
+		value = l.value
+	}
+	return value, l.seen
+}

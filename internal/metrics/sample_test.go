@@ -1,0 +1,203 @@
+package metrics_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/malgil/malgil/internal/metrics"
+	"github.com/malgil/malgil/internal/queue"
+	"github.com/malgil/malgil/internal/store"
+	"github.com/malgil/malgil/internal/wallet"
+	"github.com/malgil/malgil/tasks"
+)
+
+var (
+	_ metrics.QueueSampler = (*queue.Inspector)(nil)
+	_ metrics.StoreSampler = (*store.Store)(nil)
+)
+
+type steadyQueues struct{}
+
+func (steadyQueues) Depth(_ context.Context, name string) (queue.Depth, error) {
+	if name == tasks.QueueMail {
+		return queue.Depth{Pending: 3, Active: 2, Scheduled: 1, Retry: 4, Archived: 5, Completed: 6}, nil
+	}
+	return queue.Depth{}, nil
+}
+
+func (steadyQueues) OldestWaiting(_ context.Context, name string) (time.Duration, error) {
+	if name == tasks.QueueMail {
+		return 90 * time.Second, nil
+	}
+	return 0, nil
+}
+
+type steadyRows struct{}
+
+func (steadyRows) Sample(context.Context) (store.Sample, error) {
+	return store.Sample{
+		Planned: 10, Queued: 20, Sending: 3, Sent: 4, InDoubt: 2, Parked: 1,
+		DoubtHeld: wallet.KRW(3000), Wallets: map[string]int64{"ACTIVE": 7, "UNPAID": 1, "AWAITING_RECONNECT": 0}, InReview: 1,
+	}, nil
+}
+
+// rows is a database that a test can slow down and break.
+type rows struct {
+	looks  int
+	sample func(ctx context.Context, look int) (store.Sample, error)
+}
+
+func (r *rows) Sample(ctx context.Context) (store.Sample, error) {
+	r.looks++
+	return r.sample(ctx, r.looks)
+}
+
+func newRegistry(rows metrics.StoreSampler, now func() time.Time) *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(metrics.NewSampler(steadyQueues{}, rows, now))
+	return reg
+}
+
+func TestSampler_tellsEverything(t *testing.T) {
+	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
+	reg := newRegistry(&rows{sample: func(ctx context.Context, _ int) (store.Sample, error) {
+		s, err := steadyRows{}.Sample(ctx)
+		s.DoubtSince, s.Unknown, s.UnknownSince, s.HaltedUntil = now.Add(-time.Hour), 1, now.Add(-time.Minute), now.Add(time.Second)
+		return s, err
+	}}, func() time.Time { return now })
+	families := gathered(t, reg)
+	tests := map[string]map[string]float64{
+		"malgil_chunks":                         {"planned": 10, "queued": 20, "sending": 3, "sent": 4, "in_doubt": 2, "parked": 1},
+		"malgil_wallets":                        {"ACTIVE": 7, "UNPAID": 1, "AWAITING_RECONNECT": 0},
+		"malgil_doubt_oldest_seconds":           {"": 3600},
+		"malgil_doubt_held_krw":                 {"": 3000},
+		"malgil_attempts_unknown":               {"": 1},
+		"malgil_attempt_oldest_unknown_seconds": {"": 60},
+		"malgil_charges_in_review":              {"": 1},
+		"malgil_charging_halted":                {"": 1},
+		"malgil_queue_tasks":                    {"mail,pending": 3, "mail,active": 2, "mail,scheduled": 1, "mail,retry": 4, "mail,archived": 5, "mail,completed": 6, "reply,pending": 0},
+		"malgil_queue_oldest_waiting_seconds":   {"mail": 90, "reply": 0, "webhook": 0},
+	}
+	for name, want := range tests {
+		got := series(families[name])
+		for labels, value := range want {
+			if seen, ok := got[labels]; !ok || seen != value {
+				t.Errorf("%s{%s} = %v (there: %v), want %v", name, labels, seen, ok, value)
+			}
+		}
+	}
+	if got, want := len(series(families["malgil_queue_tasks"])), 6*len(tasks.Queues); got != want {
+		t.Errorf("malgil_queue_tasks has %d series, want %d", got, want)
+	}
+}
+
+// A halt that is over and the age of nothing are 0.
+func TestSampler_zeroTimes(t *testing.T) {
+	families := gathered(t, newRegistry(steadyRows{}, time.Now))
+	for _, name := range []string{"malgil_doubt_oldest_seconds", "malgil_attempt_oldest_unknown_seconds", "malgil_charging_halted"} {
+		if got, ok := series(families[name])[""]; !ok || got != 0 {
+			t.Errorf("%s = %v (there: %v), want 0", name, got, ok)
+		}
+	}
+}
+
+func TestSampler_looksOnceForScrapesInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &rows{sample: func(_ context.Context, look int) (store.Sample, error) { return store.Sample{Queued: int64(look)}, nil }}
+		reg := newRegistry(r, time.Now)
+		for range 3 {
+			gathered(t, reg)
+		}
+		if r.looks != 1 {
+			t.Errorf("three scrapes at once took %d looks, want 1", r.looks)
+		}
+		time.Sleep(5 * time.Second)
+		if got := series(gathered(t, reg)["malgil_chunks"])["queued"]; got != 2 {
+			t.Errorf("queued = %v after 5 s, want what the second look saw", got)
+		}
+	})
+}
+
+// A scrape never waits longer than a second, and then tells what was seen before.
+func TestSampler_slowStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &rows{sample: func(ctx context.Context, look int) (store.Sample, error) {
+			if look > 1 {
+				<-ctx.Done()
+				return store.Sample{}, ctx.Err()
+			}
+			return store.Sample{Queued: 41}, nil
+		}}
+		reg := newRegistry(r, time.Now)
+		gathered(t, reg)
+		time.Sleep(6 * time.Second)
+
+		begun := time.Now()
+		families := gathered(t, reg)
+		if took := time.Since(begun); took != time.Second {
+			t.Errorf("a scrape of a stalled database took %v, want 1s", took)
+		}
+		if got := series(families["malgil_chunks"])["queued"]; got != 41 {
+			t.Errorf("queued = %v, want 41 from the look before", got)
+		}
+		begun = time.Now()
+		gathered(t, reg)
+		if took := time.Since(begun); took != time.Second || r.looks != 2 {
+			t.Errorf("the next scrape took %v and made it %d looks, want 1s and 2: the second runs still", took, r.looks)
+		}
+		if got := series(families["malgil_queue_tasks"])["mail,pending"]; got != 3 {
+			t.Errorf("queue of mails = %v, want 3: queues are seen while the database stalls", got)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+	})
+}
+
+// What was not seen for a minute is not told as if it were so; the time of the last look tells why.
+func TestSampler_brokenStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := time.Now()
+		r := &rows{sample: func(_ context.Context, look int) (store.Sample, error) {
+			if look > 1 {
+				return store.Sample{}, errors.New("no connection")
+			}
+			return store.Sample{Queued: 41}, nil
+		}}
+		reg := newRegistry(r, time.Now)
+		gathered(t, reg)
+		for _, tt := range []struct {
+			after time.Duration
+			shown bool
+		}{{10 * time.Second, true}, {49 * time.Second, true}, {2 * time.Second, false}} {
+			time.Sleep(tt.after)
+			families := gathered(t, reg)
+			if _, shown := series(families["malgil_chunks"])["queued"]; shown != tt.shown {
+				t.Errorf("%v after the last look chunks are shown: %v, want %v", time.Since(first), shown, tt.shown)
+			}
+			if got := series(families["malgil_sample_timestamp_seconds"])["store"]; got != float64(first.UnixMilli())/1000 {
+				t.Errorf("last look at the store = %v, want %v", got, first.Unix())
+			}
+		}
+		if got := series(gathered(t, reg)["malgil_sample_timestamp_seconds"])["queue"]; got <= float64(first.Unix()) {
+			t.Errorf("last look at the queues = %v, want one of just now", got)
+		}
+	})
+}
+
+func TestSampler_neverSeen(t *testing.T) {
+	reg := newRegistry(&rows{sample: func(context.Context, int) (store.Sample, error) {
+		return store.Sample{}, errors.New("no connection")
+	}}, time.Now)
+	families := gathered(t, reg)
+	if got, ok := series(families["malgil_sample_timestamp_seconds"])["store"]; !ok || got != 0 {
+		t.Errorf("last look at the store = %v (there: %v), want 0", got, ok)
+	}
+	if families["malgil_chunks"] != nil || families["malgil_wallets"] != nil {
+		t.Error("chunks and wallets are told, want nothing of what was never seen")
+	}
+}
