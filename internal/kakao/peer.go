@@ -19,10 +19,11 @@ import (
 // maxAnswerBytes is the longest answer that is read from a peer.
 const maxAnswerBytes = 1 << 20
 
-// Peer is a server that is asked over HTTP. It gets each request at most once, and of each it is
-// known whether it may have left this machine. No redirect is followed and nothing is repeated.
-// It is spoken to in HTTP/1.1, where a request has a connection to itself, so that what was
-// written of it is known. It is safe for concurrent use.
+// Peer is a server that is asked over HTTP. It gets each POST at most once, and of each request
+// it is known whether it may have left this machine. No redirect is followed, and nothing is
+// repeated but a GET whose kept connection breaks. It is spoken to in HTTP/1.1, where a request
+// has a connection to itself, so that what was written of it is known. It is safe for concurrent
+// use.
 type Peer struct {
 	base      string
 	transport *http.Transport
