@@ -154,7 +154,8 @@ type Counts struct {
 func (c Counts) Done() int { return c.Delivered + c.Failed + c.Unknown + c.Skipped + c.InDoubt }
 
 // Finish ends a broadcast in which everyone has an outcome; a cancelled one keeps its state.
-// Called on every change of the counts, it also takes back the end when somebody is planned again.
+// Called on every change of the counts, it also takes back the end when somebody's outcome is
+// open again: planned once more, or accepted after all.
 func (b Broadcast) Finish(now time.Time) Broadcast {
 	done := b.Counts.Done() == b.Counts.Audience
 	switch {
@@ -163,8 +164,11 @@ func (b Broadcast) Finish(now time.Time) Broadcast {
 		if b.State != Cancelled {
 			b.State = Finished
 		}
-	case !done && b.State == Finished:
-		b.State, b.FinishedAt = Running, time.Time{}
+	case !done && !b.FinishedAt.IsZero():
+		b.FinishedAt = time.Time{}
+		if b.State == Finished {
+			b.State = Running
+		}
 	}
 	return b
 }

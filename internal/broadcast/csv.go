@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/malgil/malgil/internal/fault"
 )
@@ -14,11 +16,10 @@ import (
 // line, then a person a line. Columns are type and id (수신자유형, 수신자ID); without a type column
 // every id is a botUserKey. Every other column is a property under its name; an empty cell is none.
 type CSV struct {
-	reader   *csv.Reader
-	header   []string
-	typeAt   int
-	idAt     int
-	lastLine int
+	reader *csv.Reader
+	header []string
+	typeAt int
+	idAt   int
 }
 
 // NewCSV reads the header line. It is Invalid when there is no id column.
@@ -41,19 +42,23 @@ func NewCSV(r io.Reader) (*CSV, error) {
 	seen := map[string]bool{}
 	for i, name := range header {
 		name = strings.TrimSpace(name)
+		if !utf8.ValidString(name) {
+			return nil, fault.Field("recipients", "line 1 is not UTF-8; save the file as CSV UTF-8")
+		}
+		meaning := name
 		switch strings.ToLower(name) {
 		case "type", "수신자유형":
-			c.typeAt = i
+			meaning, c.typeAt = "type", i
 		case "id", "수신자id":
-			c.idAt = i
+			meaning, c.idAt = "id", i
 		case "":
 			return nil, fault.Field("recipients", "line 1: column %d has no name", i+1)
 		}
-		if seen[name] {
+		if seen[meaning] {
 			return nil, fault.Field("recipients", "line 1: column %q stands twice", name)
 		}
-		seen[name] = true
-		c.header = append(c.header, name)
+		seen[meaning] = true
+		c.header = append(c.header, strings.Clone(name))
 	}
 	if c.idAt < 0 {
 		return nil, fault.Field("recipients", "line 1 has no column id; it names the columns, such as type,id")
@@ -76,7 +81,7 @@ func (c *CSV) Next() (Recipient, error) {
 	}
 	line, _ := c.reader.FieldPos(0)
 	if len(cells) != len(c.header) {
-		return Recipient{}, &BadRow{Line: line, Reason: fault.New(fault.Invalid, "has %d columns, the first line has %d", len(cells), len(c.header)).Message}
+		return Recipient{}, &BadRow{Line: line, Reason: fmt.Sprintf("has %d columns, the first line has %d", len(cells), len(c.header))}
 	}
 	person := Recipient{Type: "botUserKey"}
 	for i, cell := range cells {

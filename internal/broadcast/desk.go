@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/malgil/malgil/internal/fault"
@@ -34,6 +35,8 @@ type Orders interface {
 	// CreateBroadcast stores an order in state uploading and fills in wallet and price of its bot.
 	// A repeated request returns the broadcast that the first one made.
 	CreateBroadcast(ctx context.Context, b Broadcast, r Request) (created Broadcast, repeated bool, err error)
+	// RepeatedBroadcast returns the broadcast that an earlier call with the same request made.
+	RepeatedBroadcast(ctx context.Context, r Request) (b Broadcast, repeated bool, err error)
 	Broadcast(ctx context.Context, id ID) (Broadcast, error)
 	// Seal ends the upload: uploading → running. Sealed again it changes nothing.
 	Seal(ctx context.Context, id ID, now time.Time) (Broadcast, error)
@@ -62,9 +65,22 @@ func NewDesk(orders Orders, uploads Uploads, price wallet.KRW, now func() time.T
 // Create stores an order; its recipients come with [Desk.Upload]. An order that breaks a rule is
 // Invalid and names the field.
 func (d *Desk) Create(ctx context.Context, o Order, r Request) (Broadcast, error) {
-	b, err := d.check(o)
-	if err != nil {
-		return Broadcast{}, err
+	return d.create(ctx, o, r)
+}
+
+// create stores a checked order, or returns what an earlier call with the same request made:
+// also when the order, once good, breaks a rule now because its start has passed.
+func (d *Desk) create(ctx context.Context, o Order, r Request) (Broadcast, error) {
+	b, invalid := d.check(o)
+	if invalid != nil {
+		b, repeated, err := d.orders.RepeatedBroadcast(ctx, r)
+		switch {
+		case err != nil:
+			return Broadcast{}, fmt.Errorf("look for an earlier call: %w", err)
+		case repeated:
+			return b, nil
+		}
+		return Broadcast{}, invalid
 	}
 	created, _, err := d.orders.CreateBroadcast(ctx, b, r)
 	if err != nil {
@@ -76,10 +92,6 @@ func (d *Desk) Create(ctx context.Context, o Order, r Request) (Broadcast, error
 // Send stores an order with its recipients and seals it: one call for an audience that fits in
 // a request. Repeating it with the same request is safe, also when the first call was cut short.
 func (d *Desk) Send(ctx context.Context, o Order, people []Recipient, r Request) (Broadcast, error) {
-	b, err := d.check(o)
-	if err != nil {
-		return Broadcast{}, err
-	}
 	if len(people) == 0 {
 		return Broadcast{}, fault.Field("recipients", "must name at least one person")
 	}
@@ -89,12 +101,9 @@ func (d *Desk) Send(ctx context.Context, o Order, people []Recipient, r Request)
 			return Broadcast{}, fault.Field(fmt.Sprintf("recipients[%d].%s", i, err.Field), "%s", err.Message)
 		}
 	}
-	b, _, err = d.orders.CreateBroadcast(ctx, b, r)
-	if err != nil {
-		return Broadcast{}, fmt.Errorf("create broadcast: %w", err)
-	}
-	if b.State != Uploading {
-		return b, nil
+	b, err := d.create(ctx, o, r)
+	if err != nil || b.State != Uploading {
+		return b, err
 	}
 	if _, err := d.Upload(ctx, b.ID, list, false); err != nil {
 		return Broadcast{}, err
@@ -112,7 +121,7 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 		o.StartAt = now
 	}
 	switch {
-	case o.BotID == "":
+	case o.BotID == "" || !plain(o.BotID):
 		return Broadcast{}, fault.Field("bot", "is missing; name the bot that speaks")
 	case o.Side != Live && o.Side != Development:
 		return Broadcast{}, fault.Field("channel", "must be live or development")
@@ -120,6 +129,10 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 		return Broadcast{}, fault.Field("event.name", "is missing; use the event name set on the block")
 	case utf8.RuneCountInString(o.Message.Event) > 100:
 		return Broadcast{}, fault.Field("event.name", "must be at most 100 characters")
+	case !plain(o.Message.Event):
+		return Broadcast{}, fault.Field("event.name", "must be UTF-8 without control characters")
+	case !plain(o.Name):
+		return Broadcast{}, fault.Field("name", "must be UTF-8 without control characters")
 	case utf8.RuneCountInString(o.Name) > 200:
 		return Broadcast{}, fault.Field("name", "must be at most 200 characters")
 	case o.StartAt.Before(now.Add(-time.Minute)):
@@ -135,6 +148,11 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 		Price: d.price, State: Uploading, Wait: WaitUploading,
 		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now,
 	}, nil
+}
+
+// plain reports whether a name can be stored and shown on one line.
+func plain(name string) bool {
+	return utf8.ValidString(name) && !strings.ContainsFunc(name, unicode.IsControl)
 }
 
 // Broadcast reads one broadcast. It is NotFound when there is none.

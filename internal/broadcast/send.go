@@ -14,7 +14,7 @@ import (
 // proves that Kakao accepted the chunk.
 const ChunkParam = "malgil_chunk"
 
-// recordTimeout bounds writing down an outcome, also while shutting down.
+// recordTimeout bounds one try of writing down an outcome, also while shutting down.
 const recordTimeout = 10 * time.Second
 
 // Work is everything one request needs.
@@ -89,7 +89,7 @@ type Sender struct {
 }
 
 // NewSender returns a sender. lease is how long a chunk stays in sending before it is given up
-// as in doubt; it must exceed the time limit of the Event API client.
+// as in doubt; it is at least twice the time limit of the Event API client.
 func NewSender(chunks ChunkStore, events Events, limiter Limiter, meter SendMeter, lease time.Duration, now func() time.Time) *Sender {
 	return &Sender{chunks: chunks, events: events, limiter: limiter, meter: meter, now: now, lease: lease}
 }
@@ -114,7 +114,8 @@ func (s *Sender) SendChunk(ctx context.Context, id ChunkID, epoch int) error {
 	}
 	defer release()
 
-	claimedAt := s.now()
+	// The lease is counted by the clock that the store is given, the patience by the machine's.
+	claimedAt, leaseEnd := s.now(), time.Now().Add(s.lease)
 	claimed, err := s.chunks.ClaimChunk(ctx, id, epoch, claimedAt, claimedAt.Add(s.lease))
 	if err != nil {
 		return fmt.Errorf("claim chunk %s: %w", id, err)
@@ -123,21 +124,25 @@ func (s *Sender) SendChunk(ctx context.Context, id ChunkID, epoch int) error {
 		s.meter.ChunkSent(string(Stale), 0)
 		return nil
 	}
-	receipt, sendErr := s.events.Send(ctx, request)
-	verdict := outcomeOf(receipt, sendErr)
+	verdict := Verdict{Outcome: NotSent, Reason: "the database answered too late to send"}
+	if s.now().Before(claimedAt.Add(s.lease / 2)) { // the other half is for the request
+		verdict = outcomeOf(s.events.Send(ctx, request))
+	}
 	s.meter.ChunkSent(string(verdict.Outcome), work.Chunk.People)
 
 	// The messages may be out: record that even while shutting down.
-	return s.record(context.WithoutCancel(ctx), id, epoch, verdict, claimedAt.Add(s.lease))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(time.Until(leaseEnd), recordTimeout))
+	defer cancel()
+	return s.record(ctx, id, epoch, verdict)
 }
 
-// record writes an outcome down, again and again until the lease ends: after that the sweep has
-// made the chunk in doubt, and only acceptance still changes it.
-func (s *Sender) record(ctx context.Context, id ChunkID, epoch int, verdict Verdict, lease time.Time) error {
+// record writes an outcome down, again and again until ctx ends with the lease: after that the
+// sweep has made the chunk in doubt, and only acceptance still changes it.
+func (s *Sender) record(ctx context.Context, id ChunkID, epoch int, verdict Verdict) error {
 	for try := 1; ; try++ {
 		err := s.recordOnce(ctx, id, epoch, verdict)
-		if err == nil || !s.now().Before(lease) {
-			return err
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-time.After(min(time.Duration(try)*200*time.Millisecond, 2*time.Second)):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -95,6 +96,27 @@ func (s *Store) CreateBroadcast(ctx context.Context, b broadcast.Broadcast, r br
 		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(b.ID))
 	})
 	return b, repeated, err
+}
+
+// RepeatedBroadcast returns the broadcast that an earlier call with the same request made. It is
+// Invalid when that call had another body.
+func (s *Store) RepeatedBroadcast(ctx context.Context, r broadcast.Request) (b broadcast.Broadcast, repeated bool, err error) {
+	errFirst := errors.New("no earlier call") // takes the claim back
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		answer, again, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
+		if err != nil {
+			return err
+		}
+		if !again {
+			return errFirst
+		}
+		b, err = s.lockBroadcast(ctx, tx, broadcast.ID(answer))
+		return err
+	})
+	if errors.Is(err, errFirst) {
+		return b, false, nil
+	}
+	return b, err == nil, err
 }
 
 func insertBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) error {
@@ -207,15 +229,24 @@ func (s *Store) Resume(ctx context.Context, id broadcast.ID, now time.Time) (bro
 // Cancel ends a broadcast: from its commit on nothing of it is queued or claimed. Planned chunks
 // are then cancelled in batches, and the sweep ends what an interrupted call leaves.
 func (s *Store) Cancel(ctx context.Context, id broadcast.ID, now time.Time) (broadcast.Broadcast, error) {
-	b, err := s.changeBroadcast(ctx, id, now, func(tx *sql.Tx, b *broadcast.Broadcast) error {
+	b, err := s.changeBroadcast(ctx, id, now, s.cancel(ctx))
+	for err == nil && b.PlannedChunks > 0 {
+		b, err = s.retire(ctx, id, broadcast.ChunkCancelled, now)
+	}
+	return b, err
+}
+
+// cancel is the first step of Cancel, after which nothing of a broadcast moves any more.
+func (s *Store) cancel(ctx context.Context) func(*sql.Tx, *broadcast.Broadcast) error {
+	return func(tx *sql.Tx, b *broadcast.Broadcast) error {
 		switch b.State {
 		case broadcast.Cancelled:
 			return nil
 		case broadcast.Finished:
 			return notNow(*b, "cancelled")
 		case broadcast.Uploading:
-			b.Counts.Audience, b.Chunks = 0, 0
-			if _, err := tx.ExecContext(ctx, `DELETE FROM chunk WHERE broadcast_id = $1`, id); err != nil {
+			b.Counts, b.Chunks = broadcast.Counts{}, 0
+			if _, err := tx.ExecContext(ctx, `DELETE FROM chunk WHERE broadcast_id = $1`, b.ID); err != nil {
 				return fmt.Errorf("drop uploaded chunks: %w", err)
 			}
 		case broadcast.Running, broadcast.Paused:
@@ -225,11 +256,7 @@ func (s *Store) Cancel(ctx context.Context, id broadcast.ID, now time.Time) (bro
 		}
 		b.State, b.Wait, b.WaitUntil = broadcast.Cancelled, broadcast.NotWaiting, time.Time{}
 		return nil
-	})
-	for err == nil && b.PlannedChunks > 0 {
-		b, err = s.retire(ctx, id, broadcast.ChunkCancelled, now)
 	}
-	return b, err
 }
 
 func notNow(b broadcast.Broadcast, what string) error {
@@ -268,7 +295,7 @@ func (s *Store) RetireOver(ctx context.Context, now time.Time) (more bool, err e
 	err = s.read.QueryRowContext(ctx, `SELECT id, state FROM broadcast WHERE planned_chunks > 0 AND
 		(state = 'cancelled' OR (state IN ('running', 'paused') AND expires_at > 0 AND expires_at <= $1)) LIMIT 1`,
 		millis(now)).Scan(&id, &state)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {

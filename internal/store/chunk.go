@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/malgil/malgil/internal/broadcast"
@@ -62,22 +63,31 @@ func (s *Store) ClaimChunk(ctx context.Context, id broadcast.ChunkID, epoch int,
 
 // RecordSend writes an outcome for the epoch that was claimed.
 func (s *Store) RecordSend(ctx context.Context, id broadcast.ChunkID, epoch int, r broadcast.Verdict, now time.Time) (ok bool, err error) {
-	if r.Outcome == broadcast.Accepted {
+	r.TaskID, r.Reason = storable(r.TaskID), storable(r.Reason)
+	switch r.Outcome {
+	case broadcast.Accepted:
 		return s.recordAccepted(ctx, id, epoch, r, now)
+	case broadcast.BadConfig, broadcast.ProviderEmpty:
+		// First, so that the chunk is not dispatched again in between, and in a transaction of its
+		// own: the bot's queued chunks may be on other wallets than this one. What Kakao said is
+		// true of the bot even when the fence is lost.
+		if err := s.pauseBotOf(ctx, id, string(r.Outcome), now); err != nil {
+			return false, err
+		}
+	case broadcast.NotSent, broadcast.Refused, broadcast.OutcomeInDoubt, broadcast.Stale:
 	}
-	var botID string
-	var affected *broadcast.Chunk
-	ok, err = s.changeChunk(ctx, id, func(tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
+	return s.changeChunk(ctx, id, func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
 		if c.State != broadcast.Sending || c.Epoch != epoch {
 			return false, nil
 		}
-		botID, affected = c.BotID, c
 		return true, s.recordRefused(ctx, tx, b, c, r, now)
 	}, now)
-	if err == nil && ok && affected != nil && (r.Outcome == broadcast.BadConfig || r.Outcome == broadcast.ProviderEmpty) {
-		err = s.pauseBot(ctx, botID, string(r.Outcome), now)
-	}
-	return ok, err
+}
+
+// storable makes a peer's words fit for a database: PostgreSQL takes neither NUL nor bytes that
+// are not UTF-8.
+func storable(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // recordAccepted moves a chunk to sent. Most chunks come from sending, which needs no lock on
@@ -140,10 +150,10 @@ func (s *Store) recordRefused(ctx context.Context, tx *sql.Tx, b *broadcast.Broa
 // refusalsToPause is how many refused requests in a row pause a broadcast.
 const refusalsToPause = 5
 
-// sendDelay is how long a chunk that was certainly not sent waits: what Kakao asked for, or a
-// back-off that doubles from half a second to a minute.
+// sendDelay is how long a chunk waits that was certainly not sent at its n-th attempt: what Kakao
+// asked for, at least a back-off that doubles from half a second to a minute.
 func sendDelay(attempts int, asked time.Duration) time.Duration {
-	backoff := min(time.Minute, 500*time.Millisecond<<min(attempts, 7))
+	backoff := min(time.Minute, 500*time.Millisecond<<min(max(attempts-1, 0), 7))
 	return max(asked, backoff)
 }
 
@@ -180,9 +190,14 @@ func (s *Store) changeChunk(ctx context.Context, id broadcast.ChunkID,
 	return ok && err == nil, err
 }
 
-// pauseBot stops dispatch for a bot and recalls what is queued of it.
-func (s *Store) pauseBot(ctx context.Context, botID, reason string, now time.Time) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
+// pauseBotOf stops dispatch for the bot of a chunk and recalls what is queued of it. A bot that
+// is paused already stays as it is.
+func (s *Store) pauseBotOf(ctx context.Context, id broadcast.ChunkID, reason string, now time.Time) error {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		var botID string
+		if err := tx.QueryRowContext(ctx, `SELECT bot_id FROM chunk WHERE id = $1`, id).Scan(&botID); err != nil {
+			return orNotFound(err, "chunk", string(id))
+		}
 		if err := s.recallBot(ctx, tx, botID, now); err != nil {
 			return err
 		}
@@ -190,6 +205,10 @@ func (s *Store) pauseBot(ctx context.Context, botID, reason string, now time.Tim
 			botID, reason, millis(now))
 		return err
 	})
+	if err != nil {
+		return fmt.Errorf("pause the bot of chunk %s: %w", id, err)
+	}
+	return nil
 }
 
 // SentChunk reads a sent chunk whose result is to be looked up.
@@ -221,7 +240,7 @@ func (s *Store) SettleChunk(ctx context.Context, id broadcast.ChunkID, epoch int
 		b.Counts.Unknown += r.Tally.Unknown
 		return changed(tx.ExecContext(ctx, `UPDATE chunk SET state = 'settled', hold_krw = 0, enqueued_at = 0, unconfirmed = 0,
 			delivered = $2, failed = $3, unknown = $4, result = $5, error = '' WHERE id = $1`,
-			id, r.Tally.Delivered, r.Tally.Failed, r.Tally.Unknown, string(r.Result)))
+			id, r.Tally.Delivered, r.Tally.Failed, r.Tally.Unknown, storable(string(r.Result))))
 	}, now)
 }
 
@@ -254,7 +273,7 @@ func (s *Store) PostponeResult(ctx context.Context, id broadcast.ChunkID, epoch 
 		unconfirmed = CASE WHEN $4 = 1 THEN 1 ELSE unconfirmed END,
 		result = CASE WHEN $5 = '' THEN result ELSE $5 END, error = $6
 		WHERE id = $1 AND epoch = $2 AND state = 'sent'`,
-		id, epoch, millis(p.NextAt), asInt(p.Unconfirmed), string(p.Result), p.Reason)
+		id, epoch, millis(p.NextAt), asInt(p.Unconfirmed), storable(string(p.Result)), storable(p.Reason))
 	if err != nil {
 		return fmt.Errorf("postpone the result of chunk %s: %w", id, err)
 	}

@@ -131,3 +131,15 @@ func (s *Store) only(ctx context.Context, tx *sql.Tx, key lockKey) (bool, error)
 	err := tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1)`, int64(key)).Scan(&got)
 	return got, err
 }
+
+// alone waits until no other transaction does a kind of work, and keeps others from it until this
+// one ends. It comes before every other lock.
+func (s *Store) alone(ctx context.Context, tx *sql.Tx, key lockKey) error {
+	if s.dialect.embedded {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(key)); err != nil {
+		return fmt.Errorf("wait for a lock: %w", err)
+	}
+	return nil
+}

@@ -14,8 +14,7 @@ import (
 	"github.com/malgil/malgil/internal/wallet"
 )
 
-// maxCandidates bounds how many broadcasts one dispatch looks at; the rest have their turn as
-// these are done.
+// maxCandidates bounds how many broadcasts one dispatch looks at.
 const maxCandidates = 500
 
 // Dispatch takes money aside for what may go now and queues it, all in one transaction.
@@ -57,12 +56,15 @@ func (s *Store) Dispatch(ctx context.Context, pace broadcast.Pace, turn int, now
 	return queued, err
 }
 
-// candidates lists broadcasts that have planned chunks and whose time has come.
+// candidates lists broadcasts that have planned chunks and whose time has come: of every wallet
+// and bot the one that started first, then their second ones, and so on. What cannot move (no
+// funds, a paused bot) is listed again every time and must not keep others off the list.
 func (s *Store) candidates(ctx context.Context, q querier, now time.Time) ([]broadcast.Candidate, error) {
 	rows, err := q.QueryContext(ctx, `SELECT b.id, b.wallet_id, b.bot_id, b.planned_chunks, b.start_at, t.rate_per_second, t.paused_reason
 		FROM broadcast b JOIN bot t ON t.id = b.bot_id
 		WHERE b.state = 'running' AND b.planned_chunks > 0 AND b.start_at <= $1 AND (b.expires_at = 0 OR b.expires_at > $1)
-		ORDER BY b.start_at, b.id LIMIT $2`, millis(now), maxCandidates)
+		ORDER BY ROW_NUMBER() OVER (PARTITION BY b.wallet_id, b.bot_id ORDER BY b.start_at, b.id), b.start_at, b.id
+		LIMIT $2`, millis(now), maxCandidates)
 	return collect(rows, err, func(row scanner) (c broadcast.Candidate, err error) {
 		err = row.Scan(&c.Broadcast, &c.WalletID, &c.BotID, &c.Planned, at(&c.StartAt), &c.Rate, &c.BotPaused)
 		return c, err
@@ -112,12 +114,13 @@ func (s *Store) dispatchShare(ctx context.Context, tx *sql.Tx, w *wallet.Wallet,
 	}
 	if len(ids) == 0 {
 		wait, until := waitFor(short, now)
-		if short == nil {
-			return nil, nil // all that is planned waits after a failed try
-		}
 		return nil, s.setWait(ctx, tx, b.ID, wait, until)
 	}
-	rows, err := queueChunks(ctx, tx, ids, b.Price, pace.SendBy, now)
+	sendBy := now.Add(pace.SendBy)
+	if !b.ExpiresAt.IsZero() && b.ExpiresAt.Before(sendBy) {
+		sendBy = b.ExpiresAt
+	}
+	rows, err := queueChunks(ctx, tx, ids, b.Price, sendBy, now)
 	if err != nil {
 		return nil, err
 	}
@@ -160,19 +163,24 @@ func (s *Store) affordable(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b 
 	return ids, held, nil, nil
 }
 
+// waitFor names the reason why nothing could be held. Without one, all that is planned waits
+// after a try that failed, and goes by itself.
 func waitFor(short error, now time.Time) (broadcast.Wait, time.Time) {
-	if errors.Is(short, wallet.ErrDailyLimit) {
+	switch {
+	case short == nil:
+		return broadcast.NotWaiting, time.Time{}
+	case errors.Is(short, wallet.ErrDailyLimit):
 		return broadcast.WaitDailyLimit, clock.NextMidnight(now)
 	}
 	return broadcast.WaitFunds, time.Time{}
 }
 
-// queueChunks moves planned chunks to queued under a new epoch.
-func queueChunks(ctx context.Context, tx *sql.Tx, ids []any, price wallet.KRW, sendBy time.Duration, now time.Time) ([]broadcast.Row, error) {
+// queueChunks moves planned chunks to queued under a new epoch, to be sent before sendBy.
+func queueChunks(ctx context.Context, tx *sql.Tx, ids []any, price wallet.KRW, sendBy, now time.Time) ([]broadcast.Row, error) {
 	var queued []broadcast.Row
 	for len(ids) > 0 {
 		n := min(len(ids), 500)
-		args := append([]any{int64(price), millis(now), millis(now.Add(sendBy))}, ids[:n]...)
+		args := append([]any{int64(price), millis(now), millis(sendBy)}, ids[:n]...)
 		rows, err := tx.QueryContext(ctx, `UPDATE chunk SET state = 'queued', epoch = epoch + 1, hold_krw = people * $1,
 			enqueued_at = $2, send_by = $3 WHERE state = 'planned' AND id IN (`+placeholders(4, n)+`) RETURNING id, epoch`, args...)
 		batch, err := collect(rows, err, scanRow)

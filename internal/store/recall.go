@@ -56,8 +56,13 @@ func (s *Store) recallWallet(ctx context.Context, tx *sql.Tx, walletID string, n
 	return s.recallWhere(ctx, tx, `wallet_id = $1`, walletID, now)
 }
 
-// recallBot recalls everything queued of a bot, locking the wallets that pay for it.
+// recallBot recalls everything queued of a bot, locking the wallets that pay for it. It waits for
+// a dispatch that is under way: what that queues is recalled too, and the next one sees the bot as
+// this transaction leaves it.
 func (s *Store) recallBot(ctx context.Context, tx *sql.Tx, botID string, now time.Time) error {
+	if err := s.alone(ctx, tx, dispatchLock); err != nil {
+		return err
+	}
 	if err := s.lockPayers(ctx, tx, `bot_id = $1`, botID); err != nil {
 		return err
 	}
@@ -72,10 +77,14 @@ func (s *Store) lockPayers(ctx context.Context, tx *sql.Tx, where string, arg an
 		err = row.Scan(&id)
 		return id, err
 	})
-	return err
+	if err != nil {
+		return fmt.Errorf("lock wallets to recall: %w", err)
+	}
+	return nil
 }
 
-// recallWhere recalls queued chunks; their wallets are locked.
+// recallWhere recalls queued chunks; their wallets are locked and nothing is dispatched meanwhile,
+// so that every chunk it finds is of a wallet and a broadcast that it has locked.
 func (s *Store) recallWhere(ctx context.Context, tx *sql.Tx, where string, arg any, now time.Time) error {
 	rows, err := tx.QueryContext(ctx, `SELECT `+broadcastColumns+` FROM broadcast WHERE id IN
 		(SELECT broadcast_id FROM chunk WHERE state = 'queued' AND `+where+`) ORDER BY id`+s.dialect.lock, arg)
@@ -123,6 +132,9 @@ func (s *Store) RecallOverdue(ctx context.Context, now time.Time) (n int, err er
 	}
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		const overdue = `send_by <= $1`
+		if err := s.alone(ctx, tx, dispatchLock); err != nil {
+			return err
+		}
 		if err := s.lockPayers(ctx, tx, overdue, millis(now)); err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func (s *Store) BeginUpload(ctx context.Context, id broadcast.ID) (epoch int, er
 			return err
 		}
 		if b.State != broadcast.Uploading {
-			return fault.Coded(fault.Conflict, "SEALED", "broadcast %s is sealed; its recipients stay as they are", id)
+			return sealed(id)
 		}
 		epoch = b.UploadEpoch + 1
 		_, err = tx.ExecContext(ctx, `UPDATE broadcast SET upload_epoch = $2, audience = 0, duplicates = 0, bad_rows = 0, chunks = 0
@@ -30,13 +30,22 @@ func (s *Store) BeginUpload(ctx context.Context, id broadcast.ID) (epoch int, er
 	return epoch, err
 }
 
+func sealed(id broadcast.ID) error {
+	return fault.Coded(fault.Conflict, "SEALED", "broadcast %s takes no more recipients; they stay as they are", id)
+}
+
 // lockUpload locks a broadcast for the upload of an epoch.
 func (s *Store) lockUpload(ctx context.Context, tx *sql.Tx, id broadcast.ID, epoch int) (broadcast.Broadcast, error) {
 	b, err := s.lockBroadcast(ctx, tx, id)
-	if err == nil && (b.State != broadcast.Uploading || b.UploadEpoch != epoch) {
-		err = fault.Coded(fault.Conflict, "UPLOAD_REPLACED", "a later upload of broadcast %s has begun; this one is dropped", id)
+	switch {
+	case err != nil:
+		return b, err
+	case b.State != broadcast.Uploading:
+		return b, sealed(id)
+	case b.UploadEpoch != epoch:
+		return b, fault.Coded(fault.Conflict, "UPLOAD_REPLACED", "a later upload of broadcast %s has begun; this one is dropped", id)
 	}
-	return b, err
+	return b, nil
 }
 
 // chunkRows is how many chunks one statement stores: within the limits on parameters of both

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/malgil/malgil/internal/broadcast"
@@ -30,13 +33,14 @@ type workTable struct {
 	epoch, enqueued, order string
 	more                   func(s *Store, now time.Time) []any // arguments of due from $3 on
 	dead                   string                              // column that counts tasks found dead, or empty
+	atMost                 int                                 // rows that have a task at a time; 0 for any number
 }
 
 var workTables = map[Work]workTable{
 	WorkChunk: {table: "chunk", waiting: `state = 'queued'`, due: `send_by > $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at", dead: "dead"},
 	WorkResult: {table: "chunk", waiting: `state = 'sent'`, due: `next_at <= $1`,
-		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
+		epoch: "epoch", enqueued: "enqueued_at", order: "next_at", atMost: 2000},
 	WorkAttempt: {table: "attempt", waiting: `state = 'prepared'`, due: `next_at <= $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
 	WorkResolve: {table: "attempt", waiting: `state = 'unknown'`, due: `next_at <= $1`,
@@ -54,10 +58,20 @@ var workTables = map[Work]workTable{
 }
 
 // Stamp marks rows whose time has come and that have no task, raises their epochs and returns
-// them, at most limit, the longest waiting first. The caller enqueues a task for each; a row
+// them: at most limit, those that have waited longest. The caller enqueues a task for each; a row
 // whose task is lost is found again with [Store.Waiting].
 func (s *Store) Stamp(ctx context.Context, kind Work, now time.Time, limit int) ([]broadcast.Row, error) {
 	t := workTables[kind]
+	if t.atMost > 0 {
+		room, err := s.room(ctx, t)
+		if err != nil {
+			return nil, fmt.Errorf("count %s work: %w", kind, err)
+		}
+		limit = min(limit, room)
+	}
+	if limit <= 0 {
+		return nil, nil
+	}
 	args := []any{millis(now), limit}
 	if t.more != nil {
 		args = append(args, t.more(s, now)...)
@@ -71,13 +85,22 @@ func (s *Store) Stamp(ctx context.Context, kind Work, now time.Time, limit int) 
 	if !waits {
 		return nil, nil
 	}
-	rows, err := s.write.QueryContext(ctx, `UPDATE `+t.table+` SET `+t.enqueued+` = $1, `+t.epoch+` = `+t.epoch+` + 1
-		WHERE id IN (`+pick+s.dialect.share+`) RETURNING id, `+t.epoch, args...)
+	// Picked once: a plan that ran the inner query again would pass over what it has just locked.
+	rows, err := s.write.QueryContext(ctx, `WITH picked AS MATERIALIZED (`+pick+s.dialect.share+`)
+		UPDATE `+t.table+` SET `+t.enqueued+` = $1, `+t.epoch+` = `+t.epoch+` + 1
+		WHERE id IN (SELECT id FROM picked) RETURNING id, `+t.epoch, args...)
 	stamped, err := collect(rows, err, scanRow)
 	if err != nil {
 		return nil, fmt.Errorf("stamp %s work: %w", kind, err)
 	}
 	return stamped, nil
+}
+
+// room returns how many more rows may have a task: what is counted is bounded by the same number.
+func (s *Store) room(ctx context.Context, t workTable) (int, error) {
+	var n int
+	err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+t.table+` WHERE `+t.waiting+` AND `+t.enqueued+` > 0`).Scan(&n)
+	return t.atMost - n, err
 }
 
 // Waiting lists rows that got a task before a time and still wait, the oldest first. Their
@@ -121,6 +144,8 @@ func (s *Store) eachRow(ctx context.Context, rows []broadcast.Row, statement str
 	if len(rows) == 0 {
 		return nil
 	}
+	rows = slices.Clone(rows)
+	slices.SortFunc(rows, func(a, b broadcast.Row) int { return cmp.Compare(a.ID, b.ID) }) // the order in which rows are locked
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		for _, r := range rows {
 			if _, err := tx.ExecContext(ctx, statement, r.ID, r.Epoch, value); err != nil {
@@ -129,4 +154,14 @@ func (s *Store) eachRow(ctx context.Context, rows []broadcast.Row, statement str
 		}
 		return nil
 	})
+}
+
+// Charging reports whether a charge is under way: due and not opened yet, or open with a card to
+// be asked. One whose outcome is unknown does not count; it may stay so for hours.
+func (s *Store) Charging(ctx context.Context, now time.Time) (busy bool, err error) {
+	t := workTables[WorkWallet]
+	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM attempt WHERE kind = 'charge' AND (state = 'calling' OR (state = 'prepared' AND next_at <= $1)))
+		OR EXISTS (SELECT 1 FROM wallet WHERE `+t.waiting+` AND `+strings.NewReplacer("$3", "$2", "$4", "$3").Replace(t.due)+`)`,
+		append([]any{millis(now)}, t.more(s, now)...)...).Scan(&busy)
+	return busy, err
 }
