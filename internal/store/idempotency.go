@@ -38,10 +38,8 @@ func claimRequest(ctx context.Context, tx *sql.Tx, scope, key string, bodyHash [
 		return nil, false, fmt.Errorf("read an idempotency key: %w", err)
 	}
 	if subtle.ConstantTimeCompare(hash, bodyHash) != 1 {
-		return nil, false, &fault.Error{
-			Kind: fault.Invalid, Field: "header.Idempotency-Key", Code: "IDEMPOTENCY_KEY_REUSED",
-			Message: "this key was used with another request; use a new key for a new request",
-		}
+		return nil, false, fault.Coded(fault.Invalid, "IDEMPOTENCY_KEY_REUSED",
+			"this Idempotency-Key was used with another request; use a new key for a new request")
 	}
 	return []byte(text), true, nil
 }

@@ -1,0 +1,244 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/malgil/malgil/internal/bot"
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// InsertBot stores a new bot with its members. It is a Conflict when there is one of this id, and
+// Invalid when its wallet or a member does not exist.
+func (s *Store) InsertBot(ctx context.Context, b bot.Bot, skillKeyHash, sealedRestKey []byte) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		if err := hasWallet(ctx, tx, b.WalletID); err != nil {
+			return err
+		}
+		stored, err := changed(tx.ExecContext(ctx, `INSERT INTO bot (id, name, wallet_id, skill_key_hash, rest_key_sealed,
+			rate_per_second, in_flight, paused_reason, paused_at, version, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, '', 0, 1, $8) ON CONFLICT (id) DO NOTHING`,
+			b.ID, b.Name, orNull(b.WalletID), skillKeyHash, sealedRestKey, b.RatePerSecond, b.InFlight, millis(b.CreatedAt)))
+		if err != nil {
+			return fmt.Errorf("insert bot: %w", err)
+		}
+		if !stored {
+			return &fault.Error{Kind: fault.Conflict, Field: "id", Code: "BOT_EXISTS", Message: "is that of a bot that is here already; change that one"}
+		}
+		return putBotMembers(ctx, tx, b.ID, b.Members)
+	})
+}
+
+// hasWallet is Invalid when a wallet is named that does not exist.
+func hasWallet(ctx context.Context, tx querier, id string) error {
+	if id == "" {
+		return nil
+	}
+	var found int
+	err := tx.QueryRowContext(ctx, `SELECT 1 FROM wallet WHERE id = $1`, id).Scan(&found)
+	if errors.Is(err, sql.ErrNoRows) {
+		return fault.Field("wallet", "there is no wallet %q", id)
+	}
+	return err
+}
+
+// putBotMembers replaces the members of a bot.
+func putBotMembers(ctx context.Context, tx *sql.Tx, botID string, members []bot.Member) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM bot_member WHERE bot_id = $1`, botID); err != nil {
+		return fmt.Errorf("clear members: %w", err)
+	}
+	for i, m := range members {
+		known, err := hasAccount(ctx, tx, m.AccountID)
+		if err != nil {
+			return err
+		}
+		if !known {
+			return fault.Field(fmt.Sprintf("members[%d].account", i), "there is no account %q", m.AccountID)
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO bot_member (bot_id, account_id, role) VALUES ($1, $2, $3)`, botID, m.AccountID, m.Role); err != nil {
+			return fmt.Errorf("insert member: %w", err)
+		}
+	}
+	return nil
+}
+
+// lockBot locks a bot that the transaction will change and returns its version. It is NotFound
+// when there is none.
+func (s *Store) lockBot(ctx context.Context, tx *sql.Tx, id string) (version int, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT version FROM bot WHERE id = $1`+s.dialect.lock, id).Scan(&version)
+	return version, orNotFound(err, "bot", id)
+}
+
+// ChangeBot sets what is given of a bot.
+func (s *Store) ChangeBot(ctx context.Context, id string, c bot.SealedChange) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := s.lockBot(ctx, tx, id); err != nil {
+			return err
+		}
+		if c.WalletID != nil {
+			if err := hasWallet(ctx, tx, *c.WalletID); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, `UPDATE bot SET wallet_id = $2 WHERE id = $1`, id, orNull(*c.WalletID)); err != nil {
+				return fmt.Errorf("set wallet: %w", err)
+			}
+		}
+		if c.SealedRestKey != nil {
+			if _, err := tx.ExecContext(ctx, `UPDATE bot SET rest_key_sealed = $2 WHERE id = $1`, id, c.SealedRestKey); err != nil {
+				return fmt.Errorf("set key: %w", err)
+			}
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE bot SET name = COALESCE(CAST($2 AS TEXT), name),
+			rate_per_second = COALESCE(CAST($3 AS BIGINT), rate_per_second), in_flight = COALESCE(CAST($4 AS BIGINT), in_flight)
+			WHERE id = $1`, id, c.Name, c.RatePerSecond, c.InFlight); err != nil {
+			return fmt.Errorf("set fields: %w", err)
+		}
+		if c.Members != nil {
+			return putBotMembers(ctx, tx, id, *c.Members)
+		}
+		return nil
+	})
+}
+
+// SetSkillKey replaces the SHA-256 of the key in a bot's skill URL.
+func (s *Store) SetSkillKey(ctx context.Context, id string, hash []byte) error {
+	return s.updateBot(ctx, id, `UPDATE bot SET skill_key_hash = $2 WHERE id = $1`, hash)
+}
+
+// ResumeBot ends the pause of a bot. One that is not paused stays as it is.
+func (s *Store) ResumeBot(ctx context.Context, id string) error {
+	return s.updateBot(ctx, id, `UPDATE bot SET paused_reason = '', paused_at = 0 WHERE id = $1`)
+}
+
+// updateBot runs a statement on one bot, whose id is $1. It is NotFound when there is none.
+func (s *Store) updateBot(ctx context.Context, id, statement string, args ...any) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		found, err := changed(tx.ExecContext(ctx, statement, append([]any{id}, args...)...))
+		if err != nil {
+			return err
+		}
+		if !found {
+			return orNotFound(sql.ErrNoRows, "bot", id)
+		}
+		return nil
+	})
+}
+
+// ReplaceBlocks replaces all blocks of a bot, in the order given, and returns its new version.
+func (s *Store) ReplaceBlocks(ctx context.Context, id string, blocks []bot.Block) (version int, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		before, err := s.lockBot(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		version = before + 1
+		if _, err := tx.ExecContext(ctx, `DELETE FROM block WHERE bot_id = $1`, id); err != nil {
+			return fmt.Errorf("clear blocks: %w", err)
+		}
+		for i, b := range blocks {
+			callback := 0
+			if b.Callback {
+				callback = 1
+			}
+			if _, err := tx.ExecContext(ctx, `INSERT INTO block (bot_id, id, name, kind, event_name, callback, delay_ms, answer, position)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+				id, b.ID, b.Name, b.Kind, b.Event, callback, b.Delay.Milliseconds(), string(b.Answer), i+1); err != nil {
+				return fmt.Errorf("insert block %s: %w", b.ID, err)
+			}
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE bot SET version = $2 WHERE id = $1`, id, version)
+		return err
+	})
+	return version, err
+}
+
+// PutChannel names a side of a bot. A new side stands as the bot's wallet does; one that is there
+// keeps its state.
+func (s *Store) PutChannel(ctx context.Context, id string, side bot.Side, name string) (bot.Channel, error) {
+	c := bot.Channel{Side: side, Name: name}
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := s.lockBot(ctx, tx, id); err != nil {
+			return err
+		}
+		var payment sql.NullString
+		err := tx.QueryRowContext(ctx, `SELECT (SELECT w.payment_state FROM wallet w WHERE w.id = b.wallet_id) FROM bot b WHERE b.id = $1`, id).
+			Scan(&payment)
+		if err != nil {
+			return fmt.Errorf("read payment state: %w", err)
+		}
+		state := bot.Connected
+		switch wallet.PaymentState(payment.String) {
+		case wallet.Unpaid:
+			state = bot.Disconnected
+		case wallet.AwaitingReconnect:
+			state = bot.AwaitingReconnect
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO channel (bot_id, side, name, state) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (bot_id, side) DO UPDATE SET name = excluded.name`, id, side, name, state); err != nil {
+			return fmt.Errorf("put channel: %w", err)
+		}
+		return tx.QueryRowContext(ctx, `SELECT state FROM channel WHERE bot_id = $1 AND side = $2`, id, side).Scan(&c.State)
+	})
+	return c, err
+}
+
+const botColumns = `id, name, COALESCE(wallet_id, ''), rate_per_second, in_flight, paused_reason, paused_at, version, created_at,
+	(SELECT COUNT(*) FROM block k WHERE k.bot_id = bot.id)`
+
+func scanBot(row scanner) (b bot.Bot, err error) {
+	err = row.Scan(&b.ID, &b.Name, &b.WalletID, &b.RatePerSecond, &b.InFlight, &b.PausedReason, at(&b.PausedAt), &b.Version,
+		at(&b.CreatedAt), &b.Blocks)
+	return b, err
+}
+
+// BotDetails reads a bot with its members and channels. It is NotFound when there is none.
+func (s *Store) BotDetails(ctx context.Context, id string) (bot.Bot, error) {
+	b, err := scanBot(s.read.QueryRowContext(ctx, `SELECT `+botColumns+` FROM bot WHERE id = $1`, id))
+	if err != nil {
+		return b, orNotFound(err, "bot", id)
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT account_id, role FROM bot_member WHERE bot_id = $1 ORDER BY role, account_id`, id)
+	b.Members, err = collect(rows, err, func(row scanner) (m bot.Member, err error) {
+		err = row.Scan(&m.AccountID, &m.Role)
+		return m, err
+	})
+	if err != nil {
+		return b, fmt.Errorf("list the members of bot %s: %w", id, err)
+	}
+	rows, err = s.read.QueryContext(ctx, `SELECT side, name, state FROM channel WHERE bot_id = $1 ORDER BY side DESC`, id)
+	b.Channels, err = collect(rows, err, func(row scanner) (c bot.Channel, err error) {
+		err = row.Scan(&c.Side, &c.Name, &c.State)
+		return c, err
+	})
+	if err != nil {
+		return b, fmt.Errorf("list the channels of bot %s: %w", id, err)
+	}
+	return b, nil
+}
+
+// BotList lists bots by id, those after an id, without their members and channels.
+func (s *Store) BotList(ctx context.Context, after string, limit int) ([]bot.Bot, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+botColumns+` FROM bot WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+	return collect(rows, err, scanBot)
+}
+
+// BlockList lists the blocks of a bot in their order. It is NotFound when there is no bot.
+func (s *Store) BlockList(ctx context.Context, botID string) ([]bot.Block, error) {
+	var found int
+	if err := s.read.QueryRowContext(ctx, `SELECT 1 FROM bot WHERE id = $1`, botID).Scan(&found); err != nil {
+		return nil, orNotFound(err, "bot", botID)
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT id, name, kind, event_name, callback, delay_ms, answer FROM block
+		WHERE bot_id = $1 ORDER BY position`, botID)
+	return collect(rows, err, func(row scanner) (b bot.Block, err error) {
+		var callback, delay int64
+		var answer string
+		err = row.Scan(&b.ID, &b.Name, &b.Kind, &b.Event, &callback, &delay, &answer)
+		b.Callback, b.Delay, b.Answer = callback != 0, time.Duration(delay)*time.Millisecond, []byte(answer)
+		return b, err
+	})
+}

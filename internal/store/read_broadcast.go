@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// BroadcastFilter narrows a list of broadcasts; an empty field does not.
+type BroadcastFilter struct{ WalletID, BotID string }
+
+// Broadcasts lists broadcasts, newest first: those before an id, or from the newest with an empty
+// one.
+func (s *Store) Broadcasts(ctx context.Context, f BroadcastFilter, before broadcast.ID, limit int) ([]broadcast.Broadcast, error) {
+	if before == "" {
+		before = "~" // after every id
+	}
+	query, args := `SELECT `+broadcastColumns+` FROM broadcast WHERE id < $1`, []any{before}
+	for _, narrow := range []struct{ column, value string }{{"wallet_id", f.WalletID}, {"bot_id", f.BotID}} {
+		if narrow.value != "" {
+			args = append(args, narrow.value)
+			query += fmt.Sprintf(" AND %s = $%d", narrow.column, len(args))
+		}
+	}
+	args = append(args, limit)
+	rows, err := s.read.QueryContext(ctx, query+fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(args)), args...)
+	return collect(rows, err, scanBroadcast)
+}
+
+// ChunkView is a chunk as it is shown.
+type ChunkView struct {
+	ID                                  broadcast.ChunkID
+	Seq                                 int
+	State                               broadcast.ChunkState
+	People                              int
+	Delivered, Failed, Unknown, Skipped int
+	Held                                wallet.KRW
+	TaskID                              string
+	Attempts                            int
+	Unconfirmed                         bool
+	SentAt, DoubtAt                     time.Time
+	Error                               string
+}
+
+// ofAudience joins the chunks that count: not those that an unfinished or replaced upload left.
+const ofAudience = ` FROM chunk c JOIN broadcast b ON b.id = c.broadcast_id AND c.upload_epoch = b.upload_epoch AND c.seq <= b.chunks
+	WHERE c.broadcast_id = $1`
+
+// Chunks lists the chunks of a broadcast in order, those after a seq, and only those in a state
+// unless that is empty. It is NotFound when there is no broadcast.
+func (s *Store) Chunks(ctx context.Context, id broadcast.ID, state broadcast.ChunkState, after, limit int) ([]ChunkView, error) {
+	if _, err := s.Broadcast(ctx, id); err != nil {
+		return nil, err
+	}
+	query, args := `SELECT c.id, c.seq, c.state, c.people, c.delivered, c.failed, c.unknown, c.skipped, c.hold_krw, c.task_id, c.attempts,
+		c.unconfirmed, c.sent_at, c.doubt_at, c.error`+ofAudience+` AND c.seq > $2`, []any{id, after}
+	if state != "" {
+		args = append(args, state)
+		query += " AND c.state = $3"
+	}
+	args = append(args, limit)
+	rows, err := s.read.QueryContext(ctx, query+fmt.Sprintf(" ORDER BY c.seq LIMIT $%d", len(args)), args...)
+	return collect(rows, err, func(row scanner) (v ChunkView, err error) {
+		var unconfirmed int64
+		err = row.Scan(&v.ID, &v.Seq, &v.State, &v.People, &v.Delivered, &v.Failed, &v.Unknown, &v.Skipped, &v.Held, &v.TaskID, &v.Attempts,
+			&unconfirmed, at(&v.SentAt), at(&v.DoubtAt), &v.Error)
+		v.Unconfirmed = unconfirmed != 0
+		return v, err
+	})
+}
+
+// ChunkStates counts the chunks of a broadcast by state.
+func (s *Store) ChunkStates(ctx context.Context, id broadcast.ID) (map[broadcast.ChunkState]int, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT c.state, COUNT(*)`+ofAudience+` GROUP BY c.state`, id)
+	type count struct {
+		state broadcast.ChunkState
+		n     int
+	}
+	counts, err := collect(rows, err, func(row scanner) (c count, err error) {
+		err = row.Scan(&c.state, &c.n)
+		return c, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count the chunks of broadcast %s: %w", id, err)
+	}
+	states := make(map[broadcast.ChunkState]int, len(counts))
+	for _, c := range counts {
+		states[c.state] = c.n
+	}
+	return states, nil
+}
+
+// FailedChunk is a chunk in which Kakao names people whom it did not reach.
+type FailedChunk struct {
+	ID     broadcast.ChunkID
+	Seq    int
+	Result []byte // Kakao's answer, raw JSON
+}
+
+// FailedChunks lists the chunks of a broadcast with named failures in order, those after a seq.
+// It is NotFound when there is no broadcast.
+func (s *Store) FailedChunks(ctx context.Context, id broadcast.ID, after, limit int) ([]FailedChunk, error) {
+	if _, err := s.Broadcast(ctx, id); err != nil {
+		return nil, err
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT c.id, c.seq, c.result`+ofAudience+` AND c.seq > $2 AND c.failed > 0 AND c.result <> ''
+		ORDER BY c.seq LIMIT $3`, id, after, limit)
+	return collect(rows, err, func(row scanner) (c FailedChunk, err error) {
+		var text string
+		err = row.Scan(&c.ID, &c.Seq, &text)
+		c.Result = []byte(text)
+		return c, err
+	})
+}

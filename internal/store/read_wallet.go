@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// WalletView is a wallet as it is shown: its money, its owner's data and its people.
+type WalletView struct {
+	wallet.Wallet
+	Name           string
+	Kind           access.WalletKind
+	BusinessNumber string
+	InvoiceEmail   string
+	UnpaidSince    time.Time
+	CreatedAt      time.Time
+	Members        []MemberView // of one wallet; nil in a list
+}
+
+// MemberView is a person on a wallet.
+type MemberView struct {
+	AccountID, Name, Email string
+	Role                   access.WalletRole
+}
+
+const walletViewColumns = walletColumns + `, name, kind, business_number, invoice_email, unpaid_since, created_at`
+
+func (s *Store) scanWalletView(row scanner) (WalletView, error) {
+	v := WalletView{Wallet: wallet.Wallet{Limits: s.limits}}
+	w := &v.Wallet
+	err := row.Scan(&w.ID, &w.Status, &w.PaymentState, &w.Free, &w.Paid, &w.Accrual, &w.Charging, &w.Held,
+		&w.DailyLimit, at(&w.AccrualDay), &w.AccrualOld, &w.Accrued, &w.HasCard,
+		&v.Name, &v.Kind, &v.BusinessNumber, &v.InvoiceEmail, at(&v.UnpaidSince), at(&v.CreatedAt))
+	return v, err
+}
+
+// WalletView reads a wallet with its people, the master first. It is NotFound when there is none.
+func (s *Store) WalletView(ctx context.Context, id string) (WalletView, error) {
+	v, err := s.scanWalletView(s.read.QueryRowContext(ctx, `SELECT `+walletViewColumns+` FROM wallet WHERE id = $1`, id))
+	if err != nil {
+		return v, orNotFound(err, "wallet", id)
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT a.id, a.name, a.email, m.role FROM wallet_member m JOIN account a ON a.id = m.account_id
+		WHERE m.wallet_id = $1 ORDER BY m.role, a.id`, id)
+	v.Members, err = collect(rows, err, func(row scanner) (m MemberView, err error) {
+		err = row.Scan(&m.AccountID, &m.Name, &m.Email, &m.Role)
+		return m, err
+	})
+	if err != nil {
+		return v, fmt.Errorf("list the members of wallet %s: %w", id, err)
+	}
+	return v, nil
+}
+
+// WalletViews lists wallets by id, those after an id, without their people.
+func (s *Store) WalletViews(ctx context.Context, after string, limit int) ([]WalletView, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+walletViewColumns+` FROM wallet WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+	return collect(rows, err, s.scanWalletView)
+}
+
+// PostingMark is the place of a posting in the history of its wallet.
+type PostingMark struct {
+	At   int64  `json:"at"` // Unix milliseconds
+	Kind string `json:"kind"`
+	Ref  string `json:"ref"`
+}
+
+// Mark returns the place of a posting.
+func Mark(p wallet.Posting) PostingMark {
+	return PostingMark{At: millis(p.At), Kind: string(p.Kind), Ref: p.Ref}
+}
+
+// Postings lists the postings of a wallet, newest first: those before a mark, or from the newest
+// with the zero mark. It is NotFound when there is no wallet.
+func (s *Store) Postings(ctx context.Context, walletID string, before PostingMark, limit int) ([]wallet.Posting, error) {
+	if _, err := s.Wallet(ctx, walletID); err != nil {
+		return nil, err
+	}
+	if before == (PostingMark{}) {
+		before.At = 1<<63 - 1
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT kind, ref, at, free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion
+		FROM posting WHERE wallet_id = $1 AND (at, kind, ref) < ($2, $3, $4) ORDER BY at DESC, kind DESC, ref DESC LIMIT $5`,
+		walletID, before.At, before.Kind, before.Ref, limit)
+	return collect(rows, err, func(row scanner) (p wallet.Posting, err error) {
+		err = row.Scan(&p.Kind, &p.Ref, at(&p.At), &p.Free, &p.Paid, &p.Accrual, &p.Charging, &p.Revenue, &p.Clearing, &p.VAT,
+			&p.Rounding, &p.Promotion)
+		return p, err
+	})
+}
+
+// ChargeView is a charge with its attempts in the order in which they were made.
+type ChargeView struct {
+	ID, State          string
+	Supply, VAT        wallet.KRW
+	OpenedAt, ClosedAt time.Time
+	Attempts           []AttemptView
+}
+
+// AttemptView is one attempt on one card.
+type AttemptView struct {
+	ID, CardID, Masked            string
+	Slot                          int
+	Total                         wallet.KRW
+	State, Reason                 string
+	ProviderCode, ProviderMessage string
+	CreatedAt, CalledAt, ClosedAt time.Time
+}
+
+// Charges lists the charges of a wallet, newest first: those before an id, or from the newest
+// with an empty one. It is NotFound when there is no wallet.
+func (s *Store) Charges(ctx context.Context, walletID, before string, limit int) ([]ChargeView, error) {
+	if _, err := s.Wallet(ctx, walletID); err != nil {
+		return nil, err
+	}
+	if before == "" {
+		before = "~" // after every id
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT id, state, supply_krw, vat_krw, opened_at, closed_at FROM charge
+		WHERE wallet_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, walletID, before, limit)
+	charges, err := collect(rows, err, func(row scanner) (c ChargeView, err error) {
+		err = row.Scan(&c.ID, &c.State, &c.Supply, &c.VAT, at(&c.OpenedAt), at(&c.ClosedAt))
+		return c, err
+	})
+	if err != nil || len(charges) == 0 {
+		return nil, err
+	}
+	if err := s.addAttempts(ctx, charges); err != nil {
+		return nil, fmt.Errorf("list the attempts of charges: %w", err)
+	}
+	return charges, nil
+}
+
+// addAttempts reads the attempts of charges in one query.
+func (s *Store) addAttempts(ctx context.Context, charges []ChargeView) error {
+	place := make(map[string]int, len(charges))
+	ids := make([]any, len(charges))
+	for i, c := range charges {
+		place[c.ID], ids[i] = i, c.ID
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT a.subject_id, a.id, a.card_id, COALESCE(c.masked, ''), a.slot, a.total_krw, a.state, a.reason,
+		a.provider_code, a.provider_message, a.created_at, a.called_at, a.closed_at
+		FROM attempt a LEFT JOIN card c ON c.id = a.card_id
+		WHERE a.subject_id IN (`+marks(len(ids))+`) ORDER BY a.id`, ids...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var charge string
+		var a AttemptView
+		if err := rows.Scan(&charge, &a.ID, &a.CardID, &a.Masked, &a.Slot, &a.Total, &a.State, &a.Reason,
+			&a.ProviderCode, &a.ProviderMessage, at(&a.CreatedAt), at(&a.CalledAt), at(&a.ClosedAt)); err != nil {
+			return err
+		}
+		c := &charges[place[charge]]
+		c.Attempts = append(c.Attempts, a)
+	}
+	return rows.Err()
+}
+
+// marks returns n placeholders from $1 on.
+func marks(n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = "$" + strconv.Itoa(i+1)
+	}
+	return strings.Join(all, ", ")
+}
