@@ -1,0 +1,72 @@
+package store
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/fault"
+)
+
+func TestUpload_replacesTheOneBefore(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		walletID, botID := shop(t, s, "1", 10_000)
+		b := create(t, s, order("brd_1", botID))
+		upload(t, s, b.ID, 100, 100, 100, 50)
+		first, err := s.BeginUpload(t.Context(), b.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.StoreChunks(t.Context(), b.ID, first, packed(9, 9, 9)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Seal(t.Context(), b.ID, t0); fault.CodeOf(err) != "NO_RECIPIENTS" {
+			t.Errorf("Seal in the middle of an upload error = %v, want NO_RECIPIENTS", err)
+		}
+		second, err := s.BeginUpload(t.Context(), b.ID)
+		if err != nil || second <= first {
+			t.Fatalf("second BeginUpload = %d, %v, want later than %d", second, err, first)
+		}
+		if err := s.StoreChunks(t.Context(), b.ID, second, packed(4, 2)); err != nil {
+			t.Fatal(err)
+		}
+		// The first is still writing; whatever it does now is dropped.
+		if err := s.StoreChunks(t.Context(), b.ID, first, packed(7)); fault.CodeOf(err) != "UPLOAD_REPLACED" {
+			t.Errorf("StoreChunks of the first error = %v, want UPLOAD_REPLACED", err)
+		}
+		if err := s.EndUpload(t.Context(), b.ID, first, 3, broadcast.Report{Audience: 27}); fault.CodeOf(err) != "UPLOAD_REPLACED" {
+			t.Errorf("EndUpload of the first error = %v, want UPLOAD_REPLACED", err)
+		}
+		if err := s.EndUpload(t.Context(), b.ID, second, 2, broadcast.Report{Audience: 6, Duplicates: 1, BadRows: 2}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Seal(t.Context(), b.ID, t0); err != nil {
+			t.Fatal(err)
+		}
+		b = wantBroadcast(t, s, b.ID)
+		want := broadcast.Counts{Audience: 6, Duplicates: 1, BadRows: 2}
+		if b.Counts != want || b.Chunks != 2 || b.PlannedChunks != 2 {
+			t.Errorf("sealed = %+v in %d chunks, %d planned, want %+v in 2", b.Counts, b.Chunks, b.PlannedChunks, want)
+		}
+		if rows := dispatch(t, s, t0); len(rows) != 2 {
+			t.Errorf("Dispatch() = %v, want the 2 chunks of the second upload", rows)
+		}
+		if w := wantWallet(t, s, walletID); w.Held != 6*price {
+			t.Errorf("it holds %d, want %d", w.Held, 6*price)
+		}
+	})
+}
+
+func TestStoreChunks_manyAtOnce(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 0)
+		b := create(t, s, order("brd_1", botID))
+		const chunks = 2*chunkRows + 7
+		upload(t, s, b.ID, slices.Repeat([]int{1}, chunks)...)
+		sealed, err := s.Seal(t.Context(), b.ID, t0)
+		if err != nil || sealed.PlannedChunks != chunks || sealed.Counts.Audience != chunks {
+			t.Errorf("Seal = %d planned for %d people, %v, want %d", sealed.PlannedChunks, sealed.Counts.Audience, err, chunks)
+		}
+		wantBroadcast(t, s, b.ID)
+	})
+}
