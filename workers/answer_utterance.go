@@ -1,0 +1,269 @@
+package workers
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/queue"
+	"github.com/malgil/malgil/internal/scenario"
+	"github.com/malgil/malgil/tasks"
+)
+
+// A callback URL lives for a minute (AI chatbot callback guide), counted from Kakao's call.
+const (
+	workUntil     = 50 * time.Second       // after receipt: then the callback carries a fallback text
+	callbackUntil = 55 * time.Second       // after receipt
+	callbackRest  = 500 * time.Millisecond // after the promise: Kakao reads the first answer first
+	settleGrace   = 500 * time.Millisecond // after the deadline somebody may still read the answer
+	settleTime    = time.Second            // one try
+	settleRest    = 200 * time.Millisecond // between tries
+	witnessTime   = 5 * time.Second
+)
+
+// UtteranceAnswerer is [scenario.Service] as the worker uses it.
+type UtteranceAnswerer interface {
+	Answer(ctx context.Context, q scenario.Question) (scenario.Reply, error)
+	Witness(ctx context.Context, q scenario.Question) error
+	Utterance(q scenario.Question, reply scenario.Reply, outcome scenario.Outcome, budgetLeft time.Duration) scenario.Utterance
+}
+
+// Callbacks posts a late answer; see [kakao.CallbackClient].
+type Callbacks interface {
+	Post(ctx context.Context, callbackURL string, answer kakao.SkillResponse) (kakao.CallbackOutcome, error)
+}
+
+// UtteranceMetrics counts what workers answer. It is safe for concurrent use.
+type UtteranceMetrics interface {
+	// Answered counts an utterance that a worker answered; budgetLeft is negative for a late one.
+	// The outcome is one of [scenario.Outcomes].
+	Answered(outcome string, budgetLeft time.Duration)
+	// Callback counts a callback by its [kakao.CallbackState]; reason is "" for a delivered one.
+	Callback(state, reason string)
+}
+
+// AnswerUtteranceOptions are what the handler is made of. All are required.
+type AnswerUtteranceOptions struct {
+	Answers   UtteranceAnswerer
+	Exchange  *queue.Exchange
+	Callbacks Callbacks
+	Record    func(scenario.Utterance) // never blocks
+	Metrics   UtteranceMetrics
+	NewID     func(prefix string) string
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// AnswerUtterance handles [tasks.TypeAnswerUtterance]: it answers and lets the key of the
+// utterance decide whether the intake delivers the answer or the callback does. What fails is
+// recorded and the task is done: nothing of it is retried or archived.
+//
+// A run beside another one of the same utterance changes nothing: one answer stands, and one
+// callback is posted.
+func AnswerUtterance(options AnswerUtteranceOptions) asynq.Handler {
+	return handle(func(ctx context.Context, p tasks.AnswerUtterance) error {
+		run := &utteranceRun{
+			AnswerUtteranceOptions: options, task: p,
+			received: time.UnixMilli(p.Received).UTC(), deadline: time.UnixMilli(p.Deadline).UTC(),
+		}
+		run.answer(ctx)
+		return nil
+	})
+}
+
+// utteranceRun is one run of one task.
+type utteranceRun struct {
+	AnswerUtteranceOptions
+	task               tasks.AnswerUtterance
+	question           scenario.Question
+	received, deadline time.Time
+}
+
+func (r *utteranceRun) answer(ctx context.Context) {
+	request, err := kakao.ParseSkillRequest(r.task.Request)
+	if err != nil { // the intake read it before
+		r.Log.Error("payload of an utterance is not readable", "utterance_id", r.task.ID, "err", err)
+		return
+	}
+	r.question = scenario.Question{ID: r.task.ID, BotID: r.task.Bot, Block: r.task.Block, Request: request, At: r.received}
+	defer r.witness(ctx) // a call that comes too late to be answered still shows that the message arrived
+	if r.Now().After(r.deadline) && !r.promised(ctx) {
+		r.Log.Debug("nobody waits for an utterance any more", "utterance_id", r.task.ID)
+		return
+	}
+	reply, outcome := r.work(ctx)
+	if outcome == scenario.Failed && request.CallbackURL == "" && !r.Now().Before(r.deadline) {
+		return // out of time: the intake says so to the user and records it
+	}
+
+	// From here on the answer counts more than this process does: it may be shutting down.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.received.Add(callbackUntil).Sub(r.Now()))
+	defer cancel()
+	r.hand(ctx, reply, outcome)
+}
+
+// promised reports whether a callback is promised for this utterance.
+func (r *utteranceRun) promised(ctx context.Context) bool {
+	if r.question.Request.CallbackURL == "" || !r.Now().Before(r.received.Add(workUntil)) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	standing, decided, err := r.Exchange.Standing(ctx, r.task.ID)
+	if err != nil {
+		return true // not known yet; settling will tell
+	}
+	return decided && standing.Kind == queue.PromisedCallback
+}
+
+// work answers within the time that the answer is good for. There is always a reply.
+func (r *utteranceRun) work(ctx context.Context) (scenario.Reply, scenario.Outcome) {
+	until := r.deadline
+	if r.question.Request.CallbackURL != "" {
+		until = r.received.Add(workUntil)
+	}
+	ctx, cancel := context.WithTimeout(ctx, until.Sub(r.Now()))
+	defer cancel()
+	reply, err := r.Answers.Answer(ctx, r.question)
+	if reply.UserErr != nil {
+		r.Log.Warn("user is not known to be new or not", "utterance_id", r.task.ID, "err", reply.UserErr)
+	}
+	switch {
+	case err != nil:
+		r.Log.Error("answering failed", "utterance_id", r.task.ID, "bot_id", r.task.Bot, "err", err)
+		reply.Response = kakao.Text(scenario.FailedText)
+		return reply, scenario.Failed
+	case len(reply.Problems) > 0:
+		r.Log.Error("answer of a block is not valid", "bot_id", r.task.Bot, "block_id", reply.BlockID, "err", reply.Problems[0].String())
+		return reply, scenario.Refused
+	}
+	return reply, scenario.Direct
+}
+
+// hand gives the answer to whoever is to deliver it.
+func (r *utteranceRun) hand(ctx context.Context, reply scenario.Reply, outcome scenario.Outcome) {
+	body, err := reply.Response.JSON()
+	if err != nil {
+		r.Log.Error("answer cannot be written", "utterance_id", r.task.ID, "err", err)
+		return
+	}
+	standing, won, err := r.settle(ctx, queue.Decision{Kind: queue.Answered, Answer: body})
+	switch {
+	case err != nil:
+		r.Log.Error("queue is away, an answer is lost", "utterance_id", r.task.ID, "err", err)
+	case won:
+		r.tell(ctx)
+		// Long after the deadline nobody reads it: the intake could not reach the key either,
+		// and recorded what it did.
+		if !r.Now().After(r.deadline.Add(settleGrace)) {
+			r.record(reply, outcome)
+		}
+	case standing.Kind == queue.PromisedCallback:
+		r.callBack(ctx, reply, outcome, standing.At)
+	}
+}
+
+// settle proposes the answer, over outages of Redis as long as somebody may want it.
+func (r *utteranceRun) settle(ctx context.Context, mine queue.Decision) (standing queue.Decision, won bool, err error) {
+	until := r.deadline.Add(settleGrace)
+	if r.question.Request.CallbackURL != "" {
+		until = r.received.Add(callbackUntil)
+	}
+	err = r.persist(ctx, until, func(ctx context.Context) (err error) {
+		standing, won, err = r.Exchange.Settle(ctx, r.task.ID, mine)
+		return err
+	})
+	return standing, won, err
+}
+
+// persist repeats a call to Redis that may be repeated, until it succeeds or its time is over.
+func (r *utteranceRun) persist(ctx context.Context, until time.Time, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, max(until.Sub(r.Now()), settleRest))
+	defer cancel()
+	for {
+		try, cancelTry := context.WithTimeout(ctx, settleTime)
+		err := call(try)
+		cancelTry()
+		if err == nil || fault.KindOf(err) == fault.Internal { // Internal: a word that will not change
+			return err
+		}
+		if !rest(ctx, settleRest) {
+			return err
+		}
+	}
+}
+
+func (r *utteranceRun) tell(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	if err := r.Exchange.Tell(ctx, r.task.Mailbox, r.task.ID); err != nil {
+		r.Log.Warn("intake is not told of an answer", "utterance_id", r.task.ID, "err", err)
+	}
+}
+
+// callBack posts the callback that Kakao was told to wait for: the answer, or the text in place
+// of one that failed.
+func (r *utteranceRun) callBack(ctx context.Context, reply scenario.Reply, outcome scenario.Outcome, promisedAt time.Time) {
+	if !rest(ctx, promisedAt.Add(callbackRest).Sub(r.Now())) {
+		return
+	}
+	run := r.NewID("run")
+	var mine bool
+	err := r.persist(ctx, r.received.Add(callbackUntil), func(ctx context.Context) (err error) {
+		mine, err = r.Exchange.ClaimCallback(ctx, r.task.ID, run)
+		return err
+	})
+	if err != nil {
+		r.Log.Error("queue is away, a promised callback is lost", "utterance_id", r.task.ID, "err", err)
+		r.record(reply, scenario.CallbackFailed)
+		return
+	}
+	if !mine {
+		return
+	}
+	called, err := r.Callbacks.Post(ctx, r.question.Request.CallbackURL, reply.Response)
+	r.Metrics.Callback(string(called.State), called.Reason)
+	if err != nil {
+		r.Log.Error("callback is not known to be delivered", "utterance_id", r.task.ID, "bot_id", r.task.Bot,
+			"state", string(called.State), "reason", called.Reason, "err", err)
+	}
+	switch {
+	case called.State == kakao.CallbackUnknown:
+		outcome = scenario.CallbackUnknown
+	case called.State != kakao.CallbackDelivered:
+		outcome = scenario.CallbackFailed
+	case outcome == scenario.Direct:
+		outcome = scenario.Callback
+	}
+	r.record(reply, outcome)
+}
+
+func (r *utteranceRun) witness(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), witnessTime)
+	defer cancel()
+	if err := r.Answers.Witness(ctx, r.question); err != nil {
+		r.Log.Warn("evidence is not recorded", "chunk_id", r.question.ChunkID(), "err", err)
+	}
+}
+
+func (r *utteranceRun) record(reply scenario.Reply, outcome scenario.Outcome) {
+	left := r.deadline.Sub(r.Now())
+	r.Record(r.Answers.Utterance(r.question, reply, outcome, left))
+	r.Metrics.Answered(string(outcome), left)
+}
+
+// rest waits, and reports whether ctx still holds.
+func rest(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
