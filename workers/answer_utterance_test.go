@@ -243,8 +243,8 @@ func TestAnswerUtterance_loses(t *testing.T) {
 
 func TestAnswerUtterance_callsBack(t *testing.T) {
 	w := newUtteranceWorld(t)
-	w.promise()
 	promised := time.Now()
+	w.promise()
 	for range 2 { // runs twice: one callback
 		w.run(t.Context(), call(-time.Second, true))
 	}
