@@ -11,9 +11,11 @@ import (
 	"time"
 )
 
-// Limits of Kakao for a skill.
+// SkillLimit is how long Kakao waits for a skill.
+const SkillLimit = 5 * time.Second
+
+// Limits of Kakao for what a skill answers.
 const (
-	skillLimit      = 5 * time.Second
 	maxBubbleBytes  = 30_000
 	maxOutputs      = 3
 	maxQuickReplies = 10
@@ -94,7 +96,7 @@ type skillAnswer struct {
 
 // callSkill posts a payload and waits at most Kakao's 5 seconds.
 func (k *Kakao) callSkill(ctx context.Context, url string, payload skillPayload) skillAnswer {
-	ctx, cancel := context.WithTimeout(ctx, skillLimit)
+	ctx, cancel := context.WithTimeout(ctx, SkillLimit)
 	defer cancel()
 	body, err := json.Marshal(payload)
 	if err != nil {
@@ -113,7 +115,7 @@ func (k *Kakao) callSkill(ctx context.Context, url string, payload skillPayload)
 	}
 	got := skillAnswer{Latency: time.Since(started)}
 	if err != nil {
-		got.TimedOut = errors.Is(err, context.DeadlineExceeded) || got.Latency >= skillLimit
+		got.TimedOut = errors.Is(err, context.DeadlineExceeded) || got.Latency >= SkillLimit
 		got.Problem = "no answer: " + err.Error()
 		return got
 	}

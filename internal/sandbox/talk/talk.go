@@ -89,7 +89,7 @@ func New(o Options) *Kakao {
 	return &Kakao{
 		options: o, ctx: ctx, stop: stop, resultDelay: o.ResultDelay,
 		skills: &http.Client{
-			Timeout:       skillLimit,
+			Timeout:       SkillLimit,
 			Transport:     &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: 30 * time.Second},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
