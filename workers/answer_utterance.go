@@ -152,6 +152,7 @@ func (r *utteranceRun) hand(ctx context.Context, reply scenario.Reply, outcome s
 		return
 	}
 	standing, won, err := r.settle(ctx, queue.Decision{Kind: queue.Answered, Answer: body})
+	left := r.deadline.Sub(r.Now())
 	switch {
 	case err != nil:
 		r.Log.Error("queue is away, an answer is lost", "utterance_id", r.task.ID, "err", err)
@@ -159,11 +160,13 @@ func (r *utteranceRun) hand(ctx context.Context, reply scenario.Reply, outcome s
 		r.tell(ctx)
 		// Long after the deadline nobody reads it: the intake could not reach the key either,
 		// and recorded what it did.
-		if !r.Now().After(r.deadline.Add(settleGrace)) {
-			r.record(reply, outcome)
+		if left >= -settleGrace {
+			r.record(reply, outcome, left)
 		}
 	case standing.Kind == queue.PromisedCallback:
-		r.callBack(ctx, reply, outcome, standing.At)
+		if outcome := r.callBack(ctx, reply, outcome, standing.At); outcome != "" {
+			r.record(reply, outcome, left)
+		}
 	}
 }
 
@@ -206,10 +209,10 @@ func (r *utteranceRun) tell(ctx context.Context) {
 }
 
 // callBack posts the callback that Kakao was told to wait for: the answer, or the text in place
-// of one that failed.
-func (r *utteranceRun) callBack(ctx context.Context, reply scenario.Reply, outcome scenario.Outcome, promisedAt time.Time) {
+// of one that failed. It returns what became of the utterance, "" where another run says it.
+func (r *utteranceRun) callBack(ctx context.Context, reply scenario.Reply, outcome scenario.Outcome, promisedAt time.Time) scenario.Outcome {
 	if !rest(ctx, promisedAt.Add(callbackRest).Sub(r.Now())) {
-		return
+		return scenario.CallbackFailed
 	}
 	run := r.NewID("run")
 	var mine bool
@@ -219,11 +222,10 @@ func (r *utteranceRun) callBack(ctx context.Context, reply scenario.Reply, outco
 	})
 	if err != nil {
 		r.Log.Error("queue is away, a promised callback is lost", "utterance_id", r.task.ID, "err", err)
-		r.record(reply, scenario.CallbackFailed)
-		return
+		return scenario.CallbackFailed
 	}
 	if !mine {
-		return
+		return ""
 	}
 	called, err := r.Callbacks.Post(ctx, r.question.Request.CallbackURL, reply.Response)
 	r.Metrics.Callback(string(called.State), called.Reason)
@@ -233,13 +235,13 @@ func (r *utteranceRun) callBack(ctx context.Context, reply scenario.Reply, outco
 	}
 	switch {
 	case called.State == kakao.CallbackUnknown:
-		outcome = scenario.CallbackUnknown
+		return scenario.CallbackUnknown
 	case called.State != kakao.CallbackDelivered:
-		outcome = scenario.CallbackFailed
+		return scenario.CallbackFailed
 	case outcome == scenario.Direct:
-		outcome = scenario.Callback
+		return scenario.Callback
 	}
-	r.record(reply, outcome)
+	return outcome // a safe text was delivered
 }
 
 func (r *utteranceRun) witness(ctx context.Context) {
@@ -250,8 +252,7 @@ func (r *utteranceRun) witness(ctx context.Context) {
 	}
 }
 
-func (r *utteranceRun) record(reply scenario.Reply, outcome scenario.Outcome) {
-	left := r.deadline.Sub(r.Now())
+func (r *utteranceRun) record(reply scenario.Reply, outcome scenario.Outcome, left time.Duration) {
 	r.Record(r.Answers.Utterance(r.question, reply, outcome, left))
 	r.Metrics.Answered(string(outcome), left)
 }
