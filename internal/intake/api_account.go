@@ -1,0 +1,132 @@
+package intake
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/malgil/malgil/internal/access"
+)
+
+type accountView struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Email     string    `json:"email"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func viewAccount(a access.Account) accountView {
+	return accountView{ID: a.ID, Name: a.Name, Email: a.Email, CreatedAt: a.CreatedAt}
+}
+
+func (s *Server) addAccounts() {
+	const group = "Accounts"
+	add(s, operation{route: "POST /api/v1/accounts", id: "create-account", group: group, summary: "Make an account of a person", status: http.StatusCreated, errors: []int{http.StatusConflict}}, s.createAccount)
+	add(s, operation{route: "GET /api/v1/accounts", id: "list-accounts", group: group, summary: "List accounts"}, s.listAccounts)
+	add(s, operation{route: "GET /api/v1/accounts/{id}", id: "get-account", group: group, summary: "Show an account", errors: []int{http.StatusNotFound}}, s.getAccount)
+}
+
+type createAccountInput struct {
+	Body struct {
+		Name  string `json:"name" doc:"At most 100 characters"`
+		Email string `json:"email" doc:"Where mails about wallets and bots go"`
+	}
+}
+
+func (s *Server) createAccount(ctx context.Context, in *createAccountInput) (*created[accountView], error) {
+	a, err := s.services.Accounts.Create(ctx, in.Body.Name, in.Body.Email)
+	if err != nil {
+		return nil, err
+	}
+	return &created[accountView]{Location: "/api/v1/accounts/" + a.ID, Body: viewAccount(a)}, nil
+}
+
+func (s *Server) listAccounts(ctx context.Context, in *paged) (*body[page[accountView]], error) {
+	var after string
+	if err := in.after(&after); err != nil {
+		return nil, err
+	}
+	accounts, err := s.services.Read.Accounts(ctx, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(*in, accounts, func(a access.Account) any { return a.ID }, viewAccount)
+}
+
+func (s *Server) getAccount(ctx context.Context, in *byID) (*body[accountView], error) {
+	a, err := s.services.Read.Account(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return reply(viewAccount(a)), nil
+}
+
+type tokenView struct {
+	ID         string         `json:"id"`
+	Name       string         `json:"name"`
+	Scopes     []access.Scope `json:"scopes"`
+	CreatedAt  time.Time      `json:"created_at"`
+	ExpiresAt  time.Time      `json:"expires_at,omitzero"`
+	LastUsedAt time.Time      `json:"last_used_at,omitzero" doc:"To the minute"`
+	RevokedAt  time.Time      `json:"revoked_at,omitzero"`
+}
+
+func viewToken(t access.Token) tokenView {
+	return tokenView{ID: t.ID, Name: t.Name, Scopes: t.Scopes, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, LastUsedAt: t.LastUsedAt, RevokedAt: t.RevokedAt}
+}
+
+type newTokenView struct {
+	tokenView
+	Secret string `json:"secret" doc:"Shown this once"`
+}
+
+type meView struct {
+	ID     string         `json:"id"`
+	Name   string         `json:"name"`
+	Scopes []access.Scope `json:"scopes"`
+}
+
+func (s *Server) addTokens() {
+	const group = "Tokens"
+	add(s, operation{route: "GET /api/v1/me", id: "get-me", group: group, summary: "Show the token that calls"}, s.getMe)
+	add(s, operation{route: "POST /api/v1/tokens", id: "create-token", group: group, summary: "Make a token", status: http.StatusCreated}, s.createToken)
+	add(s, operation{route: "GET /api/v1/tokens", id: "list-tokens", group: group, summary: "List tokens"}, s.listTokens)
+	add(s, operation{route: "DELETE /api/v1/tokens/{id}", id: "revoke-token", group: group, summary: "Revoke a token", status: http.StatusNoContent, errors: []int{http.StatusNotFound}}, s.revokeToken)
+}
+
+func (s *Server) getMe(ctx context.Context, _ *none) (*body[meView], error) {
+	p := principalOf(ctx)
+	return reply(meView{ID: p.TokenID, Name: p.Name, Scopes: p.Scopes}), nil
+}
+
+type createTokenInput struct {
+	Body struct {
+		Name      string    `json:"name" doc:"Who uses it"`
+		Scopes    []string  `json:"scopes" doc:"Words of: send read billing admin"`
+		ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Never, when left out"`
+	}
+}
+
+func (s *Server) createToken(ctx context.Context, in *createTokenInput) (*body[newTokenView], error) {
+	t, secret, err := s.services.Gate.Issue(ctx, in.Body.Name, in.Body.Scopes, in.Body.ExpiresAt)
+	if err != nil {
+		return nil, err
+	}
+	return reply(newTokenView{tokenView: viewToken(t), Secret: secret}), nil
+}
+
+func (s *Server) listTokens(ctx context.Context, in *paged) (*body[page[tokenView]], error) {
+	var after string
+	if err := in.after(&after); err != nil {
+		return nil, err
+	}
+	tokens, err := s.services.Read.Tokens(ctx, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(*in, tokens, func(t access.Token) any { return t.ID }, viewToken)
+}
+
+func (s *Server) revokeToken(ctx context.Context, in *byID) (*none, error) {
+	return nil, s.services.Read.RevokeToken(ctx, in.ID, s.config.Now())
+}

@@ -1,0 +1,253 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/malgil/malgil/internal/bot"
+)
+
+type botView struct {
+	ID            string        `json:"id"`
+	Name          string        `json:"name"`
+	Wallet        string        `json:"wallet,omitempty"`
+	RatePerSecond int           `json:"rate_per_second"`
+	InFlight      int           `json:"in_flight"`
+	Paused        *pauseView    `json:"paused,omitempty"`
+	Members       []botMember   `json:"members,omitempty"`
+	Channels      []channelView `json:"channels,omitempty"`
+	Blocks        int           `json:"blocks" doc:"How many"`
+	Version       int           `json:"version" doc:"Raised by every change of the blocks"`
+	CreatedAt     time.Time     `json:"created_at"`
+}
+
+type pauseView struct {
+	Reason string    `json:"reason" doc:"config: Kakao did not take the key; provider: Kakao's own balance is empty"`
+	At     time.Time `json:"at"`
+}
+
+type botMember struct {
+	Account string `json:"account"`
+	Role    string `json:"role" enum:"master,operator"`
+}
+
+type channelView struct {
+	Side  bot.Side         `json:"side"`
+	Name  string           `json:"name"`
+	State bot.ChannelState `json:"state"`
+}
+
+func viewBot(b bot.Bot) botView {
+	view := botView{
+		ID: b.ID, Name: b.Name, Wallet: b.WalletID, RatePerSecond: b.RatePerSecond, InFlight: b.InFlight,
+		Blocks: b.Blocks, Version: b.Version, CreatedAt: b.CreatedAt,
+	}
+	if b.PausedReason != "" {
+		view.Paused = &pauseView{Reason: b.PausedReason, At: b.PausedAt}
+	}
+	for _, m := range b.Members {
+		view.Members = append(view.Members, botMember{Account: m.AccountID, Role: string(m.Role)})
+	}
+	for _, c := range b.Channels {
+		view.Channels = append(view.Channels, channelView(c))
+	}
+	return view
+}
+
+func botMembers(in []botMember) []bot.Member {
+	members := make([]bot.Member, len(in))
+	for i, m := range in {
+		members[i] = bot.Member{AccountID: m.Account, Role: bot.Role(m.Role)}
+	}
+	return members
+}
+
+func (s *Server) addBots() {
+	const group = "Bots"
+	missing := []int{http.StatusNotFound}
+	add(s, operation{route: "POST /api/v1/bots", id: "create-bot", group: group, summary: "Take a bot in", status: http.StatusCreated, errors: []int{http.StatusConflict}}, s.createBot)
+	add(s, operation{route: "GET /api/v1/bots", id: "list-bots", group: group, summary: "List bots"}, s.listBots)
+	add(s, operation{route: "GET /api/v1/bots/{id}", id: "get-bot", group: group, summary: "Show a bot with its people and channels", errors: missing}, s.getBot)
+	add(s, operation{route: "PATCH /api/v1/bots/{id}", id: "change-bot", group: group, summary: "Change what is given of a bot", errors: missing}, s.changeBot)
+	add(s, operation{route: "POST /api/v1/bots/{id}/skill-key", id: "rotate-skill-key", group: group, summary: "Make a new skill URL; the old one ends", errors: missing}, s.rotateSkillKey)
+	add(s, operation{route: "PUT /api/v1/bots/{id}/blocks", id: "put-blocks", group: group, summary: "Replace all blocks of a bot", errors: missing}, s.putBlocks)
+	add(s, operation{route: "GET /api/v1/bots/{id}/blocks", id: "list-blocks", group: group, summary: "List the blocks of a bot", errors: missing}, s.listBlocks)
+	add(s, operation{route: "PUT /api/v1/bots/{id}/channels/{side}", id: "put-channel", group: group, summary: "Connect a channel of a bot, or rename it", errors: missing}, s.putChannel)
+	add(s, operation{route: "POST /api/v1/bots/{id}/resume", id: "resume-bot", group: group, summary: "End the pause of a bot", errors: missing}, s.resumeBot)
+}
+
+type createBotInput struct {
+	Body struct {
+		ID            string      `json:"id" doc:"Kakao's bot id, without the ! of the development channel"`
+		Name          string      `json:"name"`
+		RestAPIKey    string      `json:"rest_api_key" writeOnly:"true" doc:"REST API key of the app that the channel is linked to; sealed, never shown"`
+		Wallet        string      `json:"wallet,omitempty"`
+		RatePerSecond int         `json:"rate_per_second,omitempty" doc:"People a second; 500, when left out"`
+		InFlight      int         `json:"in_flight,omitempty" doc:"Event API requests at a time; 8, when left out"`
+		Members       []botMember `json:"members,omitempty"`
+	}
+}
+
+type newBotView struct {
+	botView
+	SkillURL string `json:"skill_url" doc:"The address to enter at Kakao; shown this once"`
+}
+
+type skillURLView struct {
+	SkillURL string `json:"skill_url" doc:"The address to enter at Kakao; shown this once"`
+}
+
+func (s *Server) skillURL(botID, key string) string {
+	return s.config.PublicURL + "/skill/" + url.PathEscape(botID) + "/" + url.PathEscape(key)
+}
+
+func (s *Server) createBot(ctx context.Context, in *createBotInput) (*created[newBotView], error) {
+	b, key, err := s.services.Bots.Create(ctx, bot.New{
+		ID: in.Body.ID, Name: in.Body.Name, RestKey: in.Body.RestAPIKey, WalletID: in.Body.Wallet,
+		RatePerSecond: in.Body.RatePerSecond, InFlight: in.Body.InFlight, Members: botMembers(in.Body.Members),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if b, err = s.services.Read.BotDetails(ctx, b.ID); err != nil {
+		return nil, err
+	}
+	return &created[newBotView]{
+		Location: "/api/v1/bots/" + b.ID, Body: newBotView{botView: viewBot(b), SkillURL: s.skillURL(b.ID, key)},
+	}, nil
+}
+
+func (s *Server) listBots(ctx context.Context, in *paged) (*body[page[botView]], error) {
+	var after string
+	if err := in.after(&after); err != nil {
+		return nil, err
+	}
+	bots, err := s.services.Read.BotList(ctx, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(*in, bots, func(b bot.Bot) any { return b.ID }, viewBot)
+}
+
+func (s *Server) getBot(ctx context.Context, in *byID) (*body[botView], error) {
+	b, err := s.services.Read.BotDetails(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return reply(viewBot(b)), nil
+}
+
+type changeBotInput struct {
+	byID
+	Body struct {
+		Name          *string      `json:"name,omitempty"`
+		RestAPIKey    *string      `json:"rest_api_key,omitempty" writeOnly:"true"`
+		Wallet        *string      `json:"wallet,omitempty"`
+		RatePerSecond *int         `json:"rate_per_second,omitempty"`
+		InFlight      *int         `json:"in_flight,omitempty"`
+		Members       *[]botMember `json:"members,omitempty" doc:"The whole list"`
+	}
+}
+
+func (s *Server) changeBot(ctx context.Context, in *changeBotInput) (*body[botView], error) {
+	change := bot.Change{
+		Name: in.Body.Name, RestKey: in.Body.RestAPIKey, WalletID: in.Body.Wallet,
+		RatePerSecond: in.Body.RatePerSecond, InFlight: in.Body.InFlight,
+	}
+	if in.Body.Members != nil {
+		members := botMembers(*in.Body.Members)
+		change.Members = &members
+	}
+	b, err := s.services.Bots.Change(ctx, in.ID, change)
+	if err != nil {
+		return nil, err
+	}
+	return reply(viewBot(b)), nil
+}
+
+func (s *Server) rotateSkillKey(ctx context.Context, in *byID) (*body[skillURLView], error) {
+	key, err := s.services.Bots.RotateKey(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return reply(skillURLView{SkillURL: s.skillURL(in.ID, key)}), nil
+}
+
+type blockView struct {
+	ID        string          `json:"id" doc:"Kakao's block id"`
+	Name      string          `json:"name"`
+	Kind      string          `json:"kind" enum:"welcome,fallback,normal"`
+	EventName string          `json:"event_name,omitempty" doc:"What a broadcast fires"`
+	Callback  bool            `json:"callback,omitempty" doc:"Kakao has callback switched on for it"`
+	DelayMS   int64           `json:"delay_ms,omitempty" minimum:"0" maximum:"50000" doc:"Holds the answer back"`
+	Answer    json.RawMessage `json:"answer" doc:"Template of a skill response 2.0: outputs and quickReplies"`
+}
+
+type putBlocksInput struct {
+	byID
+	Body struct {
+		Blocks []blockView `json:"blocks" nullable:"false"`
+	}
+}
+
+type putBlocksView struct {
+	Version int `json:"version"`
+	Blocks  int `json:"blocks"`
+}
+
+func (s *Server) putBlocks(ctx context.Context, in *putBlocksInput) (*body[putBlocksView], error) {
+	blocks := make([]bot.Block, len(in.Body.Blocks))
+	for i, b := range in.Body.Blocks {
+		blocks[i] = bot.Block{
+			ID: b.ID, Name: b.Name, Kind: bot.BlockKind(b.Kind), Event: b.EventName, Callback: b.Callback,
+			Delay: time.Duration(b.DelayMS) * time.Millisecond, Answer: b.Answer,
+		}
+	}
+	version, err := s.services.Bots.ReplaceBlocks(ctx, in.ID, blocks)
+	if err != nil {
+		return nil, err
+	}
+	return reply(putBlocksView{Version: version, Blocks: len(blocks)}), nil
+}
+
+func (s *Server) listBlocks(ctx context.Context, in *byID) (*body[page[blockView]], error) {
+	blocks, err := s.services.Read.BlockList(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	list := page[blockView]{Items: make([]blockView, 0, len(blocks))}
+	for _, b := range blocks {
+		list.Items = append(list.Items, blockView{
+			ID: b.ID, Name: b.Name, Kind: string(b.Kind), EventName: b.Event, Callback: b.Callback,
+			DelayMS: b.Delay.Milliseconds(), Answer: b.Answer,
+		})
+	}
+	return reply(list), nil
+}
+
+type putChannelInput struct {
+	byID
+	Side string `path:"side" maxLength:"20"`
+	Body struct {
+		Name string `json:"name" doc:"Of the KakaoTalk channel"`
+	}
+}
+
+func (s *Server) putChannel(ctx context.Context, in *putChannelInput) (*body[channelView], error) {
+	c, err := s.services.Bots.PutChannel(ctx, in.ID, bot.Side(in.Side), in.Body.Name)
+	if err != nil {
+		return nil, err
+	}
+	return reply(channelView(c)), nil
+}
+
+func (s *Server) resumeBot(ctx context.Context, in *byID) (*body[botView], error) {
+	b, err := s.services.Bots.Resume(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return reply(viewBot(b)), nil
+}

@@ -1,0 +1,236 @@
+package intake
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/store"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+type eventView struct {
+	Name string            `json:"name" doc:"Event name set on the block"`
+	Data map[string]string `json:"data,omitempty" doc:"Reaches the block as {{#current.event.data.<key>}}"`
+}
+
+type broadcastView struct {
+	ID         broadcast.ID    `json:"id"`
+	Name       string          `json:"name,omitempty"`
+	Bot        string          `json:"bot"`
+	Wallet     string          `json:"wallet"`
+	Channel    broadcast.Side  `json:"channel"`
+	Event      eventView       `json:"event"`
+	Params     map[string]any  `json:"params,omitempty"`
+	State      broadcast.State `json:"state"`
+	Wait       *waitView       `json:"wait,omitempty"`
+	Note       string          `json:"note,omitempty" doc:"Why it paused itself"`
+	Counts     countsView      `json:"counts"`
+	Progress   float64         `json:"progress" doc:"Share of the audience that has an outcome, 0 to 1"`
+	Chunks     chunksView      `json:"chunks"`
+	Price      wallet.KRW      `json:"price_krw"`
+	Captured   wallet.KRW      `json:"captured_krw"`
+	StartAt    time.Time       `json:"start_at"`
+	ExpiresAt  time.Time       `json:"expires_at,omitzero"`
+	CreatedAt  time.Time       `json:"created_at"`
+	SealedAt   time.Time       `json:"sealed_at,omitzero"`
+	StartedAt  time.Time       `json:"started_at,omitzero"`
+	FinishedAt time.Time       `json:"finished_at,omitzero"`
+}
+
+type waitView struct {
+	Reason broadcast.Wait `json:"reason" doc:"Why it does not move, in one word"`
+	Until  time.Time      `json:"until,omitzero"`
+}
+
+type countsView struct {
+	Audience   int `json:"audience"`
+	Delivered  int `json:"delivered"`
+	Failed     int `json:"failed" doc:"Named by Kakao"`
+	Unknown    int `json:"unknown" doc:"Counted by Kakao as failed, not named"`
+	Skipped    int `json:"skipped" doc:"Expired or cancelled"`
+	InDoubt    int `json:"in_doubt" doc:"Nobody knows whether it went out"`
+	Duplicates int `json:"duplicates"`
+	BadRows    int `json:"bad_rows"`
+}
+
+type chunksView struct {
+	Total   int                          `json:"total"`
+	Planned int                          `json:"planned"`
+	ByState map[broadcast.ChunkState]int `json:"by_state,omitempty"`
+}
+
+func viewBroadcast(b broadcast.Broadcast) broadcastView {
+	n := b.Counts
+	view := broadcastView{
+		ID: b.ID, Name: b.Name, Bot: b.BotID, Wallet: b.WalletID, Channel: b.Side,
+		Event: eventView{Name: b.Message.Event, Data: b.Message.Data}, Params: b.Message.Params,
+		State: b.State, Note: b.Note, Price: b.Price, Captured: b.Captured,
+		Counts: countsView{
+			Audience: n.Audience, Delivered: n.Delivered, Failed: n.Failed, Unknown: n.Unknown, Skipped: n.Skipped,
+			InDoubt: n.InDoubt, Duplicates: n.Duplicates, BadRows: n.BadRows,
+		},
+		Chunks:  chunksView{Total: b.Chunks, Planned: b.PlannedChunks},
+		StartAt: b.StartAt, ExpiresAt: b.ExpiresAt, CreatedAt: b.CreatedAt, SealedAt: b.SealedAt,
+		StartedAt: b.StartedAt, FinishedAt: b.FinishedAt,
+	}
+	if n.Audience > 0 {
+		view.Progress = float64(n.Done()) / float64(n.Audience)
+	}
+	if b.Wait != broadcast.NotWaiting {
+		view.Wait = &waitView{Reason: b.Wait, Until: b.WaitUntil}
+	}
+	return view
+}
+
+func (s *Server) addBroadcasts() {
+	const group = "Broadcasts"
+	missing, conflict := []int{http.StatusNotFound}, []int{http.StatusNotFound, http.StatusConflict}
+	add(s, operation{route: "POST /api/v1/broadcasts", id: "create-broadcast", group: group, summary: "Order a broadcast", status: http.StatusAccepted, errors: conflict}, s.createBroadcast)
+	add(s, operation{route: "GET /api/v1/broadcasts", id: "list-broadcasts", group: group, summary: "List broadcasts, newest first"}, s.listBroadcasts)
+	add(s, operation{route: "GET /api/v1/broadcasts/{id}", id: "get-broadcast", group: group, summary: "Show how a broadcast goes", errors: missing}, s.getBroadcast)
+	add(s, operation{route: "GET /api/v1/broadcasts/{id}/chunks", id: "list-chunks", group: group, summary: "List the chunks of a broadcast in order", errors: missing}, s.listChunks)
+	add(s, operation{route: "GET /api/v1/broadcasts/{id}/failures", id: "list-failures", group: group, summary: "List the people whom Kakao names as not reached; limit counts chunks", errors: missing}, s.listFailures)
+	for _, step := range []struct {
+		word, summary string
+		do            func(context.Context, broadcast.ID) (broadcast.Broadcast, error)
+	}{
+		{"seal", "End the upload and let the broadcast go", s.services.Broadcasts.Seal},
+		{"pause", "Stop a broadcast", s.services.Broadcasts.Pause},
+		{"resume", "Let a paused broadcast go on", s.services.Broadcasts.Resume},
+		{"cancel", "End a broadcast for good", s.services.Broadcasts.Cancel},
+	} {
+		add(s, operation{route: "POST /api/v1/broadcasts/{id}/" + step.word, id: step.word + "-broadcast", group: group, summary: step.summary, errors: conflict},
+			func(ctx context.Context, in *byID) (*body[broadcastView], error) {
+				b, err := step.do(ctx, broadcast.ID(in.ID))
+				if err != nil {
+					return nil, err
+				}
+				return reply(viewBroadcast(b)), nil
+			})
+	}
+}
+
+type createBroadcastInput struct {
+	keyed
+	Body struct {
+		Bot        string          `json:"bot"`
+		Channel    string          `json:"channel,omitempty" enum:"live,development" doc:"live, when left out"`
+		Name       string          `json:"name,omitempty" doc:"For people; at most 200 characters"`
+		Event      eventView       `json:"event"`
+		Params     map[string]any  `json:"params,omitempty" doc:"Becomes userRequest.params of the block's skill"`
+		StartAt    time.Time       `json:"start_at,omitzero" doc:"At once, when left out"`
+		ExpiresAt  time.Time       `json:"expires_at,omitzero" doc:"Who was not sent to by then is skipped"`
+		Recipients []recipientView `json:"recipients,omitempty" doc:"With them the broadcast is sealed at once; without, they are uploaded"`
+	}
+}
+
+type recipientView struct {
+	Type       string            `json:"type" doc:"botUserKey, plusfriendUserKey or appUserId"`
+	ID         string            `json:"id"`
+	Properties map[string]string `json:"properties,omitempty" doc:"Merged into the user properties of a skill call"`
+}
+
+func (s *Server) createBroadcast(ctx context.Context, in *createBroadcastInput) (*created[broadcastView], error) {
+	r, err := in.request(ctx, "broadcast")
+	if err != nil {
+		return nil, err
+	}
+	order := broadcast.Order{
+		BotID: in.Body.Bot, Side: broadcast.Side(in.Body.Channel), Name: in.Body.Name,
+		Message: broadcast.Message{Event: in.Body.Event.Name, Data: in.Body.Event.Data, Params: in.Body.Params},
+		StartAt: in.Body.StartAt.UTC(), ExpiresAt: in.Body.ExpiresAt.UTC(),
+	}
+	var b broadcast.Broadcast
+	if in.Body.Recipients == nil {
+		b, err = s.services.Broadcasts.Create(ctx, order, r)
+	} else {
+		people := make([]broadcast.Recipient, len(in.Body.Recipients))
+		for i, p := range in.Body.Recipients {
+			people[i] = broadcast.Recipient(p)
+		}
+		b, err = s.services.Broadcasts.Send(ctx, order, people, r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &created[broadcastView]{Location: "/api/v1/broadcasts/" + string(b.ID), Body: viewBroadcast(b)}, nil
+}
+
+type listBroadcastsInput struct {
+	paged
+	Wallet string `query:"wallet" maxLength:"64"`
+	Bot    string `query:"bot" maxLength:"64"`
+}
+
+func (s *Server) listBroadcasts(ctx context.Context, in *listBroadcastsInput) (*body[page[broadcastView]], error) {
+	var before broadcast.ID
+	if err := in.after(&before); err != nil {
+		return nil, err
+	}
+	found, err := s.services.Read.Broadcasts(ctx, store.BroadcastFilter{WalletID: in.Wallet, BotID: in.Bot}, before, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(in.paged, found, func(b broadcast.Broadcast) any { return b.ID }, viewBroadcast)
+}
+
+type getBroadcastInput struct {
+	byID
+	Chunks bool `query:"chunks" doc:"Count the chunks by state"`
+}
+
+func (s *Server) getBroadcast(ctx context.Context, in *getBroadcastInput) (*body[broadcastView], error) {
+	b, err := s.services.Read.Broadcast(ctx, broadcast.ID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	view := viewBroadcast(b)
+	if in.Chunks {
+		if view.Chunks.ByState, err = s.services.Read.ChunkStates(ctx, b.ID); err != nil {
+			return nil, err
+		}
+	}
+	return reply(view), nil
+}
+
+type chunkView struct {
+	ID          broadcast.ChunkID    `json:"id"`
+	State       broadcast.ChunkState `json:"state"`
+	People      int                  `json:"people"`
+	TaskID      string               `json:"task_id,omitempty" doc:"Kakao's receipt"`
+	Delivered   int                  `json:"delivered"`
+	Failed      int                  `json:"failed"`
+	Unknown     int                  `json:"unknown"`
+	Skipped     int                  `json:"skipped"`
+	Held        wallet.KRW           `json:"held_krw"`
+	Attempts    int                  `json:"attempts"`
+	Unconfirmed bool                 `json:"unconfirmed,omitempty" doc:"Kakao answered look-ups for 24 h without a complete result"`
+	SentAt      time.Time            `json:"sent_at,omitzero"`
+	DoubtAt     time.Time            `json:"doubt_at,omitzero"`
+	Error       string               `json:"error,omitempty"`
+}
+
+type listChunksInput struct {
+	pageByID
+	State string `query:"state" enum:"planned,queued,sending,sent,in_doubt,settled,rejected,expired,cancelled,parked"`
+}
+
+func (s *Server) listChunks(ctx context.Context, in *listChunksInput) (*body[page[chunkView]], error) {
+	var after int
+	if err := in.after(&after); err != nil {
+		return nil, err
+	}
+	chunks, err := s.services.Read.Chunks(ctx, broadcast.ID(in.ID), broadcast.ChunkState(in.State), after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(in.paged, chunks, func(c store.ChunkView) any { return c.Seq }, func(c store.ChunkView) chunkView {
+		return chunkView{
+			ID: c.ID, State: c.State, People: c.People, TaskID: c.TaskID, Delivered: c.Delivered, Failed: c.Failed,
+			Unknown: c.Unknown, Skipped: c.Skipped, Held: c.Held, Attempts: c.Attempts, Unconfirmed: c.Unconfirmed,
+			SentAt: c.SentAt, DoubtAt: c.DoubtAt, Error: c.Error,
+		}
+	})
+}

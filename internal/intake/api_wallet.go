@@ -1,0 +1,255 @@
+package intake
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/store"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+type walletView struct {
+	ID             string              `json:"id"`
+	Name           string              `json:"name"`
+	Kind           access.WalletKind   `json:"kind"`
+	BusinessNumber string              `json:"business_number,omitempty"`
+	InvoiceEmail   string              `json:"invoice_email,omitempty"`
+	Status         wallet.Status       `json:"status"`
+	PaymentState   wallet.PaymentState `json:"payment_state"`
+	UnpaidSince    time.Time           `json:"unpaid_since,omitzero"`
+	Balance        balanceView         `json:"balance"`
+	DailyLimit     wallet.KRW          `json:"daily_limit_krw,omitempty"`
+	Members        []memberView        `json:"members,omitempty"`
+	Cards          []walletCardView    `json:"cards,omitempty"`
+	CreatedAt      time.Time           `json:"created_at"`
+}
+
+type balanceView struct {
+	Free      wallet.KRW `json:"free_krw"`
+	Paid      wallet.KRW `json:"paid_krw"`
+	Accrual   wallet.KRW `json:"accrual_krw"`
+	Charging  wallet.KRW `json:"charging_krw"`
+	Held      wallet.KRW `json:"held_krw"`
+	Spendable wallet.KRW `json:"spendable_krw" doc:"What can be taken aside now"`
+	Due       wallet.KRW `json:"due_krw" doc:"The part of the accrual that is to be charged now"`
+}
+
+type memberView struct {
+	Account string            `json:"account"`
+	Name    string            `json:"name"`
+	Email   string            `json:"email"`
+	Role    access.WalletRole `json:"role"`
+}
+
+func (s *Server) viewWallet(v store.WalletView) walletView {
+	now := s.config.Now()
+	view := walletView{
+		ID: v.ID, Name: v.Name, Kind: v.Kind, BusinessNumber: v.BusinessNumber, InvoiceEmail: v.InvoiceEmail,
+		Status: v.Status, PaymentState: v.PaymentState, UnpaidSince: v.UnpaidSince, DailyLimit: v.DailyLimit, CreatedAt: v.CreatedAt,
+		Balance: balanceView{
+			Free: v.Free, Paid: v.Paid, Accrual: v.Accrual, Charging: v.Charging, Held: v.Held,
+			Spendable: v.Spendable(now), Due: v.Due(now, s.config.Threshold),
+		},
+	}
+	for _, m := range v.Members {
+		view.Members = append(view.Members, memberView{Account: m.AccountID, Name: m.Name, Email: m.Email, Role: m.Role})
+	}
+	return view
+}
+
+func (s *Server) addWallets() {
+	const group = "Wallets"
+	missing := []int{http.StatusNotFound}
+	add(s, operation{route: "POST /api/v1/wallets", id: "create-wallet", group: group, summary: "Open a wallet", status: http.StatusCreated}, s.createWallet)
+	add(s, operation{route: "GET /api/v1/wallets", id: "list-wallets", group: group, summary: "List wallets"}, s.listWallets)
+	add(s, operation{route: "GET /api/v1/wallets/{id}", id: "get-wallet", group: group, summary: "Show a wallet with its balance, people and cards", errors: missing}, s.getWallet)
+	add(s, operation{route: "PUT /api/v1/wallets/{id}/members/{account}", id: "put-member", group: group, summary: "Give a person a role on a wallet", errors: []int{http.StatusNotFound, http.StatusConflict}}, s.putMember)
+	add(s, operation{route: "DELETE /api/v1/wallets/{id}/members/{account}", id: "delete-member", group: group, summary: "Take a person and his cards off a wallet", status: http.StatusNoContent, errors: []int{http.StatusNotFound, http.StatusConflict}}, s.deleteMember)
+	add(s, operation{route: "GET /api/v1/wallets/{id}/postings", id: "list-postings", group: group, summary: "List the postings of a wallet, newest first", errors: missing}, s.listPostings)
+	add(s, operation{route: "GET /api/v1/wallets/{id}/charges", id: "list-charges", group: group, summary: "List the charges of a wallet with their attempts, newest first", errors: missing}, s.listCharges)
+	add(s, operation{route: "POST /api/v1/wallets/{id}/reconnect", id: "reconnect-wallet", group: group, summary: "Connect the channels of a wallet that has paid", errors: []int{http.StatusNotFound, http.StatusConflict}}, s.reconnect)
+}
+
+type createWalletInput struct {
+	Body struct {
+		Name           string     `json:"name"`
+		Kind           string     `json:"kind" enum:"business,personal"`
+		BusinessNumber string     `json:"business_number,omitempty" doc:"사업자등록번호, with or without dashes"`
+		InvoiceEmail   string     `json:"invoice_email,omitempty" doc:"Where tax invoices go"`
+		Master         string     `json:"master" doc:"Account that owns the wallet"`
+		DailyLimit     wallet.KRW `json:"daily_limit_krw,omitempty" doc:"일 지출한도: 1,000 to 100,000,000 in steps of 1,000; none, when left out"`
+	}
+}
+
+func (s *Server) createWallet(ctx context.Context, in *createWalletInput) (*created[walletView], error) {
+	id, err := s.services.Wallets.Open(ctx, access.NewWallet{
+		Name: in.Body.Name, Kind: access.WalletKind(in.Body.Kind), BusinessNumber: in.Body.BusinessNumber,
+		InvoiceEmail: in.Body.InvoiceEmail, Master: in.Body.Master, DailyLimit: in.Body.DailyLimit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.services.Read.WalletView(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &created[walletView]{Location: "/api/v1/wallets/" + id, Body: s.viewWallet(v)}, nil
+}
+
+func (s *Server) listWallets(ctx context.Context, in *paged) (*body[page[walletView]], error) {
+	var after string
+	if err := in.after(&after); err != nil {
+		return nil, err
+	}
+	wallets, err := s.services.Read.WalletViews(ctx, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(*in, wallets, func(v store.WalletView) any { return v.ID }, s.viewWallet)
+}
+
+func (s *Server) getWallet(ctx context.Context, in *byID) (*body[walletView], error) {
+	v, err := s.services.Read.WalletView(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	view := s.viewWallet(v)
+	if v.HasCard {
+		cards, err := s.services.Billing.WalletCards(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		view.Cards = viewWalletCards(cards)
+	}
+	return reply(view), nil
+}
+
+type memberInput struct {
+	ID      string `path:"id" maxLength:"64"`
+	Account string `path:"account" maxLength:"64"`
+}
+
+type putMemberInput struct {
+	memberInput
+	Body struct {
+		Role string `json:"role" enum:"master,worker"`
+	}
+}
+
+func (s *Server) putMember(ctx context.Context, in *putMemberInput) (*body[memberView], error) {
+	role := access.WalletRole(in.Body.Role)
+	if err := s.services.Wallets.PutMember(ctx, in.ID, in.Account, role); err != nil {
+		return nil, err
+	}
+	a, err := s.services.Read.Account(ctx, in.Account)
+	if err != nil {
+		return nil, err
+	}
+	return reply(memberView{Account: a.ID, Name: a.Name, Email: a.Email, Role: role}), nil
+}
+
+func (s *Server) deleteMember(ctx context.Context, in *memberInput) (*none, error) {
+	return nil, s.services.Wallets.DropMember(ctx, in.ID, in.Account)
+}
+
+type postingView struct {
+	Kind      wallet.PostingKind `json:"kind"`
+	Ref       string             `json:"ref" doc:"What caused it"`
+	At        time.Time          `json:"at"`
+	Free      wallet.KRW         `json:"free_krw,omitempty"`
+	Paid      wallet.KRW         `json:"paid_krw,omitempty"`
+	Accrual   wallet.KRW         `json:"accrual_krw,omitempty"`
+	Charging  wallet.KRW         `json:"charging_krw,omitempty"`
+	Revenue   wallet.KRW         `json:"revenue_krw,omitempty"`
+	Clearing  wallet.KRW         `json:"clearing_krw,omitempty"`
+	VAT       wallet.KRW         `json:"vat_krw,omitempty"`
+	Rounding  wallet.KRW         `json:"rounding_krw,omitempty"`
+	Promotion wallet.KRW         `json:"promotion_krw,omitempty"`
+}
+
+func viewPosting(p wallet.Posting) postingView {
+	return postingView{
+		Kind: p.Kind, Ref: p.Ref, At: p.At, Free: p.Free, Paid: p.Paid, Accrual: p.Accrual, Charging: p.Charging,
+		Revenue: p.Revenue, Clearing: p.Clearing, VAT: p.VAT, Rounding: p.Rounding, Promotion: p.Promotion,
+	}
+}
+
+type pageByID struct {
+	byID
+	paged
+}
+
+func (s *Server) listPostings(ctx context.Context, in *pageByID) (*body[page[postingView]], error) {
+	var before store.PostingMark
+	if err := in.after(&before); err != nil {
+		return nil, err
+	}
+	postings, err := s.services.Read.Postings(ctx, in.ID, before, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(in.paged, postings, func(p wallet.Posting) any { return store.Mark(p) }, viewPosting)
+}
+
+type chargeView struct {
+	ID       string        `json:"id"`
+	State    string        `json:"state"`
+	Supply   wallet.KRW    `json:"supply_krw"`
+	VAT      wallet.KRW    `json:"vat_krw"`
+	Total    wallet.KRW    `json:"total_krw"`
+	OpenedAt time.Time     `json:"opened_at"`
+	ClosedAt time.Time     `json:"closed_at,omitzero"`
+	Attempts []attemptView `json:"attempts" nullable:"false"`
+}
+
+type attemptView struct {
+	ID              string     `json:"id"`
+	Slot            int        `json:"slot" doc:"1 is the payment card, 2 and 3 are the backups"`
+	Card            string     `json:"card"`
+	Masked          string     `json:"masked,omitempty"`
+	Outcome         string     `json:"outcome" doc:"prepared, calling, done, declined or unknown"`
+	Reason          string     `json:"reason,omitempty"`
+	ProviderCode    string     `json:"provider_code,omitempty"`
+	ProviderMessage string     `json:"provider_message,omitempty"`
+	Total           wallet.KRW `json:"total_krw"`
+	At              time.Time  `json:"at"`
+}
+
+func viewCharge(c store.ChargeView) chargeView {
+	view := chargeView{
+		ID: c.ID, State: c.State, Supply: c.Supply, VAT: c.VAT, Total: c.Supply + c.VAT,
+		OpenedAt: c.OpenedAt, ClosedAt: c.ClosedAt, Attempts: make([]attemptView, 0, len(c.Attempts)),
+	}
+	for _, a := range c.Attempts {
+		at := a.CalledAt
+		if at.IsZero() {
+			at = a.CreatedAt
+		}
+		view.Attempts = append(view.Attempts, attemptView{
+			ID: a.ID, Slot: a.Slot, Card: a.CardID, Masked: a.Masked, Outcome: a.State, Reason: a.Reason,
+			ProviderCode: a.ProviderCode, ProviderMessage: a.ProviderMessage, Total: a.Total, At: at,
+		})
+	}
+	return view
+}
+
+func (s *Server) listCharges(ctx context.Context, in *pageByID) (*body[page[chargeView]], error) {
+	var before string
+	if err := in.after(&before); err != nil {
+		return nil, err
+	}
+	charges, err := s.services.Read.Charges(ctx, in.ID, before, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(in.paged, charges, func(c store.ChargeView) any { return c.ID }, viewCharge)
+}
+
+func (s *Server) reconnect(ctx context.Context, in *byID) (*body[walletView], error) {
+	if err := s.services.Billing.Reconnect(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return s.getWallet(ctx, in)
+}

@@ -1,0 +1,54 @@
+package intake
+
+import (
+	"encoding/base64"
+	"encoding/json"
+
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// paged is the input of a list.
+type paged struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Entries a page"`
+	Cursor string `query:"cursor" maxLength:"512" doc:"next_cursor of the page before"`
+}
+
+// page is one page of a list.
+type page[T any] struct {
+	Items []T    `json:"items" nullable:"false"`
+	Next  string `json:"next_cursor,omitempty" doc:"Ask for the next page with it; absent on the last page"`
+}
+
+// after reads the cursor of a page into the mark of the last entry before it, which stays as it
+// is on the first page.
+func (p paged) after(mark any) error {
+	if p.Cursor == "" {
+		return nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(p.Cursor)
+	if err == nil {
+		err = json.Unmarshal(text, mark)
+	}
+	if err != nil {
+		return fault.Field("query.cursor", "is not a cursor of this list; use the next_cursor of the page before")
+	}
+	return nil
+}
+
+// pageOf makes a page of entries of which one more than the limit was asked for. mark returns
+// what identifies the last entry of a page.
+func pageOf[E, T any](p paged, entries []E, mark func(E) any, show func(E) T) (*body[page[T]], error) {
+	result := page[T]{Items: make([]T, 0, min(len(entries), p.Limit))}
+	for i, e := range entries {
+		if i == p.Limit {
+			text, err := json.Marshal(mark(entries[i-1]))
+			if err != nil {
+				return nil, err
+			}
+			result.Next = base64.RawURLEncoding.EncodeToString(text)
+			break
+		}
+		result.Items = append(result.Items, show(e))
+	}
+	return reply(result), nil
+}

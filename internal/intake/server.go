@@ -1,0 +1,225 @@
+// Package intake is the HTTP face: the API of the operator's programs, what Kakao and payers'
+// browsers call, and health. It checks who calls and what comes in, calls a service and says what
+// came of it; it decides nothing about messages or money.
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// What a request may be and how long it may take.
+const (
+	maxHeader   = 16 << 10
+	maxBody     = 256 << 10
+	maxUpload   = 512 << 20
+	maxDepth    = 32
+	callTime    = 40 * time.Second // one call of the API; a card gateway gives up after 15 s
+	uploadTime  = time.Hour
+	uploadPause = time.Minute // longest pause within an upload
+	shutdown    = 30 * time.Second
+)
+
+// Config is what an operator sets.
+type Config struct {
+	PublicURL string     // where Kakao and payers reach this installation, without a slash at the end
+	Price     wallet.KRW // of a delivered message, without VAT
+	Threshold wallet.KRW // accrual that is charged at once
+	Version   string     // of the program, for the description of the API
+	Log       *slog.Logger
+	Now       func() time.Time
+}
+
+// Server answers HTTP. It is safe for concurrent use.
+type Server struct {
+	config   Config
+	services Services
+	log      *slog.Logger
+	mux      *http.ServeMux
+	api      huma.API
+	patterns []string // of every route, in the order in which they were made
+	docsOnce func() []byte
+}
+
+// New returns a server of the services; what it lacks is [Server.Handler]'s or [Server.Serve]'s
+// to use. It panics when a route cannot be registered, which no configuration can cause.
+func New(config Config, services Services) *Server {
+	s := &Server{config: config, services: services, log: config.Log, mux: http.NewServeMux()}
+	s.config.PublicURL = strings.TrimRight(config.PublicURL, "/")
+	if s.services.Observe == nil {
+		s.services.Observe = func(string, string, int, time.Duration) {}
+	}
+	s.api = s.newAPI()
+	s.addAccounts()
+	s.addTokens()
+	s.addWallets()
+	s.addCards()
+	s.addBots()
+	s.addBroadcasts()
+	s.addPrices()
+	s.docsOnce = sync.OnceValue(s.renderDocs)
+	s.addUpload()
+	s.HandleFunc("GET /api/docs", s.docs)
+	s.HandleFunc("GET /pay/{checkout}/approve", s.payReturn)
+	s.HandleFunc("GET /pay/{checkout}/cancel", s.payReturn)
+	s.HandleFunc("GET /pay/{checkout}/fail", s.payReturn)
+	s.HandleFunc("GET /healthz", s.healthz)
+	s.HandleFunc("GET /readyz", s.readyz)
+	if services.Skill != nil {
+		s.HandleFunc("POST /skill/{bot}/{key}", services.Skill.ServeHTTP)
+	}
+	return s
+}
+
+// HandleFunc adds a route; it is how huma adds its routes too.
+func (s *Server) HandleFunc(pattern string, handle func(http.ResponseWriter, *http.Request)) {
+	s.patterns = append(s.patterns, pattern)
+	s.mux.HandleFunc(pattern, handle)
+}
+
+// ServeHTTP finds the route and answers.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Handler returns everything that the server answers.
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		answer := &answer{ResponseWriter: w}
+		_, pattern := s.mux.Handler(r)
+		defer func() {
+			if p := recover(); p != nil {
+				s.panicked(r.Context(), pattern, p)
+				if answer.status == 0 {
+					writeProblem(answer, &Problem{Status: http.StatusInternalServerError, Title: "Internal Server Error", Code: "INTERNAL"})
+				}
+			}
+			_, route, _ := strings.Cut(pattern, " ")
+			s.services.Observe(route, r.Method, answer.status, time.Since(start))
+		}()
+		s.serve(answer, r, pattern)
+	})
+}
+
+func (s *Server) panicked(ctx context.Context, pattern string, p any) {
+	s.log.LogAttrs(ctx, slog.LevelError, "request panicked",
+		slog.String("route", pattern), slog.String("err", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
+}
+
+// serve is the way of every request: does its route exist, who calls, may he; then the route.
+func (s *Server) serve(w *answer, r *http.Request, pattern string) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if pattern == "" {
+		s.unrouted(w, r)
+		return
+	}
+	limit := callTime
+	if pattern == uploadRoute {
+		limit = uploadTime
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), limit)
+	defer cancel()
+	r = r.WithContext(ctx)
+	if _, route, _ := strings.Cut(pattern, " "); strings.HasPrefix(route, "/api/v1/") {
+		w.Header().Set("Cache-Control", "no-store")
+		principal, err := s.admit(r, pattern)
+		if err != nil {
+			s.logMistake(ctx, pattern, err)
+			writeProblem(w, problemOf(err))
+			return
+		}
+		r = r.WithContext(withPrincipal(ctx, principal))
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// unrouted answers what has no route: under /api with the methods that there are, else as if
+// nothing were there.
+func (s *Server) unrouted(w *answer, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		probe := &headerProbe{header: http.Header{}}
+		handler, _ := s.mux.Handler(r)
+		handler.ServeHTTP(probe, r)
+		if allow := probe.header.Get("Allow"); allow != "" {
+			w.Header().Set("Allow", allow)
+			writeProblem(w, problem(http.StatusMethodNotAllowed, "use one of: "+allow))
+			return
+		}
+	}
+	notFound(w)
+}
+
+// headerProbe keeps the header of an answer and drops the rest.
+type headerProbe struct{ header http.Header }
+
+func (p *headerProbe) Header() http.Header         { return p.header }
+func (p *headerProbe) Write(b []byte) (int, error) { return len(b), nil }
+func (p *headerProbe) WriteHeader(int)             {}
+
+// answer remembers the status of an answer.
+type answer struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader sends the status; only the first counts.
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+		a.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write sends a part of the body.
+func (a *answer) Write(b []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	return a.ResponseWriter.Write(b)
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// Serve answers on a listener until ctx ends, then finishes the requests that are under way, for
+// at most 30 s. It closes the listener.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler:           s.Handler(),
+		MaxHeaderBytes:    maxHeader,
+		ReadHeaderTimeout: 5 * time.Second,
+		// The read deadline of a connection ends the context of the request as well, so it is
+		// longer than a call may take.
+		ReadTimeout:  callTime + 20*time.Second,
+		WriteTimeout: callTime + 20*time.Second,
+		IdleTimeout:  2 * time.Minute,
+		ErrorLog:     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // broken connections of clients
+		BaseContext:  func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve HTTP: %w", err)
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdown)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("stop HTTP: %w", errors.Join(err, server.Close()))
+	}
+	<-ended // ErrServerClosed
+	return err
+}

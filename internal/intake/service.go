@@ -1,0 +1,114 @@
+package intake
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/bot"
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/store"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// Services are what the routes call.
+type Services struct {
+	Gate       Gate
+	Accounts   Accounts
+	Wallets    Wallets
+	Bots       Bots
+	Broadcasts Broadcasts
+	Billing    Billing
+	Read       Reader
+	// Follow is told which rows billing made due; it enqueues them. The sweep finds what it drops.
+	Follow func(ctx context.Context, rows []billing.Follow)
+	// Skill answers POST /skill/{bot}/{key}.
+	Skill http.Handler
+	// Checks are asked by /readyz, in order.
+	Checks []Check
+	// Observe is told of every request when it has been answered. route is a pattern such as
+	// "/api/v1/wallets/{id}", or "" for none of ours.
+	Observe func(route, method string, status int, elapsed time.Duration)
+}
+
+// Check is something that has to answer for the process to be ready.
+type Check struct {
+	Name string // one word that may be shown to anybody
+	Ask  func(ctx context.Context) error
+}
+
+// Gate knows tokens.
+type Gate interface {
+	Authenticate(ctx context.Context, secret string) (access.Principal, error)
+	Issue(ctx context.Context, name string, scopes []string, expiresAt time.Time) (t access.Token, secret string, err error)
+}
+
+// Accounts makes accounts.
+type Accounts interface {
+	Create(ctx context.Context, name, email string) (access.Account, error)
+}
+
+// Wallets opens wallets and keeps their people.
+type Wallets interface {
+	Open(ctx context.Context, n access.NewWallet) (id string, err error)
+	PutMember(ctx context.Context, walletID, accountID string, role access.WalletRole) error
+	DropMember(ctx context.Context, walletID, accountID string) error
+}
+
+// Bots changes bots.
+type Bots interface {
+	Create(ctx context.Context, n bot.New) (b bot.Bot, skillKey string, err error)
+	Change(ctx context.Context, id string, c bot.Change) (bot.Bot, error)
+	RotateKey(ctx context.Context, id string) (skillKey string, err error)
+	ReplaceBlocks(ctx context.Context, id string, blocks []bot.Block) (version int, err error)
+	PutChannel(ctx context.Context, id string, side bot.Side, name string) (bot.Channel, error)
+	Resume(ctx context.Context, id string) (bot.Bot, error)
+}
+
+// Broadcasts takes orders; [broadcast.Desk] does.
+type Broadcasts interface {
+	Create(ctx context.Context, o broadcast.Order, r broadcast.Request) (broadcast.Broadcast, error)
+	Send(ctx context.Context, o broadcast.Order, people []broadcast.Recipient, r broadcast.Request) (broadcast.Broadcast, error)
+	Upload(ctx context.Context, id broadcast.ID, rows broadcast.Rows, skipBad bool) (broadcast.Report, error)
+	Seal(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
+	Pause(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
+	Resume(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
+	Cancel(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
+}
+
+// Billing moves money; [billing.Service] does.
+type Billing interface {
+	StartTopUp(ctx context.Context, o billing.TopUpOrder) (billing.Checkout, error)
+	StartCard(ctx context.Context, accountID string, r billing.Request) (billing.Checkout, error)
+	Checkout(ctx context.Context, id string) (billing.Checkout, error)
+	Return(ctx context.Context, id, key, pgToken string) (billing.Checkout, billing.Result, error)
+	TurnBack(ctx context.Context, id, key string, failed bool) (billing.Checkout, error)
+	AccountCards(ctx context.Context, accountID string) ([]billing.Card, error)
+	WalletCards(ctx context.Context, walletID string) ([]billing.Card, error)
+	SetCards(ctx context.Context, walletID, accountID string, cardIDs []string) error
+	RemoveCard(ctx context.Context, accountID, cardID string) error
+	Reconnect(ctx context.Context, walletID string) error
+}
+
+// Reader reads what is shown; [store.Store] does.
+type Reader interface {
+	Tokens(ctx context.Context, after string, limit int) ([]access.Token, error)
+	RevokeToken(ctx context.Context, id string, now time.Time) error
+	Account(ctx context.Context, id string) (access.Account, error)
+	Accounts(ctx context.Context, after string, limit int) ([]access.Account, error)
+	Wallet(ctx context.Context, id string) (wallet.Wallet, error)
+	WalletView(ctx context.Context, id string) (store.WalletView, error)
+	WalletViews(ctx context.Context, after string, limit int) ([]store.WalletView, error)
+	Postings(ctx context.Context, walletID string, before store.PostingMark, limit int) ([]wallet.Posting, error)
+	Charges(ctx context.Context, walletID, before string, limit int) ([]store.ChargeView, error)
+	BotDetails(ctx context.Context, id string) (bot.Bot, error)
+	BotList(ctx context.Context, after string, limit int) ([]bot.Bot, error)
+	BlockList(ctx context.Context, botID string) ([]bot.Block, error)
+	Broadcast(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
+	Broadcasts(ctx context.Context, f store.BroadcastFilter, before broadcast.ID, limit int) ([]broadcast.Broadcast, error)
+	Chunks(ctx context.Context, id broadcast.ID, state broadcast.ChunkState, after, limit int) ([]store.ChunkView, error)
+	ChunkStates(ctx context.Context, id broadcast.ID) (map[broadcast.ChunkState]int, error)
+	FailedChunks(ctx context.Context, id broadcast.ID, after, limit int) ([]store.FailedChunk, error)
+}
