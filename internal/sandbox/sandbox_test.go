@@ -241,6 +241,17 @@ func TestClock(t *testing.T) {
 	}
 }
 
+func TestClock_notYet(t *testing.T) {
+	w := newWorld(t, func(o *sandbox.Options) {
+		o.MoveClock = func(context.Context, time.Time) error {
+			return fault.New(fault.Unavailable, "the program is still starting")
+		}
+	})
+	if status, answer := w.do("PUT", "/sandbox/clock", `{"advance":"1h"}`); status != http.StatusServiceUnavailable {
+		t.Errorf("PUT clock = %d %v, want 503", status, answer)
+	}
+}
+
 func TestTruth_startsEmpty(t *testing.T) {
 	w := newWorld(t)
 	answer := w.must("GET", "/sandbox/truth", "")

@@ -36,7 +36,7 @@ func write(w http.ResponseWriter, status int, contentType string, v any) {
 }
 
 // Problem answers with an error as RFC 9457 says it: 400 and the field for Invalid, 404 for
-// NotFound, 409 for Conflict, 500 for the rest.
+// NotFound, 409 for Conflict, 503 for Unavailable, 500 for the rest.
 func Problem(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
 	switch fault.KindOf(err) {
@@ -46,7 +46,9 @@ func Problem(w http.ResponseWriter, err error) {
 		status = http.StatusNotFound
 	case fault.Conflict:
 		status = http.StatusConflict
-	case fault.Internal, fault.Refused, fault.Unauthenticated, fault.Forbidden, fault.Throttled, fault.Unavailable, fault.InDoubt:
+	case fault.Unavailable:
+		status = http.StatusServiceUnavailable
+	case fault.Internal, fault.Refused, fault.Unauthenticated, fault.Forbidden, fault.Throttled, fault.InDoubt:
 	}
 	problem := struct {
 		Title  string `json:"title"`
