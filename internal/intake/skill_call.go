@@ -1,0 +1,215 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/queue"
+	"github.com/malgil/malgil/internal/scenario"
+	"github.com/malgil/malgil/tasks"
+)
+
+// skillCall is one call on its way to an answer.
+type skillCall struct {
+	*Skill
+	question scenario.Question
+	received time.Time // by the clock that is passed in
+	start    time.Time // the same moment, to measure with
+	body     []byte    // as Kakao posted it
+	budget   time.Duration
+}
+
+// answer returns the body of the answer before ctx ends: a worker's answer when it comes within
+// the budget, else whatever the key of the utterance decides.
+func (c *skillCall) answer(ctx context.Context) []byte {
+	budget := time.NewTimer(c.budget - time.Since(c.start))
+	defer budget.Stop()
+	told, forget := c.Mailbox.Expect(c.question.ID)
+	defer forget()
+
+	standing, decided, err := c.order(ctx)
+	switch {
+	case err != nil:
+		c.Log.Warn("utterance is answered without a worker", "utterance_id", c.question.ID, "err", err)
+		return c.takeInline(ctx)
+	case decided:
+		return c.deliver(ctx, standing)
+	}
+	for {
+		select {
+		case <-told:
+			if standing, decided, _ := c.look(ctx); decided { // else the end of the budget decides
+				return c.deliver(ctx, standing)
+			}
+		case <-budget.C:
+			return c.giveUpWaiting(ctx)
+		case <-ctx.Done(): // Kakao went away
+			return textBody(scenario.LateText)
+		}
+	}
+}
+
+// order enqueues the work, or returns what an earlier post of the same call has decided.
+func (c *skillCall) order(ctx context.Context) (standing queue.Decision, decided bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, enqueueTime)
+	defer cancel()
+	if c.question.Request.CallbackURL != "" { // only such a call can be recognised when it comes again
+		standing, decided, err = c.look(ctx)
+		if err != nil || decided {
+			return standing, decided, err
+		}
+	}
+	name := tasks.QueueReply
+	if c.question.ChunkID() != "" {
+		name = tasks.QueueEcho
+	}
+	task := tasks.NewAnswerUtterance(tasks.AnswerUtterance{
+		ID: c.question.ID, Bot: c.question.BotID, Block: c.question.Block, Request: c.body, Mailbox: c.Mailbox.Name(),
+		Received: c.received.UnixMilli(), Deadline: c.received.Add(c.budget).UnixMilli(),
+	}, name)
+	_, err = bounded(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.Queue.Enqueue(ctx, task) })
+	return queue.Decision{}, false, err
+}
+
+func (c *skillCall) look(ctx context.Context) (standing queue.Decision, decided bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	found, err := bounded(ctx, func(ctx context.Context) (*queue.Decision, error) {
+		standing, decided, err := c.Exchange.Standing(ctx, c.question.ID)
+		if !decided {
+			return nil, err
+		}
+		return &standing, err
+	})
+	if found == nil {
+		return queue.Decision{}, false, err
+	}
+	return *found, true, err
+}
+
+func (c *skillCall) settle(ctx context.Context, mine queue.Decision) (queue.Decision, error) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	return bounded(ctx, func(ctx context.Context) (queue.Decision, error) {
+		standing, _, err := c.Exchange.Settle(ctx, c.question.ID, mine)
+		return standing, err
+	})
+}
+
+// giveUpWaiting ends the budget: Kakao is told to wait for the callback, or the user to ask
+// again, unless the answer came at the last moment.
+func (c *skillCall) giveUpWaiting(ctx context.Context) []byte {
+	mine := queue.Decision{Kind: queue.GivenUp}
+	if c.question.Request.CallbackURL != "" {
+		mine = queue.Decision{Kind: queue.PromisedCallback, At: c.Now()}
+	}
+	standing, err := c.settle(ctx, mine)
+	switch {
+	case err == nil:
+		return c.deliver(ctx, standing)
+	case mine.Kind == queue.PromisedCallback:
+		// Nobody will hear that a callback is promised. Should the promise stand all the same,
+		// Kakao turns the worker's callback down: its first answer did not ask for one.
+		c.Log.Error("queue is away at the end of a budget", "utterance_id", c.question.ID, "err", err)
+		return c.answerInline(ctx)
+	}
+	c.Log.Error("queue is away at the end of a budget", "utterance_id", c.question.ID, "err", err)
+	return c.deliver(ctx, mine)
+}
+
+// deliver turns the decision that stands into the body of the answer.
+func (c *skillCall) deliver(ctx context.Context, standing queue.Decision) []byte {
+	switch standing.Kind {
+	case queue.Answered:
+		return standing.Answer
+	case queue.PromisedCallback:
+		return responseBody(kakao.Waiting(scenario.WaitingText))
+	case queue.TakenInline:
+		return c.answerInline(ctx)
+	case queue.GivenUp:
+		c.record(scenario.Reply{}, scenario.Late)
+	}
+	return textBody(scenario.LateText)
+}
+
+// takeInline answers in the intake because the queue cannot be relied on. A worker that got the
+// task all the same finds the key taken; one that was faster has the answer.
+func (c *skillCall) takeInline(ctx context.Context) []byte {
+	mine := queue.Decision{Kind: queue.TakenInline}
+	if standing, err := c.settle(ctx, mine); err == nil {
+		return c.deliver(ctx, standing)
+	}
+	return c.deliver(ctx, mine)
+}
+
+// answerInline does the work of a worker, as far as the time left allows.
+func (c *skillCall) answerInline(ctx context.Context) []byte {
+	c.inline.Add(1)
+	reply, err := bounded(ctx, func(ctx context.Context) (scenario.Reply, error) {
+		defer c.inline.Done()
+		reply, err := c.Answers.Answer(ctx, c.question)
+		c.inline.Go(c.witness)
+		return reply, err
+	})
+	outcome, body := scenario.Inline, responseBody(reply.Response)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		outcome, body = scenario.Late, textBody(scenario.LateText)
+	case err != nil:
+		c.Log.Error("answering inline failed", "utterance_id", c.question.ID, "err", err)
+		outcome, body = scenario.Failed, textBody(scenario.FailedText)
+	case len(reply.Problems) > 0:
+		outcome = scenario.Refused
+		c.Log.Error("answer of a block is not valid", "bot_id", c.question.BotID, "block_id", reply.BlockID, "err", reply.Problems[0].String())
+	}
+	if reply.UserErr != nil {
+		c.Log.Warn("user is not known to be new or not", "utterance_id", c.question.ID, "err", reply.UserErr)
+	}
+	c.record(reply, outcome)
+	return body
+}
+
+// witness keeps evidence, behind the answer.
+func (c *skillCall) witness() {
+	ctx, cancel := context.WithTimeout(context.Background(), witnessTime)
+	defer cancel()
+	if err := c.Answers.Witness(ctx, c.question); err != nil {
+		c.Log.Warn("evidence is not recorded", "chunk_id", c.question.ChunkID(), "err", err)
+	}
+}
+
+func (c *skillCall) record(reply scenario.Reply, outcome scenario.Outcome) {
+	left := c.budget - time.Since(c.start)
+	c.Record(c.Answers.Utterance(c.question, reply, outcome, left))
+	c.Metrics.Answered(string(outcome), left)
+}
+
+// bounded returns when work has ended or ctx has, whichever is first: a dependency that ignores
+// its context does not hold Kakao's answer up. A panic of work is an error.
+func bounded[T any](ctx context.Context, work func(context.Context) (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = fault.New(fault.Internal, "panic: %v", p)
+			}
+			done <- r
+		}()
+		r.value, r.err = work(ctx)
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, fmt.Errorf("wait for it: %w", ctx.Err())
+	}
+}
