@@ -64,8 +64,8 @@ func forbidden(self, imported string) string {
 		return "cmd is imported by nothing"
 	case inHouse && under(name, "internal/testserver"), inHouse && under(name, "internal/acceptance"):
 		return "it is for tests only"
-	case inHouse && name == "internal/app" && !under(self, "cmd"):
-		return "only cmd starts the program"
+	case inHouse && name == "internal/app" && !underAny(self, "cmd", "internal/demo", "internal/acceptance"):
+		return "only cmd, the demo and the acceptance tests start the program"
 	case self == "tasks" && imported != "github.com/hibiken/asynq" && (inHouse || strings.Contains(imported, ".")):
 		return "tasks imports asynq only"
 	case slices.Contains(rulePackages, internal):

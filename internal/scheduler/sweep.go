@@ -23,7 +23,7 @@ type SweepStore interface {
 
 	ExpireSending(ctx context.Context, now time.Time) (int, error)
 	ExpireCalling(ctx context.Context, now time.Time) (int, error)
-	ExpireMailing(ctx context.Context, now time.Time) (int, error)
+	ExpireMails(ctx context.Context, now time.Time) (int, error)
 	RecallOverdue(ctx context.Context, now time.Time) (int, error)
 	EndDoubt(ctx context.Context, now time.Time) (int, error)
 	RetireOver(ctx context.Context, now time.Time) (more bool, err error)
@@ -78,7 +78,7 @@ func (s *Sweep) Run(ctx context.Context) error {
 	}
 	step("expire leases of chunks", s.store.ExpireSending)
 	step("expire leases of attempts", s.store.ExpireCalling)
-	step("expire leases of mails", s.store.ExpireMailing)
+	step("expire leases of mails", s.store.ExpireMails)
 	step("recall overdue chunks", s.store.RecallOverdue)
 	step("end old doubts", s.store.EndDoubt)
 	step("retire chunks", s.retire)

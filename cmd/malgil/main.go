@@ -1,0 +1,136 @@
+// Command malgil is the engine room behind KakaoTalk channel chatbots; see README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	_ "time/tzdata" // schedules name time zones, and the image has no files of its own
+
+	"github.com/alecthomas/kong"
+
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// The exit codes of every command.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+	exitPartly = 3
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// commands is every command of malgil.
+type commands struct {
+	Demo      demoCommand      `cmd:"" help:"Everything in one process on loopback, with a short tour."`
+	All       allCommand       `cmd:"" help:"Intake, workers and scheduler in one process."`
+	Intake    intakeCommand    `cmd:"" help:"HTTP only."`
+	Worker    workerCommand    `cmd:"" help:"Worker pools."`
+	Scheduler schedulerCommand `cmd:"" help:"The loops: dispatch, sweep, tidying."`
+	Sandbox   sandboxCommand   `cmd:"" help:"Stand-ins for Kakao, KakaoPay and the mailbox. Never for production."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring the database schema up to date."`
+	Config    configCommand    `cmd:"" help:"The configuration in force, and new keys."`
+	Token     tokenCommand     `cmd:"" help:"API tokens."`
+}
+
+// env is what a command runs with.
+type env struct {
+	ctx    context.Context
+	stdout io.Writer
+	stderr io.Writer
+	log    *slog.Logger
+}
+
+// run is the whole program, so that a test can start it more than once.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var cli commands
+	exited := -1
+	parser, err := kong.New(&cli,
+		kong.Name("malgil"),
+		kong.Description("The engine room behind KakaoTalk channel chatbots."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Resolvers(kong.ResolverFunc(secretFile)),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "malgil:", err)
+		return exitFailed
+	}
+	parsed, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited // --help
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "malgil:", err)
+		return exitUsage
+	}
+	e := &env{ctx: ctx, stdout: stdout, stderr: stderr, log: slog.New(slog.NewJSONHandler(stderr, nil))}
+	return exitCode(parsed.Run(e), stderr)
+}
+
+// exitCode prints an error, every problem on a line of its own, and says how the program ends.
+func exitCode(err error, stderr io.Writer) int {
+	if err == nil {
+		return exitOK
+	}
+	var partly partlyDone
+	for _, line := range strings.Split(describe(err), "\n") {
+		fmt.Fprintln(stderr, "malgil:", line)
+	}
+	switch {
+	case errors.As(err, &partly):
+		return exitPartly
+	case fault.KindOf(err) == fault.Invalid:
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// describe names the setting or field in front of each problem.
+func describe(err error) string {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var lines []string
+		for _, one := range joined.Unwrap() {
+			lines = append(lines, describe(one))
+		}
+		return strings.Join(lines, "\n")
+	}
+	var e *fault.Error
+	if errors.As(err, &e) && e.Field != "" {
+		return e.Field + " " + err.Error()
+	}
+	return err.Error()
+}
+
+// partlyDone is an error of work of which some was done.
+type partlyDone struct{ error }
+
+// secretFile reads a setting from the file that <NAME>_FILE names, where <NAME> itself is not set.
+func secretFile(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		path := os.Getenv(name + "_FILE")
+		if path == "" || os.Getenv(name) != "" {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fault.Field(name+"_FILE", "cannot be read: %v", errors.Unwrap(err))
+		}
+		return strings.TrimSpace(string(text)), nil
+	}
+	return nil, nil
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/malgil/malgil/internal/app"
+	"github.com/malgil/malgil/tasks"
+)
+
+// allCommand runs intake, workers and scheduler in one process.
+type allCommand struct {
+	app.Config `embed:""`
+	Pools      []string `default:"reply,echo,broadcast,result,billing,mail" help:"Queues to serve; empty for none."`
+}
+
+// Run serves until the process is told to stop.
+func (c allCommand) Run(e *env) error {
+	if c.DB == "" {
+		c.DB = "sqlite:malgil.db"
+	}
+	return app.Run(e.ctx, c.Config, app.Roles{Intake: true, Scheduler: true, Pools: named(c.Pools)}, e.log)
+}
+
+// named drops empty names, so that --pools= means none.
+func named(pools []string) []string {
+	var names []string
+	for _, name := range pools {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// intakeCommand serves HTTP.
+type intakeCommand struct {
+	app.Config `embed:""`
+}
+
+// Run serves until the process is told to stop.
+func (c intakeCommand) Run(e *env) error {
+	return app.Run(e.ctx, c.Config, app.Roles{Intake: true}, e.log)
+}
+
+// workerCommand serves queues.
+type workerCommand struct {
+	app.Config `embed:""`
+	Pools      []string `default:"reply,echo,broadcast,result,billing,mail" help:"Queues to serve."`
+}
+
+// Run serves until the process is told to stop.
+func (c workerCommand) Run(e *env) error {
+	return app.Run(e.ctx, c.Config, app.Roles{Pools: named(c.Pools)}, e.log)
+}
+
+// schedulerCommand runs the loops.
+type schedulerCommand struct {
+	app.Config `embed:""`
+}
+
+// Run serves until the process is told to stop.
+func (c schedulerCommand) Run(e *env) error {
+	return app.Run(e.ctx, c.Config, app.Roles{Scheduler: true}, e.log)
+}
+
+// migrateCommand brings the schema up to date.
+type migrateCommand struct {
+	DB string `name:"db" env:"MALGIL_DB" required:"" help:"Database: sqlite:<path> or postgres://… ."`
+}
+
+// Run migrates and says what it did.
+func (c migrateCommand) Run(e *env) error {
+	ran, err := app.Migrate(e.ctx, c.DB)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "%d migrations ran; the schema is up to date\n", ran)
+	return nil
+}
+
+// configCommand shows the configuration.
+type configCommand struct {
+	Show configShow `cmd:"" default:"withargs" help:"The configuration in force, secrets as ***."`
+	Keys configKeys `cmd:"" help:"Fresh MALGIL_SEAL_KEYS and MALGIL_HASH_KEY."`
+}
+
+type configShow struct {
+	app.Config `embed:""`
+	JSON       bool `help:"As one JSON object."`
+}
+
+// Run prints every setting, and fails when all roles together could not start with them.
+func (c configShow) Run(e *env) error {
+	settings := c.Settings()
+	if c.JSON {
+		values := make(map[string]string, len(settings))
+		for _, s := range settings {
+			values[s.Name] = s.Value
+		}
+		if err := json.NewEncoder(e.stdout).Encode(values); err != nil {
+			return err
+		}
+	} else {
+		for _, s := range settings {
+			fmt.Fprintf(e.stdout, "%-28s %s\n", s.Name, s.Value)
+		}
+	}
+	return c.Check(app.Roles{Intake: true, Scheduler: true, Pools: tasks.Queues})
+}
+
+type configKeys struct{}
+
+// Run prints new keys as lines for an environment file.
+func (configKeys) Run(e *env) error {
+	keys, err := app.NewKeys()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "MALGIL_SEAL_KEYS=%s\nMALGIL_HASH_KEY=%s\n", keys.Seal, keys.Hash)
+	return nil
+}

@@ -1,0 +1,56 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/id"
+	"github.com/malgil/malgil/internal/scheduler"
+	"github.com/malgil/malgil/internal/store"
+)
+
+// Version is the version of the program: that of its module, or "devel".
+var Version = version()
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "devel"
+	}
+	return info.Main.Version
+}
+
+// FirstToken makes an API token in a database that no server need be running on; a SQLite file
+// must not be in use.
+func FirstToken(ctx context.Context, address, name string, scopes []string) (t access.Token, secret string, err error) {
+	db, err := store.Open(ctx, store.Config{Address: address})
+	if err != nil {
+		return t, "", err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if db.Embedded() {
+		if _, err := db.Migrate(ctx); err != nil {
+			return t, "", err
+		}
+	}
+	var clk clock.Clock
+	gate := access.NewGate(db, clk.Now, id.New(clk.Now, rand.Reader).Next, rand.Reader)
+	return gate.Issue(ctx, name, scopes, time.Time{})
+}
+
+// IssueToken makes an API token in this process's own database.
+func (a *App) IssueToken(ctx context.Context, name string, scopes []string) (t access.Token, secret string, err error) {
+	return a.parts.gate.Issue(ctx, name, scopes, time.Time{})
+}
+
+// MoveClock moves the clock of this process forward and returns when what falls due is done;
+// see [scheduler.Mover].
+func (a *App) MoveClock(ctx context.Context, to time.Time) error {
+	mover := scheduler.Mover{Clock: a.parts.clock, Sweep: a.parts.sweep.Run, Busy: a.parts.store.Charging}
+	return mover.MoveTo(ctx, to)
+}

@@ -1,0 +1,232 @@
+// Package app is the wiring: it makes the parts that a process plays, starts them in order and
+// stops them in order. A test boots the whole program with it, as cmd/malgil does.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/metrics"
+	"github.com/malgil/malgil/internal/queue"
+	"github.com/malgil/malgil/internal/seal"
+	"github.com/malgil/malgil/internal/store"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// App is a running process: some roles over one database and one queue.
+type App struct {
+	IntakeURL  string // where the intake listens, empty without the role
+	MetricsURL string // where /metrics is, empty for none
+
+	parts   *parts
+	closers []closer // in the order of starting; closed the other way around
+	failed  chan error
+}
+
+// closer ends one started part.
+type closer struct {
+	name string
+	end  func(ctx context.Context) error
+}
+
+// Run starts a process and serves until ctx ends or a part fails, then stops in order.
+func Run(ctx context.Context, config Config, roles Roles, log *slog.Logger) error {
+	a, err := Start(ctx, config, roles, &clock.Clock{}, log)
+	if err != nil {
+		return err
+	}
+	log.Info("malgil is up", "intake", a.IntakeURL, "metrics", a.MetricsURL)
+	select {
+	case <-ctx.Done():
+	case err = <-a.failed:
+		log.Error("a part failed", "err", err)
+	}
+	// Whatever is under way gets its time; the watchdog is that Close ends by itself.
+	return errors.Join(err, a.Close(context.WithoutCancel(ctx)))
+}
+
+// Start starts the parts of a process. On an error nothing is left running. ctx bounds the start
+// only; the clock is the one of the whole process.
+func Start(ctx context.Context, config Config, roles Roles, clk *clock.Clock, log *slog.Logger) (_ *App, err error) {
+	if err := config.Check(roles); err != nil {
+		return nil, err
+	}
+	a := &App{failed: make(chan error, 4)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if config, err = config.withKeys(); err != nil {
+		return nil, err
+	}
+	var door net.Listener
+	if roles.Intake {
+		if door, err = listen("MALGIL_LISTEN", config.Listen); err != nil {
+			return nil, err
+		}
+		// A second close, after the server's, only says so.
+		a.onClose("listener", func(context.Context) error { _ = door.Close(); return nil })
+		if a.IntakeURL = "http://" + door.Addr().String(); config.PublicURL == "" {
+			config.PublicURL = a.IntakeURL
+		}
+	}
+	queue.LogRedis(log)
+	db, err := a.openStore(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	address, err := a.openQueue(config)
+	if err != nil {
+		return nil, err
+	}
+	if a.parts, err = a.build(config, roles, db, address, clk, log); err != nil {
+		return nil, err
+	}
+	if err := a.serveMetrics(config); err != nil {
+		return nil, err
+	}
+	if len(roles.Pools) > 0 {
+		if err := a.startWorkers(config, address, roles.Pools); err != nil {
+			return nil, err
+		}
+	}
+	if roles.Scheduler {
+		// An embedded queue starts empty, so every row that waits is found before anybody is served.
+		if err := a.parts.sweep.Run(ctx); err != nil {
+			return nil, fmt.Errorf("sweep before serving: %w", err)
+		}
+		a.startScheduler(config)
+	}
+	if roles.Intake {
+		a.startIntake(config, door)
+	}
+	return a, nil
+}
+
+// Close stops what runs, the last started first, and returns what went wrong. It ends by itself:
+// every part has a limit of its own.
+func (a *App) Close(ctx context.Context) error {
+	var errs []error
+	for len(a.closers) > 0 {
+		last := a.closers[len(a.closers)-1]
+		a.closers = a.closers[:len(a.closers)-1]
+		if err := last.end(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", last.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a *App) onClose(name string, end func(ctx context.Context) error) {
+	a.closers = append(a.closers, closer{name, end})
+}
+
+// fail ends Run because a part cannot go on.
+func (a *App) fail(err error) {
+	select {
+	case a.failed <- err:
+	default: // it is failing already
+	}
+}
+
+// openStore opens the database. One process alone migrates it by itself; several are told to.
+func (a *App) openStore(ctx context.Context, config Config) (*store.Store, error) {
+	keys, err := seal.New(config.SealKeys, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	db, err := store.Open(ctx, store.Config{
+		Address:         config.DB,
+		Limits:          wallet.Limits{AccrualCap: config.AccrualCap},
+		ChargeThreshold: config.ChargeThreshold,
+		Keys:            keys,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.onClose("database", func(context.Context) error { return db.Close() })
+	if db.Embedded() {
+		_, err := db.Migrate(ctx)
+		return db, err
+	}
+	pending, err := db.Pending(ctx)
+	if err == nil && pending > 0 {
+		err = fault.Field("MALGIL_DB", "lacks %d migrations; run malgil migrate", pending)
+	}
+	return db, err
+}
+
+// Migrate brings the schema of a database up to date and returns how many migrations it ran.
+func Migrate(ctx context.Context, address string) (ran int, err error) {
+	db, err := store.Open(ctx, store.Config{Address: address})
+	if err != nil {
+		return 0, err
+	}
+	ran, err = db.Migrate(ctx)
+	return ran, errors.Join(err, db.Close())
+}
+
+// openQueue returns where Redis is, starting one inside the process when none is named.
+func (a *App) openQueue(config Config) (queue.Address, error) {
+	if config.Redis != "" {
+		return queue.ParseAddress(config.Redis)
+	}
+	embedded, err := queue.StartEmbedded(rand.Reader)
+	if err != nil {
+		return queue.Address{}, err
+	}
+	a.onClose("embedded queue", func(context.Context) error {
+		embedded.Close()
+		return nil
+	})
+	return embedded.Address(), nil
+}
+
+// listen takes an address before anything is built, so that a wrong one stops the start early.
+func listen(setting, address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fault.Field(setting, "cannot be listened on: %v", err)
+	}
+	return listener, nil
+}
+
+// serve runs a server on a listener until the process stops; one that ends by itself is a failure.
+func (a *App) serve(name string, listener net.Listener, run func(ctx context.Context, l net.Listener) error) {
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		err := run(ctx, listener)
+		if ctx.Err() == nil {
+			a.fail(fmt.Errorf("serve %s: it ended by itself: %w", name, err))
+		}
+		ended <- err
+	}()
+	a.onClose(name, func(context.Context) error {
+		stop()
+		return <-ended
+	})
+}
+
+// serveMetrics serves /metrics on its own port.
+func (a *App) serveMetrics(config Config) error {
+	if config.MetricsListen == "" {
+		return nil
+	}
+	listener, err := listen("MALGIL_METRICS_LISTEN", config.MetricsListen)
+	if err != nil {
+		return err
+	}
+	a.MetricsURL = "http://" + listener.Addr().String() + "/metrics"
+	a.serve("metrics", listener, func(ctx context.Context, l net.Listener) error {
+		return metrics.ServeOn(ctx, l, a.parts.registry)
+	})
+	return nil
+}

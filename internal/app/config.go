@@ -1,0 +1,256 @@
+package app
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/mail"
+	"github.com/malgil/malgil/internal/queue"
+	"github.com/malgil/malgil/internal/seal"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// Config is everything that can be set, by flag or environment (MALGIL_…). Secrets may come from
+// a file named by MALGIL_…_FILE instead.
+type Config struct {
+	DB    string `name:"db" env:"MALGIL_DB" placeholder:"URL" help:"Database: sqlite:<path> for one process, or postgres://… ."`
+	Redis string `name:"redis" env:"MALGIL_REDIS" placeholder:"URL" secret:"" help:"Queue: redis://…, redis-sentinel://… or redis-cluster://…; empty for one inside the process."`
+
+	Listen        string `env:"MALGIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the HTTP intake."`
+	MetricsListen string `env:"MALGIL_METRICS_LISTEN" default:"127.0.0.1:9100" help:"Address of /metrics; empty for none."`
+	PublicURL     string `name:"public-url" env:"MALGIL_PUBLIC_URL" default:"http://127.0.0.1:8080" help:"Where people and Kakao reach the intake; goes into mails and payment returns."`
+
+	KakaoURL      string   `name:"kakao-url" env:"MALGIL_KAKAO_URL" default:"https://bot-api.kakao.com" help:"Event API."`
+	CallbackHosts []string `env:"MALGIL_CALLBACK_HOSTS" default:".kakao.com" help:"Hosts that callback URLs may name; a leading dot means any host below."`
+
+	KakaoPayURL       string `name:"kakaopay-url" env:"MALGIL_KAKAOPAY_URL" default:"https://open-api.kakaopay.com" help:"Card gateway."`
+	KakaoPaySecret    string `name:"kakaopay-secret" env:"MALGIL_KAKAOPAY_SECRET" secret:"" help:"Secret key of the card gateway."`
+	KakaoPayOnceCID   string `name:"kakaopay-cid" env:"MALGIL_KAKAOPAY_CID" default:"TC0ONETIME" help:"Merchant code for top-ups."`
+	KakaoPayRepeatCID string `name:"kakaopay-recurring-cid" env:"MALGIL_KAKAOPAY_RECURRING_CID" default:"TCSUBSCRIP" help:"Merchant code for registered cards."`
+
+	SMTP string `name:"smtp" env:"MALGIL_SMTP" secret:"" placeholder:"URL" help:"Mail server: smtp://user:password@host:587?tls=starttls&from=address ."`
+
+	SealKeys string `env:"MALGIL_SEAL_KEYS" secret:"" help:"Keys that seal card keys and API keys; made beside a SQLite file when empty."`
+	HashKey  string `env:"MALGIL_HASH_KEY" secret:"" help:"Key under which user keys are hashed, 32 bytes in base64; made beside a SQLite file when empty."`
+
+	Price           wallet.KRW    `env:"MALGIL_PRICE_KRW" default:"15" help:"Price of a delivered message, without VAT."`
+	ChargeThreshold wallet.KRW    `env:"MALGIL_CHARGE_THRESHOLD_KRW" default:"500000" help:"Accrual from which on a card is charged at once."`
+	ChargeSlice     wallet.KRW    `env:"MALGIL_CHARGE_SLICE_KRW" default:"500000" help:"Most supply value of one charge."`
+	AccrualCap      wallet.KRW    `env:"MALGIL_ACCRUAL_CAP_KRW" default:"10000000" help:"Most that a wallet may owe, holds included."`
+	ReplyBudget     time.Duration `env:"MALGIL_REPLY_BUDGET" default:"4s" help:"How long an utterance without a callback waits for its answer."`
+	CallbackBudget  time.Duration `env:"MALGIL_CALLBACK_BUDGET" default:"1500ms" help:"How long one with a callback waits before it is called back."`
+	SendLease       time.Duration `env:"MALGIL_SEND_LEASE" default:"30s" help:"After this, a request that nobody reported on is in doubt."`
+	SweepAge        time.Duration `env:"MALGIL_SWEEP_AGE" default:"60s" help:"After this, the queue is asked whether it still knows a task."`
+	QueuedChunks    int           `env:"MALGIL_QUEUED_CHUNKS" default:"2000" help:"Most send tasks in the queue at a time."`
+	SendConcurrency int           `env:"MALGIL_SEND_CONCURRENCY" default:"64" help:"Event API requests at a time in one process."`
+
+	// Sandboxed widens what only the demo and tests may do: callbacks to loopback over plain HTTP,
+	// and a public URL that is where the intake listens.
+	Sandboxed bool `kong:"-"`
+}
+
+// Roles are the parts that one process plays.
+type Roles struct {
+	Intake    bool
+	Pools     []string // queues served by workers here; none for no workers
+	Scheduler bool
+}
+
+// Alone reports whether one process plays every part, as embedded parts require.
+func (r Roles) Alone() bool { return r.Intake && r.Scheduler }
+
+// Check returns everything that is wrong with a configuration for the roles, each line naming a
+// setting and what to do.
+func (c Config) Check(r Roles) error {
+	var wrong []error
+	bad := func(name, format string, args ...any) {
+		wrong = append(wrong, fault.Field(name, format, args...))
+	}
+	embedded := strings.HasPrefix(c.DB, "sqlite:")
+	switch {
+	case c.DB == "":
+		bad("MALGIL_DB", "is missing; use sqlite:<path> or postgres://user:password@host/database")
+	case !embedded && !strings.HasPrefix(c.DB, "postgres://") && !strings.HasPrefix(c.DB, "postgresql://"):
+		bad("MALGIL_DB", "must be sqlite:<path> or a postgres:// URL")
+	case embedded && !r.Alone():
+		bad("MALGIL_DB", "SQLite serves one process; use PostgreSQL for separate roles, or run malgil all")
+	}
+	if c.Redis == "" && !r.Alone() {
+		bad("MALGIL_REDIS", "is missing; the embedded queue serves one process, separate roles need Redis")
+	}
+	if c.Redis != "" {
+		if _, err := queue.ParseAddress(c.Redis); err != nil {
+			bad("MALGIL_REDIS", "%s", fault.MessageOf(err))
+		}
+	}
+	if r.Intake {
+		checkListen(bad, "MALGIL_LISTEN", c.Listen)
+	}
+	if c.MetricsListen != "" {
+		checkListen(bad, "MALGIL_METRICS_LISTEN", c.MetricsListen)
+	}
+	c.checkURLs(bad)
+	c.checkSecrets(bad, embedded, r)
+	c.checkNumbers(bad)
+	return errors.Join(wrong...)
+}
+
+func checkListen(bad func(name, format string, args ...any), name, address string) {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		bad(name, "must be host:port, such as 127.0.0.1:8080")
+	}
+}
+
+func (c Config) checkURLs(bad func(name, format string, args ...any)) {
+	for _, setting := range []struct{ name, value string }{
+		{"MALGIL_PUBLIC_URL", c.PublicURL}, {"MALGIL_KAKAO_URL", c.KakaoURL}, {"MALGIL_KAKAOPAY_URL", c.KakaoPayURL},
+	} {
+		if setting.value == "" && setting.name == "MALGIL_PUBLIC_URL" && c.Sandboxed {
+			continue // where the intake listens
+		}
+		u, err := url.Parse(setting.value)
+		switch {
+		case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+			bad(setting.name, "must be an http(s):// URL")
+		case u.Scheme == "http" && !isLoopback(u.Hostname()) && !c.Sandboxed:
+			bad(setting.name, "must be https unless the host is loopback")
+		}
+	}
+	for _, host := range c.CallbackHosts {
+		if strings.Trim(host, ".") == "" || strings.ContainsAny(host, "/:* ") {
+			bad("MALGIL_CALLBACK_HOSTS", "%q is not a host such as .kakao.com", host)
+		}
+	}
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+func (c Config) checkSecrets(bad func(name, format string, args ...any), embedded bool, r Roles) {
+	if c.SealKeys == "" && !embedded {
+		bad("MALGIL_SEAL_KEYS", "is missing; make one with: malgil config keys")
+	}
+	if c.SealKeys != "" {
+		if _, err := seal.New(c.SealKeys, rand.Reader); err != nil {
+			bad("MALGIL_SEAL_KEYS", "%s", fault.MessageOf(err))
+		}
+	}
+	if c.HashKey == "" && !embedded {
+		bad("MALGIL_HASH_KEY", "is missing; make one with: malgil config keys")
+	}
+	if c.HashKey != "" {
+		if key, err := base64.StdEncoding.DecodeString(c.HashKey); err != nil || len(key) != 32 {
+			bad("MALGIL_HASH_KEY", "must be 32 bytes in base64; make one with: malgil config keys")
+		}
+	}
+	if c.KakaoPaySecret == "" && (r.Intake || len(r.Pools) > 0) {
+		bad("MALGIL_KAKAOPAY_SECRET", "is missing; it is on the KakaoPay developer page")
+	}
+	if c.SMTP == "" && len(r.Pools) > 0 {
+		bad("MALGIL_SMTP", "is missing; use smtp://user:password@host:587?tls=starttls&from=address")
+	}
+	if c.SMTP != "" {
+		if _, err := mail.ParseConfig(c.SMTP); err != nil {
+			bad("MALGIL_SMTP", "%s", fault.MessageOf(err))
+		}
+	}
+}
+
+func (c Config) checkNumbers(bad func(name, format string, args ...any)) {
+	if c.Price < 0 || c.Price > 10_000 {
+		bad("MALGIL_PRICE_KRW", "must be 0 to 10000")
+	}
+	if c.ChargeThreshold <= 0 {
+		bad("MALGIL_CHARGE_THRESHOLD_KRW", "must be above 0")
+	}
+	if c.ChargeSlice <= 0 {
+		bad("MALGIL_CHARGE_SLICE_KRW", "must be above 0")
+	}
+	if c.AccrualCap < c.ChargeThreshold {
+		bad("MALGIL_ACCRUAL_CAP_KRW", "must be at least the charge threshold")
+	}
+	if c.ReplyBudget < 100*time.Millisecond || c.ReplyBudget > 4500*time.Millisecond {
+		bad("MALGIL_REPLY_BUDGET", "must be 100ms to 4.5s; Kakao waits 5 seconds")
+	}
+	if c.CallbackBudget < 100*time.Millisecond || c.CallbackBudget > c.ReplyBudget {
+		bad("MALGIL_CALLBACK_BUDGET", "must be 100ms to the reply budget")
+	}
+	if c.SendLease < 20*time.Second {
+		bad("MALGIL_SEND_LEASE", "must be at least 20s; a request may take 15")
+	}
+	if c.SweepAge < time.Second {
+		bad("MALGIL_SWEEP_AGE", "must be at least 1s")
+	}
+	if c.QueuedChunks < 1 || c.QueuedChunks > 100_000 {
+		bad("MALGIL_QUEUED_CHUNKS", "must be 1 to 100000")
+	}
+	if c.SendConcurrency < 1 || c.SendConcurrency > 4096 {
+		bad("MALGIL_SEND_CONCURRENCY", "must be 1 to 4096")
+	}
+}
+
+// Keys are the secrets that an installation must not lose.
+type Keys struct {
+	Seal string `json:"seal_keys"`
+	Hash string `json:"hash_key"`
+}
+
+// NewKeys makes fresh keys.
+func NewKeys() (Keys, error) {
+	secret := make([]byte, 64)
+	if _, err := rand.Read(secret); err != nil {
+		return Keys{}, fmt.Errorf("make keys: %w", err)
+	}
+	return Keys{
+		Seal: "1:" + base64.StdEncoding.EncodeToString(secret[:32]),
+		Hash: base64.StdEncoding.EncodeToString(secret[32:]),
+	}, nil
+}
+
+// withKeys fills in keys that are not set from the file beside a SQLite database, which it makes
+// at the first start. They belong into the same backup as the database.
+func (c Config) withKeys() (Config, error) {
+	if c.SealKeys != "" && c.HashKey != "" {
+		return c, nil
+	}
+	path := strings.TrimPrefix(c.DB, "sqlite:") + ".keys"
+	var keys Keys
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if keys, err = NewKeys(); err != nil {
+			return c, err
+		}
+		if text, err = json.MarshalIndent(keys, "", "  "); err != nil {
+			return c, err
+		}
+		if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
+			return c, fmt.Errorf("keep the keys of this installation: %w", err)
+		}
+	case err != nil:
+		return c, fmt.Errorf("read the keys of this installation: %w", err)
+	default:
+		if err := json.Unmarshal(text, &keys); err != nil {
+			return c, fmt.Errorf("read the keys of this installation from %s: it is damaged", path)
+		}
+	}
+	if c.SealKeys == "" {
+		c.SealKeys = keys.Seal
+	}
+	if c.HashKey == "" {
+		c.HashKey = keys.Hash
+	}
+	return c, nil
+}

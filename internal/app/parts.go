@@ -1,0 +1,110 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/bot"
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/id"
+	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/kakaopay"
+	"github.com/malgil/malgil/internal/metrics"
+	"github.com/malgil/malgil/internal/queue"
+	"github.com/malgil/malgil/internal/scenario"
+	"github.com/malgil/malgil/internal/scheduler"
+	"github.com/malgil/malgil/internal/seal"
+	"github.com/malgil/malgil/internal/store"
+)
+
+// parts are the services of a process, whichever roles it plays.
+type parts struct {
+	clock    *clock.Clock
+	ids      *id.Source
+	log      *slog.Logger
+	store    *store.Store
+	registry *prometheus.Registry
+	metrics  *metrics.Metrics
+
+	queue     *queue.Client
+	inspector *queue.Inspector
+	redis     redis.UniversalClient // obeys deadlines, for what somebody waits for
+
+	gate     *access.Gate
+	accounts *access.Accounts
+	wallets  *access.Wallets
+	bots     *bot.Admin
+	desk     *broadcast.Desk
+	events   *kakao.EventClient
+	billing  *billing.Service
+	answers  *scenario.Service
+	known    *scenario.Cache
+	recorder *scenario.Recorder
+	sweep    *scheduler.Sweep
+}
+
+// botTTL is how long a bot's blocks are served before they are looked at again.
+const botTTL = 2 * time.Second
+
+// build makes the services over a database and a queue.
+func (a *App) build(config Config, roles Roles, db *store.Store, address queue.Address, clk *clock.Clock, log *slog.Logger) (*parts, error) {
+	p := &parts{clock: clk, log: log, store: db, ids: id.New(clk.Now, rand.Reader), registry: prometheus.NewRegistry()}
+	p.metrics = metrics.New(p.registry)
+
+	p.redis = address.EnqueueClient()
+	p.queue = queue.NewClient(address.EnqueueClient())
+	p.inspector = queue.NewInspector(address.InspectClient())
+	a.onClose("queue clients", func(context.Context) error {
+		return errors.Join(p.queue.Close(), p.inspector.Close(), p.redis.Close())
+	})
+	if roles.Scheduler {
+		p.registry.MustRegister(metrics.NewSampler(p.inspector, db, clk.Now))
+	}
+
+	keys, err := seal.New(config.SealKeys, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	hashKey, err := base64.StdEncoding.DecodeString(config.HashKey)
+	if err != nil {
+		return nil, fmt.Errorf("read MALGIL_HASH_KEY: %w", err)
+	}
+	if p.events, err = kakao.NewEventClient(config.KakaoURL, 0); err != nil {
+		return nil, err
+	}
+	payments, err := kakaopay.New(config.KakaoPayURL, config.KakaoPaySecret, 0)
+	if err != nil {
+		return nil, err
+	}
+	gateway := kakaopay.NewGateway(payments, kakaopay.Merchant{OneTimeCID: config.KakaoPayOnceCID, RecurringCID: config.KakaoPayRepeatCID})
+	settings := billing.DefaultSettings
+	settings.PublicURL, settings.Slice = strings.TrimRight(config.PublicURL, "/"), config.ChargeSlice
+	p.billing = billing.New(db, gateway, keys, p.ids, rand.Reader, clk.Now, settings)
+
+	p.gate = access.NewGate(db, clk.Now, p.ids.Next, rand.Reader)
+	p.accounts = access.NewAccounts(db, clk.Now, p.ids.Next)
+	p.wallets = access.NewWallets(db, clk.Now, p.ids.Next)
+	p.bots = bot.NewAdmin(db, keys, clk.Now, rand.Reader)
+	p.desk = broadcast.NewDesk(db, db, config.Price, clk.Now, p.ids.Next)
+	p.known = scenario.NewCache(db, botTTL)
+	p.answers = scenario.NewService(p.known, db, hashKey)
+	p.recorder = scenario.NewRecorder(db, func(n int, err error) {
+		p.metrics.Unrecorded(n)
+		log.Warn("utterances not recorded", "count", n, "err", err)
+	})
+	a.onClose("utterance recorder", p.recorder.Close)
+	p.sweep = scheduler.NewSweep(db, p.queue, p.inspector, config.SweepAge, clk.Now)
+	return p, nil
+}

@@ -1,0 +1,176 @@
+package app
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/intake"
+	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/mail"
+	"github.com/malgil/malgil/internal/notice"
+	"github.com/malgil/malgil/internal/queue"
+	"github.com/malgil/malgil/internal/scheduler"
+	"github.com/malgil/malgil/tasks"
+	"github.com/malgil/malgil/templates"
+	"github.com/malgil/malgil/workers"
+)
+
+// startWorkers serves the named queues.
+func (a *App) startWorkers(config Config, address queue.Address, names []string) error {
+	pools, err := queue.SelectPools(names)
+	if err != nil {
+		return err
+	}
+	for i := range pools {
+		if pools[i].Queue == tasks.QueueBroadcast {
+			pools[i].Concurrency = config.SendConcurrency
+		}
+	}
+	handlers, err := a.handlers(config)
+	if err != nil {
+		return err
+	}
+	serving, err := queue.NewPools(address, pools, queue.PoolOptions{
+		Handlers:   handlers,
+		Middleware: []asynq.MiddlewareFunc{workers.Observe(a.parts.metrics, a.parts.log)},
+		Logger:     a.parts.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.onClose("worker pools", serving.Shutdown)
+	return serving.Start()
+}
+
+// handlers returns what each queue's tasks do.
+func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
+	p := a.parts
+	letters, err := mail.ParseConfig(config.SMTP)
+	if err != nil {
+		return nil, err
+	}
+	postman := mail.New(letters)
+	a.onClose("mail connections", func(context.Context) error {
+		postman.Close()
+		return nil
+	})
+	render := func(d notice.Data) (notice.Mail, error) { return templates.Render(d, config.PublicURL) }
+
+	answer := workers.AnswerUtterance(workers.AnswerUtteranceOptions{
+		Answers: p.answers, Exchange: queue.NewExchange(p.redis),
+		Callbacks: kakao.NewCallbackClient(kakao.Guard{Hosts: config.CallbackHosts, Loopback: config.Sandboxed}),
+		Record:    p.recorder.Record, Metrics: p.metrics, NewID: p.ids.Next, Now: p.clock.Now, Log: p.log,
+	})
+	limiter := queue.NewLimiter(p.redis)
+	sender := broadcast.NewSender(p.store, p.events, limiter, p.metrics, config.SendLease, p.clock.Now)
+	results := broadcast.NewResults(p.store, p.events, p.metrics, p.clock.Now)
+	charges := workers.Billing{Queue: p.queue, Meter: p.metrics, Log: p.log}
+
+	types := map[string]asynq.Handler{
+		tasks.TypeAnswerUtterance: answer,
+		tasks.TypeSendChunk:       workers.SendChunk(sender),
+		tasks.TypeFetchResult:     workers.FetchResult(results),
+		tasks.TypeChargeWallet:    charges.ChargeWallet(p.billing),
+		tasks.TypeChargeCard:      charges.ChargeCard(p.billing),
+		tasks.TypeResolveAttempt:  charges.ResolveAttempt(p.billing),
+		tasks.TypeSendMail:        workers.SendMail(notice.New(p.store, postman, render, p.clock.Now), p.log),
+	}
+	byQueue := make(map[string]asynq.Handler)
+	for taskType, queues := range tasks.Types {
+		for _, name := range queues {
+			mux, _ := byQueue[name].(*asynq.ServeMux)
+			if mux == nil {
+				mux = asynq.NewServeMux()
+				byQueue[name] = mux
+			}
+			mux.Handle(taskType, types[taskType])
+		}
+	}
+	return byQueue, nil
+}
+
+// Periods of the loops of the scheduler.
+const (
+	dispatchEvery = 200 * time.Millisecond
+	sweepEvery    = time.Second
+	tidyEvery     = time.Minute
+)
+
+// startScheduler runs the loops.
+func (a *App) startScheduler(config Config) {
+	p := a.parts
+	pace := broadcast.DefaultPace
+	pace.MaxQueued = config.QueuedChunks
+	loops := []scheduler.Loop{
+		{Name: "dispatch", Every: dispatchEvery, Run: scheduler.Dispatch(broadcast.NewDispatcher(p.store, pace, p.clock.Now), p.queue)},
+		{Name: "sweep", Every: sweepEvery, Run: p.sweep.Run},
+		{Name: "tidy", Every: tidyEvery, Run: p.tidy},
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		scheduler.Run(ctx, loops, p.metrics, p.log)
+	}()
+	a.onClose("scheduler", func(context.Context) error {
+		stop()
+		<-done
+		return nil
+	})
+}
+
+// tidy keeps Redis small and its list of queues whole.
+func (p *parts) tidy(ctx context.Context) error {
+	if _, err := p.inspector.Relist(ctx, tasks.Queues); err != nil {
+		return err
+	}
+	if _, err := p.inspector.TrimUtterances(ctx); err != nil {
+		return err
+	}
+	_, err := p.inspector.TrimArchives(ctx)
+	return err
+}
+
+// startIntake serves HTTP.
+func (a *App) startIntake(config Config, door net.Listener) {
+	p := a.parts
+	mailbox := queue.OpenMailbox(p.redis, p.ids.Next("malgil:intake"))
+	a.onClose("mailbox", func(context.Context) error {
+		mailbox.Close()
+		return nil
+	})
+	skill := intake.NewSkill(intake.SkillOptions{
+		Bots: p.known, Answers: p.answers, Queue: p.queue, Exchange: queue.NewExchange(p.redis), Mailbox: mailbox,
+		Record: p.recorder.Record, Metrics: p.metrics, NewID: p.ids.Next, Now: p.clock.Now, Log: p.log,
+		ReplyBudget: config.ReplyBudget, CallbackBudget: config.CallbackBudget,
+	})
+	a.onClose("answers under way", func(ctx context.Context) error {
+		skill.Wait(ctx)
+		return nil
+	})
+	server := intake.New(intake.Config{
+		PublicURL: config.PublicURL, Price: config.Price, Threshold: config.ChargeThreshold, Version: Version, Log: p.log, Now: p.clock.Now,
+	}, intake.Services{
+		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Bots: p.bots, Broadcasts: p.desk, Billing: p.billing, Read: p.store,
+		Follow: p.follow, Skill: skill, Observe: p.metrics.HTTPServed,
+		Checks: []intake.Check{
+			{Name: "database", Ask: p.store.Ping},
+			{Name: "queue", Ask: func(ctx context.Context) error { return p.redis.Ping(ctx).Err() }},
+		},
+	})
+	a.serve("intake", door, server.Serve)
+}
+
+// follow enqueues what billing made due. The rows are committed; the sweep finds what is dropped.
+func (p *parts) follow(ctx context.Context, next []billing.Follow) {
+	for _, f := range next {
+		if err := p.queue.Enqueue(ctx, workers.BillingTask(f)); err != nil {
+			p.log.WarnContext(ctx, "task not enqueued", "row_id", f.Row.ID, "err", err)
+		}
+	}
+}
