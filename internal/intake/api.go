@@ -99,8 +99,8 @@ func add[I, O any](s *Server, op operation, handle func(context.Context, *I) (*O
 // none is the input or output of a route that has none.
 type none struct{}
 
-// byID is the input of a route about one thing.
-type byID struct {
+// ByID is the input of a route about one thing.
+type ByID struct {
 	ID string `path:"id" maxLength:"64"`
 }
 

@@ -41,7 +41,7 @@ func (s *Server) createAccount(ctx context.Context, in *createAccountInput) (*cr
 	return &created[accountView]{Location: "/api/v1/accounts/" + a.ID, Body: viewAccount(a)}, nil
 }
 
-func (s *Server) listAccounts(ctx context.Context, in *paged) (*body[page[accountView]], error) {
+func (s *Server) listAccounts(ctx context.Context, in *Paged) (*body[page[accountView]], error) {
 	var after string
 	if err := in.after(&after); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (s *Server) listAccounts(ctx context.Context, in *paged) (*body[page[accoun
 	return pageOf(*in, accounts, func(a access.Account) any { return a.ID }, viewAccount)
 }
 
-func (s *Server) getAccount(ctx context.Context, in *byID) (*body[accountView], error) {
+func (s *Server) getAccount(ctx context.Context, in *ByID) (*body[accountView], error) {
 	a, err := s.services.Read.Account(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (s *Server) getAccount(ctx context.Context, in *byID) (*body[accountView], 
 	return reply(viewAccount(a)), nil
 }
 
-type tokenView struct {
+type TokenView struct {
 	ID         string         `json:"id"`
 	Name       string         `json:"name"`
 	Scopes     []access.Scope `json:"scopes"`
@@ -71,12 +71,12 @@ type tokenView struct {
 	RevokedAt  time.Time      `json:"revoked_at,omitzero"`
 }
 
-func viewToken(t access.Token) tokenView {
-	return tokenView{ID: t.ID, Name: t.Name, Scopes: t.Scopes, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, LastUsedAt: t.LastUsedAt, RevokedAt: t.RevokedAt}
+func viewToken(t access.Token) TokenView {
+	return TokenView{ID: t.ID, Name: t.Name, Scopes: t.Scopes, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, LastUsedAt: t.LastUsedAt, RevokedAt: t.RevokedAt}
 }
 
 type newTokenView struct {
-	tokenView
+	TokenView
 	Secret string `json:"secret" doc:"Shown this once"`
 }
 
@@ -112,10 +112,10 @@ func (s *Server) createToken(ctx context.Context, in *createTokenInput) (*body[n
 	if err != nil {
 		return nil, err
 	}
-	return reply(newTokenView{tokenView: viewToken(t), Secret: secret}), nil
+	return reply(newTokenView{TokenView: viewToken(t), Secret: secret}), nil
 }
 
-func (s *Server) listTokens(ctx context.Context, in *paged) (*body[page[tokenView]], error) {
+func (s *Server) listTokens(ctx context.Context, in *Paged) (*body[page[TokenView]], error) {
 	var after string
 	if err := in.after(&after); err != nil {
 		return nil, err
@@ -127,6 +127,6 @@ func (s *Server) listTokens(ctx context.Context, in *paged) (*body[page[tokenVie
 	return pageOf(*in, tokens, func(t access.Token) any { return t.ID }, viewToken)
 }
 
-func (s *Server) revokeToken(ctx context.Context, in *byID) (*none, error) {
+func (s *Server) revokeToken(ctx context.Context, in *ByID) (*none, error) {
 	return nil, s.services.Read.RevokeToken(ctx, in.ID, s.config.Now())
 }

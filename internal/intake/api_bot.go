@@ -10,7 +10,7 @@ import (
 	"github.com/malgil/malgil/internal/bot"
 )
 
-type botView struct {
+type BotView struct {
 	ID            string        `json:"id"`
 	Name          string        `json:"name"`
 	Wallet        string        `json:"wallet,omitempty"`
@@ -40,8 +40,8 @@ type channelView struct {
 	State bot.ChannelState `json:"state"`
 }
 
-func viewBot(b bot.Bot) botView {
-	view := botView{
+func viewBot(b bot.Bot) BotView {
+	view := BotView{
 		ID: b.ID, Name: b.Name, Wallet: b.WalletID, RatePerSecond: b.RatePerSecond, InFlight: b.InFlight,
 		Blocks: b.Blocks, Version: b.Version, CreatedAt: b.CreatedAt,
 	}
@@ -92,7 +92,7 @@ type createBotInput struct {
 }
 
 type newBotView struct {
-	botView
+	BotView
 	SkillURL string `json:"skill_url" doc:"The address to enter at Kakao; shown this once"`
 }
 
@@ -116,11 +116,11 @@ func (s *Server) createBot(ctx context.Context, in *createBotInput) (*created[ne
 		return nil, err
 	}
 	return &created[newBotView]{
-		Location: "/api/v1/bots/" + b.ID, Body: newBotView{botView: viewBot(b), SkillURL: s.skillURL(b.ID, key)},
+		Location: "/api/v1/bots/" + b.ID, Body: newBotView{BotView: viewBot(b), SkillURL: s.skillURL(b.ID, key)},
 	}, nil
 }
 
-func (s *Server) listBots(ctx context.Context, in *paged) (*body[page[botView]], error) {
+func (s *Server) listBots(ctx context.Context, in *Paged) (*body[page[BotView]], error) {
 	var after string
 	if err := in.after(&after); err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (s *Server) listBots(ctx context.Context, in *paged) (*body[page[botView]],
 	return pageOf(*in, bots, func(b bot.Bot) any { return b.ID }, viewBot)
 }
 
-func (s *Server) getBot(ctx context.Context, in *byID) (*body[botView], error) {
+func (s *Server) getBot(ctx context.Context, in *ByID) (*body[BotView], error) {
 	b, err := s.services.Read.BotDetails(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func (s *Server) getBot(ctx context.Context, in *byID) (*body[botView], error) {
 }
 
 type changeBotInput struct {
-	byID
+	ByID
 	Body struct {
 		Name          *string      `json:"name,omitempty"`
 		RestAPIKey    *string      `json:"rest_api_key,omitempty" writeOnly:"true"`
@@ -152,7 +152,7 @@ type changeBotInput struct {
 	}
 }
 
-func (s *Server) changeBot(ctx context.Context, in *changeBotInput) (*body[botView], error) {
+func (s *Server) changeBot(ctx context.Context, in *changeBotInput) (*body[BotView], error) {
 	change := bot.Change{
 		Name: in.Body.Name, RestKey: in.Body.RestAPIKey, WalletID: in.Body.Wallet,
 		RatePerSecond: in.Body.RatePerSecond, InFlight: in.Body.InFlight,
@@ -168,7 +168,7 @@ func (s *Server) changeBot(ctx context.Context, in *changeBotInput) (*body[botVi
 	return reply(viewBot(b)), nil
 }
 
-func (s *Server) rotateSkillKey(ctx context.Context, in *byID) (*body[skillURLView], error) {
+func (s *Server) rotateSkillKey(ctx context.Context, in *ByID) (*body[skillURLView], error) {
 	key, err := s.services.Bots.RotateKey(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -187,7 +187,7 @@ type blockView struct {
 }
 
 type putBlocksInput struct {
-	byID
+	ByID
 	Body struct {
 		Blocks []blockView `json:"blocks" nullable:"false"`
 	}
@@ -213,7 +213,7 @@ func (s *Server) putBlocks(ctx context.Context, in *putBlocksInput) (*body[putBl
 	return reply(putBlocksView{Version: version, Blocks: len(blocks)}), nil
 }
 
-func (s *Server) listBlocks(ctx context.Context, in *byID) (*body[page[blockView]], error) {
+func (s *Server) listBlocks(ctx context.Context, in *ByID) (*body[page[blockView]], error) {
 	blocks, err := s.services.Read.BlockList(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -229,7 +229,7 @@ func (s *Server) listBlocks(ctx context.Context, in *byID) (*body[page[blockView
 }
 
 type putChannelInput struct {
-	byID
+	ByID
 	Side string `path:"side" maxLength:"20"`
 	Body struct {
 		Name string `json:"name" doc:"Of the KakaoTalk channel"`
@@ -244,7 +244,7 @@ func (s *Server) putChannel(ctx context.Context, in *putChannelInput) (*body[cha
 	return reply(channelView(c)), nil
 }
 
-func (s *Server) resumeBot(ctx context.Context, in *byID) (*body[botView], error) {
+func (s *Server) resumeBot(ctx context.Context, in *ByID) (*body[BotView], error) {
 	b, err := s.services.Bots.Resume(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -102,7 +102,7 @@ func (s *Server) addBroadcasts() {
 		{"cancel", "End a broadcast for good", s.services.Broadcasts.Cancel},
 	} {
 		add(s, operation{route: "POST /api/v1/broadcasts/{id}/" + step.word, id: step.word + "-broadcast", group: group, summary: step.summary, errors: conflict},
-			func(ctx context.Context, in *byID) (*body[broadcastView], error) {
+			func(ctx context.Context, in *ByID) (*body[broadcastView], error) {
 				b, err := step.do(ctx, broadcast.ID(in.ID))
 				if err != nil {
 					return nil, err
@@ -113,8 +113,9 @@ func (s *Server) addBroadcasts() {
 }
 
 type createBroadcastInput struct {
-	keyed
-	Body struct {
+	Keyed
+	RawBody []byte
+	Body    struct {
 		Bot        string          `json:"bot"`
 		Channel    string          `json:"channel,omitempty" enum:"live,development" doc:"live, when left out"`
 		Name       string          `json:"name,omitempty" doc:"For people; at most 200 characters"`
@@ -133,7 +134,7 @@ type recipientView struct {
 }
 
 func (s *Server) createBroadcast(ctx context.Context, in *createBroadcastInput) (*created[broadcastView], error) {
-	r, err := in.request(ctx, "broadcast")
+	r, err := in.request(ctx, "broadcast", in.RawBody)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +160,7 @@ func (s *Server) createBroadcast(ctx context.Context, in *createBroadcastInput) 
 }
 
 type listBroadcastsInput struct {
-	paged
+	Paged
 	Wallet string `query:"wallet" maxLength:"64"`
 	Bot    string `query:"bot" maxLength:"64"`
 }
@@ -173,11 +174,11 @@ func (s *Server) listBroadcasts(ctx context.Context, in *listBroadcastsInput) (*
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.paged, found, func(b broadcast.Broadcast) any { return b.ID }, viewBroadcast)
+	return pageOf(in.Paged, found, func(b broadcast.Broadcast) any { return b.ID }, viewBroadcast)
 }
 
 type getBroadcastInput struct {
-	byID
+	ByID
 	Chunks bool `query:"chunks" doc:"Count the chunks by state"`
 }
 
@@ -213,7 +214,7 @@ type chunkView struct {
 }
 
 type listChunksInput struct {
-	pageByID
+	PageByID
 	State string `query:"state" enum:"planned,queued,sending,sent,in_doubt,settled,rejected,expired,cancelled,parked"`
 }
 
@@ -226,7 +227,7 @@ func (s *Server) listChunks(ctx context.Context, in *listChunksInput) (*body[pag
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.paged, chunks, func(c store.ChunkView) any { return c.Seq }, func(c store.ChunkView) chunkView {
+	return pageOf(in.Paged, chunks, func(c store.ChunkView) any { return c.Seq }, func(c store.ChunkView) chunkView {
 		return chunkView{
 			ID: c.ID, State: c.State, People: c.People, TaskID: c.TaskID, Delivered: c.Delivered, Failed: c.Failed,
 			Unknown: c.Unknown, Skipped: c.Skipped, Held: c.Held, Attempts: c.Attempts, Unconfirmed: c.Unconfirmed,

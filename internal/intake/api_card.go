@@ -13,7 +13,7 @@ import (
 	"github.com/malgil/malgil/internal/wallet"
 )
 
-type cardView struct {
+type CardView struct {
 	ID           string            `json:"id"`
 	Account      string            `json:"account"`
 	Masked       string            `json:"masked,omitempty"`
@@ -27,11 +27,11 @@ type cardView struct {
 type walletCardView struct {
 	Slot int    `json:"slot"`
 	Role string `json:"role" doc:"payment, backup_1 or backup_2"`
-	cardView
+	CardView
 }
 
-func viewCard(c billing.Card) cardView {
-	return cardView{
+func viewCard(c billing.Card) CardView {
+	return CardView{
 		ID: c.ID, Account: c.AccountID, Masked: c.Masked, Issuer: c.Issuer, State: c.State,
 		DormantSince: c.DormantSince, AddedAt: c.AddedAt, Wallet: c.WalletID,
 	}
@@ -40,7 +40,7 @@ func viewCard(c billing.Card) cardView {
 func viewWalletCards(cards []billing.Card) []walletCardView {
 	views := make([]walletCardView, 0, len(cards))
 	for _, c := range cards {
-		views = append(views, walletCardView{Slot: c.Slot, Role: c.Role(), cardView: viewCard(c)})
+		views = append(views, walletCardView{Slot: c.Slot, Role: c.Role(), CardView: viewCard(c)})
 	}
 	return views
 }
@@ -88,12 +88,12 @@ func (s *Server) addCards() {
 }
 
 type registerCardInput struct {
-	byID
-	keyed
+	ByID
+	Keyed
 }
 
 func (s *Server) registerCard(ctx context.Context, in *registerCardInput) (*created[checkoutView], error) {
-	r, err := in.request(ctx, "card "+in.ID)
+	r, err := in.request(ctx, "card "+in.ID, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (s *Server) registerCard(ctx context.Context, in *registerCardInput) (*crea
 	return &created[checkoutView]{Location: "/api/v1/checkouts/" + c.ID, Body: viewCheckout(c)}, nil
 }
 
-func (s *Server) listAccountCards(ctx context.Context, in *byID) (*body[page[cardView]], error) {
+func (s *Server) listAccountCards(ctx context.Context, in *ByID) (*body[page[CardView]], error) {
 	if _, err := s.services.Read.Account(ctx, in.ID); err != nil {
 		return nil, err
 	}
@@ -115,19 +115,19 @@ func (s *Server) listAccountCards(ctx context.Context, in *byID) (*body[page[car
 	if err != nil {
 		return nil, err
 	}
-	list := page[cardView]{Items: make([]cardView, 0, len(cards))}
+	list := page[CardView]{Items: make([]CardView, 0, len(cards))}
 	for _, c := range cards {
 		list.Items = append(list.Items, viewCard(c))
 	}
 	return reply(list), nil
 }
 
-func (s *Server) deleteCard(ctx context.Context, in *byID) (*none, error) {
+func (s *Server) deleteCard(ctx context.Context, in *ByID) (*none, error) {
 	return nil, s.services.Billing.RemoveCard(ctx, principalOf(ctx).AccountID, in.ID)
 }
 
 type putWalletCardsInput struct {
-	byID
+	ByID
 	Body struct {
 		Cards []string `json:"cards" minItems:"1" maxItems:"3" uniqueItems:"true" nullable:"false" doc:"Card ids: the payment card, then its backups"`
 	}
@@ -137,10 +137,10 @@ func (s *Server) putWalletCards(ctx context.Context, in *putWalletCardsInput) (*
 	if err := s.services.Billing.SetCards(ctx, in.ID, principalOf(ctx).AccountID, in.Body.Cards); err != nil {
 		return nil, err
 	}
-	return s.listWalletCards(ctx, &in.byID)
+	return s.listWalletCards(ctx, &in.ByID)
 }
 
-func (s *Server) listWalletCards(ctx context.Context, in *byID) (*body[page[walletCardView]], error) {
+func (s *Server) listWalletCards(ctx context.Context, in *ByID) (*body[page[walletCardView]], error) {
 	cards, err := s.services.Billing.WalletCards(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -149,16 +149,17 @@ func (s *Server) listWalletCards(ctx context.Context, in *byID) (*body[page[wall
 }
 
 type topUpInput struct {
-	byID
-	keyed
-	Body struct {
+	ByID
+	Keyed
+	RawBody []byte
+	Body    struct {
 		Amount  wallet.KRW `json:"amount_krw" doc:"Supply value; VAT is added"`
 		Account string     `json:"account,omitempty" doc:"Who pays; the master of the wallet, when left out"`
 	}
 }
 
 func (s *Server) topUp(ctx context.Context, in *topUpInput) (*created[checkoutView], error) {
-	r, err := in.request(ctx, "topup "+in.ID)
+	r, err := in.request(ctx, "topup "+in.ID, in.RawBody)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +194,7 @@ func payerOf(v store.WalletView, named string) (string, error) {
 	return "", &fault.Error{Kind: fault.Invalid, Field: "account", Code: "NOT_A_MEMBER", Message: "is not a member of the wallet; make it one first"}
 }
 
-func (s *Server) getCheckout(ctx context.Context, in *byID) (*body[checkoutView], error) {
+func (s *Server) getCheckout(ctx context.Context, in *ByID) (*body[checkoutView], error) {
 	c, err := s.services.Billing.Checkout(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ type failureView struct {
 	At        time.Time         `json:"at,omitzero"`
 }
 
-func (s *Server) listFailures(ctx context.Context, in *pageByID) (*body[page[failureView]], error) {
+func (s *Server) listFailures(ctx context.Context, in *PageByID) (*body[page[failureView]], error) {
 	var after int
 	if err := in.after(&after); err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func (s *Server) listFailures(ctx context.Context, in *pageByID) (*body[page[fai
 	if err != nil {
 		return nil, err
 	}
-	byChunk, err := pageOf(in.paged, chunks, func(c store.FailedChunk) any { return c.Seq }, failuresOf)
+	byChunk, err := pageOf(in.Paged, chunks, func(c store.FailedChunk) any { return c.Seq }, failuresOf)
 	if err != nil {
 		return nil, err
 	}

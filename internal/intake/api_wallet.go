@@ -98,7 +98,7 @@ func (s *Server) createWallet(ctx context.Context, in *createWalletInput) (*crea
 	return &created[walletView]{Location: "/api/v1/wallets/" + id, Body: s.viewWallet(v)}, nil
 }
 
-func (s *Server) listWallets(ctx context.Context, in *paged) (*body[page[walletView]], error) {
+func (s *Server) listWallets(ctx context.Context, in *Paged) (*body[page[walletView]], error) {
 	var after string
 	if err := in.after(&after); err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (s *Server) listWallets(ctx context.Context, in *paged) (*body[page[walletV
 	return pageOf(*in, wallets, func(v store.WalletView) any { return v.ID }, s.viewWallet)
 }
 
-func (s *Server) getWallet(ctx context.Context, in *byID) (*body[walletView], error) {
+func (s *Server) getWallet(ctx context.Context, in *ByID) (*body[walletView], error) {
 	v, err := s.services.Read.WalletView(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -126,13 +126,14 @@ func (s *Server) getWallet(ctx context.Context, in *byID) (*body[walletView], er
 	return reply(view), nil
 }
 
-type memberInput struct {
+// MemberInput is the input of a route about a person on a wallet.
+type MemberInput struct {
 	ID      string `path:"id" maxLength:"64"`
 	Account string `path:"account" maxLength:"64"`
 }
 
 type putMemberInput struct {
-	memberInput
+	MemberInput
 	Body struct {
 		Role string `json:"role" enum:"master,worker"`
 	}
@@ -150,7 +151,7 @@ func (s *Server) putMember(ctx context.Context, in *putMemberInput) (*body[membe
 	return reply(memberView{Account: a.ID, Name: a.Name, Email: a.Email, Role: role}), nil
 }
 
-func (s *Server) deleteMember(ctx context.Context, in *memberInput) (*none, error) {
+func (s *Server) deleteMember(ctx context.Context, in *MemberInput) (*none, error) {
 	return nil, s.services.Wallets.DropMember(ctx, in.ID, in.Account)
 }
 
@@ -176,12 +177,12 @@ func viewPosting(p wallet.Posting) postingView {
 	}
 }
 
-type pageByID struct {
-	byID
-	paged
+type PageByID struct {
+	ByID
+	Paged
 }
 
-func (s *Server) listPostings(ctx context.Context, in *pageByID) (*body[page[postingView]], error) {
+func (s *Server) listPostings(ctx context.Context, in *PageByID) (*body[page[postingView]], error) {
 	var before store.PostingMark
 	if err := in.after(&before); err != nil {
 		return nil, err
@@ -190,7 +191,7 @@ func (s *Server) listPostings(ctx context.Context, in *pageByID) (*body[page[pos
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.paged, postings, func(p wallet.Posting) any { return store.Mark(p) }, viewPosting)
+	return pageOf(in.Paged, postings, func(p wallet.Posting) any { return store.Mark(p) }, viewPosting)
 }
 
 type chargeView struct {
@@ -235,7 +236,7 @@ func viewCharge(c store.ChargeView) chargeView {
 	return view
 }
 
-func (s *Server) listCharges(ctx context.Context, in *pageByID) (*body[page[chargeView]], error) {
+func (s *Server) listCharges(ctx context.Context, in *PageByID) (*body[page[chargeView]], error) {
 	var before string
 	if err := in.after(&before); err != nil {
 		return nil, err
@@ -244,10 +245,10 @@ func (s *Server) listCharges(ctx context.Context, in *pageByID) (*body[page[char
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.paged, charges, func(c store.ChargeView) any { return c.ID }, viewCharge)
+	return pageOf(in.Paged, charges, func(c store.ChargeView) any { return c.ID }, viewCharge)
 }
 
-func (s *Server) reconnect(ctx context.Context, in *byID) (*body[walletView], error) {
+func (s *Server) reconnect(ctx context.Context, in *ByID) (*body[walletView], error) {
 	if err := s.services.Billing.Reconnect(ctx, in.ID); err != nil {
 		return nil, err
 	}

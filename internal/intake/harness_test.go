@@ -298,7 +298,7 @@ func (h *house) seed(paid int) (account, walletID, botID string) {
 // pay is the payer who agrees at the gateway and comes back.
 func (h *house) pay(checkout map[string]any) response {
 	h.t.Helper()
-	return h.do(call{method: "GET", path: h.gateway.wayBack(checkout["id"].(string), "approve") + "&pg_token=pg", token: "-"})
+	return h.do(call{method: "GET", path: h.gateway.wayBack(checkout["id"].(string), "approve") + "?pg_token=pg", token: "-"})
 }
 
 // gateway is a card gateway that approves everything.
@@ -361,7 +361,7 @@ func (g *gateway) wayBack(checkout, how string) string {
 			return strings.TrimPrefix(address, "https://malgil.example")
 		}
 	}
-	return "/pay/" + checkout + "/" + how + "?key=unknown"
+	return "/pay/" + checkout + "/unknown-key/" + how
 }
 
 // readyCount is how many checkouts were begun at the gateway.

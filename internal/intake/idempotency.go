@@ -8,10 +8,9 @@ import (
 	"github.com/malgil/malgil/internal/broadcast"
 )
 
-// keyed is the input of a call that changes money or sends messages.
-type keyed struct {
-	Key     string `header:"Idempotency-Key" doc:"Your name for this order, 1 to 255 printable ASCII characters: repeating the call with it is safe. Required."`
-	RawBody []byte
+// Keyed is the input of a call that changes money or sends messages.
+type Keyed struct {
+	Key string `header:"Idempotency-Key" doc:"Your name for this order, 1 to 255 printable ASCII characters: repeating the call with it is safe. Required."`
 }
 
 const (
@@ -21,8 +20,8 @@ const (
 )
 
 // request returns what makes a call repeatable: who calls, his key, and a hash of what he asks
-// for. about names the call and the thing it is about.
-func (k keyed) request(ctx context.Context, about string) (broadcast.Request, error) {
+// for: the call and the thing it is about, and the body, nil where the call has none.
+func (k Keyed) request(ctx context.Context, about string, text []byte) (broadcast.Request, error) {
 	refuse := func(code, detail string) error {
 		p := problem(http.StatusUnprocessableEntity, detail)
 		p.Code, p.Errors = code, []ProblemField{{Location: keyHeader, Message: detail}}
@@ -42,6 +41,6 @@ func (k keyed) request(ctx context.Context, about string) (broadcast.Request, er
 	}
 	hash := sha256.New()
 	hash.Write([]byte(about + "\n"))
-	hash.Write(canonical(k.RawBody))
+	hash.Write(canonical(text))
 	return broadcast.Request{Scope: principalOf(ctx).TokenID, Key: k.Key, BodyHash: hash.Sum(nil)}, nil
 }

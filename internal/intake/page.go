@@ -7,8 +7,8 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 )
 
-// paged is the input of a list.
-type paged struct {
+// Paged is the input of a list.
+type Paged struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Entries a page"`
 	Cursor string `query:"cursor" maxLength:"512" doc:"next_cursor of the page before"`
 }
@@ -21,7 +21,7 @@ type page[T any] struct {
 
 // after reads the cursor of a page into the mark of the last entry before it, which stays as it
 // is on the first page.
-func (p paged) after(mark any) error {
+func (p Paged) after(mark any) error {
 	if p.Cursor == "" {
 		return nil
 	}
@@ -37,7 +37,7 @@ func (p paged) after(mark any) error {
 
 // pageOf makes a page of entries of which one more than the limit was asked for. mark returns
 // what identifies the last entry of a page.
-func pageOf[E, T any](p paged, entries []E, mark func(E) any, show func(E) T) (*body[page[T]], error) {
+func pageOf[E, T any](p Paged, entries []E, mark func(E) any, show func(E) T) (*body[page[T]], error) {
 	result := page[T]{Items: make([]T, 0, min(len(entries), p.Limit))}
 	for i, e := range entries {
 		if i == p.Limit {

@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/fault"
@@ -23,22 +22,24 @@ type payText struct {
 	Amount      string // "110,000원", or empty
 }
 
-// payReturn takes the payer's browser back: /pay/{checkout}/approve, cancel or fail, each with
-// the key of the checkout. It may be loaded again.
+// payReturn takes the payer's browser back: /pay/{checkout}/{key} after paying, cancel or fail
+// below it otherwise. It may be loaded again.
 func (s *Server) payReturn(w http.ResponseWriter, r *http.Request) {
-	id, query := r.PathValue("checkout"), r.URL.Query()
-	key := query.Get("key")
-	_, how, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/pay/"), "/")
+	id, key, how := r.PathValue("checkout"), r.PathValue("key"), r.PathValue("how")
 	var checkout billing.Checkout
 	var err error
-	if how == "approve" {
+	switch how {
+	case "":
 		var result billing.Result
-		checkout, result, err = s.services.Billing.Return(r.Context(), id, key, query.Get("pg_token"))
+		checkout, result, err = s.services.Billing.Return(r.Context(), id, key, r.URL.Query().Get("pg_token"))
 		if len(result.Next) > 0 && s.services.Follow != nil {
 			s.services.Follow(r.Context(), result.Next)
 		}
-	} else {
+	case "cancel", "fail":
 		checkout, err = s.services.Billing.TurnBack(r.Context(), id, key, how == "fail")
+	default:
+		notFound(w)
+		return
 	}
 	status, text := http.StatusOK, payText{}
 	switch kind := fault.KindOf(err); {
@@ -49,7 +50,7 @@ func (s *Server) payReturn(w http.ResponseWriter, r *http.Request) {
 	case kind == fault.Invalid:
 		status, text = http.StatusUnprocessableEntity, payText{Title: "결제를 확인할 수 없습니다", Text: "카카오페이에서 받은 정보가 부족합니다. 결제를 시작한 화면에서 다시 시도해 주세요."}
 	default:
-		s.logMistake(r.Context(), "GET /pay/{checkout}/"+how, err)
+		s.logMistake(r.Context(), "GET /pay/{checkout}/{key}/"+how, err)
 		status, text = http.StatusServiceUnavailable, payText{Title: "결제를 확인하고 있습니다", Text: "지금은 결과를 알 수 없습니다. 다시 결제하지 마시고 잠시 후 이 페이지를 새로 고쳐 주세요."}
 	}
 	s.writePay(w, status, text)

@@ -72,9 +72,8 @@ func New(config Config, services Services) *Server {
 	s.docsOnce = sync.OnceValue(s.renderDocs)
 	s.addUpload()
 	s.HandleFunc("GET /api/docs", s.docs)
-	s.HandleFunc("GET /pay/{checkout}/approve", s.payReturn)
-	s.HandleFunc("GET /pay/{checkout}/cancel", s.payReturn)
-	s.HandleFunc("GET /pay/{checkout}/fail", s.payReturn)
+	s.HandleFunc("GET /pay/{checkout}/{key}", s.payReturn)
+	s.HandleFunc("GET /pay/{checkout}/{key}/{how}", s.payReturn)
 	s.HandleFunc("GET /healthz", s.healthz)
 	s.HandleFunc("GET /readyz", s.readyz)
 	if services.Skill != nil {
