@@ -130,7 +130,7 @@ func apart(called, approved time.Time) bool {
 func settle(now, approved, paid time.Time) time.Duration {
 	var wait time.Duration
 	for _, last := range []time.Time{approved, paid} {
-		if left := last.Add(secondsApart).Sub(now.Truncate(time.Second)); !last.IsZero() && left < 10*time.Second {
+		if left := last.Truncate(time.Second).Add(secondsApart).Sub(now.Truncate(time.Second)); !last.IsZero() && left < 10*time.Second {
 			wait = max(wait, left)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/id"
 	"github.com/malgil/malgil/internal/wallet"
 )
@@ -134,6 +135,7 @@ type till struct {
 	*billing.Service
 	mu       sync.Mutex
 	now      time.Time
+	shared   *clock.Clock // in place of now, where the gateway has the time too
 	outcomes []billing.Outcome
 }
 
@@ -152,6 +154,9 @@ func newTill(t testing.TB, s *Store, change func(*billing.Settings)) *till {
 func (b *till) clock() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.shared != nil {
+		return b.shared.Now()
+	}
 	return b.now
 }
 
@@ -159,6 +164,11 @@ func (b *till) pass(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.now = b.now.Add(d)
+	if b.shared != nil {
+		if err := b.shared.MoveTo(b.shared.Now().Add(d)); err != nil {
+			b.t.Error(err)
+		}
+	}
 }
 
 // run does what sweep and workers do, until nothing is left to do at this time.
