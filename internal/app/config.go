@@ -181,8 +181,8 @@ func (c Config) checkNumbers(bad func(name, format string, args ...any)) {
 	if c.AccrualCap < c.ChargeThreshold {
 		bad("MALGIL_ACCRUAL_CAP_KRW", "must be at least the charge threshold")
 	}
-	if c.ReplyBudget < 100*time.Millisecond || c.ReplyBudget > 4500*time.Millisecond {
-		bad("MALGIL_REPLY_BUDGET", "must be 100ms to 4.5s; Kakao waits 5 seconds")
+	if c.ReplyBudget < 100*time.Millisecond || c.ReplyBudget > 4100*time.Millisecond {
+		bad("MALGIL_REPLY_BUDGET", "must be 100ms to 4.1s; Kakao waits 5 seconds and the answer needs its way")
 	}
 	if c.CallbackBudget < 100*time.Millisecond || c.CallbackBudget > c.ReplyBudget {
 		bad("MALGIL_CALLBACK_BUDGET", "must be 100ms to the reply budget")
