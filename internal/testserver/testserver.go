@@ -1,5 +1,6 @@
 // Package testserver runs real servers for tests: a redis-server per test and one PostgreSQL
-// per test process, each on a free loopback port with its data in a temporary folder.
+// per test process, each on a free loopback port with its data in a temporary folder, and malgil
+// itself, built once per test process.
 //
 // Only tests import it. Servers are known by process id and die with the test process, however
 // that ends. Where a server is not installed the test is skipped and says what to install;
@@ -20,8 +21,8 @@ const (
 	stopTimeout  = 15 * time.Second // then the server is killed
 )
 
-// Main runs the tests of a package and stops what they share. A package that calls [Postgres]
-// has it as its TestMain, so that the database's folder is removed at once:
+// Main runs the tests of a package and stops what they share. A package that calls [Postgres] or
+// [StartProgram] has it as its TestMain, so that their folders are removed:
 //
 //	func TestMain(m *testing.M) { testserver.Main(m) }
 //
@@ -30,6 +31,7 @@ const (
 func Main(m *testing.M) {
 	code := m.Run()
 	shared.stop()
+	program.remove()
 	os.Exit(code)
 }
 
@@ -56,5 +58,5 @@ func freePort() (int, error) {
 
 // portTaken reports whether a server ended because its port was in use.
 func portTaken(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "Address already in use")
+	return err != nil && strings.Contains(strings.ToLower(err.Error()), "address already in use")
 }
