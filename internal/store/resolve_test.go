@@ -274,3 +274,29 @@ func (f *flakyStore) ChargePaid(ctx context.Context, r billing.Report) (billing.
 	}
 	return f.Store.ChargePaid(ctx, r)
 }
+
+// Two slices are charged to one card, the second one's answer is lost, and the provider's clock
+// is seconds off: its approval must still be told from that of the first.
+func TestResolve_secondSliceUnderAnotherClock(t *testing.T) {
+	for _, skew := range []time.Duration{-5 * time.Second, -2 * time.Second, 0, 2 * time.Second, 5 * time.Second} {
+		t.Run(skew.String(), func(t *testing.T) {
+			s := openTest(t, sqliteAddress(t))
+			owing(t, s, "w", 1_000_000, "c1", "c2")
+			b := newTill(t, s, nil)
+			b.g.charge = func(r billing.ChargeRequest) (billing.Payment, error) {
+				b.g.set("c1", billing.CardStatus{Active: true, Available: true, LastApprovedAt: b.clock().Add(skew).Truncate(time.Second)})
+				if len(b.g.calls()) == 2 {
+					return billing.Payment{}, failed(billing.MayHaveMoved, "")
+				}
+				return paidFor(r), nil
+			}
+			for range 30 {
+				b.run()
+				b.pass(5 * time.Second)
+			}
+			want(t, "calls", b.g.calls(), "c1", "c1")
+			want(t, "charges", b.charges("w"), "paid", "paid")
+			wantWallet(t, s, "w")
+		})
+	}
+}
