@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,13 +49,12 @@ func (steadyRows) Sample(context.Context) (store.Sample, error) {
 
 // rows is a database that a test can slow down and break.
 type rows struct {
-	looks  int
+	looks  atomic.Int64
 	sample func(ctx context.Context, look int) (store.Sample, error)
 }
 
 func (r *rows) Sample(ctx context.Context) (store.Sample, error) {
-	r.looks++
-	return r.sample(ctx, r.looks)
+	return r.sample(ctx, int(r.looks.Add(1)))
 }
 
 func newRegistry(rows metrics.StoreSampler, now func() time.Time) *prometheus.Registry {
@@ -113,8 +113,8 @@ func TestSampler_looksOnceForScrapesInARow(t *testing.T) {
 		for range 3 {
 			gathered(t, reg)
 		}
-		if r.looks != 1 {
-			t.Errorf("three scrapes at once took %d looks, want 1", r.looks)
+		if looks := r.looks.Load(); looks != 1 {
+			t.Errorf("three scrapes at once took %d looks, want 1", looks)
 		}
 		time.Sleep(5 * time.Second)
 		if got := series(gathered(t, reg)["malgil_chunks"])["queued"]; got != 2 {
@@ -147,8 +147,8 @@ func TestSampler_slowStore(t *testing.T) {
 		}
 		begun = time.Now()
 		gathered(t, reg)
-		if took := time.Since(begun); took != time.Second || r.looks != 2 {
-			t.Errorf("the next scrape took %v and made it %d looks, want 1s and 2: the second runs still", took, r.looks)
+		if took, looks := time.Since(begun), r.looks.Load(); took != time.Second || looks != 2 {
+			t.Errorf("the next scrape took %v and made it %d looks, want 1s and 2: the second runs still", took, looks)
 		}
 		if got := series(families["malgil_queue_tasks"])["mail,pending"]; got != 3 {
 			t.Errorf("queue of mails = %v, want 3: queues are seen while the database stalls", got)
