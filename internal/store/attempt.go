@@ -18,9 +18,9 @@ func (s *Store) Attempt(ctx context.Context, id string, now time.Time) (a billin
 		a.total_krw, COALESCE(ch.vat_krw, co.vat_krw, 0), COALESCE(c.payer_id, co.account_id, ''), a.tid, a.token_sealed,
 		a.card_id, c.sid_sealed, COALESCE(c.state, ''), a.card_approved_at, a.called_at, a.attempts,
 		EXISTS (SELECT 1 FROM wallet_card w WHERE w.card_id = a.card_id AND w.wallet_id = a.wallet_id),
-		(SELECT COUNT(*) FROM attempt d WHERE d.card_id = a.card_id AND d.kind = 'charge' AND d.state = 'declined'
+		(SELECT COUNT(*) FROM attempt d WHERE a.kind = 'charge' AND d.card_id = a.card_id AND d.kind = 'charge' AND d.state = 'declined'
 			AND d.reason IN ('declined', 'dead') AND d.called_at > $2),
-		(SELECT COALESCE(MAX(p.closed_at), 0) FROM attempt p WHERE p.card_id = a.card_id AND a.card_id <> '' AND p.state = 'done'),
+		(SELECT COALESCE(MAX(p.closed_at), 0) FROM attempt p WHERE a.kind = 'charge' AND p.card_id = a.card_id AND p.state = 'done'),
 		COALESCE(ch.state, co.state, '') = 'review',
 		(SELECT COALESCE(MAX(until), 0) FROM halt),
 		(SELECT COUNT(*) FROM card k WHERE k.account_id = co.account_id AND k.removed_at = 0)
