@@ -16,7 +16,7 @@ demo: ## everything in one process on loopback, with a short tour
 	go run ./cmd/malgil demo
 
 build: ## bin/malgil, static
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/malgil ./cmd/malgil
+	CGO_ENABLED=0 go build -ldflags='-s -w' -o bin/malgil ./cmd/malgil
 
 check: ## format, vet, staticcheck, go.mod, import rules
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
@@ -33,8 +33,9 @@ test: needs ## every test, on real servers
 		exit $$status; \
 	} | go run ./internal/testreport
 
+BENCHTIME ?= 1s
 bench: ## benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
 needs: # what the tests run beside Go
 	@internal/testserver/install.sh

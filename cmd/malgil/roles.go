@@ -9,6 +9,9 @@ import (
 	"github.com/malgil/malgil/tasks"
 )
 
+// defaultDB is the database of an installation of one process.
+const defaultDB = "sqlite:malgil.db"
+
 // allCommand runs intake, workers and scheduler in one process.
 type allCommand struct {
 	app.Config `embed:""`
@@ -18,7 +21,7 @@ type allCommand struct {
 // Run serves until the process is told to stop.
 func (c allCommand) Run(e *env) error {
 	if c.DB == "" {
-		c.DB = "sqlite:malgil.db"
+		c.DB = defaultDB
 	}
 	return app.Run(e.ctx, c.Config, app.Roles{Intake: true, Scheduler: true, Pools: named(c.Pools)}, e.log)
 }

@@ -17,7 +17,7 @@ type tokenCreate struct {
 	Name   string   `arg:"" help:"What it is for."`
 	Scopes []string `default:"send,read,billing,admin" help:"What it may do: send, read, billing, admin."`
 	First  bool     `required:"" help:"Write into the database itself, with the server at rest: how the first token is made."`
-	DB     string   `name:"db" env:"MALGIL_DB" required:"" help:"Database."`
+	DB     string   `name:"db" env:"MALGIL_DB" default:"sqlite:malgil.db" help:"Database."`
 	JSON   bool     `help:"As one JSON object."`
 }
 

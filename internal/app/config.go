@@ -133,6 +133,13 @@ func (c Config) checkURLs(bad func(name, format string, args ...any)) {
 	}
 }
 
+// kakaoIsSandbox reports whether Kakao is a stand-in on this machine, whose callbacks then lead
+// back to it.
+func (c Config) kakaoIsSandbox() bool {
+	u, err := url.Parse(c.KakaoURL)
+	return err == nil && u.Scheme == "http" && isLoopback(u.Hostname())
+}
+
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || (ip != nil && ip.IsLoopback())

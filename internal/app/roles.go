@@ -63,10 +63,10 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 
 	answer := workers.AnswerUtterance(workers.AnswerUtteranceOptions{
 		Answers: p.answers, Exchange: queue.NewExchange(p.redis),
-		Callbacks: kakao.NewCallbackClient(kakao.Guard{Hosts: config.CallbackHosts, Loopback: config.Sandboxed}),
+		Callbacks: kakao.NewCallbackClient(kakao.Guard{Hosts: config.CallbackHosts, Loopback: config.Sandboxed || config.kakaoIsSandbox()}),
 		Record:    p.recorder.Record, Metrics: p.metrics, NewID: p.ids.Next, Now: p.clock.Now, Log: p.log,
 	})
-	limiter := queue.NewLimiter(p.redis)
+	limiter := queue.NewLimiter(p.redis, p.ids.Next)
 	sender := broadcast.NewSender(p.store, p.events, limiter, p.metrics, config.SendLease, p.clock.Now)
 	results := broadcast.NewResults(p.store, p.events, p.metrics, p.clock.Now)
 	charges := workers.Billing{Queue: p.queue, Meter: p.metrics, Log: p.log}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"net/url"
 	"reflect"
 )
 
@@ -25,6 +26,9 @@ func (c Config) Settings() []Setting {
 		text := fmt.Sprint(value.Field(i).Interface())
 		if _, secret := tag.Lookup("secret"); secret && text != "" {
 			text = "***"
+		} else if u, err := url.Parse(text); err == nil && u.User != nil {
+			u.User = url.User("***")
+			text = u.String()
 		}
 		all = append(all, Setting{Name: name, Value: text, Help: tag.Get("help")})
 	}

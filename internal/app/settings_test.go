@@ -1,0 +1,66 @@
+package app_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/malgil/malgil/internal/app"
+	"github.com/malgil/malgil/internal/fault"
+)
+
+func TestConfig_Settings_showNoSecret(t *testing.T) {
+	const secret = "hunter2hunter2"
+	config := app.Config{
+		DB: "postgres://malgil:" + secret + "@db.example/malgil", Redis: "redis://:" + secret + "@redis.example",
+		KakaoPaySecret: secret, SMTP: "smtp://a:" + secret + "@mail.example", SealKeys: secret, HashKey: secret,
+	}
+	names := map[string]bool{}
+	for _, s := range config.Settings() {
+		names[s.Name] = true
+		if strings.Contains(s.Value, secret) {
+			t.Errorf("%s shows %q", s.Name, s.Value)
+		}
+	}
+	for _, name := range []string{"MALGIL_DB", "MALGIL_REDIS", "MALGIL_SMTP", "MALGIL_PRICE_KRW"} {
+		if !names[name] {
+			t.Errorf("Settings() lacks %s", name)
+		}
+	}
+}
+
+func TestConfig_Check_namesEveryProblem(t *testing.T) {
+	wrong := app.Config{DB: "mysql://x", Redis: "http://x", KakaoURL: "http://kakao.example", PublicURL: "nowhere", HashKey: "short", SMTP: "mail"}
+	err := wrong.Check(app.Roles{Intake: true, Pools: []string{"mail"}})
+	if fault.KindOf(unwrapFirst(err)) != fault.Invalid {
+		t.Errorf("Check() kind = %v, want invalid", fault.KindOf(unwrapFirst(err)))
+	}
+	fields := map[string]bool{}
+	for _, one := range err.(interface{ Unwrap() []error }).Unwrap() {
+		fields[one.(*fault.Error).Field] = true
+	}
+	for _, field := range []string{"MALGIL_DB", "MALGIL_REDIS", "MALGIL_LISTEN", "MALGIL_KAKAO_URL", "MALGIL_PUBLIC_URL",
+		"MALGIL_KAKAOPAY_URL", "MALGIL_KAKAOPAY_SECRET", "MALGIL_SMTP", "MALGIL_SEAL_KEYS", "MALGIL_HASH_KEY", "MALGIL_SEND_LEASE"} {
+		if !fields[field] {
+			t.Errorf("Check() does not name %s: %v", field, err)
+		}
+	}
+}
+
+func TestConfig_Check_embeddedPartsServeOneProcess(t *testing.T) {
+	config := app.Config{DB: "sqlite:/nowhere/malgil.db"}
+	for name, roles := range map[string]app.Roles{
+		"intake": {Intake: true}, "worker": {Pools: []string{"mail"}}, "scheduler": {Scheduler: true},
+	} {
+		err := config.Check(roles)
+		if err == nil || !strings.Contains(err.Error(), "SQLite serves one process") || !strings.Contains(err.Error(), "embedded queue serves one process") {
+			t.Errorf("%s on embedded parts: Check() = %v, want both refused", name, err)
+		}
+	}
+	if err := config.Check(app.Roles{Intake: true, Scheduler: true}); err != nil && strings.Contains(err.Error(), "one process") {
+		t.Errorf("all on embedded parts: Check() = %v, want them allowed", err)
+	}
+}
+
+func unwrapFirst(err error) error {
+	return err.(interface{ Unwrap() []error }).Unwrap()[0]
+}
