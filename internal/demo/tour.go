@@ -243,37 +243,23 @@ func (t *tour) charge(ctx context.Context) (string, error) {
 	return "550,000원: card 1 declined, card 2 paid, mail delivered", nil
 }
 
-// unpaid: every card of the stationer fails at 00:00; sends then wait, and people are told.
+// unpaid: every card of the stationer fails; sends then wait, and people are told.
 func (t *tour) unpaid(ctx context.Context) (string, error) {
-	b, err := t.order(ctx, t.stationery, "신학기", 100, func(i int) string { return fmt.Sprintf("pupil-%d", i) })
-	if err != nil {
-		return "", err
-	}
-	if _, err := t.finish(ctx, b); err != nil {
-		return "", err
-	}
 	if err := t.personality(ctx, t.stationery.Plastic[0], "declined"); err != nil {
 		return "", err
 	}
-	midnight := clock.NextMidnight(time.Now())
-	var told struct {
-		Now time.Time `json:"now"`
-	}
-	if err := t.Sandbox.Call(ctx, "GET", "/sandbox/clock", nil, &told); err == nil {
-		midnight = clock.NextMidnight(told.Now)
-	}
-	if err := t.Sandbox.Call(ctx, "PUT", "/sandbox/clock", map[string]any{"now": midnight.Add(time.Second)}, nil); err != nil {
-		return "", fmt.Errorf("move the clock past 00:00: %w", err)
+	if err := t.makeDue(ctx); err != nil {
+		return "", err
 	}
 	var w walletOf
-	err = poll(ctx, 20*time.Second, func() (bool, error) {
+	err := poll(ctx, 20*time.Second, func() (_ bool, err error) {
 		w, err = t.wallet(ctx, t.stationery)
 		return w.PaymentState == "UNPAID", err
 	})
 	if err != nil {
 		return "", fmt.Errorf("wait for UNPAID, wallet is %s: %w", w.PaymentState, err)
 	}
-	next, err := t.order(ctx, t.stationery, "신학기 2", 10, func(i int) string { return fmt.Sprintf("pupil-%d", i) })
+	next, err := t.order(ctx, t.stationery, "신학기 2", 10, pupil)
 	if err != nil {
 		return "", err
 	}
@@ -289,3 +275,32 @@ func (t *tour) unpaid(ctx context.Context) (string, error) {
 	}
 	return "every card failed: wallet UNPAID, sends wait, mail delivered", nil
 }
+
+// makeDue makes the stationer owe what is to be charged now: what was used before 00:00, or, where
+// the clock cannot be moved, more than 500,000 KRW.
+func (t *tour) makeDue(ctx context.Context) error {
+	people := 100
+	if t.FixedClock {
+		people = 33_400
+	}
+	b, err := t.order(ctx, t.stationery, "신학기", people, pupil)
+	if err != nil {
+		return err
+	}
+	if _, err := t.finish(ctx, b); err != nil || t.FixedClock {
+		return err
+	}
+	midnight := clock.NextMidnight(time.Now())
+	var told struct {
+		Now time.Time `json:"now"`
+	}
+	if err := t.Sandbox.Call(ctx, "GET", "/sandbox/clock", nil, &told); err == nil {
+		midnight = clock.NextMidnight(told.Now)
+	}
+	if err := t.Sandbox.Call(ctx, "PUT", "/sandbox/clock", map[string]any{"now": midnight.Add(time.Second)}, nil); err != nil {
+		return fmt.Errorf("move the clock past 00:00: %w", err)
+	}
+	return nil
+}
+
+func pupil(i int) string { return fmt.Sprintf("pupil-%d", i) }

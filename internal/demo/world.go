@@ -17,6 +17,9 @@ import (
 type World struct {
 	API     *apiclient.Client // with a token of every scope
 	Sandbox *apiclient.Client
+	// FixedClock says that the clock cannot be moved, as with several processes. The tour then
+	// makes a charge due by its amount instead of by midnight.
+	FixedClock bool
 }
 
 // Shop is a customer with a wallet and a bot.
