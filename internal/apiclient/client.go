@@ -19,13 +19,14 @@ const maxAnswer = 8 << 20
 // Client calls one server. It is safe for concurrent use.
 type Client struct {
 	base, token string
-	http        *http.Client
+	calls       *http.Client
+	uploads     *http.Client // as long as their ctx: a file of 512 MiB takes its time
 }
 
 // New returns a client for the server at a base URL such as "http://127.0.0.1:8080". token may be
 // empty for servers that ask for none.
 func New(base, token string) *Client {
-	return &Client{base: strings.TrimRight(base, "/"), token: token, http: &http.Client{Timeout: time.Minute}}
+	return &Client{base: strings.TrimRight(base, "/"), token: token, calls: &http.Client{Timeout: time.Minute}, uploads: &http.Client{}}
 }
 
 // Problem is an answer of the API that is not a success (RFC 9457).
@@ -62,11 +63,11 @@ func IdempotencyKey(key string) Option {
 // answer into out, where out is not nil. Any other answer is a [*Problem].
 func (c *Client) Call(ctx context.Context, method, path string, in, out any, options ...Option) error {
 	var body io.Reader
-	contentType := "application/json"
+	client, contentType := c.calls, "application/json"
 	switch in := in.(type) {
 	case nil:
 	case io.Reader:
-		body, contentType = in, "text/csv"
+		body, client, contentType = in, c.uploads, "text/csv"
 	default:
 		text, err := json.Marshal(in)
 		if err != nil {
@@ -87,7 +88,7 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any, opt
 	for _, option := range options {
 		option(request)
 	}
-	answer, err := c.http.Do(request)
+	answer, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
