@@ -1,0 +1,34 @@
+package workers
+
+import (
+	"context"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/tasks"
+)
+
+// ChunkSender sends a queued chunk.
+type ChunkSender interface {
+	SendChunk(ctx context.Context, id broadcast.ChunkID, epoch int) error
+}
+
+// SendChunk handles [tasks.TypeSendChunk].
+func SendChunk(broadcasts ChunkSender) asynq.Handler {
+	return handle(func(ctx context.Context, p tasks.Row) error {
+		return broadcasts.SendChunk(ctx, broadcast.ChunkID(p.ID), p.Epoch)
+	})
+}
+
+// ResultFetcher looks up the result of a sent chunk.
+type ResultFetcher interface {
+	FetchResult(ctx context.Context, id broadcast.ChunkID, epoch int) error
+}
+
+// FetchResult handles [tasks.TypeFetchResult].
+func FetchResult(results ResultFetcher) asynq.Handler {
+	return handle(func(ctx context.Context, p tasks.Row) error {
+		return results.FetchResult(ctx, broadcast.ChunkID(p.ID), p.Epoch)
+	})
+}
