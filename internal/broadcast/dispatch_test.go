@@ -1,0 +1,101 @@
+package broadcast
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var start = time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
+
+func candidate(id, wallet, bot string, rate, planned int) Candidate {
+	return Candidate{Broadcast: ID(id), WalletID: wallet, BotID: bot, Rate: rate, Planned: planned, StartAt: start}
+}
+
+func TestPace_Shares(t *testing.T) {
+	million, hundred := candidate("big", "w1", "b1", 500_000, 10_000), candidate("small", "w2", "b2", 500, 1)
+	later := candidate("later", "w1", "b1", 1000, 50)
+	later.StartAt = start.Add(time.Minute)
+	earlier := candidate("earlier", "w1", "b1", 1000, 50)
+	paused := candidate("paused", "w1", "b1", 500, 10)
+	paused.BotPaused = WaitConfig
+	tests := map[string]struct {
+		pace       Pace
+		candidates []Candidate
+		queued     map[string]int
+		turn       int
+		want       map[ID]int
+	}{
+		"1,000,000 people and 100 of another wallet": {
+			DefaultPace, []Candidate{million, hundred}, nil, 0, map[ID]int{"big": 1999, "small": 1},
+		},
+		"little room goes around: first turn": {
+			Pace{MaxQueued: 1, Ahead: time.Second}, []Candidate{million, hundred}, nil, 0, map[ID]int{"big": 1, "small": 0},
+		},
+		"little room goes around: second turn": {
+			Pace{MaxQueued: 1, Ahead: time.Second}, []Candidate{million, hundred}, nil, 1, map[ID]int{"big": 0, "small": 1},
+		},
+		"equal shares when both have much": {
+			Pace{MaxQueued: 100, Ahead: time.Minute}, []Candidate{million, candidate("other", "w2", "b2", 5000, 5000)}, nil, 0,
+			map[ID]int{"big": 50, "other": 50},
+		},
+		"two seconds' worth of a bot, less what is queued": {
+			DefaultPace, []Candidate{candidate("a", "w1", "b1", 500, 100)}, map[string]int{"b1": 4}, 0, map[ID]int{"a": 6},
+		},
+		"a slow bot gets one chunk": {
+			DefaultPace, []Candidate{candidate("a", "w1", "b1", 1, 100)}, nil, 0, map[ID]int{"a": 1},
+		},
+		"a slow bot gets no second one": {
+			DefaultPace, []Candidate{candidate("a", "w1", "b1", 1, 100)}, map[string]int{"b1": 1}, 0, map[ID]int{"a": 0},
+		},
+		"a paused bot gets none and takes none away": {
+			Pace{MaxQueued: 10, Ahead: time.Minute}, []Candidate{paused, candidate("a", "w1", "b2", 5000, 100)}, nil, 0,
+			map[ID]int{"paused": 0, "a": 10},
+		},
+		"broadcasts of a wallet share, the earlier one first": {
+			Pace{MaxQueued: 5, Ahead: time.Minute}, []Candidate{later, earlier}, nil, 0, map[ID]int{"earlier": 3, "later": 2},
+		},
+		"two broadcasts of one bot share its rate": {
+			Pace{MaxQueued: 100, Ahead: time.Second}, []Candidate{earlier, later}, nil, 0, map[ID]int{"earlier": 5, "later": 5},
+		},
+		"no more than is planned": {
+			DefaultPace, []Candidate{candidate("a", "w1", "b1", 50_000, 3)}, nil, 0, map[ID]int{"a": 3},
+		},
+		"a full queue": {
+			Pace{MaxQueued: 10, Ahead: time.Minute}, []Candidate{million}, map[string]int{"b9": 12}, 0, map[ID]int{"big": 0},
+		},
+		"nobody": {DefaultPace, nil, nil, 3, map[ID]int{}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := map[ID]int{}
+			for _, share := range tt.pace.Shares(tt.candidates, tt.queued, tt.turn) {
+				got[share.Broadcast] = share.Chunks
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("Shares (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Over many turns with little room every wallet is served alike.
+func TestPace_Shares_turns(t *testing.T) {
+	var candidates []Candidate
+	for n := range 7 {
+		candidates = append(candidates, candidate(fmt.Sprintf("brd%d", n), fmt.Sprintf("w%d", n), fmt.Sprintf("b%d", n), 500, 1000))
+	}
+	got := map[ID]int{}
+	for turn := range 70 {
+		for _, share := range (Pace{MaxQueued: 3, Ahead: time.Second}).Shares(candidates, nil, turn) {
+			got[share.Broadcast] += share.Chunks
+		}
+	}
+	for id, chunks := range got {
+		if chunks != 30 {
+			t.Errorf("%s got %d chunks in 70 turns of 3, want 30", id, chunks)
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakao"
+)
+
+func TestTallyOf(t *testing.T) {
+	named := func(n int) []kakao.SendFailure { return make([]kakao.SendFailure, n) }
+	tests := map[string]struct {
+		answer   kakao.SendResult
+		want     Tally
+		complete bool
+	}{
+		"all delivered":                  {kakao.SendResult{AllRequestCount: 5, SuccessCount: 5}, Tally{Delivered: 5}, true},
+		"all failed and named":           {kakao.SendResult{AllRequestCount: 5, FailCount: 5, Failures: named(5)}, Tally{Failed: 5}, true},
+		"one named, one not":             {kakao.SendResult{AllRequestCount: 5, SuccessCount: 3, FailCount: 2, Unresolved: 1, Failures: named(1)}, Tally{Delivered: 3, Failed: 1, Unknown: 1}, true},
+		"more named than counted":        {kakao.SendResult{AllRequestCount: 5, SuccessCount: 4, FailCount: 1, Failures: named(3)}, Tally{Delivered: 4, Failed: 1}, true},
+		"still under way":                {kakao.SendResult{AllRequestCount: 5, SuccessCount: 4}, Tally{}, false},
+		"nothing yet":                    {kakao.SendResult{AllRequestCount: 5}, Tally{}, false},
+		"more than were sent":            {kakao.SendResult{AllRequestCount: 5, SuccessCount: 5, FailCount: 1}, Tally{}, false},
+		"of another number of people":    {kakao.SendResult{AllRequestCount: 4, SuccessCount: 4}, Tally{}, false},
+		"complete for more people":       {kakao.SendResult{AllRequestCount: 6, SuccessCount: 6}, Tally{}, false},
+		"a negative failure count":       {kakao.SendResult{AllRequestCount: 5, SuccessCount: 6, FailCount: -1}, Tally{}, false},
+		"a negative success count":       {kakao.SendResult{AllRequestCount: 5, SuccessCount: -1, FailCount: 6}, Tally{}, false},
+		"names without a failure count":  {kakao.SendResult{AllRequestCount: 5, SuccessCount: 4, Failures: named(1)}, Tally{}, false},
+		"an answer that counts nobody":   {kakao.SendResult{}, Tally{}, false},
+		"a sum that fits, total that is": {kakao.SendResult{AllRequestCount: 500, SuccessCount: 5}, Tally{}, false},
+	}
+	for name, tt := range tests {
+		got, complete := tallyOf(tt.answer, 5)
+		if got != tt.want || complete != tt.complete {
+			t.Errorf("tallyOf(%s, 5) = %+v, %v, want %+v, %v", name, got, complete, tt.want, tt.complete)
+		}
+		if complete && got.Delivered+got.Failed+got.Unknown != 5 {
+			t.Errorf("tallyOf(%s, 5) = %+v does not sum to 5", name, got)
+		}
+	}
+}
+
+func TestPostpone(t *testing.T) {
+	raw := kakao.SendResult{Raw: []byte(`{}`)}
+	away := &fault.Error{Kind: fault.Unavailable, Message: "away"}
+	slower := &fault.Error{Kind: fault.Throttled, Message: "slower", RetryAfter: 10 * time.Minute}
+	answered := func(in time.Duration, sent time.Duration, unconfirmed bool) Postponement {
+		return Postponement{NextAt: start.Add(sent + in), Answered: true, Unconfirmed: unconfirmed, Result: []byte(`{}`)}
+	}
+	tests := map[string]struct {
+		attempts int
+		since    time.Duration // since it was sent
+		err      error
+		want     Postponement
+	}{
+		"first":                       {0, 2 * time.Second, nil, answered(5*time.Second, 2*time.Second, false)},
+		"second":                      {1, 7 * time.Second, nil, answered(15*time.Second, 7*time.Second, false)},
+		"third":                       {2, 22 * time.Second, nil, answered(time.Minute, 22*time.Second, false)},
+		"fourth":                      {3, 82 * time.Second, nil, answered(5*time.Minute, 82*time.Second, false)},
+		"fifth":                       {4, 7 * time.Minute, nil, answered(15*time.Minute, 7*time.Minute, false)},
+		"sixth":                       {5, 23 * time.Minute, nil, answered(time.Hour, 23*time.Minute, false)},
+		"seventh and later, hourly":   {6, 2 * time.Hour, nil, answered(time.Hour, 2*time.Hour, false)},
+		"just before 24 h":            {28, 24*time.Hour - time.Millisecond, nil, answered(time.Hour, 24*time.Hour-time.Millisecond, false)},
+		"24 h of answered look-ups":   {28, 24 * time.Hour, nil, answered(time.Hour, 24*time.Hour, true)},
+		"24 h without an answer":      {28, 24 * time.Hour, away, Postponement{NextAt: start.Add(25 * time.Hour), Reason: "away"}},
+		"no answer":                   {0, 2 * time.Second, away, Postponement{NextAt: start.Add(7 * time.Second), Reason: "away"}},
+		"asked to come back later":    {0, 0, slower, Postponement{NextAt: start.Add(10 * time.Minute), Reason: "slower"}},
+		"asked to come back too soon": {6, 0, slower, Postponement{NextAt: start.Add(time.Hour), Reason: "slower"}},
+	}
+	for name, tt := range tests {
+		answer := raw
+		if tt.err != nil {
+			answer = kakao.SendResult{}
+		}
+		got := postpone(Chunk{Attempts: tt.attempts, SentAt: start}, answer, tt.err, start.Add(tt.since))
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("postpone %s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// ledger is a result store and Kakao with one sent chunk of three people.
+type ledger struct {
+	found, fence bool
+	answer       kakao.SendResult
+	err          error
+
+	settled   []Settlement
+	postponed []Postponement
+	messages  map[string]int
+	posted    int64
+}
+
+func (l *ledger) SentChunk(context.Context, ChunkID, int) (Looked, bool, error) {
+	return Looked{Chunk: Chunk{ID: "c", TaskID: "task", People: 3, SentAt: start}, RestKey: "key", Price: 15}, l.found, nil
+}
+
+func (l *ledger) SettleChunk(_ context.Context, _ ChunkID, _ int, s Settlement, _ time.Time) (bool, error) {
+	l.settled = append(l.settled, s)
+	return l.fence, nil
+}
+
+func (l *ledger) PostponeResult(_ context.Context, _ ChunkID, _ int, p Postponement) error {
+	l.postponed = append(l.postponed, p)
+	return nil
+}
+
+func (l *ledger) Result(_ context.Context, restKey, taskID string) (kakao.SendResult, error) {
+	if restKey != "key" || taskID != "task" {
+		return kakao.SendResult{}, errors.New("asked for another task")
+	}
+	return l.answer, l.err
+}
+
+func (l *ledger) Messages(outcome string, people int) { l.messages[outcome] += people }
+func (l *ledger) Posted(_ string, krw int64)          { l.posted += krw }
+
+func TestResults_FetchResult(t *testing.T) {
+	complete := kakao.SendResult{AllRequestCount: 3, SuccessCount: 2, FailCount: 1, Raw: []byte(`{}`)}
+	settlement := []Settlement{{Tally: Tally{Delivered: 2, Unknown: 1}, Result: []byte(`{}`)}}
+	metered := map[string]int{"delivered": 2, "failed": 0, "unknown": 1}
+	tests := map[string]struct {
+		in        ledger
+		settled   []Settlement
+		postponed int
+		messages  map[string]int
+		posted    int64
+	}{
+		"complete":                    {ledger{found: true, fence: true, answer: complete}, settlement, 0, metered, 30},
+		"settled by another run":      {ledger{found: true, answer: complete}, settlement, 0, map[string]int{}, 0},
+		"not complete":                {ledger{found: true, fence: true, answer: kakao.SendResult{AllRequestCount: 3}}, nil, 1, map[string]int{}, 0},
+		"no answer":                   {ledger{found: true, fence: true, err: fault.New(fault.Unavailable, "away")}, nil, 1, map[string]int{}, 0},
+		"unknown to Kakao":            {ledger{found: true, fence: true, err: fault.New(fault.NotFound, "?")}, nil, 1, map[string]int{}, 0},
+		"settled or of another epoch": {ledger{answer: complete}, nil, 0, map[string]int{}, 0},
+	}
+	for name, tt := range tests {
+		l := tt.in
+		l.messages = map[string]int{}
+		if err := NewResults(&l, &l, &l, func() time.Time { return start }).FetchResult(t.Context(), "c", 1); err != nil {
+			t.Errorf("%s: FetchResult error = %v", name, err)
+		}
+		if diff := cmp.Diff(tt.settled, l.settled); diff != "" || len(l.postponed) != tt.postponed || l.posted != tt.posted {
+			t.Errorf("%s: postponed %d times, %d KRW, want %d, %d; settled (-want +got):\n%s", name, len(l.postponed), l.posted, tt.postponed, tt.posted, diff)
+		}
+		if diff := cmp.Diff(tt.messages, l.messages); diff != "" {
+			t.Errorf("%s: metered (-want +got):\n%s", name, diff)
+		}
+	}
+}

@@ -1,0 +1,211 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakao"
+)
+
+// desktop is a chunk store, a limiter and Kakao with one chunk.
+type desktop struct {
+	work        Work
+	ready       bool // ChunkWork finds it
+	claims      bool // ClaimChunk wins it
+	claimTakes  time.Duration
+	limit       error
+	receipt     kakao.SendReceipt
+	sendErr     error
+	recordFails int // how often RecordSend fails first; -1 for ever
+
+	requests []kakao.SendRequest
+	lease    time.Duration
+	verdicts []Verdict
+	tries    int
+	acquired []int // messages, per second, in flight
+	released int
+	metered  []string
+	storeErr error
+}
+
+func (d *desktop) ChunkWork(context.Context, ChunkID, int) (Work, bool, error) {
+	return d.work, d.ready, d.storeErr
+}
+
+func (d *desktop) ClaimChunk(_ context.Context, _ ChunkID, _ int, now, lease time.Time) (bool, error) {
+	time.Sleep(d.claimTakes)
+	d.lease = lease.Sub(now)
+	return d.claims, nil
+}
+
+func (d *desktop) RecordSend(ctx context.Context, _ ChunkID, _ int, v Verdict, _ time.Time) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if d.tries++; d.recordFails < 0 || d.tries <= d.recordFails {
+		return false, errors.New("database is away")
+	}
+	d.verdicts = append(d.verdicts, v)
+	return true, nil
+}
+
+func (d *desktop) Send(_ context.Context, r kakao.SendRequest) (kakao.SendReceipt, error) {
+	d.requests = append(d.requests, r)
+	return d.receipt, d.sendErr
+}
+
+func (d *desktop) Acquire(_ context.Context, _ string, messages, perSecond, inFlight int) (func(), error) {
+	d.acquired = []int{messages, perSecond, inFlight}
+	return func() { d.released++ }, d.limit
+}
+
+func (d *desktop) ChunkSent(outcome string, _ int) { d.metered = append(d.metered, outcome) }
+
+func (d *desktop) send(ctx context.Context) error {
+	return NewSender(d, d, d, d, 30*time.Second, time.Now).SendChunk(ctx, "brd_1-000001", 1)
+}
+
+func newDesktop() *desktop {
+	return &desktop{ready: true, claims: true, receipt: kakao.SendReceipt{TaskID: "task"},
+		work: Work{Chunk: Chunk{ID: "brd_1-000001", BotID: "bot", People: 7}, Rate: 500, InFlight: 8}}
+}
+
+func TestSender_SendChunk(t *testing.T) {
+	d := newDesktop()
+	if err := d.send(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []Verdict{{Outcome: Accepted, TaskID: "task"}}
+	if diff := cmp.Diff(want, d.verdicts); diff != "" || len(d.requests) != 1 || d.released != 1 || d.lease != 30*time.Second {
+		t.Errorf("%d requests, %d released, lease %v, want 1, 1, 30 s; verdicts (-want +got):\n%s", len(d.requests), d.released, d.lease, diff)
+	}
+	if diff := cmp.Diff([]int{7, 500, 8}, d.acquired); diff != "" {
+		t.Errorf("Acquire was asked for (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"accepted"}, d.metered); diff != "" {
+		t.Errorf("metered (-want +got):\n%s", diff)
+	}
+}
+
+func TestSender_SendChunk_sendsNothing(t *testing.T) {
+	throttled := fault.New(fault.Throttled, "later")
+	broken := errors.New("database is away")
+	tests := map[string]struct {
+		change   func(*desktop)
+		want     error
+		released int
+	}{
+		"a chunk of another epoch":     {func(d *desktop) { d.ready = false }, nil, 0},
+		"one that another run claimed": {func(d *desktop) { d.claims = false }, nil, 1},
+		"when the rate is used up":     {func(d *desktop) { d.limit = throttled }, throttled, 0},
+		"when the store is away":       {func(d *desktop) { d.storeErr = broken }, broken, 0},
+	}
+	for name, tt := range tests {
+		d := newDesktop()
+		tt.change(d)
+		if err := d.send(t.Context()); !errors.Is(err, tt.want) || len(d.requests) != 0 || len(d.verdicts) != 0 || d.released != tt.released {
+			t.Errorf("%s: SendChunk = %v, %d requests, %d verdicts, %d released, want %v, 0, 0, %d",
+				name, err, len(d.requests), len(d.verdicts), d.released, tt.want, tt.released)
+		}
+	}
+}
+
+// A claim that came back when half of the lease was gone leaves no time for the request.
+func TestSender_SendChunk_claimCameBackLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for took, wantRequests := range map[time.Duration]int{14 * time.Second: 1, 15 * time.Second: 0, time.Minute: 0} {
+			d := newDesktop()
+			d.claimTakes = took
+			if err := d.send(t.Context()); err != nil {
+				t.Errorf("SendChunk after a claim of %v error = %v", took, err)
+			}
+			if len(d.requests) != wantRequests || len(d.verdicts) != 1 || wantRequests == 0 && d.verdicts[0].Outcome != NotSent {
+				t.Errorf("after a claim of %v = %d requests, verdicts %+v, want %d", took, len(d.requests), d.verdicts, wantRequests)
+			}
+		}
+	})
+}
+
+// The outcome is recorded while the process stops, and again and again while the store is away.
+func TestSender_SendChunk_recordsWhatHappened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesktop()
+		d.recordFails = 5
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := d.send(ctx); err != nil || len(d.verdicts) != 1 || d.tries != 6 || len(d.requests) != 1 {
+			t.Errorf("SendChunk = %v after %d tries to record, %d requests, want nil after 6, 1", err, d.tries, len(d.requests))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesktop()
+		d.recordFails = -1
+		began := time.Now()
+		if err := d.send(t.Context()); err == nil || len(d.requests) != 1 {
+			t.Errorf("SendChunk with a store that stays away = %v, %d requests, want an error, 1", err, len(d.requests))
+		}
+		if took := time.Since(began); took < 28*time.Second || took > 32*time.Second {
+			t.Errorf("it tried for %v, want until the lease of 30 s ends", took)
+		}
+	})
+}
+
+func TestOutcomeOf(t *testing.T) {
+	tests := map[string]struct {
+		err  error
+		want Verdict
+	}{
+		"accepted":             {nil, Verdict{Outcome: Accepted, TaskID: "task"}},
+		"not reached":          {fault.New(fault.Unavailable, "away"), Verdict{Outcome: NotSent, Reason: "away"}},
+		"throttled":            {&fault.Error{Kind: fault.Throttled, Message: "slower", RetryAfter: time.Minute}, Verdict{Outcome: NotSent, Delay: time.Minute, Reason: "slower"}},
+		"rejected":             {fault.Coded(fault.Refused, kakao.CodeRejected, "no"), Verdict{Outcome: Refused, Reason: "no"}},
+		"refused without code": {fault.New(fault.Refused, "no"), Verdict{Outcome: Refused, Reason: "no"}},
+		"bad key":              {fault.Coded(fault.Refused, kakao.CodeConfig, "key"), Verdict{Outcome: BadConfig, Reason: "key"}},
+		"balance empty":        {fault.Coded(fault.Refused, kakao.CodeProvider, "money"), Verdict{Outcome: ProviderEmpty, Reason: "money"}},
+		"cannot be written":    {fault.New(fault.Invalid, "json"), Verdict{Outcome: Refused, Reason: "json"}},
+		"in doubt":             {fault.New(fault.InDoubt, "no answer"), Verdict{Outcome: OutcomeInDoubt, Reason: "no answer"}},
+		"anything else":        {errors.New("secret text"), Verdict{Outcome: OutcomeInDoubt, Reason: "internal error"}},
+		"an ended context":     {context.Canceled, Verdict{Outcome: OutcomeInDoubt, Reason: "internal error"}},
+		"a kind it never has":  {fault.New(fault.NotFound, "?"), Verdict{Outcome: OutcomeInDoubt, Reason: "?"}},
+	}
+	for name, tt := range tests {
+		receipt := kakao.SendReceipt{}
+		if tt.err == nil {
+			receipt.TaskID = "task"
+		}
+		if diff := cmp.Diff(tt.want, outcomeOf(receipt, tt.err)); diff != "" {
+			t.Errorf("outcomeOf %s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestBuildRequest(t *testing.T) {
+	params := map[string]any{"campaign": "winter"}
+	got := buildRequest(Work{
+		Chunk:   Chunk{ID: "brd_1-000002", BotID: "bot"},
+		Message: Message{Event: "restock_alert", Data: map[string]string{"title": "겨울 바다"}, Params: params},
+		Side:    Development, RestKey: "key",
+		Recipients: []Recipient{{Type: "botUserKey", ID: "u1"}, {Type: "appUserId", ID: "7", Properties: map[string]string{"grade": "gold"}}},
+	})
+	want := kakao.SendRequest{
+		BotID: "bot", Development: true, RestKey: "key",
+		Event:  kakao.Event{Name: "restock_alert", Data: map[string]string{"title": "겨울 바다"}},
+		Users:  []kakao.EventUser{{Type: "botUserKey", ID: "u1"}, {Type: "appUserId", ID: "7", Properties: map[string]string{"grade": "gold"}}},
+		Params: map[string]any{"campaign": "winter", "malgil_chunk": "brd_1-000002"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("buildRequest (-want +got):\n%s", diff)
+	}
+	if len(params) != 1 {
+		t.Errorf("the order's own params became %v", params)
+	}
+	if bare := buildRequest(Work{Chunk: Chunk{ID: "c"}, Side: Live}); bare.Development || bare.Params[ChunkParam] != "c" {
+		t.Errorf("buildRequest without params = %+v, want the live channel and the chunk's id", bare)
+	}
+}
