@@ -18,6 +18,9 @@ type Enqueuer interface {
 // BillingMeter counts what runs of billing did.
 type BillingMeter interface {
 	BillingRan(taskType string, o billing.Outcome)
+	// AttemptRan notes a run on a charge; slot is the card's place on its wallet.
+	AttemptRan(slot int, o billing.Outcome)
+	Posted(kind string, krw int64)
 }
 
 // WalletCharger opens a charge for what a wallet owes.
@@ -63,7 +66,7 @@ func (b Billing) handle(taskType string, run func(ctx context.Context, id string
 		if err != nil {
 			return err
 		}
-		b.Meter.BillingRan(taskType, result.Outcome)
+		b.measure(taskType, result)
 		if result.Outcome.Alerts() {
 			b.Log.ErrorContext(ctx, "billing needs a person", "task_type", taskType, "row_id", p.ID,
 				"wallet_id", result.WalletID, "outcome", string(result.Outcome), "reason", result.Reason)
@@ -71,6 +74,17 @@ func (b Billing) handle(taskType string, run func(ctx context.Context, id string
 		b.follow(ctx, result.Next)
 		return nil
 	})
+}
+
+// measure counts what a run did.
+func (b Billing) measure(taskType string, r billing.Result) {
+	b.Meter.BillingRan(taskType, r.Outcome)
+	if r.Kind == billing.ChargeAttempt && r.Outcome != billing.Skipped {
+		b.Meter.AttemptRan(r.Slot, r.Outcome)
+	}
+	if kind, amount := r.Posted(); amount > 0 {
+		b.Meter.Posted(string(kind), int64(amount))
+	}
 }
 
 // follow enqueues what can be worked on at once. The rows are committed, so a queue that does

@@ -15,11 +15,19 @@ type MailSender interface {
 	Send(ctx context.Context, id string, epoch int) (notice.Result, error)
 }
 
+// MailMeter counts tries to send a mail.
+type MailMeter interface {
+	Mailed(mailCase, outcome string)
+}
+
 // SendMail handles [tasks.TypeSendMail]. A mail that could not be sent waits in its row for the
 // next try, so its task is done all the same; one that is given up is logged.
-func SendMail(mails MailSender, log *slog.Logger) asynq.Handler {
+func SendMail(mails MailSender, meter MailMeter, log *slog.Logger) asynq.Handler {
 	return handle(func(ctx context.Context, p tasks.Row) error {
 		result, err := mails.Send(ctx, p.ID, p.Epoch)
+		if result.State != "" {
+			meter.Mailed(string(result.Case), string(result.State))
+		}
 		if result.State == notice.Bounced || result.State == notice.Failed {
 			// The server's words may hold the receiver's address: they are in the row, not in the log.
 			log.WarnContext(ctx, "mail given up", "task_type", tasks.TypeSendMail, "mail_id", p.ID,

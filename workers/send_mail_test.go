@@ -23,6 +23,11 @@ type oneMail struct {
 	sendErr error
 	dbErr   error
 	letters []notice.Letter
+	counted []string
+}
+
+func (m *oneMail) Mailed(mailCase, outcome string) {
+	m.counted = append(m.counted, mailCase+" "+outcome)
 }
 
 func (m *oneMail) ClaimMail(_ context.Context, id string, epoch int, _, _ time.Time) (notice.Claim, bool, error) {
@@ -45,7 +50,7 @@ func (m *oneMail) Send(_ context.Context, l notice.Letter) error {
 
 func (m *oneMail) handler(log *bytes.Buffer) asynq.Handler {
 	render := func(notice.Data) (notice.Mail, error) { return notice.Mail{Subject: "충전"}, nil }
-	return workers.SendMail(notice.New(m, m, render, time.Now), slog.New(slog.NewJSONHandler(log, nil)))
+	return workers.SendMail(notice.New(m, m, render, time.Now), m, slog.New(slog.NewJSONHandler(log, nil)))
 }
 
 func TestSendMail(t *testing.T) {
@@ -66,6 +71,9 @@ func TestSendMail(t *testing.T) {
 			}
 			if mail.state != tt.wantState || len(mail.letters) != 1 {
 				t.Errorf("the mail is %s after %d letters, want %s after 1", mail.state, len(mail.letters), tt.wantState)
+			}
+			if want := "topup " + string(tt.wantState); len(mail.counted) != 1 || mail.counted[0] != want {
+				t.Errorf("counted %q, want %q", mail.counted, want)
 			}
 			if (tt.wantLog == "") != (log.Len() == 0) || !strings.Contains(log.String(), tt.wantLog) {
 				t.Errorf("log = %q, want %q", log, tt.wantLog)

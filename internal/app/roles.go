@@ -78,7 +78,7 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 		tasks.TypeChargeWallet:    charges.ChargeWallet(p.billing),
 		tasks.TypeChargeCard:      charges.ChargeCard(p.billing),
 		tasks.TypeResolveAttempt:  charges.ResolveAttempt(p.billing),
-		tasks.TypeSendMail:        workers.SendMail(notice.New(p.store, postman, render, p.clock.Now), p.log),
+		tasks.TypeSendMail:        workers.SendMail(notice.New(p.store, postman, render, p.clock.Now), p.metrics, p.log),
 	}
 	byQueue := make(map[string]asynq.Handler)
 	for taskType, queues := range tasks.Types {

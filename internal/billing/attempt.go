@@ -25,6 +25,7 @@ type Attempt struct {
 	Token     []byte     // pg_token of a checkout, sealed for table attempt; empty until the payer is back
 
 	CardID         string
+	Slot           int    // of the card on its wallet when the attempt was made
 	SealedSID      []byte // sealed for table card
 	CardState      CardState
 	OnWallet       bool      // the card still sits on the wallet
@@ -107,15 +108,16 @@ func (s *Service) RunAttempt(ctx context.Context, id string, epoch int) (Result,
 	if a.State != Prepared || a.Epoch != epoch || now.Before(a.NextAt) {
 		return Result{Outcome: Skipped, WalletID: a.WalletID}, nil
 	}
+	result := Result{Outcome: Skipped}
 	switch a.Kind {
 	case ChargeAttempt:
-		return s.chargeCard(ctx, a)
+		result, err = s.chargeCard(ctx, a)
 	case TopUpAttempt, CardAttempt:
-		return s.approve(ctx, a)
+		result, err = s.approve(ctx, a)
 	case CancelAttempt:
-		return s.giveBack(ctx, a)
+		result, err = s.giveBack(ctx, a)
 	}
-	return Result{Outcome: Skipped}, nil
+	return result.about(a), err
 }
 
 // claim takes the attempt and returns when its lease ends.

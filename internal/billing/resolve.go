@@ -32,7 +32,7 @@ func (s *Service) ResolveAttempt(ctx context.Context, id string, epoch int) (Res
 	} else {
 		result, err = s.resolveByCard(ctx, a)
 	}
-	return result, wrap(err, "resolve attempt %s", id)
+	return result.about(a), wrap(err, "resolve attempt %s", id)
 }
 
 func (s *Service) fenced(a Attempt) Report {

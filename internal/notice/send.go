@@ -51,6 +51,7 @@ type Claim struct {
 
 // Result is the outcome of one try.
 type Result struct {
+	Case     Case  // of the mail
 	State    State // Sent, Bounced, Failed, or Waiting until NextAt
 	Attempts int
 	NextAt   time.Time
@@ -125,7 +126,7 @@ func (s *Service) Send(ctx context.Context, id string, epoch int) (Result, error
 	result := outcome(claim, sendErr, at)
 	if sendErr != nil && ctx.Err() != nil {
 		// We are shutting down: the mail was not at fault, so the try does not count.
-		result = Result{State: Waiting, Attempts: claim.Attempts, NextAt: at, Reason: reason(sendErr)}
+		result = Result{Case: claim.Case, State: Waiting, Attempts: claim.Attempts, NextAt: at, Reason: reason(sendErr)}
 	}
 
 	// The mail may be out: record that even while shutting down.
@@ -154,7 +155,7 @@ func (s *Service) deliver(ctx context.Context, c Claim) error {
 // outcome tells what becomes of a mail after a try. Only a refused receiver is final at once;
 // a mail that cannot be rendered waits too, as a newer program may know how.
 func outcome(c Claim, err error, at time.Time) Result {
-	r := Result{State: Sent, Attempts: c.Attempts + 1}
+	r := Result{Case: c.Case, State: Sent, Attempts: c.Attempts + 1}
 	if err == nil {
 		return r
 	}

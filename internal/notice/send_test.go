@@ -84,34 +84,34 @@ func TestService_Send(t *testing.T) {
 		err      error
 		want     notice.Result
 	}{
-		"taken by the server": {want: notice.Result{State: notice.Sent, Attempts: 1}},
+		"taken by the server": {want: notice.Result{Case: notice.CaseTopUp, State: notice.Sent, Attempts: 1}},
 		"receiver refused for good": {
 			err:  fault.New(fault.Refused, "550 no such user"),
-			want: notice.Result{State: notice.Bounced, Attempts: 1, Reason: "550 no such user"},
+			want: notice.Result{Case: notice.CaseTopUp, State: notice.Bounced, Attempts: 1, Reason: "550 no such user"},
 		},
 		"first trouble waits a minute": {
 			err:  fault.New(fault.Throttled, "450 greylisted"),
-			want: notice.Result{State: notice.Waiting, Attempts: 1, NextAt: t0.Add(time.Minute), Reason: "450 greylisted"},
+			want: notice.Result{Case: notice.CaseTopUp, State: notice.Waiting, Attempts: 1, NextAt: t0.Add(time.Minute), Reason: "450 greylisted"},
 		},
 		"server away": {
 			attempts: 3, err: fault.New(fault.Unavailable, "could not be reached"),
-			want: notice.Result{State: notice.Waiting, Attempts: 4, NextAt: t0.Add(time.Hour), Reason: "could not be reached"},
+			want: notice.Result{Case: notice.CaseTopUp, State: notice.Waiting, Attempts: 4, NextAt: t0.Add(time.Hour), Reason: "could not be reached"},
 		},
 		"no answer after the dot is sent again": {
 			err:  fault.New(fault.InDoubt, "did not answer"),
-			want: notice.Result{State: notice.Waiting, Attempts: 1, NextAt: t0.Add(time.Minute), Reason: "did not answer"},
+			want: notice.Result{Case: notice.CaseTopUp, State: notice.Waiting, Attempts: 1, NextAt: t0.Add(time.Minute), Reason: "did not answer"},
 		},
 		"seventh trouble waits for the last try": {
 			attempts: 6, err: fault.New(fault.Throttled, "450"),
-			want: notice.Result{State: notice.Waiting, Attempts: 7, NextAt: t0.Add(13 * time.Hour), Reason: "450"},
+			want: notice.Result{Case: notice.CaseTopUp, State: notice.Waiting, Attempts: 7, NextAt: t0.Add(13 * time.Hour), Reason: "450"},
 		},
 		"eighth trouble is the end": {
 			attempts: 7, err: fault.New(fault.Throttled, "450"),
-			want: notice.Result{State: notice.Failed, Attempts: 8, Reason: "450"},
+			want: notice.Result{Case: notice.CaseTopUp, State: notice.Failed, Attempts: 8, Reason: "450"},
 		},
 		"a long reason is cut between letters": {
 			attempts: 7, err: fault.New(fault.Throttled, "%s", long),
-			want: notice.Result{State: notice.Failed, Attempts: 8, Reason: long[:300]},
+			want: notice.Result{Case: notice.CaseTopUp, State: notice.Failed, Attempts: 8, Reason: long[:300]},
 		},
 	}
 	for name, tt := range tests {
@@ -192,7 +192,7 @@ func TestService_Send_shutdown(t *testing.T) {
 	store := newFakeStore(t, 7)
 	mailer := &fakeMailer{err: fault.New(fault.Unavailable, "given up while waiting"), onSend: cancel}
 	got, err := notice.New(store, mailer, render, now).Send(ctx, "mail_1", 1)
-	want := notice.Result{State: notice.Waiting, Attempts: 7, NextAt: t0, Reason: "given up while waiting"}
+	want := notice.Result{Case: notice.CaseTopUp, State: notice.Waiting, Attempts: 7, NextAt: t0, Reason: "given up while waiting"}
 	if err != nil || got != want || store.state != notice.Waiting {
 		t.Errorf("Send = %+v, %v, want %+v", got, err, want)
 	}

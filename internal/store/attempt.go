@@ -16,7 +16,7 @@ func (s *Store) Attempt(ctx context.Context, id string, now time.Time) (a billin
 	var cards int
 	err = s.read.QueryRowContext(ctx, `SELECT a.id, a.kind, a.subject_id, a.wallet_id, a.state, a.epoch, a.next_at, a.created_at,
 		a.total_krw, COALESCE(ch.vat_krw, co.vat_krw, 0), COALESCE(c.payer_id, co.account_id, ''), a.tid, a.token_sealed,
-		a.card_id, c.sid_sealed, COALESCE(c.state, ''), a.card_approved_at, a.called_at, a.attempts,
+		a.card_id, a.slot, c.sid_sealed, COALESCE(c.state, ''), a.card_approved_at, a.called_at, a.attempts,
 		EXISTS (SELECT 1 FROM wallet_card w WHERE w.card_id = a.card_id AND w.wallet_id = a.wallet_id),
 		(SELECT COUNT(*) FROM attempt d WHERE a.kind = 'charge' AND d.card_id = a.card_id AND d.kind = 'charge' AND d.state = 'declined'
 			AND d.reason IN ('declined', 'dead') AND d.called_at > $2),
@@ -31,7 +31,7 @@ func (s *Store) Attempt(ctx context.Context, id string, now time.Time) (a billin
 		WHERE a.id = $1`, id, millis(now.Add(-billing.DeclineWindow))).
 		Scan(&a.ID, &a.Kind, &a.SubjectID, &a.WalletID, &a.State, &a.Epoch, at(&a.NextAt), at(&a.CreatedAt),
 			&a.Total, &a.VAT, &a.PayerID, &a.TID, &a.Token,
-			&a.CardID, &a.SealedSID, &a.CardState, at(&a.CardApprovedAt), at(&a.CalledAt), &a.Tries,
+			&a.CardID, &a.Slot, &a.SealedSID, &a.CardState, at(&a.CardApprovedAt), at(&a.CalledAt), &a.Tries,
 			&a.OnWallet, &a.Declines, at(&a.CardPaidAt), &a.InReview, at(&a.HaltedUntil), &cards)
 	a.CardsLeft = billing.MaxAccountCards - cards
 	return a, orNotFound(err, "attempt", id)
@@ -96,7 +96,7 @@ func orSkipped(result billing.Result, err error) (billing.Result, error) {
 // ExpireCalling makes attempts unknown whose lease is over: the worker that called is dead or
 // frozen, and nobody knows what its call did. It returns how many.
 func (s *Store) ExpireCalling(ctx context.Context, now time.Time) (int, error) {
-	const over = `state = 'calling' AND lease_until <= $1`
+	const over = `state IN ('prepared', 'calling', 'unknown') AND state = 'calling' AND lease_until <= $1`
 	var any bool
 	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM attempt WHERE `+over+`)`, millis(now)).Scan(&any)
 	if err != nil || !any {

@@ -90,11 +90,11 @@ func (s *Store) nextCard(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c hel
 		ORDER BY wc.slot LIMIT 1`, w.ID, c.id).Scan(&a.card, &a.slot)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return billing.Result{Outcome: billing.AllFailed, WalletID: w.ID}, s.failCharge(ctx, tx, w, c, now)
+		return billing.Result{Outcome: billing.AllFailed, WalletID: w.ID, Supply: c.supply}, s.failCharge(ctx, tx, w, c, now)
 	case err != nil:
 		return billing.Result{}, err
 	}
-	return billing.Result{Outcome: prepared, WalletID: w.ID, Next: follow(a.id)}, insertAttempt(ctx, tx, a)
+	return billing.Result{Outcome: prepared, WalletID: w.ID, Supply: c.supply, Next: follow(a.id)}, insertAttempt(ctx, tx, a)
 }
 
 // failCharge ends a charge that no card paid: the wallet is unpaid until it has paid, and what

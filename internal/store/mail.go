@@ -80,7 +80,7 @@ func (s *Store) RecordMail(ctx context.Context, id string, epoch int, now time.T
 // ExpireMails lets mails whose lease is over be tried again: the worker that had them is dead or
 // frozen. A mail that was lost on its last try is given up. It returns how many leases ended.
 func (s *Store) ExpireMails(ctx context.Context, now time.Time) (int, error) {
-	const over = `state = 'sending' AND lease_until <= $1`
+	const over = `state IN ('waiting', 'sending') AND state = 'sending' AND lease_until <= $1`
 	var some bool
 	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM mail WHERE `+over+`)`, millis(now)).Scan(&some)
 	if err != nil || !some {

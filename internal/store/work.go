@@ -36,16 +36,18 @@ type workTable struct {
 	atMost                 int                                 // rows that have a task at a time; 0 for any number
 }
 
+// SQLite uses a partial index only where its condition stands word for word in the query, so
+// conditions repeat that of their index.
 var workTables = map[Work]workTable{
 	WorkChunk: {table: "chunk", waiting: `state = 'queued'`, due: `send_by > $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at", dead: "dead"},
 	WorkResult: {table: "chunk", waiting: `state = 'sent'`, due: `next_at <= $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at", atMost: 2000},
-	WorkAttempt: {table: "attempt", waiting: `state = 'prepared'`, due: `next_at <= $1`,
+	WorkAttempt: {table: "attempt", waiting: `state IN ('prepared', 'calling', 'unknown') AND state = 'prepared'`, due: `next_at <= $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
-	WorkResolve: {table: "attempt", waiting: `state = 'unknown'`, due: `next_at <= $1`,
+	WorkResolve: {table: "attempt", waiting: `state IN ('prepared', 'calling', 'unknown') AND state = 'unknown'`, due: `next_at <= $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
-	WorkMail: {table: "mail", waiting: `state = 'waiting'`, due: `next_at <= $1`,
+	WorkMail: {table: "mail", waiting: `state IN ('waiting', 'sending') AND state = 'waiting'`, due: `next_at <= $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
 	WorkWallet: {table: "wallet",
 		waiting: `accrual_krw > 0 AND NOT EXISTS (SELECT 1 FROM charge c WHERE c.wallet_id = wallet.id AND c.state IN ('open', 'review'))`,
