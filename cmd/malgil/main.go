@@ -44,6 +44,10 @@ type commands struct {
 	Health    healthCommand    `cmd:"" help:"Does the process beside this one answer? For health checks of containers."`
 	Config    configCommand    `cmd:"" help:"The configuration in force, and new keys."`
 	Token     tokenCommand     `cmd:"" help:"API tokens."`
+	Account   accountCommand   `cmd:"" help:"People and their cards."`
+	Wallet    walletCommand    `cmd:"" help:"Wallets: money, people, cards."`
+	Bot       botCommand       `cmd:"" help:"Bots: blocks, channels, keys."`
+	Broadcast broadcastCommand `cmd:"" help:"Broadcasts: send, watch, look after."`
 }
 
 // env is what a command runs with.

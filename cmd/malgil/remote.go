@@ -9,10 +9,10 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/mattn/go-isatty"
+	"github.com/rivo/uniseg"
 
 	"github.com/malgil/malgil/internal/apiclient"
 	"github.com/malgil/malgil/internal/clock"
@@ -86,7 +86,7 @@ type list struct {
 // maxPage is the most entries of one page of the API.
 const maxPage = 200
 
-// list reads the pages of a list until the limit and prints them: as one JSON object, or as a
+// listAll reads the pages of a list until the limit and prints them: as one JSON object, or as a
 // table with the columns that row returns for each entry.
 func listAll[T any](r remote, e *env, l list, path string, header []string, row func(T) []string) error {
 	client, err := r.client()
@@ -132,13 +132,9 @@ func listAll[T any](r remote, e *env, l list, path string, header []string, row 
 	return table(e.stdout, header, rows)
 }
 
-// table prints rows in columns.
+// table prints rows in columns under a header.
 func table(w io.Writer, header []string, rows [][]string) error {
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range append([][]string{header}, rows...) {
-		fmt.Fprintln(out, strings.TrimRight(strings.Join(row, "\t"), "\t"))
-	}
-	return out.Flush()
+	return columns(w, append([][]string{header}, rows...))
 }
 
 // facts prints names and values, one a line; an empty value is left out.
@@ -146,14 +142,34 @@ func facts(w io.Writer, pairs ...string) {
 	var rows [][]string
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
-			rows = append(rows, []string{pairs[i], pairs[i+1]})
+			rows = append(rows, pairs[i:i+2])
 		}
 	}
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_ = columns(w, rows) // as any print to a terminal
+}
+
+// columns prints rows whose cells stand below each other, also where Korean takes two places a
+// letter.
+func columns(w io.Writer, rows [][]string) error {
+	var widths []int
 	for _, row := range rows {
-		fmt.Fprintln(out, strings.Join(row, "\t"))
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], uniseg.StringWidth(cell))
+		}
 	}
-	_ = out.Flush() // as any print to a terminal
+	var text strings.Builder
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			line += cell + strings.Repeat(" ", widths[i]-uniseg.StringWidth(cell)+2)
+		}
+		text.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
 }
 
 // won writes an amount with thousands apart: "110,000".

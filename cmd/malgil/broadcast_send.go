@@ -1,0 +1,203 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/malgil/malgil/internal/apiclient"
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/fault"
+)
+
+type broadcastSend struct {
+	remote
+	once
+	Recipients  string            `arg:"" type:"existingfile" help:"CSV file: a header line with id and perhaps type, every other column a property."`
+	Bot         string            `required:"" help:"Bot that speaks."`
+	Event       string            `required:"" help:"Event name set on the block."`
+	Channel     string            `enum:"live,development" default:"live" help:"live or development."`
+	Name        string            `help:"Name for people."`
+	Data        map[string]string `help:"Event data, key=value."`
+	Params      string            `help:"Params for the block's skill, a JSON object."`
+	StartAt     time.Time         `help:"Start, such as 2026-11-24T19:00:00+09:00; at once, when left out."`
+	ExpiresAt   time.Time         `help:"Who was not sent to by then is skipped."`
+	SkipBadRows bool              `help:"Leave bad rows of the file out."`
+	Watch       bool              `help:"Wait until everyone has an outcome."`
+}
+
+// Run orders a broadcast, uploads its people, seals it, and perhaps watches it. Cut short, it is
+// repeated with its key: what was done is not done again.
+func (c broadcastSend) Run(e *env) error {
+	if c.DryRun {
+		return c.dryRun(e)
+	}
+	order, err := c.order()
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	key, told := c.key()
+	var b broadcastRow
+	if err := client.Call(e.ctx, "POST", "/api/v1/broadcasts", order, &b, apiclient.IdempotencyKey(key)); err != nil {
+		return told(lines(err))
+	}
+	if b.State == "uploading" {
+		if _, err := uploadFile(e, client, b.ID, c.Recipients, c.SkipBadRows); err != nil {
+			return told(lines(err))
+		}
+		if err := client.Call(e.ctx, "POST", broadcastPath(b.ID)+"/seal", nil, &b); err != nil {
+			return told(err)
+		}
+	}
+	if c.Watch {
+		return c.watch(e, b.ID, time.Second)
+	}
+	return c.call(e, "GET", broadcastPath(b.ID), nil, &b, func() { b.print(e) })
+}
+
+// order is the body of the order.
+func (c broadcastSend) order() (map[string]any, error) {
+	body := map[string]any{"bot": c.Bot, "channel": c.Channel, "event": map[string]any{"name": c.Event}}
+	if len(c.Data) > 0 {
+		body["event"] = map[string]any{"name": c.Event, "data": c.Data}
+	}
+	if c.Name != "" {
+		body["name"] = c.Name
+	}
+	if c.Params != "" {
+		if !json.Valid([]byte(c.Params)) {
+			return nil, fault.Field("--params", "is not JSON")
+		}
+		body["params"] = json.RawMessage(c.Params)
+	}
+	if !c.StartAt.IsZero() {
+		body["start_at"] = c.StartAt
+	}
+	if !c.ExpiresAt.IsZero() {
+		body["expires_at"] = c.ExpiresAt
+	}
+	return body, nil
+}
+
+// dryRun reads the file and asks what it would cost; nothing is ordered.
+func (c broadcastSend) dryRun(e *env) error {
+	people, bad, err := countPeople(c.Recipients)
+	if err != nil {
+		return err
+	}
+	if bad != nil && !c.SkipBadRows {
+		return fmt.Errorf("%s: %w; mend the file, or use --skip-bad-rows", c.Recipients, bad)
+	}
+	var b botRow
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	if err := client.Call(e.ctx, "GET", botPath(c.Bot), nil, &b); err != nil {
+		return err
+	}
+	var q quoteRow
+	return c.call(e, "POST", "/api/v1/quote", quoteOf(people, b.Wallet), &q, func() {
+		q.print(e)
+		fmt.Fprintln(e.stdout, "nothing was sent")
+	})
+}
+
+// countPeople counts the rows of a file that can be sent to, each person once where he is named
+// twice, and returns the first row that cannot.
+func countPeople(name string) (people int, bad *broadcast.BadRow, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return 0, nil, fault.Field("recipients", "cannot be opened: %v", err)
+	}
+	defer f.Close()
+	rows, err := broadcast.NewCSV(f)
+	if err != nil {
+		return 0, nil, err
+	}
+	seen := map[[2]string]bool{}
+	for {
+		person, err := rows.Next()
+		var row *broadcast.BadRow
+		switch {
+		case errors.Is(err, io.EOF):
+			return len(seen), bad, nil
+		case errors.As(err, &row):
+			if bad == nil {
+				bad = row
+			}
+		case err != nil:
+			return 0, nil, fmt.Errorf("read %s: %w", name, err)
+		default:
+			seen[[2]string{person.Type, person.ID}] = true
+		}
+	}
+}
+
+type broadcastUpload struct {
+	oneBroadcast
+	Recipients  string `arg:"" type:"existingfile" help:"CSV file: a header line with id and perhaps type, every other column a property."`
+	SkipBadRows bool   `help:"Leave bad rows of the file out."`
+}
+
+// uploadReport is what became of an upload.
+type uploadReport struct {
+	Audience   int64 `json:"audience"`
+	Duplicates int64 `json:"duplicates"`
+	BadRows    int64 `json:"bad_rows"`
+}
+
+// Run uploads recipients.
+func (c broadcastUpload) Run(e *env) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	answer, err := uploadFile(e, client, c.Broadcast, c.Recipients, c.SkipBadRows)
+	if err != nil {
+		return lines(err)
+	}
+	if c.JSON {
+		_, err := fmt.Fprintln(e.stdout, string(answer))
+		return err
+	}
+	var report uploadReport
+	if err := json.Unmarshal(answer, &report); err != nil {
+		return fmt.Errorf("read the answer of the upload: %w", err)
+	}
+	facts(e.stdout, "people", won(report.Audience), "named twice", won(report.Duplicates), "bad rows", won(report.BadRows))
+	return nil
+}
+
+// uploadFile sends a file as it is read, with a bar where somebody watches, and returns the
+// server's answer.
+func uploadFile(e *env, client *apiclient.Client, id, name string, skipBad bool) (json.RawMessage, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fault.Field("recipients", "cannot be opened: %v", err)
+	}
+	defer f.Close()
+	var body io.Reader = f
+	if info, err := f.Stat(); err == nil && terminal(e.stderr) {
+		bar := progressbar.NewOptions64(max(info.Size(), 1), progressbar.OptionSetWriter(e.stderr), progressbar.OptionShowBytes(true),
+			progressbar.OptionSetDescription("upload"), progressbar.OptionClearOnFinish())
+		reader := progressbar.NewReader(f, bar)
+		body = &reader
+	}
+	path := broadcastPath(id) + "/recipients"
+	if skipBad {
+		path += "?skip_bad_rows=true"
+	}
+	var answer json.RawMessage
+	err = client.Call(e.ctx, "PUT", path, body, &answer)
+	return answer, err
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/malgil/malgil/internal/app"
+	"github.com/malgil/malgil/internal/demo"
+)
+
+// said is what one command printed and how it ended.
+type said struct {
+	stdout, stderr string
+	code           int
+}
+
+func malgil(t *testing.T, args ...string) said {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), args, &stdout, &stderr)
+	return said{stdout.String(), stderr.String(), code}
+}
+
+// ok is malgil for a command that must succeed; it returns what it printed.
+func ok(t *testing.T, args ...string) string {
+	t.Helper()
+	got := malgil(t, args...)
+	if got.code != exitOK {
+		t.Fatalf("malgil %s = exit %d, %s%s", strings.Join(args, " "), got.code, got.stdout, got.stderr)
+	}
+	return got.stdout
+}
+
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// first returns the first word of the line that holds a text.
+func first(t *testing.T, text, holding string) string {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, holding) {
+			return strings.Fields(line)[0]
+		}
+	}
+	t.Fatalf("no line of %q holds %q", text, holding)
+	return ""
+}
+
+// defaults is the configuration of a program that is told nothing.
+func defaults(t *testing.T) app.Config {
+	t.Helper()
+	var c struct {
+		app.Config `embed:""`
+	}
+	parser, err := kong.New(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(nil); err != nil {
+		t.Fatal(err)
+	}
+	return c.Config
+}
+
+// The commands are played against a whole program with the sandbox, as an operator would.
+func TestCommands(t *testing.T) {
+	d, err := demo.Start(t.Context(), defaults(t), slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Errorf("Close() error = %v", err)
+		}
+	})
+	t.Setenv("MALGIL_URL", d.Ready.Intake)
+	t.Setenv("MALGIL_TOKEN", d.Ready.APIToken)
+	t.Setenv("MALGIL_BOT_REST_API_KEY", "4f1c9a7e5b3d2f60")
+
+	// A shop of one's own.
+	master := strings.TrimSpace(ok(t, "account", "create", "박새벽", "dawn@shop.example"))
+	if again := malgil(t, "account", "create", "박새벽", "dawn@shop.example"); again.code != exitFailed || !strings.Contains(again.stderr, "belongs to another account") {
+		t.Errorf("a second account of one address = exit %d, %q, want 1 and why", again.code, again.stderr)
+	}
+	worker := strings.TrimSpace(ok(t, "account", "create", "최노을", "dusk@shop.example"))
+	wallet := strings.TrimSpace(ok(t, "wallet", "create", "새벽서점", "--master", master, "--business-number", "999-81-00015", "--invoice-email", "tax@shop.example"))
+	ok(t, "wallet", "member", wallet, worker)
+	ok(t, "wallet", "member", wallet, worker, "--remove")
+	if shown := ok(t, "wallet", "show", wallet); !strings.Contains(shown, "박새벽") || strings.Contains(shown, "최노을") {
+		t.Errorf("wallet show = %s, want the master alone", shown)
+	}
+	if url := ok(t, "bot", "create", "77b2f0", "새벽서점 도우미", "--wallet", wallet, "--master", master); !strings.Contains(url, "/skill/77b2f0/") {
+		t.Errorf("bot create = %q, want its skill URL", url)
+	}
+	ok(t, "bot", "channel", "77b2f0", "live", "새벽서점")
+	blocks := file(t, "blocks.json", `[{"id":"b1","name":"재입고","kind":"normal","event_name":"restock_alert","answer":{"outputs":[{"simpleText":{"text":"들어왔어요"}}]}}]`)
+	ok(t, "bot", "blocks", "77b2f0", blocks)
+	listed := file(t, "listed.json", ok(t, "bot", "blocks", "77b2f0", "--json"))
+	if again := ok(t, "bot", "blocks", "77b2f0", listed); !strings.Contains(again, "1 blocks, version 3") {
+		t.Errorf("what bot blocks --json prints is put back as %q, want one block, version 3", again)
+	}
+	if shown := ok(t, "bot", "change", "77b2f0", "--rate", "100"); !strings.Contains(shown, "100 people/s") {
+		t.Errorf("bot change --rate 100 = %s", shown)
+	}
+	t.Setenv("MALGIL_BOT_REST_API_KEY", "")
+	if got := malgil(t, "bot", "change", "77b2f0"); got.code != exitUsage || !strings.Contains(got.stderr, "nothing to change") {
+		t.Errorf("bot change of nothing = exit %d, %q, want 2 and what to give", got.code, got.stderr)
+	}
+
+	// A token that may only read.
+	reader := strings.TrimSpace(ok(t, "token", "create", "화면", "--scopes", "read", "--expires-at", "2099-01-01T00:00:00+09:00"))
+	if got := malgil(t, "wallet", "reconnect", wallet, "--token", reader); got.code != exitFailed || !strings.Contains(got.stderr, `lacks the scope "billing"`) {
+		t.Errorf("reconnect with a token that reads = exit %d, %q, want 1 and what it lacks", got.code, got.stderr)
+	}
+	ok(t, "wallet", "list", "--token", reader)
+	ok(t, "token", "revoke", first(t, ok(t, "token", "list"), "화면"))
+	if got := malgil(t, "wallet", "list", "--token", reader); got.code != exitFailed || !strings.Contains(got.stderr, "revoked") {
+		t.Errorf("a revoked token = exit %d, %q, want 1 and why", got.code, got.stderr)
+	}
+
+	// Money.
+	if dry := ok(t, "wallet", "topup", wallet, "100000", "--dry-run"); !strings.Contains(dry, "110,000 KRW to pay; nothing was done") {
+		t.Errorf("wallet topup --dry-run = %q", dry)
+	}
+	begun := ok(t, "wallet", "topup", wallet, "100000", "--key", "order-1")
+	if again := ok(t, "wallet", "topup", wallet, "100000", "--key", "order-1"); again != begun || !strings.Contains(begun, "110,000 KRW") {
+		t.Errorf("wallet topup repeated = %q, want %q", again, begun)
+	}
+	if got := malgil(t, "wallet", "topup", wallet, "5000", "--key", "order-1"); got.code != exitFailed || !strings.Contains(got.stderr, "another request") {
+		t.Errorf("the key of another order = exit %d, %q, want 1 and why", got.code, got.stderr)
+	}
+
+	// A broadcast of the demo's bot, which can pay.
+	people := file(t, "people.csv", "type,id\nbotUserKey,reader-1\nbotUserKey,reader-2\nbotUserKey,reader-2\nbotUserKey,stranger-1\n")
+	send := []string{"broadcast", "send", people, "--bot", d.Ready.Bot, "--event", d.Ready.Event, "--data", "title=겨울 바다", "--name", "시험"}
+	if dry := ok(t, append(send, "--dry-run")...); !strings.Contains(dry, "enough") || !strings.Contains(dry, "nothing was sent") || first(t, dry, "people") != "people" || !strings.Contains(dry, "people     3") {
+		t.Errorf("broadcast send --dry-run = %s, want a quote for three", dry)
+	}
+	if list := ok(t, "broadcast", "list"); strings.Contains(list, "시험") {
+		t.Errorf("a dry run ordered something: %s", list)
+	}
+	watched := malgil(t, append(send, "--watch")...)
+	if watched.code != exitPartly || !strings.Contains(watched.stdout, "finished") || !strings.Contains(watched.stderr, "1 of 3 people did not get it") {
+		t.Errorf("broadcast send --watch = exit %d, %s%s, want 3: one is not a friend", watched.code, watched.stdout, watched.stderr)
+	}
+	id := first(t, ok(t, "broadcast", "list"), "시험")
+	if failures := ok(t, "broadcast", "failures", id); !strings.Contains(failures, "stranger-1") || strings.Contains(failures, "reader-1") {
+		t.Errorf("broadcast failures = %s, want the stranger alone", failures)
+	}
+	if chunks := ok(t, "broadcast", "chunks", id, "--state", "settled"); first(t, chunks, "settled") != id+"-000001" {
+		t.Errorf("broadcast chunks = %s, want one settled", chunks)
+	}
+	if postings := ok(t, "wallet", "postings", d.Ready.Wallet); !strings.Contains(postings, id+"-000001") {
+		t.Errorf("wallet postings = %s, want the capture", postings)
+	}
+	var shown map[string]any
+	if err := json.Unmarshal([]byte(ok(t, "broadcast", "show", id, "--json")), &shown); err != nil || shown["state"] != "finished" {
+		t.Errorf("broadcast show --json = %v, %v, want the API's answer", shown, err)
+	}
+	bad := malgil(t, "broadcast", "send", file(t, "bad.csv", "type,id\nbotUserKey,\nphone,1\n"), "--bot", d.Ready.Bot, "--event", d.Ready.Event)
+	if bad.code != exitFailed || !strings.Contains(bad.stderr, "line 2, id: is empty") || !strings.Contains(bad.stderr, "line 3, type: must be") {
+		t.Errorf("a bad file = exit %d, %q, want 1 and every bad line", bad.code, bad.stderr)
+	}
+	for _, args := range [][]string{{"wallet", "list"}, {"wallet", "charges", d.Ready.Wallet}, {"wallet", "cards", d.Ready.Wallet}, {"bot", "list"}, {"account", "list"}, {"wallet", "quote", "100"}} {
+		if text := ok(t, args...); text == "" {
+			t.Errorf("malgil %s prints nothing", strings.Join(args, " "))
+		}
+	}
+	if got := malgil(t, "wallet", "show", "none"); got.code != exitFailed || !strings.Contains(got.stderr, `there is no wallet "none"`) {
+		t.Errorf("wallet show none = exit %d, %q, want 1 and why", got.code, got.stderr)
+	}
+}
+
+func TestCommands_withoutAToken(t *testing.T) {
+	t.Setenv("MALGIL_TOKEN", "")
+	for _, args := range [][]string{{"wallet", "list"}, {"bot", "show", "b"}, {"broadcast", "watch", "b"}} {
+		if got := malgil(t, args...); got.code != exitUsage || !strings.Contains(got.stderr, "MALGIL_TOKEN is missing") {
+			t.Errorf("malgil %s = exit %d, %q, want 2 and what is missing", strings.Join(args, " "), got.code, got.stderr)
+		}
+	}
+}
+
+// A call whose answer was lost tells the key to repeat it with.
+func TestTopup_cutShort(t *testing.T) {
+	var keys []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keys = append(keys, r.Header.Get("Idempotency-Key"))
+		panic(http.ErrAbortHandler)
+	}))
+	defer server.Close()
+	t.Setenv("MALGIL_URL", server.URL)
+	t.Setenv("MALGIL_TOKEN", "mlg_x")
+	got := malgil(t, "wallet", "topup", "wal_1", "5000")
+	if len(keys) == 0 || keys[0] == "" || got.code != exitFailed || !strings.Contains(got.stderr, "repeat the command with --key "+keys[0]) {
+		t.Errorf("wallet topup = exit %d, %q after %v, want the key to repeat it with", got.code, got.stderr, keys)
+	}
+}
+
+func TestColumns_countKoreanTwice(t *testing.T) {
+	var out bytes.Buffer
+	if err := table(&out, []string{"NAME", "STATE"}, [][]string{{"한빛서점", "in_use"}, {"shop", ""}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "NAME      STATE\n한빛서점  in_use\nshop\n"; out.String() != want {
+		t.Errorf("table() = %q, want %q", out.String(), want)
+	}
+}
+
+func TestWon(t *testing.T) {
+	for amount, want := range map[int64]string{0: "0", 15: "15", 999: "999", 1000: "1,000", 110000: "110,000", 10000000: "10,000,000", -1500: "-1,500", -150: "-150", -150000: "-150,000"} {
+		if got := won(amount); got != want {
+			t.Errorf("won(%d) = %q, want %q", amount, got, want)
+		}
+	}
+}
