@@ -19,13 +19,14 @@ const (
 	Missing Fate = iota
 	// Waiting means pending, scheduled or to be retried: a server will come to it.
 	Waiting
-	// Active means that a server works on it, or that asynq will notice that it does not.
+	// Active means that a server works on it, or did so within the last half minute.
 	Active
 	// Archived means that asynq has given up.
 	Archived
 	// Completed means done, and kept for its retention.
 	Completed
-	// Lost means marked active, but with no lease: asynq will never come back to it.
+	// Lost means marked active, but with no lease or one that is over: its server has died, or
+	// cannot reach Redis. asynq comes back to such a task a minute or two later, or never.
 	Lost
 )
 
@@ -70,6 +71,9 @@ func (i *Inspector) Close() error {
 	return nil
 }
 
+// leaseGrace is how far the clocks of processes may be apart before a living task looks lost.
+const leaseGrace = 5 * time.Second
+
 // Fates tells what became of tasks of one queue, in the order of their IDs. A worker may still be
 // at a task that is Lost, as when Redis was restored from a backup; the row's epoch fences it off.
 func (i *Inspector) Fates(ctx context.Context, queue string, taskIDs []string) ([]Fate, error) {
@@ -77,7 +81,8 @@ func (i *Inspector) Fates(ctx context.Context, queue string, taskIDs []string) (
 	for batch := range slices.Chunk(taskIDs, inspectBatch) {
 		states := make([]*redis.StringCmd, len(batch))
 		leases := make([]*redis.FloatCmd, len(batch))
-		_, err := i.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		// In one transaction: a task that ends between the two commands would look lost.
+		_, err := i.redis.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 			for n, id := range batch {
 				states[n] = pipe.HGet(ctx, queueKey(queue, "t:"+id), "state")
 				leases[n] = pipe.ZScore(ctx, queueKey(queue, "lease"), id)
@@ -88,7 +93,7 @@ func (i *Inspector) Fates(ctx context.Context, queue string, taskIDs []string) (
 			return nil, fmt.Errorf("look up tasks of queue %s: %w", queue, err)
 		}
 		for n := range batch {
-			fate, err := fateOf(states[n], leases[n])
+			fate, err := i.fateOf(states[n], leases[n])
 			if err != nil {
 				return nil, fmt.Errorf("look up tasks of queue %s: %w", queue, err)
 			}
@@ -98,7 +103,7 @@ func (i *Inspector) Fates(ctx context.Context, queue string, taskIDs []string) (
 	return fates, nil
 }
 
-func fateOf(state *redis.StringCmd, lease *redis.FloatCmd) (Fate, error) {
+func (i *Inspector) fateOf(state *redis.StringCmd, lease *redis.FloatCmd) (Fate, error) {
 	if err := state.Err(); errors.Is(err, redis.Nil) {
 		return Missing, nil
 	} else if err != nil {
@@ -116,6 +121,9 @@ func fateOf(state *redis.StringCmd, lease *redis.FloatCmd) (Fate, error) {
 		return Lost, nil
 	} else if err != nil {
 		return Missing, err
+	}
+	if end := time.Unix(int64(lease.Val()), 0); end.Add(leaseGrace).Before(i.now()) {
+		return Lost, nil
 	}
 	return Active, nil
 }

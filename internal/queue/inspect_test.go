@@ -42,7 +42,7 @@ func outcome(g *gate) asynq.HandlerFunc {
 			return fmt.Errorf("never again: %w", asynq.SkipRetry)
 		case chunkTask("again", 1):
 			return errors.New("not now")
-		case chunkTask("busy", 1), chunkTask("lost", 1):
+		case chunkTask("busy", 1), chunkTask("lost", 1), chunkTask("left", 1):
 			return g.ProcessTask(ctx, task)
 		}
 		return nil
@@ -55,28 +55,33 @@ func TestInspector_Fates(t *testing.T) {
 		g := newGate(true)
 		startPools(t, address, broadcastPool(time.Second), queue.PoolOptions{
 			Handlers: map[string]asynq.Handler{tasks.QueueBroadcast: outcome(g)}})
-		for _, id := range []string{"dead", "again", "busy", "lost", "done"} {
+		for _, id := range []string{"dead", "again", "busy", "lost", "left", "done"} {
 			mustEnqueue(t, client, tasks.NewSendChunk(chunk(id, 1)))
 		}
-		for range 2 { // busy and lost
+		for range 3 { // busy, lost and left
 			within(t, "a task that runs", g.entered)
 		}
 		// Redis restored from an old dump knows the task but not its lease.
 		if err := raw.ZRem(t.Context(), "asynq:{broadcast}:lease", chunkTask("lost", 1)).Err(); err != nil {
 			t.Fatal(err)
 		}
-		want := []queue.Fate{queue.Archived, queue.Waiting, queue.Active, queue.Lost, queue.Missing, queue.Missing}
+		// The server of another died, and its lease ran out a while ago.
+		over := redis.Z{Member: chunkTask("left", 1), Score: float64(time.Now().Add(-10 * time.Second).Unix())}
+		want := []queue.Fate{queue.Archived, queue.Waiting, queue.Active, queue.Lost, queue.Lost, queue.Missing, queue.Missing}
 		var got []queue.Fate
 		eventually(t, fmt.Sprintf("fates = %v", want), func() bool {
+			if err := raw.ZAdd(t.Context(), "asynq:{broadcast}:lease", over).Err(); err != nil { // again: it lives here
+				t.Fatal(err)
+			}
 			got = fates(t, inspector, chunkTask("dead", 1), chunkTask("again", 1), chunkTask("busy", 1),
-				chunkTask("lost", 1), chunkTask("done", 1), chunkTask("never", 1))
+				chunkTask("lost", 1), chunkTask("left", 1), chunkTask("done", 1), chunkTask("never", 1))
 			return slices.Equal(got, want)
 		})
 		var dead []bool
 		for _, fate := range got {
 			dead = append(dead, fate.Dead())
 		}
-		if want := []bool{true, false, false, true, true, true}; !slices.Equal(dead, want) {
+		if want := []bool{true, false, false, true, true, true, true}; !slices.Equal(dead, want) {
 			t.Errorf("Dead() of %v = %v, want %v", got, dead, want)
 		}
 		close(g.release)
