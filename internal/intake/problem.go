@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/fault"
@@ -159,8 +161,7 @@ func newHumaError(status int, message string, errs ...error) huma.StatusError {
 		case err == nil:
 			continue
 		case errors.As(err, &detail):
-			d := detail.ErrorDetail()
-			p.Errors = append(p.Errors, ProblemField{Location: d.Location, Message: d.Message})
+			p.Errors = append(p.Errors, fieldOf(detail.ErrorDetail()))
 		default:
 			p.Errors = append(p.Errors, ProblemField{Location: "body", Message: err.Error()})
 		}
@@ -175,6 +176,16 @@ func newHumaError(status int, message string, errs ...error) huma.StatusError {
 		}
 	}
 	return p
+}
+
+// fieldOf names the field that huma means. What is missing it names in its words only, and as its
+// place that of the whole around it.
+func fieldOf(d *huma.ErrorDetail) ProblemField {
+	var missing string
+	if n, _ := fmt.Sscanf(d.Message, validation.MsgExpectedRequiredProperty, &missing); n == 1 {
+		return ProblemField{Location: d.Location + "." + missing, Message: "is missing"}
+	}
+	return ProblemField{Location: d.Location, Message: d.Message}
 }
 
 func init() { huma.NewError = newHumaError } // huma's way to be told of another shape of errors
