@@ -199,17 +199,17 @@ func TestCommands_withoutAToken(t *testing.T) {
 
 // A call whose answer was lost tells the key to repeat it with.
 func TestTopup_cutShort(t *testing.T) {
-	var keys []string
+	keys := make(chan string, 10)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		keys = append(keys, r.Header.Get("Idempotency-Key"))
+		keys <- r.Header.Get("Idempotency-Key")
 		panic(http.ErrAbortHandler)
 	}))
 	defer server.Close()
 	t.Setenv("MALGIL_URL", server.URL)
 	t.Setenv("MALGIL_TOKEN", "mlg_x")
 	got := malgil(t, "wallet", "topup", "wal_1", "5000")
-	if len(keys) == 0 || keys[0] == "" || got.code != exitFailed || !strings.Contains(got.stderr, "repeat the command with --key "+keys[0]) {
-		t.Errorf("wallet topup = exit %d, %q after %v, want the key to repeat it with", got.code, got.stderr, keys)
+	if key := <-keys; key == "" || got.code != exitFailed || !strings.Contains(got.stderr, "repeat the command with --key "+key) {
+		t.Errorf("wallet topup = exit %d, %q after key %q, want the key to repeat it with", got.code, got.stderr, key)
 	}
 }
 

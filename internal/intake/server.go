@@ -194,6 +194,7 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 // Serve answers on a listener until ctx ends, then finishes the requests that are under way, for
 // at most 30 s. It closes the listener.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	base := context.WithoutCancel(ctx) // what is under way when ctx ends is finished
 	server := &http.Server{
 		Handler:           s.Handler(),
 		MaxHeaderBytes:    maxHeader,
@@ -204,7 +205,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		WriteTimeout: callTime + 20*time.Second,
 		IdleTimeout:  2 * time.Minute,
 		ErrorLog:     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // broken connections of clients
-		BaseContext:  func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		BaseContext:  func(net.Listener) context.Context { return base },
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
@@ -213,9 +214,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return fmt.Errorf("serve HTTP: %w", err)
 	case <-ctx.Done():
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdown)
+	patience, cancel := context.WithTimeout(base, shutdown)
 	defer cancel()
-	err := server.Shutdown(ctx)
+	err := server.Shutdown(patience)
 	if err != nil {
 		err = fmt.Errorf("stop HTTP: %w", errors.Join(err, server.Close()))
 	}
