@@ -180,13 +180,19 @@ func (s *shop) friends(n int) []string {
 // can pay.
 func (s *shop) order(people ...string) broadcast {
 	s.house.t.Helper()
+	return s.orderOn("live", people...)
+}
+
+// orderOn orders a broadcast on a channel, live or development.
+func (s *shop) orderOn(channel string, people ...string) broadcast {
+	s.house.t.Helper()
 	recipients := make([]map[string]string, len(people))
 	for i, id := range people {
 		recipients[i] = map[string]string{"type": "botUserKey", "id": id}
 	}
 	var b broadcast
 	s.house.do("POST", "/api/v1/broadcasts", map[string]any{
-		"bot": s.bot, "name": "재입고", "event": map[string]any{"name": event, "data": map[string]string{"title": "겨울 바다"}},
+		"bot": s.bot, "channel": channel, "name": "재입고", "event": map[string]any{"name": event, "data": map[string]string{"title": "겨울 바다"}},
 		"recipients": recipients,
 	}, &b, apiclient.IdempotencyKey(rand.Text()))
 	return b

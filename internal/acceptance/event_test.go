@@ -1,0 +1,170 @@
+package acceptance_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+)
+
+func TestEventAPI(t *testing.T) {
+	show(t, map[string]func(*testing.T){
+		"25_not_a_friend":       notAFriend,
+		"26_price_of_a_message": priceOfAMessage,
+		"27_vat_apart":          vatApart,
+		"28_chat_is_free":       chatIsFree,
+	})
+}
+
+// One of three people has not added the channel: that message fails with Kakao's reason and costs
+// nothing, the others arrive.
+func notAFriend(t *testing.T) {
+	h := open(t, plan{})
+	s := h.openShop(0)
+	s.topUp(1_000)
+	friends := s.friends(2)
+	b := s.finish(s.order(friends[0], "stranger-1", friends[1]))
+	if b.Counts.Delivered != 2 || b.Counts.Failed != 1 || b.Captured != 30 {
+		t.Errorf("broadcast delivered %d, failed %d and cost %d KRW; want 2, 1 and 30", b.Counts.Delivered, b.Counts.Failed, b.Captured)
+	}
+	var failures struct {
+		Items []struct {
+			ID      string `json:"id"`
+			Type    string `json:"type"`
+			Code    int    `json:"error_type"`
+			Message string `json:"message"`
+		} `json:"items"`
+	}
+	h.get("/api/v1/broadcasts/"+b.ID+"/failures", &failures)
+	if len(failures.Items) != 1 || failures.Items[0].ID != "stranger-1" || failures.Items[0].Code != 100 || failures.Items[0].Message == "" {
+		t.Errorf("failures %+v, want stranger-1 alone with Kakao's type 100 and its words", failures.Items)
+	}
+	for person, want := range map[string]int{friends[0]: 1, friends[1]: 1, "stranger-1": 0} {
+		var list struct {
+			Items []struct {
+				Times int `json:"times"`
+			} `json:"items"`
+		}
+		h.ask(fmt.Sprintf("/sandbox/truth/people?bot=%s&type=botUserKey&id=%s", s.bot, person), &list)
+		if len(list.Items) != 1 || list.Items[0].Times != want {
+			t.Errorf("%s was reached %+v, want %d times", person, list.Items, want)
+		}
+	}
+	if reached := h.truth().Kakao.People.Reached; reached != 2 {
+		t.Errorf("%d people were reached, want 2", reached)
+	}
+	if w := s.see().Balance; w.Paid != 970 || w.Held != 0 || w.Spendable != 970 {
+		t.Errorf("the wallet has %d KRW, holds %d and can spend %d; want 970, 0 and 970", w.Paid, w.Held, w.Spendable)
+	}
+	h.balance()
+}
+
+// 100 messages that arrive are 1,500 KRW, on the development channel as on the live one.
+func priceOfAMessage(t *testing.T) {
+	h := open(t, plan{})
+	s := h.openShop(0)
+	s.topUp(10_000)
+	b := s.deliver(100)
+	var captures []posting
+	for _, p := range s.postings() {
+		if p.Kind == "capture" {
+			captures = append(captures, p)
+		}
+	}
+	if b.Captured != 1_500 || len(captures) != 1 || captures[0].Revenue != 1_500 || captures[0].Paid != -1_500 {
+		t.Errorf("100 messages captured %d KRW with postings %+v, want 1500 with one of paid cash", b.Captured, captures)
+	}
+	if b := s.finish(s.orderOn("development", s.friends(100)...)); b.Counts.Delivered != 100 || b.Captured != 1_500 {
+		t.Errorf("on the development channel %d messages arrived for %d KRW, want 100 for 1500", b.Counts.Delivered, b.Captured)
+	}
+	if w := s.see().Balance; w.Paid != 7_000 || w.Accrual != 0 {
+		t.Errorf("the wallet has %d KRW and owes %d, want 7000 and 0", w.Paid, w.Accrual)
+	}
+	h.balance()
+}
+
+// VAT is added when money moves: 150 KRW to a charge of 1,500, rounded half up once a charge.
+func vatApart(t *testing.T) {
+	h := open(t, plan{})
+	s := h.openShop(1)
+	for i, tt := range []struct {
+		people             int
+		supply, vat, total int64
+	}{
+		{100, 1_500, 150, 1_650},
+		{1, 15, 2, 17},
+		{5, 75, 8, 83},
+		{101, 1_515, 152, 1_667},
+	} {
+		s.deliver(tt.people)
+		h.sent(i)
+		h.midnight()
+		c := s.charged(i+1, "paid")
+		if c.Supply != tt.supply || c.VAT != tt.vat || c.Total != tt.total {
+			t.Errorf("%d messages were charged as %d + %d = %d KRW, want %d + %d = %d",
+				tt.people, c.Supply, c.VAT, c.Total, tt.supply, tt.vat, tt.total)
+		}
+		var payments struct {
+			Items []struct {
+				Total int64 `json:"total_krw"`
+				VAT   int64 `json:"vat_krw"`
+			} `json:"items"`
+		}
+		h.ask("/sandbox/truth/payments?status=SUCCESS_PAYMENT&card="+s.cards[0].plastic, &payments)
+		var paid []string
+		for _, p := range payments.Items {
+			if p.Total > 0 { // the registration was for nothing
+				paid = append(paid, fmt.Sprintf("%d with VAT %d", p.Total, p.VAT))
+			}
+		}
+		if want := fmt.Sprintf("%d with VAT %d", tt.total, tt.vat); len(paid) != i+1 || paid[i] != want {
+			t.Errorf("the gateway took %q, want %d payments and the last %s", paid, i+1, want)
+		}
+		for _, p := range s.postings() {
+			if p.Kind == "charge_paid" && p.Ref == c.ID && (p.Charging != tt.supply || p.VAT != tt.vat || p.Clearing != -tt.total || p.Rounding != 0) {
+				t.Errorf("posting %+v, want %d of supply and %d of VAT for %d from the card", p, tt.supply, tt.vat, tt.total)
+			}
+		}
+	}
+	h.balance()
+}
+
+// 1,000 people chat, and it costs nothing.
+func chatIsFree(t *testing.T) {
+	h := open(t, plan{})
+	s := h.openShop(1)
+	before := s.see().Balance
+
+	const utterances, users = 1_000, 16
+	failures := make(chan error, utterances)
+	var playing sync.WaitGroup
+	for user := range users {
+		playing.Go(func() {
+			for i := user; i < utterances; i += users {
+				words, want := hoursName, hours
+				switch {
+				case i < users:
+					want = greeting // his first entry
+				case i%2 == 0:
+					words, want = "무슨 말인지 모를 말", fallback
+				}
+				failures <- h.saysAndHears(s, fmt.Sprintf("user-%d", user), words, want)
+			}
+		})
+	}
+	playing.Wait()
+	for range utterances {
+		if err := <-failures; err != nil {
+			t.Error(err)
+		}
+	}
+	if got := s.postings(); len(got) != 0 {
+		t.Errorf("1000 utterances made postings %+v, want none", got)
+	}
+	if after := s.see().Balance; after != before {
+		t.Errorf("1000 utterances moved the wallet from %+v to %+v", before, after)
+	}
+	if n := h.metric("malgil_answers_total"); n != utterances {
+		t.Errorf("%v utterances were counted as answered, want 1000", n)
+	}
+	h.balance()
+}
