@@ -49,8 +49,8 @@ func TestStorm_workersDieAndRedisForgets(t *testing.T) {
 	town.fault("kakao.result", "error_before", map[string]any{"count": 20, "every": 5})
 	town.fault("kakao.send", "slow", map[string]any{"count": -1, "seconds": 1})
 
-	b := s.orderMany(stormPeople, stormPerson)
-	storm := storm{town: town, shop: s, b: b}
+	b := s.orderMany(stormPeople)
+	storm := storm{town: town, shop: s, b: b, requests: stormRequests}
 	storm.reach(25)
 	storm.forget()
 	storm.reach(50)
@@ -68,15 +68,15 @@ func TestStorm_workersDieAndRedisForgets(t *testing.T) {
 
 func stormPerson(i int) string { return fmt.Sprintf("storm-%05d", i) }
 
-// orderMany uploads an audience as CSV and lets the broadcast go. Its chunks keep the order.
-func (s *shop) orderMany(people int, id func(i int) string) (b broadcast) {
+// orderMany uploads so many people as CSV and lets the broadcast go. Its chunks keep the order.
+func (s *shop) orderMany(people int) (b broadcast) {
 	s.house.t.Helper()
 	s.house.do("POST", "/api/v1/broadcasts", map[string]any{"bot": s.bot, "name": "폭풍", "event": map[string]any{"name": event}},
 		&b, apiclient.IdempotencyKey(rand.Text()))
 	lines := make([]string, 1, people+1)
 	lines[0] = "id"
 	for i := range people {
-		lines = append(lines, id(i))
+		lines = append(lines, stormPerson(i))
 	}
 	s.house.do("PUT", "/api/v1/broadcasts/"+b.ID+"/recipients", csv(lines...), nil)
 	s.house.do("POST", "/api/v1/broadcasts/"+b.ID+"/seal", nil, &b)
@@ -87,7 +87,8 @@ func (s *shop) orderMany(people int, id func(i int) string) (b broadcast) {
 type storm struct {
 	*town
 	shop     *shop
-	b        broadcast
+	b        broadcast // ordered with [shop.orderMany]
+	requests int       // that a worker makes at a time
 	kills    int
 	inFlight int // requests that the killed workers had open, at most
 }
@@ -142,14 +143,14 @@ func (s *storm) kill(worker *testserver.Program) {
 	s.until("the worker has a request in flight", func() (bool, any) {
 		worker.Freeze() // what it has in flight stays so while it is looked at
 		seen := s.sends()
-		if seen.InFlight <= stormRequests { // they may all be of the other worker
+		if seen.InFlight <= s.requests { // they may all be of the other worker
 			worker.Thaw()
 			return false, seen
 		}
 		s.unfinished()
 		worker.Kill()
 		s.kills++
-		s.inFlight += min(seen.InFlight, stormRequests)
+		s.inFlight += min(seen.InFlight, s.requests)
 		s.t.Logf("killed a worker with %d requests in flight, %d accepted", seen.InFlight, seen.Accepted)
 		return true, nil
 	})
@@ -267,7 +268,7 @@ func (s *storm) reached() map[int]int {
 		s.ask("/sandbox/truth/people?limit=1000&bot="+s.shop.bot+cursor, &page)
 		for _, p := range page.Items {
 			number, err := strconv.Atoi(strings.TrimPrefix(p.ID, "storm-"))
-			if err != nil || stormPerson(number) != p.ID || number >= stormPeople {
+			if err != nil || stormPerson(number) != p.ID || number >= s.b.Counts.Audience {
 				s.t.Fatalf("Kakao reached %q, who is not in the audience", p.ID)
 			}
 			if p.Times != 1 {
@@ -305,14 +306,14 @@ func (s *storm) judge(b broadcast, lost int) {
 			s.t.Errorf("chunk %+v: Kakao reached %d of its people", c, got)
 		}
 	}
-	s.t.Logf("%d kills with at most %d requests in flight, %d answers lost; chunks %v", s.kills, s.inFlight, lost, states)
-	if states["settled"]+states["in_doubt"] != stormPeople/100 {
-		s.t.Errorf("chunks ended as %v, want %d settled or in doubt", states, stormPeople/100)
+	s.t.Logf("kills: %d, with at most %d requests in flight; answers lost: %d; chunks: %v", s.kills, s.inFlight, lost, states)
+	if states["settled"]+states["in_doubt"] != b.Chunks.Total || b.Chunks.Total*100 != s.b.Counts.Audience {
+		s.t.Errorf("chunks ended as %v, want %d settled or in doubt", states, b.Chunks.Total)
 	}
 	if most := s.inFlight + lost; states["in_doubt"] > most || states["in_doubt"] < s.kills {
 		s.t.Errorf("%d chunks are in doubt, want %d to %d", states["in_doubt"], s.kills, most)
 	}
-	if b.Counts.Delivered != delivered || b.Counts.InDoubt != inDoubt || delivered+inDoubt != b.Counts.Audience || b.Counts.Audience != stormPeople {
+	if b.Counts.Delivered != delivered || b.Counts.InDoubt != inDoubt || delivered+inDoubt != s.b.Counts.Audience {
 		s.t.Errorf("the broadcast counts %+v, its chunks %d delivered and %d in doubt", b.Counts, delivered, inDoubt)
 	}
 
