@@ -14,6 +14,7 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/metrics"
 	"github.com/malgil/malgil/internal/queue"
+	"github.com/malgil/malgil/internal/scheduler"
 	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/wallet"
@@ -98,8 +99,13 @@ func Start(ctx context.Context, config Config, roles Roles, clk *clock.Clock, lo
 		}
 	}
 	if roles.Scheduler {
-		// An embedded queue starts empty, so every row that waits is found before anybody is served.
-		if err := a.parts.sweep.Run(ctx); err != nil {
+		first := a.parts.sweep
+		if config.Redis == "" {
+			// An embedded queue starts empty: no task of an earlier run can be there still, so every
+			// row that waits is found before anybody is served.
+			first = scheduler.NewSweep(db, a.parts.queue, a.parts.inspector, 0, clk.Now)
+		}
+		if err := first.Run(ctx); err != nil {
 			return nil, fmt.Errorf("sweep before serving: %w", err)
 		}
 		a.startScheduler(config)
