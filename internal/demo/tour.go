@@ -82,7 +82,7 @@ func (t *tour) say(ctx context.Context, skillURL, words string, callback bool) (
 		"skill_url": skillURL, "bot": t.books.Bot, "user": "visitor-" + rand.Text()[:8], "utterance": words, "callback": callback,
 	}, &s)
 	if err == nil && !s.Shown {
-		err = fmt.Errorf("Kakao would not show the answer: %s", s.Problem)
+		err = fmt.Errorf("the answer would not be shown: %s", s.Problem)
 	}
 	return s, err
 }
