@@ -157,6 +157,7 @@ func defaults(t testing.TB) (config app.Config) {
 	}
 	config.Listen, config.MetricsListen, config.PublicURL = "127.0.0.1:0", "127.0.0.1:0", ""
 	config.Sandboxed = true
+	config.SettlementSpread = 0 // the clock stops at midnight, not after it
 	return config
 }
 

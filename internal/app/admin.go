@@ -51,6 +51,6 @@ func (a *App) IssueToken(ctx context.Context, name string, scopes []string) (t a
 // MoveClock moves the clock of this process forward and returns when what falls due is done;
 // see [scheduler.Mover].
 func (a *App) MoveClock(ctx context.Context, to time.Time) error {
-	mover := scheduler.Mover{Clock: a.parts.clock, Sweep: a.parts.sweep.Run, Busy: a.parts.store.Charging}
+	mover := scheduler.Mover{Clock: a.parts.clock, Sweep: a.parts.sweep.Run, Busy: a.parts.store.Charging, Spread: a.parts.spread}
 	return mover.MoveTo(ctx, to)
 }

@@ -149,10 +149,12 @@ func (a *App) openStore(ctx context.Context, config Config) (*store.Store, error
 		return nil, err
 	}
 	db, err := store.Open(ctx, store.Config{
-		Address:         config.DB,
-		Limits:          wallet.Limits{AccrualCap: config.AccrualCap},
-		ChargeThreshold: config.ChargeThreshold,
-		Keys:            keys,
+		Address: config.DB,
+		Limits:  wallet.Limits{AccrualCap: config.AccrualCap},
+		Settlement: wallet.Settlement{
+			Threshold: config.ChargeThreshold, Policy: config.SettlementPolicy, Spread: config.SettlementSpread,
+		},
+		Keys: keys,
 	})
 	if err != nil {
 		return nil, err

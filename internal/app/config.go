@@ -43,16 +43,22 @@ type Config struct {
 	SealKeys string `env:"MALGIL_SEAL_KEYS" secret:"" help:"Keys that seal card keys and API keys; made beside a SQLite file when empty."`
 	HashKey  string `env:"MALGIL_HASH_KEY" secret:"" help:"Key under which user keys are hashed, 32 bytes in base64; made beside a SQLite file when empty."`
 
-	Price           wallet.KRW    `env:"MALGIL_PRICE_KRW" default:"15" help:"Price of a delivered message, without VAT."`
-	ChargeThreshold wallet.KRW    `env:"MALGIL_CHARGE_THRESHOLD_KRW" default:"500000" help:"Accrual from which on a card is charged at once."`
-	ChargeSlice     wallet.KRW    `env:"MALGIL_CHARGE_SLICE_KRW" default:"500000" help:"Most supply value of one charge."`
-	AccrualCap      wallet.KRW    `env:"MALGIL_ACCRUAL_CAP_KRW" default:"10000000" help:"Most that a wallet may owe, holds included."`
-	ReplyBudget     time.Duration `env:"MALGIL_REPLY_BUDGET" default:"4s" help:"How long an utterance without a callback waits for its answer."`
-	CallbackBudget  time.Duration `env:"MALGIL_CALLBACK_BUDGET" default:"1500ms" help:"How long one with a callback waits before it is called back."`
-	SendLease       time.Duration `env:"MALGIL_SEND_LEASE" default:"30s" help:"After this, a request that nobody reported on is in doubt."`
-	SweepAge        time.Duration `env:"MALGIL_SWEEP_AGE" default:"60s" help:"After this, the queue is asked whether it still knows a task."`
-	QueuedChunks    int           `env:"MALGIL_QUEUED_CHUNKS" default:"2000" help:"Most send tasks in the queue at a time."`
-	SendConcurrency int           `env:"MALGIL_SEND_CONCURRENCY" default:"64" help:"Event API requests at a time in one process."`
+	Price            wallet.KRW    `env:"MALGIL_PRICE_KRW" default:"15" help:"Price of a delivered message, without VAT."`
+	ChargeThreshold  wallet.KRW    `env:"MALGIL_CHARGE_THRESHOLD_KRW" default:"500000" help:"Accrual from which on a card is charged at once."`
+	SettlementPolicy wallet.Policy `env:"MALGIL_SETTLEMENT_POLICY" default:"threshold_or_daily" help:"When less than the threshold is charged: threshold_or_daily at 00:00 in Korea, threshold_or_month_end at 00:00 of the 1st."`
+	SettlementSpread time.Duration `env:"MALGIL_SETTLEMENT_SPREAD" default:"10m" help:"Over which the charges of a settlement are spread; 0 for all at once."`
+	ChargeSlice      wallet.KRW    `env:"MALGIL_CHARGE_SLICE_KRW" default:"500000" help:"Most supply value of one charge."`
+	CardAmount       wallet.KRW    `env:"MALGIL_CARD_AMOUNT_KRW" default:"0" help:"What the registration of a card costs, with VAT; above 0 it is given back at once."`
+	StormAttempts    int           `env:"MALGIL_STORM_ATTEMPTS" default:"30" help:"How many attempts of the last hour the storm guard looks at."`
+	StormDeclines    int           `env:"MALGIL_STORM_DECLINES" default:"20" help:"Declines among them after which nobody is charged for a while; 0 for no guard."`
+	StormPause       time.Duration `env:"MALGIL_STORM_PAUSE" default:"10m" help:"For how long."`
+	AccrualCap       wallet.KRW    `env:"MALGIL_ACCRUAL_CAP_KRW" default:"10000000" help:"Most that a wallet may owe, holds included."`
+	ReplyBudget      time.Duration `env:"MALGIL_REPLY_BUDGET" default:"4s" help:"How long an utterance without a callback waits for its answer."`
+	CallbackBudget   time.Duration `env:"MALGIL_CALLBACK_BUDGET" default:"1500ms" help:"How long one with a callback waits before it is called back."`
+	SendLease        time.Duration `env:"MALGIL_SEND_LEASE" default:"30s" help:"After this, a request that nobody reported on is in doubt."`
+	SweepAge         time.Duration `env:"MALGIL_SWEEP_AGE" default:"60s" help:"After this, the queue is asked whether it still knows a task."`
+	QueuedChunks     int           `env:"MALGIL_QUEUED_CHUNKS" default:"2000" help:"Most send tasks in the queue at a time."`
+	SendConcurrency  int           `env:"MALGIL_SEND_CONCURRENCY" default:"64" help:"Event API requests at a time in one process."`
 
 	// Sandboxed widens what only the demo and tests may do: callbacks to loopback over plain HTTP,
 	// and a public URL that is where the intake listens.
@@ -181,6 +187,21 @@ func (c Config) checkNumbers(bad func(name, format string, args ...any)) {
 	}
 	if c.ChargeThreshold <= 0 {
 		bad("MALGIL_CHARGE_THRESHOLD_KRW", "must be above 0")
+	}
+	if _, known := wallet.Policies[c.SettlementPolicy]; !known {
+		bad("MALGIL_SETTLEMENT_POLICY", "must be threshold_or_daily or threshold_or_month_end")
+	}
+	if c.SettlementSpread < 0 || c.SettlementSpread > 6*time.Hour {
+		bad("MALGIL_SETTLEMENT_SPREAD", "must be 0s to 6h")
+	}
+	if c.CardAmount < 0 || c.CardAmount > 1_000 {
+		bad("MALGIL_CARD_AMOUNT_KRW", "must be 0 to 1000")
+	}
+	if c.StormDeclines < 0 || c.StormAttempts < c.StormDeclines || c.StormAttempts > 1000 {
+		bad("MALGIL_STORM_ATTEMPTS", "must be at least MALGIL_STORM_DECLINES, which is 0 or more, and at most 1000")
+	}
+	if c.StormPause < time.Minute || c.StormPause > 24*time.Hour {
+		bad("MALGIL_STORM_PAUSE", "must be 1m to 24h")
 	}
 	if c.ChargeSlice <= 0 {
 		bad("MALGIL_CHARGE_SLICE_KRW", "must be above 0")

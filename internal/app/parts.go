@@ -53,6 +53,7 @@ type parts struct {
 	known    *scenario.Cache
 	recorder *scenario.Recorder
 	sweep    *scheduler.Sweep
+	spread   time.Duration // of a settlement
 }
 
 // botTTL is how long a bot's blocks are served before they are looked at again.
@@ -90,7 +91,9 @@ func (a *App) build(config Config, roles Roles, db *store.Store, address queue.A
 	}
 	gateway := kakaopay.NewGateway(payments, kakaopay.Merchant{OneTimeCID: config.KakaoPayOnceCID, RecurringCID: config.KakaoPayRepeatCID})
 	settings := billing.DefaultSettings
-	settings.PublicURL, settings.Slice = strings.TrimRight(config.PublicURL, "/"), config.ChargeSlice
+	settings.PublicURL, settings.Slice, settings.CardAmount = strings.TrimRight(config.PublicURL, "/"), config.ChargeSlice, config.CardAmount
+	settings.Storm = billing.StormGuard{Attempts: config.StormAttempts, Declines: config.StormDeclines, Pause: config.StormPause}
+	p.spread = config.SettlementSpread
 	p.billing = billing.New(db, gateway, keys, p.ids, rand.Reader, clk.Now, settings)
 
 	p.gate = access.NewGate(db, clk.Now, p.ids.Next, rand.Reader)

@@ -154,7 +154,7 @@ func (a *App) startIntake(config Config, door net.Listener) {
 		return nil
 	})
 	server := intake.New(intake.Config{
-		PublicURL: config.PublicURL, Price: config.Price, Threshold: config.ChargeThreshold, Version: Version, Log: p.log, Now: p.clock.Now,
+		PublicURL: config.PublicURL, Price: config.Price, Version: Version, Log: p.log, Now: p.clock.Now,
 	}, intake.Services{
 		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Bots: p.bots, Broadcasts: p.desk, Billing: p.billing, Read: p.store,
 		Follow: p.follow, Skill: skill, Observe: p.metrics.HTTPServed,

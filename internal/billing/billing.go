@@ -59,6 +59,7 @@ const (
 	ReasonLost     = "lost"     // the call never arrived, as the look-up shows
 	ReasonLimit    = "limit"    // declined too often lately to be asked again
 	ReasonDetached = "detached" // taken off the wallet before it was asked
+	ReasonStorm    = "storm"    // too many cards decline at once to believe it
 	ReasonConfig   = "config"   // the provider does not accept our access
 	ReasonRefused  = "refused"  // the provider does not accept the request as it is
 	ReasonMismatch = "mismatch" // paid, but not what was asked for
@@ -174,6 +175,7 @@ type Settings struct {
 	Lease      time.Duration // how long an attempt may be calling
 	CallLimit  time.Duration // one call to the provider; it gives up by itself after 11 s
 	Declines   int           // declined attempts of a card in 30 days, after which it is not asked
+	Storm      StormGuard
 }
 
 // DefaultSettings are those of a new installation; only PublicURL has no default.
@@ -184,9 +186,20 @@ var DefaultSettings = Settings{
 	Lease:     30 * time.Second,
 	CallLimit: 15 * time.Second,
 	Declines:  15,
+	Storm:     StormGuard{Attempts: 30, Declines: 20, Pause: 10 * time.Minute},
+}
+
+// StormGuard stops charging for everyone when issuers decline one card after another: then it is
+// more likely them than the cards, and nobody is to become unpaid for it.
+type StormGuard struct {
+	Attempts int           // how many of the last attempts, of the last [StormWindow], it looks at
+	Declines int           // how many declines among them are a storm; 0 for no guard
+	Pause    time.Duration // how long nobody is charged
 }
 
 const (
+	// StormWindow is how far back attempts say something about now.
+	StormWindow = time.Hour
 	// DeclineWindow is how far back declined attempts of a card count.
 	DeclineWindow = 30 * 24 * time.Hour
 	// CheckoutLife is how long a payer has: KakaoPay keeps a tid for 15 minutes.

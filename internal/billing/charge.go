@@ -38,8 +38,9 @@ type ChargeStore interface {
 	ChargeMismatch(ctx context.Context, r Report) (Result, error)
 	// ChargeDeclined ends an attempt and prepares the one on the next card under nextID. With no
 	// card left the charge fails: its amount is owed again and the wallet is unpaid until the
-	// next run, 00:00 in Korea.
-	ChargeDeclined(ctx context.Context, r Report, nextID string) (Result, error)
+	// next run, 00:00 in Korea. A decline too many for the guard halts charging for everyone;
+	// while that is so, a charge without a card left is halted instead ([ChargeHalted]).
+	ChargeDeclined(ctx context.Context, r Report, nextID string, guard StormGuard) (Result, error)
 	// ChargeHalted ends a charge that no card is to blame for; its amount is owed again and asked
 	// for after retryAt. With a halt nobody is charged before its end.
 	ChargeHalted(ctx context.Context, r Report, h *Halt, retryAt time.Time) (Result, error)
@@ -211,7 +212,7 @@ func (s *Service) chargeRefused(ctx context.Context, a Attempt, e *GatewayError)
 
 // decline ends an attempt that certainly took nothing; the next card is the next attempt.
 func (s *Service) decline(ctx context.Context, a Attempt, reason string, e *GatewayError) (Result, error) {
-	result, err := s.store.ChargeDeclined(ctx, s.failure(a, reason, e), s.ids.Next("att"))
+	result, err := s.store.ChargeDeclined(ctx, s.failure(a, reason, e), s.ids.Next("att"), s.settings.Storm)
 	return result, wrap(err, "decline attempt %s", a.ID)
 }
 

@@ -42,3 +42,9 @@ func Midnight(t time.Time) time.Time {
 
 // NextMidnight returns the first start of a day in Korea after t.
 func NextMidnight(t time.Time) time.Time { return Midnight(t).Add(24 * time.Hour) }
+
+// MonthStart returns the start of the month in Korea that t falls in.
+func MonthStart(t time.Time) time.Time {
+	y, m, _ := t.In(Seoul).Date()
+	return time.Date(y, m, 1, 0, 0, 0, 0, Seoul).UTC()
+}

@@ -123,6 +123,7 @@ func (d *Demo) configure(ctx context.Context, config app.Config) (app.Config, er
 	config.KakaoURL, config.KakaoPayURL, config.KakaoPaySecret = d.sandbox.URL(), d.sandbox.URL(), "demo-kakaopay-secret"
 	config.SMTP = "smtp://" + d.sandbox.SMTPAddress() + "?tls=none&from=no-reply@malgil.example"
 	config.Sandboxed = true
+	config.SettlementSpread = 0 // a clock that is moved need not wait for a turn
 	return config, nil
 }
 

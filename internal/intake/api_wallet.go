@@ -50,7 +50,7 @@ func (s *Server) viewWallet(v store.WalletView) walletView {
 		Status: v.Status, PaymentState: v.PaymentState, UnpaidSince: v.UnpaidSince, DailyLimit: v.DailyLimit, CreatedAt: v.CreatedAt,
 		Balance: balanceView{
 			Free: v.Free, Paid: v.Paid, Accrual: v.Accrual, Charging: v.Charging, Held: v.Held,
-			Spendable: v.Spendable(now), Due: v.Due(now, s.config.Threshold),
+			Spendable: v.Spendable(now), Due: v.Due(now),
 		},
 	}
 	for _, m := range v.Members {

@@ -95,7 +95,7 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 	}
 	db, err := store.Open(t.Context(), store.Config{
 		Address: "sqlite:" + filepath.Join(t.TempDir(), "malgil.db"), Limits: wallet.Limits{AccrualCap: 10_000_000},
-		ChargeThreshold: 500_000, Keys: box,
+		Settlement: wallet.Settlement{Threshold: 500_000}, Keys: box,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		f(&services)
 	}
 	h.server = New(Config{
-		PublicURL: "https://malgil.example/", Price: 15, Threshold: 500_000, Version: "test",
+		PublicURL: "https://malgil.example/", Price: 15, Version: "test",
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Now: atNoon,
 	}, services)
 	return h

@@ -36,7 +36,6 @@ const (
 type Config struct {
 	PublicURL string     // where Kakao and payers reach this installation, without a slash at the end
 	Price     wallet.KRW // of a delivered message, without VAT
-	Threshold wallet.KRW // accrual that is charged at once
 	Version   string     // of the program, for the description of the API
 	Log       *slog.Logger
 	Now       func() time.Time

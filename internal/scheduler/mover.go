@@ -14,6 +14,8 @@ type Mover struct {
 	Sweep func(ctx context.Context) error
 	// Busy reports whether charges that a settlement began are still under way.
 	Busy func(ctx context.Context, now time.Time) (bool, error)
+	// Spread is how long after a settlement moment the last wallet's turn comes.
+	Spread time.Duration
 }
 
 // settleWait bounds how long a jump waits at one midnight for its charges: an unknown outcome
@@ -21,12 +23,17 @@ type Mover struct {
 const settleWait = 10 * time.Second
 
 // MoveTo moves the clock and returns when the work of the new time has been found. A jump stops
-// at every 00:00 in Korea on its way and lets the settlement run, so that five midnights are five
-// settlements in order. Backward is a Conflict.
+// at every 00:00 in Korea on its way, and when the last turn of a spread settlement has come, and
+// lets the settlement run, so that five midnights are five settlements in order. Backward is a Conflict.
 func (m *Mover) MoveTo(ctx context.Context, to time.Time) error {
 	for midnight := clock.NextMidnight(m.Clock.Now()); midnight.Before(to); midnight = midnight.Add(24 * time.Hour) {
 		if err := m.step(ctx, midnight); err != nil {
 			return err
+		}
+		if turns := midnight.Add(m.Spread); m.Spread > 0 && turns.Before(to) {
+			if err := m.step(ctx, turns); err != nil {
+				return err
+			}
 		}
 	}
 	return m.step(ctx, to)

@@ -54,7 +54,7 @@ func newHouse(t *testing.T) *house {
 	path := filepath.Join(t.TempDir(), "malgil.db")
 	keys, err := seal.New(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)), rand.Reader)
 	h.must(err)
-	h.store, err = store.Open(t.Context(), store.Config{Address: "sqlite:" + path, Limits: wallet.Limits{AccrualCap: 10_000_000}, ChargeThreshold: 500_000, Keys: keys})
+	h.store, err = store.Open(t.Context(), store.Config{Address: "sqlite:" + path, Limits: wallet.Limits{AccrualCap: 10_000_000}, Settlement: wallet.Settlement{Threshold: 500_000}, Keys: keys})
 	h.must(err)
 	t.Cleanup(func() { h.closed(h.store.Close()) })
 	_, err = h.store.Migrate(t.Context())

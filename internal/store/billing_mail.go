@@ -54,7 +54,7 @@ func (s *Store) mailFailure(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c 
 	if err != nil {
 		return fmt.Errorf("list the attempts of charge %s: %w", c.id, err)
 	}
-	due := w.Due(now, s.threshold)
+	due := w.Due(now)
 	owed := billing.AmountOf(due, wallet.VAT(due))
 	err = insertNotices(ctx, tx, notice.Event{WalletID: w.ID, Subject: c.id, At: now, Data: notice.AutoPayFailure{
 		WalletName: name, Amount: billing.AmountOf(c.supply, c.vat), Due: owed, Cards: billing.CardTries(all),

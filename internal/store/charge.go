@@ -12,8 +12,11 @@ import (
 	"github.com/malgil/malgil/internal/wallet"
 )
 
-// haltName is the row of halt that stops charging.
-const haltName = "kakaopay"
+// The rows of halt that stop charging.
+const (
+	haltAccess = "kakaopay" // the gateway does not accept our access
+	haltStorm  = "storm"    // see [billing.StormGuard]
+)
 
 // heldCharge is a charge that a transaction works on; its wallet is locked.
 type heldCharge struct {
@@ -46,7 +49,7 @@ func (s *Store) OpenCharge(ctx context.Context, o billing.Opening) (result billi
 		if open || next.After(o.At) {
 			return chargeNext(ctx, tx, o.WalletID, next)
 		}
-		due := min(w.Due(o.At, s.threshold), o.Slice)
+		due := min(w.Due(o.At), o.Slice)
 		if due <= 0 {
 			return chargeNext(ctx, tx, o.WalletID, next)
 		}
@@ -66,7 +69,7 @@ func (s *Store) OpenCharge(ctx context.Context, o billing.Opening) (result billi
 		if err := chargeNext(ctx, tx, w.ID, next); err != nil {
 			return err
 		}
-		result, err = s.nextCard(ctx, tx, w, c, o.AttemptID, o.At, billing.Opened)
+		result, err = s.nextCard(ctx, tx, w, c, o.AttemptID, o.At, billing.Opened, time.Time{})
 		return err
 	})
 	return result, err
@@ -79,8 +82,10 @@ func chargeNext(ctx context.Context, tx *sql.Tx, walletID string, when time.Time
 }
 
 // nextCard prepares the attempt on the first card of the wallet that this charge has not asked,
-// or fails the charge when there is none.
-func (s *Store) nextCard(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c heldCharge, attemptID string, now time.Time, prepared billing.Outcome) (billing.Result, error) {
+// or fails the charge when there is none; while charging is halted, the charge is halted instead.
+func (s *Store) nextCard(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c heldCharge, attemptID string, now time.Time,
+	prepared billing.Outcome, halted time.Time,
+) (billing.Result, error) {
 	a := newAttempt{
 		id: attemptID, kind: billing.ChargeAttempt, subject: c.id, wallet: w.ID, total: c.supply + c.vat,
 		created: now, next: now, enqueued: now,
@@ -89,6 +94,8 @@ func (s *Store) nextCard(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c hel
 		AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.subject_id = $2 AND a.card_id = wc.card_id)
 		ORDER BY wc.slot LIMIT 1`, w.ID, c.id).Scan(&a.card, &a.slot)
 	switch {
+	case errors.Is(err, sql.ErrNoRows) && halted.After(now):
+		return billing.Result{Outcome: billing.Halted, WalletID: w.ID, Supply: c.supply}, s.haltCharge(ctx, tx, w, c, now, halted)
 	case errors.Is(err, sql.ErrNoRows):
 		return billing.Result{Outcome: billing.AllFailed, WalletID: w.ID, Supply: c.supply}, s.failCharge(ctx, tx, w, c, now)
 	case err != nil:
@@ -246,7 +253,7 @@ func (s *Store) ChargeMismatch(ctx context.Context, r billing.Report) (billing.R
 }
 
 // ChargeDeclined ends an attempt that took nothing and goes on to the next card.
-func (s *Store) ChargeDeclined(ctx context.Context, r billing.Report, nextID string) (billing.Result, error) {
+func (s *Store) ChargeDeclined(ctx context.Context, r billing.Report, nextID string, guard billing.StormGuard) (billing.Result, error) {
 	return s.changeCharge(ctx, r, func(tx *sql.Tx, w wallet.Wallet, a heldAttempt, c heldCharge) (billing.Result, error) {
 		if !a.open(r, true, billing.Prepared, billing.Calling, billing.Unknown) {
 			return billing.Result{Outcome: billing.Skipped, WalletID: w.ID}, nil
@@ -257,8 +264,15 @@ func (s *Store) ChargeDeclined(ctx context.Context, r billing.Report, nextID str
 		if _, err := tx.ExecContext(ctx, `UPDATE charge SET state = 'open' WHERE id = $1 AND state = 'review'`, c.id); err != nil {
 			return billing.Result{}, err
 		}
-		result, err := s.nextCard(ctx, tx, w, c, nextID, r.At, billing.NextCard)
+		storm, halted, err := haltInStorm(ctx, tx, r, guard)
+		if err != nil {
+			return billing.Result{}, err
+		}
+		result, err := s.nextCard(ctx, tx, w, c, nextID, r.At, billing.NextCard, halted)
 		result.Reason = r.Reason
+		if storm {
+			result.Outcome, result.Reason = billing.Halted, billing.ReasonStorm
+		}
 		return result, err
 	})
 }
@@ -274,17 +288,10 @@ func (s *Store) ChargeHalted(ctx context.Context, r billing.Report, h *billing.H
 		if err := endAttempt(ctx, tx, r, billing.Declined); err != nil {
 			return result, err
 		}
-		w, posting := w.FailCharge(c.supply, c.id, r.At)
-		if err := s.endCharge(ctx, tx, w, posting, c, billing.ChargeHalted, r.At); err != nil {
-			return result, err
-		}
-		if err := chargeNext(ctx, tx, w.ID, retryAt); err != nil || h == nil {
+		if err := s.haltCharge(ctx, tx, w, c, r.At, retryAt); err != nil || h == nil {
 			return result, err
 		}
 		result.Outcome = billing.Halted
-		_, err := tx.ExecContext(ctx, `INSERT INTO halt (name, reason, at, until) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (name) DO UPDATE SET reason = excluded.reason, at = excluded.at, until = excluded.until`,
-			haltName, h.Reason, millis(r.At), millis(h.Until))
-		return result, err
+		return result, halt(ctx, tx, haltAccess, *h, r.At)
 	})
 }

@@ -55,7 +55,7 @@ func newMachine(t *testing.T, rt *rapid.T, template string) *machine {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(background(), Config{Address: "sqlite:" + path, Limits: wallet.Limits{AccrualCap: 600}, ChargeThreshold: 300, Keys: testKeys(t)})
+	s, err := Open(background(), Config{Address: "sqlite:" + path, Limits: wallet.Limits{AccrualCap: 600}, Settlement: wallet.Settlement{Threshold: 300}, Keys: testKeys(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,9 +24,9 @@ func (s *Store) InsertWallet(ctx context.Context, w access.OpenedWallet) error {
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO wallet (id, name, kind, business_number, invoice_email, status, payment_state,
 			daily_limit_krw, created_at, unpaid_since, free_krw, paid_krw, accrual_krw, charging_krw, held_krw,
-			accrual_day, accrual_old_krw, accrued_krw, next_charge_at, charge_epoch, charge_enqueued_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`,
-			w.ID, w.Name, w.Kind, w.BusinessNumber, w.InvoiceEmail, wallet.InUse, wallet.Active, w.DailyLimit, millis(w.CreatedAt))
+			accrual_day, accrual_old_krw, accrued_krw, next_charge_at, charge_epoch, charge_enqueued_at, place)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $10)`,
+			w.ID, w.Name, w.Kind, w.BusinessNumber, w.InvoiceEmail, wallet.InUse, wallet.Active, w.DailyLimit, millis(w.CreatedAt), wallet.Place(w.ID))
 		if err != nil {
 			return fmt.Errorf("insert wallet: %w", err)
 		}

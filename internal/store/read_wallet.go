@@ -32,10 +32,10 @@ type MemberView struct {
 const walletViewColumns = walletColumns + `, name, kind, business_number, invoice_email, unpaid_since, created_at`
 
 func (s *Store) scanWalletView(row scanner) (WalletView, error) {
-	v := WalletView{Wallet: wallet.Wallet{Limits: s.limits}}
+	v := WalletView{Wallet: wallet.Wallet{Limits: s.limits, Settlement: s.settlement}}
 	w := &v.Wallet
 	err := row.Scan(&w.ID, &w.Status, &w.PaymentState, &w.Free, &w.Paid, &w.Accrual, &w.Charging, &w.Held,
-		&w.DailyLimit, at(&w.AccrualDay), &w.AccrualOld, &w.Accrued, &w.HasCard,
+		&w.DailyLimit, at(&w.AccrualDay), &w.AccrualOld, &w.Accrued, &w.Place, &w.HasCard,
 		&v.Name, &v.Kind, &v.BusinessNumber, &v.InvoiceEmail, at(&v.UnpaidSince), at(&v.CreatedAt))
 	return v, err
 }

@@ -24,7 +24,7 @@ type Store struct {
 	write, read *sql.DB
 	dialect     dialect
 	limits      wallet.Limits
-	threshold   wallet.KRW
+	settlement  wallet.Settlement
 	keys        *seal.Box
 	unlock      func() error
 }
@@ -35,9 +35,9 @@ type Config struct {
 	// "postgres://" URL.
 	Address string
 	Limits  wallet.Limits
-	// ChargeThreshold is the accrual from which on a wallet is charged at once (50만원).
-	ChargeThreshold wallet.KRW
-	Keys            *seal.Box // opens the secrets that rows keep
+	// Settlement says when wallets are charged for what they owe.
+	Settlement wallet.Settlement
+	Keys       *seal.Box // opens the secrets that rows keep
 }
 
 // Open connects to a database and does not change it: call [Store.Migrate] before use.
@@ -55,7 +55,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.limits, s.threshold, s.keys = config.Limits, config.ChargeThreshold, config.Keys
+	s.limits, s.settlement, s.keys = config.Limits, config.Settlement, config.Keys
 	return s, nil
 }
 

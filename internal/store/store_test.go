@@ -38,10 +38,10 @@ func sqliteAddress(t testing.TB) string {
 func openTest(t testing.TB, address string) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), Config{
-		Address:         address,
-		Limits:          wallet.Limits{AccrualCap: 10_000_000},
-		ChargeThreshold: 500_000,
-		Keys:            testKeys(t),
+		Address:    address,
+		Limits:     wallet.Limits{AccrualCap: 10_000_000},
+		Settlement: wallet.Settlement{Threshold: 500_000},
+		Keys:       testKeys(t),
 	})
 	if err != nil {
 		t.Fatal(err)

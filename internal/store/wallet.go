@@ -9,13 +9,13 @@ import (
 )
 
 const walletColumns = `id, status, payment_state, free_krw, paid_krw, accrual_krw, charging_krw, held_krw,
-	daily_limit_krw, accrual_day, accrual_old_krw, accrued_krw,
+	daily_limit_krw, accrual_day, accrual_old_krw, accrued_krw, place,
 	EXISTS (SELECT 1 FROM wallet_card c WHERE c.wallet_id = wallet.id)`
 
 func (s *Store) scanWallet(row scanner) (wallet.Wallet, error) {
-	w := wallet.Wallet{Limits: s.limits}
+	w := wallet.Wallet{Limits: s.limits, Settlement: s.settlement}
 	err := row.Scan(&w.ID, &w.Status, &w.PaymentState, &w.Free, &w.Paid, &w.Accrual, &w.Charging, &w.Held,
-		&w.DailyLimit, at(&w.AccrualDay), &w.AccrualOld, &w.Accrued, &w.HasCard)
+		&w.DailyLimit, at(&w.AccrualDay), &w.AccrualOld, &w.Accrued, &w.Place, &w.HasCard)
 	return w, err
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/broadcast"
-	"github.com/malgil/malgil/internal/clock"
 )
 
 // Work names a kind of rows that wait for a task.
@@ -51,11 +50,11 @@ var workTables = map[Work]workTable{
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
 	WorkWallet: {table: "wallet",
 		waiting: `accrual_krw > 0 AND NOT EXISTS (SELECT 1 FROM charge c WHERE c.wallet_id = wallet.id AND c.state IN ('open', 'review'))`,
-		due: `next_charge_at <= $1 AND (accrual_krw >= $3 OR accrual_day < $4 OR accrual_old_krw > 0)
+		due: `next_charge_at <= $1 AND (accrual_krw >= $3 OR (accrual_day < $4 OR accrual_old_krw > 0) AND (place < $5 OR payment_state = 'UNPAID'))
 			AND NOT EXISTS (SELECT 1 FROM halt WHERE until > $1)`,
 		epoch: "charge_epoch", enqueued: "charge_enqueued_at", order: "next_charge_at",
 		more: func(s *Store, now time.Time) []any {
-			return []any{int64(s.threshold), millis(clock.Midnight(now))}
+			return []any{s.settlement.AtOnce(), millis(s.settlement.Moment(now)), s.settlement.Reached(now)}
 		}},
 }
 
@@ -163,7 +162,7 @@ func (s *Store) eachRow(ctx context.Context, rows []broadcast.Row, statement str
 func (s *Store) Charging(ctx context.Context, now time.Time) (busy bool, err error) {
 	t := workTables[WorkWallet]
 	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM attempt WHERE kind = 'charge' AND (state = 'calling' OR (state = 'prepared' AND next_at <= $1)))
-		OR EXISTS (SELECT 1 FROM wallet WHERE `+t.waiting+` AND `+strings.NewReplacer("$3", "$2", "$4", "$3").Replace(t.due)+`)`,
+		OR EXISTS (SELECT 1 FROM wallet WHERE `+t.waiting+` AND `+strings.NewReplacer("$3", "$2", "$4", "$3", "$5", "$4").Replace(t.due)+`)`,
 		append([]any{millis(now)}, t.more(s, now)...)...).Scan(&busy)
 	return busy, err
 }

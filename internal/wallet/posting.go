@@ -127,7 +127,7 @@ func (w Wallet) payAccrual(amount KRW) Wallet {
 // paidUp ends the unpaid state when nothing of it is left. It does not reconnect: Kakao asks
 // for a person to do that.
 func (w Wallet) paidUp(now time.Time) Wallet {
-	if w.PaymentState == Unpaid && w.Charging == 0 && w.Due(now, 1<<62) == 0 {
+	if w.PaymentState == Unpaid && w.Charging == 0 && w.overdue(now) == 0 {
 		w.PaymentState = AwaitingReconnect
 	}
 	return w

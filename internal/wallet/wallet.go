@@ -61,9 +61,11 @@ type Wallet struct {
 	HasCard    bool // without a card nothing may be owed
 	DailyLimit KRW  // accrual allowed per day in Korea (일 지출한도); 0 for none
 	Limits     Limits
+	Settlement Settlement
+	Place      int // in a spread run; see [Place]
 
 	AccrualDay time.Time // start of the day in Korea in which accrual last grew
-	AccrualOld KRW       // the part of Accrual that is older than AccrualDay
+	AccrualOld KRW       // the part of Accrual that is older than the settlement moment before AccrualDay
 	Accrued    KRW       // accrued on AccrualDay, for the daily limit
 }
 
@@ -117,15 +119,24 @@ func (w Wallet) Hold(amount KRW, now time.Time) (Wallet, error) {
 }
 
 // Due returns the part of the accrual that is to be charged now: all of it from the threshold
-// on (50만원), else what was accrued before the last settlement moment, 00:00 in Korea (일 반제 시점).
-func (w Wallet) Due(now time.Time, threshold KRW) KRW {
-	switch {
-	case w.Accrual >= threshold:
-		return w.Accrual
-	case w.AccrualDay.Before(clock.Midnight(now)):
+// on (50만원), else what was accrued before the last settlement moment, once the wallet's turn in
+// a spread run has come. An unpaid wallet does not wait for a turn.
+func (w Wallet) Due(now time.Time) KRW {
+	if w.Accrual >= w.Settlement.AtOnce() {
 		return w.Accrual
 	}
-	return min(w.AccrualOld, w.Accrual)
+	if w.PaymentState != Unpaid && w.Place >= w.Settlement.Reached(now) {
+		return 0
+	}
+	return w.overdue(now)
+}
+
+// overdue returns what was accrued before the last settlement moment.
+func (w Wallet) overdue(now time.Time) KRW {
+	if w.AccrualDay.Before(w.Settlement.Moment(now)) {
+		return w.Accrual
+	}
+	return w.AccrualOld
 }
 
 func (w Wallet) accruedOn(now time.Time) KRW {
@@ -135,13 +146,14 @@ func (w Wallet) accruedOn(now time.Time) KRW {
 	return w.Accrued
 }
 
-// accrue adds to the accrual and keeps the part of earlier days apart.
+// accrue adds to the accrual and keeps apart what is from before the last settlement moment.
 func (w Wallet) accrue(amount KRW, now time.Time) Wallet {
 	if amount == 0 {
 		return w
 	}
+	w.AccrualOld = w.overdue(now)
 	if today := clock.Midnight(now); w.AccrualDay.Before(today) {
-		w.AccrualDay, w.AccrualOld, w.Accrued = today, w.Accrual, 0
+		w.AccrualDay, w.Accrued = today, 0
 	}
 	w.Accrual += amount
 	w.Accrued += amount

@@ -79,8 +79,9 @@ func TestWallet_Due(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := tt.wallet.Due(noon, 500_000); got != tt.want {
-				t.Errorf("Due(noon, 500000) = %d, want %d", got, tt.want)
+			tt.wallet.Settlement.Threshold = 500_000
+			if got := tt.wallet.Due(noon); got != tt.want {
+				t.Errorf("Due(noon) = %d, want %d", got, tt.want)
 			}
 		})
 	}
@@ -111,7 +112,7 @@ func TestVAT(t *testing.T) {
 func TestWallet_anyOrderKeepsTheBooks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := noon
-		w := wallet.Wallet{PaymentState: wallet.Active, HasCard: true, Limits: limits}
+		w := wallet.Wallet{PaymentState: wallet.Active, HasCard: true, Limits: limits, Settlement: wallet.Settlement{Threshold: 500_000}}
 		var grants []wallet.Grant
 		var holds []wallet.KRW
 		var open wallet.KRW
@@ -153,7 +154,7 @@ func TestWallet_anyOrderKeepsTheBooks(t *testing.T) {
 					holds = holds[1:]
 				}
 			case "open":
-				if due := min(w.Due(now, 500_000), 500_000); due > 0 && open == 0 {
+				if due := min(w.Due(now), 500_000); due > 0 && open == 0 {
 					open = due
 					post(w.OpenCharge(due, "r", now))
 				}
