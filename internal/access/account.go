@@ -15,6 +15,7 @@ type Account struct {
 	ID        string
 	Name      string
 	Email     string // mails about wallets and bots go there
+	Admin     bool   // a platform admin
 	CreatedAt time.Time
 }
 

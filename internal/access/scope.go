@@ -1,5 +1,5 @@
-// Package access decides who may do what: tokens and their scopes, accounts of people, and the
-// people of a wallet.
+// Package access decides who may do what: accounts of people, their roles, tokens and their scopes.
+// It also says what the audit log keeps of what they did.
 package access
 
 import (
@@ -9,7 +9,8 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 )
 
-// Scope is a right of a token. None includes another. The words are stored.
+// Scope bounds what a token may be used for, whatever the person behind it may do. None includes
+// another. The words are stored.
 type Scope string
 
 // The scopes of tokens.
@@ -50,14 +51,3 @@ func allScopes() string {
 	}
 	return strings.Join(words, ", ")
 }
-
-// Principal is who makes a call. The zero value may do nothing.
-type Principal struct {
-	TokenID   string
-	Name      string // of the token
-	AccountID string // the person that the token stands for, or empty
-	Scopes    []Scope
-}
-
-// Can reports whether the principal has a scope.
-func (p Principal) Can(scope Scope) bool { return slices.Contains(p.Scopes, scope) }

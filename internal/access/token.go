@@ -26,7 +26,8 @@ const (
 type Token struct {
 	ID         string
 	Name       string
-	AccountID  string // empty for a program
+	AccountID  string // empty for one of the platform's own
+	Admin      bool   // its person is a platform admin; read, not stored
 	Scopes     []Scope
 	CreatedAt  time.Time
 	ExpiresAt  time.Time // zero for never
@@ -41,6 +42,8 @@ type TokenStore interface {
 	TokenByHash(ctx context.Context, hash []byte) (Token, error)
 	// TouchToken sets when a token was last used.
 	TouchToken(ctx context.Context, id string, at time.Time) error
+	// Roles lists what an account is to an object; nothing when there is no such object.
+	Roles(ctx context.Context, accountID string, o Object) ([]Role, error)
 }
 
 // Gate issues tokens and checks them. It is safe for concurrent use when its source of
@@ -57,17 +60,25 @@ func NewGate(store TokenStore, now func() time.Time, newID func(prefix string) s
 	return &Gate{store: store, now: now, newID: newID, random: random}
 }
 
-// Issue makes a token and returns its secret, which is kept nowhere. A zero expiresAt is never.
-func (g *Gate) Issue(ctx context.Context, name string, scopes []string, expiresAt time.Time) (t Token, secret string, err error) {
+// NewToken asks for a token.
+type NewToken struct {
+	Name      string
+	AccountID string // the person that it stands for; empty for one of the platform's own
+	Scopes    []string
+	ExpiresAt time.Time // zero for never
+}
+
+// Issue makes a token and returns its secret, which is kept nowhere.
+func (g *Gate) Issue(ctx context.Context, n NewToken) (t Token, secret string, err error) {
 	now := g.now()
-	granted, err := ParseScopes(scopes)
+	granted, err := ParseScopes(n.Scopes)
 	if err != nil {
 		return Token{}, "", err
 	}
-	if name, err = checkName("name", name); err != nil {
+	if n.Name, err = checkName("name", n.Name); err != nil {
 		return Token{}, "", err
 	}
-	if !expiresAt.IsZero() && !expiresAt.After(now) {
+	if !n.ExpiresAt.IsZero() && !n.ExpiresAt.After(now) {
 		return Token{}, "", fault.Field("expires_at", "is in the past; leave it out for a token that does not expire")
 	}
 	raw := make([]byte, tokenBytes)
@@ -75,11 +86,36 @@ func (g *Gate) Issue(ctx context.Context, name string, scopes []string, expiresA
 		return Token{}, "", fmt.Errorf("draw a token: %w", err)
 	}
 	secret = tokenPrefix + base64.RawURLEncoding.EncodeToString(raw)
-	t = Token{ID: g.newID("tok"), Name: name, Scopes: granted, CreatedAt: now, ExpiresAt: expiresAt}
+	t = Token{ID: g.newID("tok"), Name: n.Name, AccountID: n.AccountID, Scopes: granted, CreatedAt: now, ExpiresAt: n.ExpiresAt}
 	if err := g.store.InsertToken(ctx, t, hashSecret(secret)); err != nil {
 		return Token{}, "", fmt.Errorf("keep token %s: %w", t.ID, err)
 	}
 	return t, secret, nil
+}
+
+// IssueBy makes a token on behalf of somebody, who may hand out no more than he has: no scope that
+// his own token lacks (Forbidden), nor, unless he is a platform admin, a longer life (Invalid). A
+// person's token stands for him when it names nobody.
+func (g *Gate) IssueBy(ctx context.Context, by Principal, n NewToken) (t Token, secret string, err error) {
+	if n.AccountID == "" && !by.Platform() {
+		n.AccountID = by.AccountID
+	}
+	if n.AccountID != by.AccountID && !by.Platform() {
+		return Token{}, "", fault.New(fault.Forbidden, "your token makes tokens for yourself only")
+	}
+	granted, err := ParseScopes(n.Scopes)
+	if err != nil {
+		return Token{}, "", err
+	}
+	for _, scope := range granted {
+		if !by.Can(scope) {
+			return Token{}, "", fault.New(fault.Forbidden, "your token lacks the scope %q, so it cannot hand it out", scope)
+		}
+	}
+	if longer := n.ExpiresAt.IsZero() || n.ExpiresAt.After(by.ExpiresAt); longer && !by.ExpiresAt.IsZero() && !by.Platform() {
+		return Token{}, "", fault.Field("expires_at", "must not be later than the end of your own token")
+	}
+	return g.Issue(ctx, n)
 }
 
 // Authenticate tells who presents a secret. It is Unauthenticated for a secret that is not of a
@@ -106,7 +142,7 @@ func (g *Gate) Authenticate(ctx context.Context, secret string) (Principal, erro
 		// The call is as good without it, and the next call writes it again.
 		_ = g.store.TouchToken(ctx, t.ID, minute)
 	}
-	return Principal{TokenID: t.ID, Name: t.Name, AccountID: t.AccountID, Scopes: t.Scopes}, nil
+	return Principal{TokenID: t.ID, Name: t.Name, AccountID: t.AccountID, Admin: t.Admin, Scopes: t.Scopes, ExpiresAt: t.ExpiresAt}, nil
 }
 
 var errNoToken = fault.New(fault.Unauthenticated, "send a token that is valid here: Authorization: Bearer mlg_…")

@@ -20,7 +20,8 @@ var noon = time.Date(2026, 11, 24, 3, 0, 30, 0, time.UTC)
 type tokens struct {
 	byHash  map[string]access.Token
 	touched []time.Time
-	err     error // of every call, when set
+	err     error                    // of every call, when set
+	roles   map[string][]access.Role // by account and object: "acc_1 wallet wal_1"
 }
 
 func (s *tokens) InsertToken(_ context.Context, t access.Token, hash []byte) error {
@@ -50,6 +51,10 @@ func (s *tokens) TouchToken(_ context.Context, id string, at time.Time) error {
 	return nil
 }
 
+func (s *tokens) Roles(_ context.Context, accountID string, o access.Object) ([]access.Role, error) {
+	return s.roles[accountID+" "+string(o.Kind)+" "+o.ID], s.err
+}
+
 // newGate returns a gate at a time that the test moves.
 func newGate(store *tokens, now *time.Time) *access.Gate {
 	store.byHash = map[string]access.Token{}
@@ -63,7 +68,7 @@ func newGate(store *tokens, now *time.Time) *access.Gate {
 func TestGate_Issue(t *testing.T) {
 	store, now := &tokens{}, noon
 	gate := newGate(store, &now)
-	token, secret, err := gate.Issue(t.Context(), " 서점 ", []string{"send", "read"}, time.Time{})
+	token, secret, err := gate.Issue(t.Context(), access.NewToken{Name: " 서점 ", Scopes: []string{"send", "read"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +87,7 @@ func TestGate_Issue(t *testing.T) {
 			t.Error("the secret itself is kept")
 		}
 	}
-	_, other, err := gate.Issue(t.Context(), "b", []string{"read"}, time.Time{})
+	_, other, err := gate.Issue(t.Context(), access.NewToken{Name: "b", Scopes: []string{"read"}})
 	if err != nil || other == secret {
 		t.Errorf("a second Issue() = the same secret: %v, %v", other == secret, err)
 	}
@@ -102,7 +107,7 @@ func TestGate_Issue(t *testing.T) {
 	}
 	for name, tt := range refused {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := gate.Issue(t.Context(), tt.name, tt.scopes, tt.expires)
+			_, _, err := gate.Issue(t.Context(), access.NewToken{Name: tt.name, Scopes: tt.scopes, ExpiresAt: tt.expires})
 			var f *fault.Error
 			if !errors.As(err, &f) || f.Kind != fault.Invalid || f.Field != tt.field {
 				t.Errorf("Issue(%q, %v, %v) error = %v, want Invalid about %s", tt.name, tt.scopes, tt.expires, err, tt.field)
@@ -114,7 +119,7 @@ func TestGate_Issue(t *testing.T) {
 func TestGate_Authenticate(t *testing.T) {
 	store, now := &tokens{}, noon
 	gate := newGate(store, &now)
-	token, secret, err := gate.Issue(t.Context(), "서점", []string{"read"}, noon.Add(time.Hour))
+	token, secret, err := gate.Issue(t.Context(), access.NewToken{Name: "서점", Scopes: []string{"read"}, ExpiresAt: noon.Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +164,7 @@ func TestGate_Authenticate(t *testing.T) {
 func TestGate_Authenticate_remembersUseByTheMinute(t *testing.T) {
 	store, now := &tokens{}, noon
 	gate := newGate(store, &now)
-	_, secret, err := gate.Issue(t.Context(), "서점", []string{"read"}, time.Time{})
+	_, secret, err := gate.Issue(t.Context(), access.NewToken{Name: "서점", Scopes: []string{"read"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ type WalletRole string
 const (
 	Master WalletRole = "master" // 월렛 마스터: exactly one
 	Worker WalletRole = "worker" // 월렛 작업자: a bot operator with the wallet work permission
+	Looker WalletRole = "viewer" // sees the wallet and changes nothing
 )
 
 // NewWallet asks for a wallet.
@@ -56,9 +57,12 @@ const (
 type WalletStore interface {
 	// InsertWallet stores a wallet with its master. It is NotFound when there is no such account.
 	InsertWallet(ctx context.Context, w OpenedWallet) error
-	// PutMember gives a person a role. A new master makes the old one a worker. It is NotFound
-	// without the wallet or the account, and a Conflict when the wallet would lose its master.
-	PutMember(ctx context.Context, walletID, accountID string, role WalletRole) error
+	// PutMember gives a person a role. A new master makes the old one a worker; a worker who
+	// becomes a viewer loses his cards on the wallet. It is NotFound without the wallet or the
+	// account, and a Conflict when the wallet would lose its master. Unless it is to anybody, a
+	// worker has to be of one of the wallet's bots ([ErrNotOperator]) and a master on the wallet
+	// already ([ErrNotOnWallet]).
+	PutMember(ctx context.Context, walletID, accountID string, role WalletRole, toAnybody bool) error
 	// DropMember takes a person and his cards off a wallet. It is NotFound for one who is not on
 	// it, and a Conflict for the master.
 	DropMember(ctx context.Context, walletID, accountID string) error
@@ -112,12 +116,21 @@ func (w *Wallets) Open(ctx context.Context, n NewWallet) (id string, err error) 
 	return opened.ID, nil
 }
 
-// PutMember gives a person a role on a wallet, in place of the one so far.
-func (w *Wallets) PutMember(ctx context.Context, walletID, accountID string, role WalletRole) error {
-	if role != Master && role != Worker {
-		return fault.Field("role", "must be master or worker")
+// Who may get a role on a wallet.
+var (
+	ErrNotOperator = fault.Coded(fault.Refused, "NOT_AN_OPERATOR",
+		"the wallet permission is for the operators of the wallet's bots; make the account one of them first")
+	ErrNotOnWallet = fault.Coded(fault.Refused, "NOT_A_MEMBER", "a wallet is handed over to somebody who is on it; give the account a role first")
+)
+
+// PutMember gives a person a role on a wallet, in place of the one so far. The platform's own may
+// give it to anybody, so that an installation can be set up in any order; others give the wallet
+// permission to operators of the wallet's bots, and hand the wallet over to people who are on it.
+func (w *Wallets) PutMember(ctx context.Context, by Principal, walletID, accountID string, role WalletRole) error {
+	if role != Master && role != Worker && role != Looker {
+		return fault.Field("role", "must be master, worker or viewer")
 	}
-	if err := w.store.PutMember(ctx, walletID, accountID, role); err != nil {
+	if err := w.store.PutMember(ctx, walletID, accountID, role, by.Platform()); err != nil {
 		return fmt.Errorf("put a member on wallet %s: %w", walletID, err)
 	}
 	return nil

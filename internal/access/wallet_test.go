@@ -23,7 +23,7 @@ func (s *walletStore) InsertWallet(_ context.Context, w access.OpenedWallet) err
 	return nil
 }
 
-func (s *walletStore) PutMember(_ context.Context, _, _ string, role access.WalletRole) error {
+func (s *walletStore) PutMember(_ context.Context, _, _ string, role access.WalletRole, _ bool) error {
 	s.roles = append(s.roles, role)
 	return nil
 }
@@ -91,15 +91,15 @@ func TestWallets_Open(t *testing.T) {
 	}
 }
 
-func TestWallets_PutMember_knowsTwoRoles(t *testing.T) {
+func TestWallets_PutMember_knowsThreeRoles(t *testing.T) {
 	store := &walletStore{}
 	wallets := access.NewWallets(store, func() time.Time { return noon }, fixedID)
-	for _, role := range []access.WalletRole{access.Master, access.Worker} {
-		if err := wallets.PutMember(t.Context(), "wal_1", "acc_1", role); err != nil {
+	for _, role := range []access.WalletRole{access.Master, access.Worker, access.Looker} {
+		if err := wallets.PutMember(t.Context(), access.Principal{}, "wal_1", "acc_1", role); err != nil {
 			t.Errorf("PutMember(%s) error = %v, want none", role, err)
 		}
 	}
-	if err := wallets.PutMember(t.Context(), "wal_1", "acc_1", "owner"); fault.KindOf(err) != fault.Invalid || len(store.roles) != 2 {
+	if err := wallets.PutMember(t.Context(), access.Principal{}, "wal_1", "acc_1", "owner"); fault.KindOf(err) != fault.Invalid || len(store.roles) != 3 {
 		t.Errorf("PutMember(owner) error = %v with %d stored, want Invalid and nothing stored", err, len(store.roles))
 	}
 }

@@ -40,12 +40,18 @@ func FirstToken(ctx context.Context, address, name string, scopes []string) (t a
 	}
 	var clk clock.Clock
 	gate := access.NewGate(db, clk.Now, id.New(clk.Now, rand.Reader).Next, rand.Reader)
-	return gate.Issue(ctx, name, scopes, time.Time{})
+	ctx = terminalDeed(ctx, clk.Now())
+	return gate.Issue(ctx, access.NewToken{Name: name, Scopes: scopes})
+}
+
+// terminalDeed is a token that is made by whoever has the machine, for the audit log.
+func terminalDeed(ctx context.Context, now time.Time) context.Context {
+	return access.WithDeed(ctx, access.Deed{Action: "create-token", Reason: "at the terminal", At: now}, access.Object{Kind: access.OfToken})
 }
 
 // IssueToken makes an API token in this process's own database.
 func (a *App) IssueToken(ctx context.Context, name string, scopes []string) (t access.Token, secret string, err error) {
-	return a.parts.gate.Issue(ctx, name, scopes, time.Time{})
+	return a.parts.gate.Issue(terminalDeed(ctx, a.parts.clock.Now()), access.NewToken{Name: name, Scopes: scopes})
 }
 
 // MoveClock moves the clock of this process forward and returns when what falls due is done;

@@ -59,6 +59,7 @@ var (
 	ErrAccountFull  = fault.Coded(fault.Refused, "CARD_LIMIT", "an account registers at most %d cards; remove one first", MaxAccountCards)
 	ErrWalletFull   = fault.Coded(fault.Refused, "WALLET_CARD_LIMIT", "a wallet has at most one payment card and two backups; take one off first")
 	ErrElsewhere    = fault.Coded(fault.Conflict, "CARD_ELSEWHERE", "the card sits on another wallet; take it off there first")
+	ErrOthersCard   = fault.Coded(fault.Forbidden, "NOT_YOUR_CARD", "only the master of the wallet takes cards of others off it")
 	ErrForeignCard  = fault.Coded(fault.Forbidden, "NOT_YOUR_CARD", "only the account that registered the card may put it on a wallet")
 	ErrNotMember    = fault.Coded(fault.Refused, "NOT_A_MEMBER", "the account that registered the card is not a member of the wallet")
 	ErrCardCharging = fault.Coded(fault.Conflict, "CARD_CHARGING", "a payment with the card is under way; try again when it is finished")
@@ -73,9 +74,10 @@ type CardStore interface {
 	// WalletCards lists the cards of a wallet by slot. It is NotFound when there is no wallet.
 	WalletCards(ctx context.Context, walletID string) ([]Card, error)
 	// ChangeCards puts the cards that change returns, by slot, in the place of those it is given.
-	// change may be called more than once. A card that comes on must be of a member of the
-	// wallet, and of accountID unless that is empty, and sit on no other wallet. An unpaid wallet
-	// that gets a card is due at once.
+	// change may be called more than once. A card that comes on must be of a master or worker of the
+	// wallet, and sit on no other wallet. Unless accountID is empty, it must also be his, and he takes
+	// cards of others off only as the wallet's master. An unpaid wallet that gets a card is due at
+	// once.
 	ChangeCards(ctx context.Context, walletID, accountID string, now time.Time, change func(ids []string) ([]string, error)) error
 	// RemoveCard forgets a card and its key, and takes it off its wallet. It is a Conflict while
 	// an attempt on it is open.
@@ -134,7 +136,7 @@ func (s *Service) refresh(ctx context.Context, c *Card) {
 }
 
 // AttachCard puts a card on the next free slot of a wallet: payment card, then backups. The card
-// must be of a member of the wallet, and of accountID unless that is empty. It fails with
+// must be of a master or worker of the wallet, and of accountID unless that is empty. It fails with
 // [ErrWalletFull], [ErrElsewhere], [ErrForeignCard] or [ErrNotMember]. Attached again the card
 // stays where it is. An unpaid wallet is charged at once.
 func (s *Service) AttachCard(ctx context.Context, walletID, accountID, cardID string) error {
@@ -148,8 +150,9 @@ func (s *Service) AttachCard(ctx context.Context, walletID, accountID, cardID st
 }
 
 // SetCards makes a list the cards of a wallet, the payment card first, then its backups: it adds,
-// takes off and reorders. Who may add which card is as with [Service.AttachCard]; a card named
-// twice is Invalid.
+// takes off and reorders. Who may add which card is as with [Service.AttachCard]; cards of others
+// are taken off by the wallet's master only ([ErrOthersCard]), unless accountID is empty. A card
+// named twice is Invalid.
 func (s *Service) SetCards(ctx context.Context, walletID, accountID string, cardIDs []string) error {
 	for i, id := range cardIDs {
 		if slices.Contains(cardIDs[:i], id) {
@@ -161,9 +164,10 @@ func (s *Service) SetCards(ctx context.Context, walletID, accountID string, card
 }
 
 // DetachCard takes a card off a wallet; the cards behind it move up. A charge that asks it now
-// ends on it. A card that is not on the wallet is NotFound.
-func (s *Service) DetachCard(ctx context.Context, walletID, cardID string) error {
-	err := s.store.ChangeCards(ctx, walletID, "", s.now(), func(ids []string) ([]string, error) {
+// ends on it. A card that is not on the wallet is NotFound; another's than accountID's, unless that
+// is empty, fails with [ErrOthersCard] except for the wallet's master.
+func (s *Service) DetachCard(ctx context.Context, walletID, accountID, cardID string) error {
+	err := s.store.ChangeCards(ctx, walletID, accountID, s.now(), func(ids []string) ([]string, error) {
 		i := slices.Index(ids, cardID)
 		if i < 0 {
 			return nil, fault.New(fault.NotFound, "there is no card %q on the wallet", cardID)

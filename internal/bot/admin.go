@@ -175,8 +175,8 @@ func checkMembers(members []Member) error {
 		switch {
 		case m.AccountID == "":
 			return fault.Field(fmt.Sprintf("members[%d].account", i), "is missing")
-		case m.Role != Master && m.Role != Operator:
-			return fault.Field(fmt.Sprintf("members[%d].role", i), "must be master or operator")
+		case m.Role != Master && m.Role != Operator && m.Role != Viewer:
+			return fault.Field(fmt.Sprintf("members[%d].role", i), "must be master, operator or viewer")
 		case seen[m.AccountID]:
 			return fault.Field(fmt.Sprintf("members[%d].account", i), "stands twice in the list")
 		}

@@ -25,6 +25,7 @@ type Role string
 const (
 	Master   Role = "master"   // 챗봇 마스터: hears of everything that its wallet does
 	Operator Role = "operator" // 봇 작업자
+	Viewer   Role = "viewer"   // sees the bot and changes nothing
 )
 
 // Bot is a bot as it may be shown: without its keys.

@@ -76,10 +76,15 @@ type operation struct {
 // add registers a route whose errors are those of the rules.
 func add[I, O any](s *Server, op operation, handle func(context.Context, *I) (*O, error)) {
 	method, path, _ := strings.Cut(op.route, " ")
-	summary := op.summary
-	if scope := scopes[op.route]; scope != anyToken {
-		summary += fmt.Sprintf(" (scope %s)", scope)
+	summary, g := op.summary, routes[op.route]
+	if g.scope != anyToken {
+		summary += fmt.Sprintf(" (scope %s)", g.scope)
 	}
+	if g.right != "" {
+		summary += fmt.Sprintf("; permission %s", g.right)
+	}
+	s.actions[op.route] = op.id
+	check := bodyCheck[I](s, g)
 	huma.Register(s.api, huma.Operation{
 		OperationID: op.id, Method: method, Path: path, Summary: summary, Tags: []string{op.group},
 		DefaultStatus: op.status, MaxBodyBytes: maxBody + 1, // huma refuses what reaches the number
@@ -87,7 +92,11 @@ func add[I, O any](s *Server, op operation, handle func(context.Context, *I) (*O
 		Security:        tokenSecurity,
 		Errors:          append([]int{http.StatusUnauthorized, http.StatusForbidden}, op.errors...),
 	}, func(ctx context.Context, in *I) (*O, error) {
-		out, err := handle(ctx, in)
+		err := check(ctx, in)
+		var out *O
+		if err == nil {
+			out, err = handle(ctx, in)
+		}
 		if err != nil {
 			s.logMistake(ctx, op.route, err)
 			return nil, problemOf(err)

@@ -12,11 +12,12 @@ type accountView struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	Email     string    `json:"email"`
+	Admin     bool      `json:"admin,omitempty" doc:"A platform admin"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
 func viewAccount(a access.Account) accountView {
-	return accountView{ID: a.ID, Name: a.Name, Email: a.Email, CreatedAt: a.CreatedAt}
+	return accountView{ID: a.ID, Name: a.Name, Email: a.Email, Admin: a.Admin, CreatedAt: a.CreatedAt}
 }
 
 func (s *Server) addAccounts() {
@@ -24,6 +25,15 @@ func (s *Server) addAccounts() {
 	add(s, operation{route: "POST /api/v1/accounts", id: "create-account", group: group, summary: "Make an account of a person", status: http.StatusCreated, errors: []int{http.StatusConflict}}, s.createAccount)
 	add(s, operation{route: "GET /api/v1/accounts", id: "list-accounts", group: group, summary: "List accounts"}, s.listAccounts)
 	add(s, operation{route: "GET /api/v1/accounts/{id}", id: "get-account", group: group, summary: "Show an account", errors: []int{http.StatusNotFound}}, s.getAccount)
+	for route, admin := range map[string]bool{"PUT /api/v1/accounts/{id}/admin": true, "DELETE /api/v1/accounts/{id}/admin": false} {
+		op := operation{route: route, id: "make-admin", group: group, summary: "Make an account a platform admin", status: http.StatusNoContent, errors: []int{http.StatusNotFound}}
+		if !admin {
+			op.id, op.summary = "end-admin", "Make a platform admin a person like others"
+		}
+		add(s, op, func(ctx context.Context, in *ByID) (*none, error) {
+			return nil, s.services.Read.SetAdmin(ctx, in.ID, admin)
+		})
+	}
 }
 
 type createAccountInput struct {
@@ -46,7 +56,7 @@ func (s *Server) listAccounts(ctx context.Context, in *Paged) (*body[page[accoun
 	if err := in.after(&after); err != nil {
 		return nil, err
 	}
-	accounts, err := s.services.Read.Accounts(ctx, after, in.Limit+1)
+	accounts, err := s.services.Read.Accounts(ctx, principalOf(ctx).Sight(), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +74,7 @@ func (s *Server) getAccount(ctx context.Context, in *ByID) (*body[accountView], 
 type TokenView struct {
 	ID         string         `json:"id"`
 	Name       string         `json:"name"`
+	Account    string         `json:"account,omitempty" doc:"The person that it stands for; absent for one of the platform's own"`
 	Scopes     []access.Scope `json:"scopes"`
 	CreatedAt  time.Time      `json:"created_at"`
 	ExpiresAt  time.Time      `json:"expires_at,omitzero"`
@@ -72,7 +83,7 @@ type TokenView struct {
 }
 
 func viewToken(t access.Token) TokenView {
-	return TokenView{ID: t.ID, Name: t.Name, Scopes: t.Scopes, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, LastUsedAt: t.LastUsedAt, RevokedAt: t.RevokedAt}
+	return TokenView{ID: t.ID, Name: t.Name, Account: t.AccountID, Scopes: t.Scopes, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, LastUsedAt: t.LastUsedAt, RevokedAt: t.RevokedAt}
 }
 
 type newTokenView struct {
@@ -81,9 +92,11 @@ type newTokenView struct {
 }
 
 type meView struct {
-	ID     string         `json:"id"`
-	Name   string         `json:"name"`
-	Scopes []access.Scope `json:"scopes"`
+	ID      string         `json:"id"`
+	Name    string         `json:"name"`
+	Account string         `json:"account,omitempty" doc:"The person that the token stands for"`
+	Admin   bool           `json:"admin,omitempty" doc:"May do everything that the scopes allow"`
+	Scopes  []access.Scope `json:"scopes"`
 }
 
 func (s *Server) addTokens() {
@@ -96,19 +109,22 @@ func (s *Server) addTokens() {
 
 func (s *Server) getMe(ctx context.Context, _ *none) (*body[meView], error) {
 	p := principalOf(ctx)
-	return reply(meView{ID: p.TokenID, Name: p.Name, Scopes: p.Scopes}), nil
+	return reply(meView{ID: p.TokenID, Name: p.Name, Account: p.AccountID, Admin: p.Platform(), Scopes: p.Scopes}), nil
 }
 
 type createTokenInput struct {
 	Body struct {
 		Name      string    `json:"name" doc:"Who uses it"`
+		Account   string    `json:"account,omitempty" doc:"The person that it stands for: it may what he may. Left out, yourself; the platform, when you are one of its own"`
 		Scopes    []string  `json:"scopes" doc:"Words of: send read billing admin"`
 		ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Never, when left out"`
 	}
 }
 
 func (s *Server) createToken(ctx context.Context, in *createTokenInput) (*body[newTokenView], error) {
-	t, secret, err := s.services.Gate.Issue(ctx, in.Body.Name, in.Body.Scopes, in.Body.ExpiresAt)
+	t, secret, err := s.services.Gate.IssueBy(ctx, principalOf(ctx), access.NewToken{
+		Name: in.Body.Name, AccountID: in.Body.Account, Scopes: in.Body.Scopes, ExpiresAt: in.Body.ExpiresAt,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +136,7 @@ func (s *Server) listTokens(ctx context.Context, in *Paged) (*body[page[TokenVie
 	if err := in.after(&after); err != nil {
 		return nil, err
 	}
-	tokens, err := s.services.Read.Tokens(ctx, after, in.Limit+1)
+	tokens, err := s.services.Read.Tokens(ctx, principalOf(ctx).Sight(), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

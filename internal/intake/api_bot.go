@@ -31,7 +31,7 @@ type pauseView struct {
 
 type botMember struct {
 	Account string `json:"account"`
-	Role    string `json:"role" enum:"master,operator"`
+	Role    string `json:"role" enum:"master,operator,viewer"`
 }
 
 type channelView struct {
@@ -125,7 +125,7 @@ func (s *Server) listBots(ctx context.Context, in *Paged) (*body[page[BotView]],
 	if err := in.after(&after); err != nil {
 		return nil, err
 	}
-	bots, err := s.services.Read.BotList(ctx, after, in.Limit+1)
+	bots, err := s.services.Read.BotList(ctx, principalOf(ctx).Sight(), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

@@ -170,7 +170,7 @@ func (s *Server) listBroadcasts(ctx context.Context, in *listBroadcastsInput) (*
 	if err := in.after(&before); err != nil {
 		return nil, err
 	}
-	found, err := s.services.Read.Broadcasts(ctx, store.BroadcastFilter{WalletID: in.Wallet, BotID: in.Bot}, before, in.Limit+1)
+	found, err := s.services.Read.Broadcasts(ctx, store.BroadcastFilter{Sight: principalOf(ctx).Sight(), WalletID: in.Wallet, BotID: in.Bot}, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

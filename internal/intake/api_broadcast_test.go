@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/store"
 )
@@ -143,7 +144,7 @@ func TestBroadcasts_repeatedAtOnce(t *testing.T) {
 	}
 	wantAt(t, "GET broadcasts", h.do(call{method: "GET", path: "/api/v1/broadcasts"}).want(200), map[string]any{"items.0.id": ids[0], "items.1": nil})
 	h.do(call{method: "POST", path: "/api/v1/broadcasts", key: "k", body: order(botID, nil)}).wantProblem(422, "IDEMPOTENCY_KEY_REUSED", "header.Idempotency-Key")
-	_, other, err := h.gate.Issue(t.Context(), "other", []string{"send"}, noon.AddDate(1, 0, 0))
+	_, other, err := h.gate.Issue(t.Context(), access.NewToken{Name: "other", Scopes: []string{"send"}, ExpiresAt: noon.AddDate(1, 0, 0)})
 	if err != nil {
 		t.Fatal(err)
 	}

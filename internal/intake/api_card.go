@@ -82,6 +82,8 @@ func (s *Server) addCards() {
 	add(s, operation{route: "GET /api/v1/accounts/{id}/cards", id: "list-account-cards", group: cards, summary: "List the cards of an account by time added", errors: missing}, s.listAccountCards)
 	add(s, operation{route: "DELETE /api/v1/cards/{id}", id: "delete-card", group: cards, summary: "Forget a card and switch it off at KakaoPay", status: http.StatusNoContent, errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}, s.deleteCard)
 	add(s, operation{route: "PUT /api/v1/wallets/{id}/cards", id: "put-wallet-cards", group: cards, summary: "Say which cards a wallet is charged on, in which order", errors: []int{http.StatusNotFound, http.StatusConflict}}, s.putWalletCards)
+	add(s, operation{route: "POST /api/v1/wallets/{id}/cards", id: "add-wallet-card", group: cards, summary: "Put a card on a wallet, behind those that are there", status: http.StatusCreated, errors: []int{http.StatusNotFound, http.StatusConflict}}, s.addWalletCard)
+	add(s, operation{route: "DELETE /api/v1/wallets/{id}/cards/{card}", id: "take-card-off", group: cards, summary: "Take a card off a wallet; those behind it move up", status: http.StatusNoContent, errors: []int{http.StatusNotFound}}, s.deleteWalletCard)
 	add(s, operation{route: "GET /api/v1/wallets/{id}/cards", id: "list-wallet-cards", group: cards, summary: "List the cards of a wallet in the order of their use", errors: missing}, s.listWalletCards)
 	add(s, operation{route: "POST /api/v1/wallets/{id}/topups", id: "top-up", group: checkouts, summary: "Begin a top-up", status: http.StatusAccepted, errors: begin}, s.topUp)
 	add(s, operation{route: "GET /api/v1/checkouts/{id}", id: "get-checkout", group: checkouts, summary: "Show how a top-up or registration goes", errors: missing}, s.getCheckout)
@@ -123,7 +125,7 @@ func (s *Server) listAccountCards(ctx context.Context, in *ByID) (*body[page[Car
 }
 
 func (s *Server) deleteCard(ctx context.Context, in *ByID) (*none, error) {
-	return nil, s.services.Billing.RemoveCard(ctx, principalOf(ctx).AccountID, in.ID)
+	return nil, s.services.Billing.RemoveCard(ctx, onBehalf(ctx), in.ID)
 }
 
 type putWalletCardsInput struct {
@@ -134,10 +136,36 @@ type putWalletCardsInput struct {
 }
 
 func (s *Server) putWalletCards(ctx context.Context, in *putWalletCardsInput) (*body[page[walletCardView]], error) {
-	if err := s.services.Billing.SetCards(ctx, in.ID, principalOf(ctx).AccountID, in.Body.Cards); err != nil {
+	if err := s.services.Billing.SetCards(ctx, in.ID, onBehalf(ctx), in.Body.Cards); err != nil {
 		return nil, err
 	}
 	return s.listWalletCards(ctx, &in.ByID)
+}
+
+type addWalletCardInput struct {
+	ByID
+	Body struct {
+		Card string `json:"card"`
+	}
+}
+
+func (s *Server) addWalletCard(ctx context.Context, in *addWalletCardInput) (*body[page[walletCardView]], error) {
+	if in.Body.Card == "" {
+		return nil, fault.Field("card", "is missing")
+	}
+	if err := s.services.Billing.AttachCard(ctx, in.ID, onBehalf(ctx), in.Body.Card); err != nil {
+		return nil, err
+	}
+	return s.listWalletCards(ctx, &in.ByID)
+}
+
+type walletCardInput struct {
+	ByID
+	Card string `path:"card" maxLength:"64"`
+}
+
+func (s *Server) deleteWalletCard(ctx context.Context, in *walletCardInput) (*none, error) {
+	return nil, s.services.Billing.DetachCard(ctx, in.ID, onBehalf(ctx), in.Card)
 }
 
 func (s *Server) listWalletCards(ctx context.Context, in *ByID) (*body[page[walletCardView]], error) {

@@ -103,7 +103,7 @@ func (s *Server) listWallets(ctx context.Context, in *Paged) (*body[page[walletV
 	if err := in.after(&after); err != nil {
 		return nil, err
 	}
-	wallets, err := s.services.Read.WalletViews(ctx, after, in.Limit+1)
+	wallets, err := s.services.Read.WalletViews(ctx, principalOf(ctx).Sight(), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -135,13 +135,16 @@ type MemberInput struct {
 type putMemberInput struct {
 	MemberInput
 	Body struct {
-		Role string `json:"role" enum:"master,worker"`
+		Role string `json:"role" enum:"master,worker,viewer"`
 	}
 }
 
 func (s *Server) putMember(ctx context.Context, in *putMemberInput) (*body[memberView], error) {
 	role := access.WalletRole(in.Body.Role)
-	if err := s.services.Wallets.PutMember(ctx, in.ID, in.Account, role); err != nil {
+	if err := s.mayKeep(ctx, in.MemberInput, role); err != nil {
+		return nil, err
+	}
+	if err := s.services.Wallets.PutMember(ctx, principalOf(ctx), in.ID, in.Account, role); err != nil {
 		return nil, err
 	}
 	a, err := s.services.Read.Account(ctx, in.Account)
@@ -151,7 +154,31 @@ func (s *Server) putMember(ctx context.Context, in *putMemberInput) (*body[membe
 	return reply(memberView{Account: a.ID, Name: a.Name, Email: a.Email, Role: role}), nil
 }
 
+// mayKeep says why the caller may not give a person a role on a wallet or take it away, or nil. The
+// wallet permission is given and taken by more people than the other roles.
+func (s *Server) mayKeep(ctx context.Context, in MemberInput, role access.WalletRole) error {
+	v, err := s.services.Read.WalletView(ctx, in.ID)
+	if err != nil {
+		return err
+	}
+	right := access.GiveWalletWork
+	if role != access.Worker {
+		right = access.KeepMembers
+	}
+	for _, m := range v.Members {
+		if m.AccountID == in.Account && m.Role != access.Worker {
+			right = access.KeepMembers
+		}
+	}
+	return s.permit(ctx, right, access.OfWallet, in.ID)
+}
+
 func (s *Server) deleteMember(ctx context.Context, in *MemberInput) (*none, error) {
+	if in.Account != principalOf(ctx).AccountID {
+		if err := s.mayKeep(ctx, *in, access.Worker); err != nil {
+			return nil, err
+		}
+	}
 	return nil, s.services.Wallets.DropMember(ctx, in.ID, in.Account)
 }
 

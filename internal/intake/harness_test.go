@@ -148,7 +148,7 @@ func (h *house) on(t *testing.T) *house {
 func (h *house) token(scopes string) string {
 	h.t.Helper()
 	if h.tokens[scopes] == "" {
-		_, secret, err := h.gate.Issue(h.t.Context(), "test", strings.Fields(scopes), time.Time{})
+		_, secret, err := h.gate.Issue(h.t.Context(), access.NewToken{Name: "test", Scopes: strings.Fields(scopes)})
 		if err != nil {
 			h.t.Fatal(err)
 		}

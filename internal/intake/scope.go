@@ -1,58 +1,119 @@
 package intake
 
-import "github.com/malgil/malgil/internal/access"
+import (
+	"net/http"
+	"strings"
+
+	"github.com/malgil/malgil/internal/access"
+)
+
+// guard is what a route asks of its caller: a scope of his token, and a permission on an object.
+type guard struct {
+	scope access.Scope
+	right access.Permission
+	on    place
+	// and is a second permission, on an object that the body may name as well.
+	and *demand
+	// quiet says that the audit log does not keep the call: its row does, and there are too many.
+	quiet bool
+}
+
+// place says which object a route is about and where the call names it: "path.id", or "body.bot",
+// where an empty field names none. The platform is not named.
+type place struct {
+	kind access.Kind
+	in   string
+}
+
+type demand struct {
+	right access.Permission
+	on    place
+}
 
 // anyToken is the scope of routes for which every good token will do.
 const anyToken access.Scope = ""
 
-// scopes is what each route of the API asks of a token. A route that is not in it answers nobody.
-var scopes = map[string]access.Scope{
-	"GET /api/v1/me":             anyToken,
-	"POST /api/v1/tokens":        access.Admin,
-	"GET /api/v1/tokens":         access.Admin,
-	"DELETE /api/v1/tokens/{id}": access.Admin,
+// Where most routes name their object.
+var (
+	platform     = place{access.Platform, ""}
+	theAccount   = place{access.OfAccount, "path.id"}
+	theToken     = place{access.OfToken, "path.id"}
+	theCard      = place{access.OfCard, "path.id"}
+	theCheckout  = place{access.OfCheckout, "path.id"}
+	theWallet    = place{access.OfWallet, "path.id"}
+	theBot       = place{access.OfBot, "path.id"}
+	theBroadcast = place{access.OfBroadcast, "path.id"}
+)
 
-	"POST /api/v1/accounts":            access.Admin,
-	"GET /api/v1/accounts":             access.Read,
-	"GET /api/v1/accounts/{id}":        access.Read,
-	"POST /api/v1/accounts/{id}/cards": access.Billing,
-	"GET /api/v1/accounts/{id}/cards":  access.Read,
-	"DELETE /api/v1/cards/{id}":        access.Billing,
+// routes is what each route of the API asks for. A route that is not in it answers nobody. What
+// the roles may do is in internal/access; whose a kind of object is, the store knows.
+var routes = map[string]guard{
+	"GET /api/v1/me":             {scope: anyToken, right: access.SeePublic, on: platform},
+	"POST /api/v1/tokens":        {scope: access.Admin, right: access.KeepTokens, on: place{access.OfAccount, "body.account"}},
+	"GET /api/v1/tokens":         {scope: access.Admin, right: access.ListOwn, on: platform},
+	"DELETE /api/v1/tokens/{id}": {scope: access.Admin, right: access.KeepTokens, on: theToken},
 
-	"POST /api/v1/wallets":                          access.Admin,
-	"GET /api/v1/wallets":                           access.Read,
-	"GET /api/v1/wallets/{id}":                      access.Read,
-	"PUT /api/v1/wallets/{id}/members/{account}":    access.Admin,
-	"DELETE /api/v1/wallets/{id}/members/{account}": access.Admin,
-	"GET /api/v1/wallets/{id}/postings":             access.Read,
-	"GET /api/v1/wallets/{id}/charges":              access.Read,
-	"POST /api/v1/wallets/{id}/topups":              access.Billing,
-	"PUT /api/v1/wallets/{id}/cards":                access.Billing,
-	"GET /api/v1/wallets/{id}/cards":                access.Read,
-	"POST /api/v1/wallets/{id}/reconnect":           access.Billing,
-	"GET /api/v1/checkouts/{id}":                    access.Read,
+	"POST /api/v1/accounts":              {scope: access.Admin, right: access.KeepPlatform, on: platform},
+	"GET /api/v1/accounts":               {scope: access.Read, right: access.ListOwn, on: platform},
+	"GET /api/v1/accounts/{id}":          {scope: access.Read, right: access.ReadAccount, on: theAccount},
+	"PUT /api/v1/accounts/{id}/admin":    {scope: access.Admin, right: access.KeepPlatform, on: theAccount},
+	"DELETE /api/v1/accounts/{id}/admin": {scope: access.Admin, right: access.KeepPlatform, on: theAccount},
+	"POST /api/v1/accounts/{id}/cards":   {scope: access.Billing, right: access.RegisterCard, on: theAccount},
+	"GET /api/v1/accounts/{id}/cards":    {scope: access.Read, right: access.ReadCards, on: theAccount},
+	"DELETE /api/v1/cards/{id}":          {scope: access.Billing, right: access.RemoveCard, on: theCard},
 
-	"POST /api/v1/bots":                     access.Admin,
-	"GET /api/v1/bots":                      access.Read,
-	"GET /api/v1/bots/{id}":                 access.Read,
-	"PATCH /api/v1/bots/{id}":               access.Admin,
-	"POST /api/v1/bots/{id}/skill-key":      access.Admin,
-	"PUT /api/v1/bots/{id}/blocks":          access.Admin,
-	"GET /api/v1/bots/{id}/blocks":          access.Read,
-	"PUT /api/v1/bots/{id}/channels/{side}": access.Admin,
-	"POST /api/v1/bots/{id}/resume":         access.Admin,
+	"POST /api/v1/wallets":                          {scope: access.Admin, right: access.OpenWallet, on: place{access.OfAccount, "body.master"}},
+	"GET /api/v1/wallets":                           {scope: access.Read, right: access.ListOwn, on: platform},
+	"GET /api/v1/wallets/{id}":                      {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"PUT /api/v1/wallets/{id}/members/{account}":    {scope: access.Admin, right: access.GiveWalletWork, on: theWallet}, // KeepMembers for another role than worker
+	"DELETE /api/v1/wallets/{id}/members/{account}": {scope: access.Admin, right: access.LeaveWallet, on: theWallet},    // as PUT for another than oneself
+	"GET /api/v1/wallets/{id}/postings":             {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"GET /api/v1/wallets/{id}/charges":              {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"POST /api/v1/wallets/{id}/topups":              {scope: access.Billing, right: access.TopUp, on: theWallet},
+	"PUT /api/v1/wallets/{id}/cards":                {scope: access.Billing, right: access.PutCards, on: theWallet},
+	"POST /api/v1/wallets/{id}/cards":               {scope: access.Billing, right: access.PutCards, on: theWallet},
+	"DELETE /api/v1/wallets/{id}/cards/{card}":      {scope: access.Billing, right: access.PutCards, on: theWallet},
+	"GET /api/v1/wallets/{id}/cards":                {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"POST /api/v1/wallets/{id}/reconnect":           {scope: access.Billing, right: access.Reconnect, on: theWallet},
+	"GET /api/v1/checkouts/{id}":                    {scope: access.Read, right: access.ReadCheckout, on: theCheckout},
 
-	"POST /api/v1/broadcasts":                access.Send,
-	"GET /api/v1/broadcasts":                 access.Read,
-	"GET /api/v1/broadcasts/{id}":            access.Read,
-	"PUT /api/v1/broadcasts/{id}/recipients": access.Send,
-	"POST /api/v1/broadcasts/{id}/seal":      access.Send,
-	"POST /api/v1/broadcasts/{id}/pause":     access.Send,
-	"POST /api/v1/broadcasts/{id}/resume":    access.Send,
-	"POST /api/v1/broadcasts/{id}/cancel":    access.Send,
-	"GET /api/v1/broadcasts/{id}/chunks":     access.Read,
-	"GET /api/v1/broadcasts/{id}/failures":   access.Read,
+	"POST /api/v1/bots":                     {scope: access.Admin, right: access.KeepPlatform, on: platform},
+	"GET /api/v1/bots":                      {scope: access.Read, right: access.ListOwn, on: platform},
+	"GET /api/v1/bots/{id}":                 {scope: access.Read, right: access.ReadBot, on: theBot},
+	"PATCH /api/v1/bots/{id}":               {scope: access.Admin, right: access.KeepBot, on: theBot, and: &demand{access.BillWallet, place{access.OfWallet, "body.wallet"}}},
+	"POST /api/v1/bots/{id}/skill-key":      {scope: access.Admin, right: access.KeepBot, on: theBot},
+	"PUT /api/v1/bots/{id}/blocks":          {scope: access.Admin, right: access.EditBlocks, on: theBot},
+	"GET /api/v1/bots/{id}/blocks":          {scope: access.Read, right: access.ReadBot, on: theBot},
+	"PUT /api/v1/bots/{id}/channels/{side}": {scope: access.Admin, right: access.KeepBot, on: theBot},
+	"POST /api/v1/bots/{id}/resume":         {scope: access.Admin, right: access.ResumeBot, on: theBot},
 
-	"GET /api/v1/prices": access.Read,
-	"POST /api/v1/quote": access.Read,
+	"POST /api/v1/broadcasts":                {scope: access.Send, right: access.OrderBroadcast, on: place{access.OfBot, "body.bot"}, quiet: true},
+	"GET /api/v1/broadcasts":                 {scope: access.Read, right: access.ListOwn, on: platform},
+	"GET /api/v1/broadcasts/{id}":            {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
+	"PUT /api/v1/broadcasts/{id}/recipients": {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast, quiet: true},
+	"POST /api/v1/broadcasts/{id}/seal":      {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast},
+	"POST /api/v1/broadcasts/{id}/pause":     {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
+	"POST /api/v1/broadcasts/{id}/resume":    {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
+	"POST /api/v1/broadcasts/{id}/cancel":    {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
+	"GET /api/v1/broadcasts/{id}/chunks":     {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
+	"GET /api/v1/broadcasts/{id}/failures":   {scope: access.Read, right: access.ReadPeople, on: theBroadcast},
+
+	"GET /api/v1/audit":        {scope: access.Read, right: access.ListOwn, on: platform},
+	"GET /api/v1/audit/verify": {scope: access.Read, right: access.CheckAudit, on: platform},
+
+	"GET /api/v1/prices": {scope: access.Read, right: access.SeePublic, on: platform},
+	"POST /api/v1/quote": {scope: access.Read, right: access.QuoteWallet, on: place{access.OfWallet, "body.wallet"}},
+}
+
+// inBody reports whether a call names the object in its body, which is not read yet when a route
+// is entered.
+func (p place) inBody() (field string, is bool) { return strings.CutPrefix(p.in, "body.") }
+
+// named returns the object that the path of a call names.
+func (p place) named(r *http.Request) access.Object {
+	field, _ := strings.CutPrefix(p.in, "path.")
+	if field == "" {
+		return access.Object{Kind: p.kind}
+	}
+	return access.Object{Kind: p.kind, ID: r.PathValue(field)}
 }

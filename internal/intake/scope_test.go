@@ -7,60 +7,85 @@ import (
 	"testing"
 )
 
-// wantScopes is written by hand from docs/api.md: what each route asks for.
-const wantScopes = `
-GET /api/v1/me any
-POST /api/v1/tokens admin
-GET /api/v1/tokens admin
-DELETE /api/v1/tokens/{id} admin
-POST /api/v1/accounts admin
-GET /api/v1/accounts read
-GET /api/v1/accounts/{id} read
-POST /api/v1/accounts/{id}/cards billing
-GET /api/v1/accounts/{id}/cards read
-DELETE /api/v1/cards/{id} billing
-POST /api/v1/wallets admin
-GET /api/v1/wallets read
-GET /api/v1/wallets/{id} read
-PUT /api/v1/wallets/{id}/members/{account} admin
-DELETE /api/v1/wallets/{id}/members/{account} admin
-GET /api/v1/wallets/{id}/postings read
-GET /api/v1/wallets/{id}/charges read
-POST /api/v1/wallets/{id}/topups billing
-PUT /api/v1/wallets/{id}/cards billing
-GET /api/v1/wallets/{id}/cards read
-POST /api/v1/wallets/{id}/reconnect billing
-GET /api/v1/checkouts/{id} read
-POST /api/v1/bots admin
-GET /api/v1/bots read
-GET /api/v1/bots/{id} read
-PATCH /api/v1/bots/{id} admin
-POST /api/v1/bots/{id}/skill-key admin
-PUT /api/v1/bots/{id}/blocks admin
-GET /api/v1/bots/{id}/blocks read
-PUT /api/v1/bots/{id}/channels/{side} admin
-POST /api/v1/bots/{id}/resume admin
-POST /api/v1/broadcasts send
-GET /api/v1/broadcasts read
-GET /api/v1/broadcasts/{id} read
-PUT /api/v1/broadcasts/{id}/recipients send
-POST /api/v1/broadcasts/{id}/seal send
-POST /api/v1/broadcasts/{id}/pause send
-POST /api/v1/broadcasts/{id}/resume send
-POST /api/v1/broadcasts/{id}/cancel send
-GET /api/v1/broadcasts/{id}/chunks read
-GET /api/v1/broadcasts/{id}/failures read
-GET /api/v1/prices read
-POST /api/v1/quote read
+// wantRoutes is written by hand from docs/api.md: what each route asks for: a scope, a permission,
+// the object and where the call names it, and perhaps a second permission.
+const wantRoutes = `
+GET /api/v1/me any see_public platform
+POST /api/v1/tokens admin keep_tokens account body.account
+GET /api/v1/tokens admin list_own platform
+DELETE /api/v1/tokens/{id} admin keep_tokens token path.id
+POST /api/v1/accounts admin keep_platform platform
+GET /api/v1/accounts read list_own platform
+GET /api/v1/accounts/{id} read read_account account path.id
+PUT /api/v1/accounts/{id}/admin admin keep_platform account path.id
+DELETE /api/v1/accounts/{id}/admin admin keep_platform account path.id
+POST /api/v1/accounts/{id}/cards billing register_card account path.id
+GET /api/v1/accounts/{id}/cards read read_cards account path.id
+DELETE /api/v1/cards/{id} billing remove_card card path.id
+POST /api/v1/wallets admin open_wallet account body.master
+GET /api/v1/wallets read list_own platform
+GET /api/v1/wallets/{id} read read_wallet wallet path.id
+PUT /api/v1/wallets/{id}/members/{account} admin give_wallet_work wallet path.id
+DELETE /api/v1/wallets/{id}/members/{account} admin leave_wallet wallet path.id
+GET /api/v1/wallets/{id}/postings read read_wallet wallet path.id
+GET /api/v1/wallets/{id}/charges read read_wallet wallet path.id
+POST /api/v1/wallets/{id}/topups billing top_up wallet path.id
+PUT /api/v1/wallets/{id}/cards billing put_cards wallet path.id
+POST /api/v1/wallets/{id}/cards billing put_cards wallet path.id
+DELETE /api/v1/wallets/{id}/cards/{card} billing put_cards wallet path.id
+GET /api/v1/wallets/{id}/cards read read_wallet wallet path.id
+POST /api/v1/wallets/{id}/reconnect billing reconnect wallet path.id
+GET /api/v1/checkouts/{id} read read_checkout checkout path.id
+POST /api/v1/bots admin keep_platform platform
+GET /api/v1/bots read list_own platform
+GET /api/v1/bots/{id} read read_bot bot path.id
+PATCH /api/v1/bots/{id} admin keep_bot bot path.id and bill_wallet wallet body.wallet
+POST /api/v1/bots/{id}/skill-key admin keep_bot bot path.id
+PUT /api/v1/bots/{id}/blocks admin edit_blocks bot path.id
+GET /api/v1/bots/{id}/blocks read read_bot bot path.id
+PUT /api/v1/bots/{id}/channels/{side} admin keep_bot bot path.id
+POST /api/v1/bots/{id}/resume admin resume_bot bot path.id
+POST /api/v1/broadcasts send order_broadcast bot body.bot
+GET /api/v1/broadcasts read list_own platform
+GET /api/v1/broadcasts/{id} read read_broadcast broadcast path.id
+PUT /api/v1/broadcasts/{id}/recipients send order_broadcast broadcast path.id
+POST /api/v1/broadcasts/{id}/seal send order_broadcast broadcast path.id
+POST /api/v1/broadcasts/{id}/pause send steer_broadcast broadcast path.id
+POST /api/v1/broadcasts/{id}/resume send steer_broadcast broadcast path.id
+POST /api/v1/broadcasts/{id}/cancel send steer_broadcast broadcast path.id
+GET /api/v1/broadcasts/{id}/chunks read read_broadcast broadcast path.id
+GET /api/v1/broadcasts/{id}/failures read read_people broadcast path.id
+GET /api/v1/audit read list_own platform
+GET /api/v1/audit/verify read check_audit platform
+GET /api/v1/prices read see_public platform
+POST /api/v1/quote read quote_wallet wallet body.wallet
 `
 
 func expectedScopes() map[string]string {
 	want := map[string]string{}
-	for line := range strings.Lines(strings.TrimSpace(wantScopes)) {
+	for line := range strings.Lines(strings.TrimSpace(wantRoutes)) {
 		fields := strings.Fields(line)
 		want[fields[0]+" "+fields[1]] = fields[2]
 	}
 	return want
+}
+
+// Every route has a permission, on an object, and it is the one that was thought of.
+func TestRoutes_askForTheirPermission(t *testing.T) {
+	expected := map[string]string{}
+	for line := range strings.Lines(strings.TrimSpace(wantRoutes)) {
+		fields := strings.Fields(line)
+		expected[fields[0]+" "+fields[1]] = strings.Join(fields[3:], " ")
+	}
+	for pattern, g := range routes {
+		got := strings.Join(strings.Fields(string(g.right)+" "+string(g.on.kind)+" "+g.on.in), " ")
+		if g.and != nil {
+			got += " and " + string(g.and.right) + " " + string(g.and.on.kind) + " " + g.and.on.in
+		}
+		if g.right == "" || got != expected[pattern] {
+			t.Errorf("%s asks for %q, want %q", pattern, got, expected[pattern])
+		}
+	}
 }
 
 func TestRoutes_areThoseExpected(t *testing.T) {
@@ -79,9 +104,9 @@ func TestRoutes_areThoseExpected(t *testing.T) {
 			t.Errorf("route %s does not exist", pattern)
 		}
 	}
-	for pattern := range scopes {
+	for pattern := range routes {
 		if _, expected := want[pattern]; !expected {
-			t.Errorf("the table of scopes has %s, which is no route", pattern)
+			t.Errorf("the table of routes has %s, which is no route", pattern)
 		}
 	}
 }
@@ -93,7 +118,7 @@ func TestRoutes_askForTheirScope(t *testing.T) {
 		t.Run(pattern, func(t *testing.T) {
 			h := h.on(t)
 			method, path, _ := strings.Cut(pattern, " ")
-			path = strings.NewReplacer("{id}", "none", "{account}", "none", "{side}", "live").Replace(path)
+			path = strings.NewReplacer("{id}", "none", "{account}", "none", "{card}", "none", "{side}", "live").Replace(path)
 			h.do(call{method: method, path: path, token: "-"}).wantProblem(http.StatusUnauthorized, "UNAUTHENTICATED", "")
 			h.do(call{method: method, path: path, token: "mlg_" + strings.Repeat("A", 43)}).wantProblem(http.StatusUnauthorized, "UNAUTHENTICATED", "")
 			if scope == "any" {

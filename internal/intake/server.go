@@ -48,14 +48,15 @@ type Server struct {
 	log      *slog.Logger
 	mux      *http.ServeMux
 	api      huma.API
-	patterns []string // of every route, in the order in which they were made
+	patterns []string          // of every route, in the order in which they were made
+	actions  map[string]string // what the audit log calls a route's calls, by pattern
 	docsOnce func() []byte
 }
 
 // New returns a server of the services; what it lacks is [Server.Handler]'s or [Server.Serve]'s
 // to use. It panics when a route cannot be registered, which no configuration can cause.
 func New(config Config, services Services) *Server {
-	s := &Server{config: config, services: services, log: config.Log, mux: http.NewServeMux()}
+	s := &Server{config: config, services: services, log: config.Log, mux: http.NewServeMux(), actions: map[string]string{}}
 	s.config.PublicURL = strings.TrimRight(config.PublicURL, "/")
 	if s.services.Observe == nil {
 		s.services.Observe = func(string, string, int, time.Duration) {}
@@ -68,6 +69,7 @@ func New(config Config, services Services) *Server {
 	s.addBots()
 	s.addBroadcasts()
 	s.addPrices()
+	s.addAudit()
 	s.docsOnce = sync.OnceValue(s.renderDocs)
 	s.addUpload()
 	s.HandleFunc("GET /api/docs", s.docs)
@@ -81,10 +83,19 @@ func New(config Config, services Services) *Server {
 	return s
 }
 
-// HandleFunc adds a route; it is how huma adds its routes too.
+// HandleFunc adds a route, one of the API behind its guard; it is how huma adds its routes too.
 func (s *Server) HandleFunc(pattern string, handle func(http.ResponseWriter, *http.Request)) {
 	s.patterns = append(s.patterns, pattern)
+	if ofAPI(pattern) {
+		handle = s.guarded(pattern, handle)
+	}
 	s.mux.HandleFunc(pattern, handle)
+}
+
+// ofAPI reports whether a pattern is of the API, whose routes have a guard.
+func ofAPI(pattern string) bool {
+	_, route, _ := strings.Cut(pattern, " ")
+	return strings.HasPrefix(route, "/api/v1/")
 }
 
 // ServeHTTP finds the route and answers.
@@ -115,7 +126,7 @@ func (s *Server) panicked(ctx context.Context, pattern string, p any) {
 		slog.String("route", pattern), slog.String("err", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
 }
 
-// serve is the way of every request: does its route exist, who calls, may he; then the route.
+// serve is the way of every request: does its route exist; then the route, behind its guard.
 func (s *Server) serve(w *answer, r *http.Request, pattern string) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if pattern == "" {
@@ -128,18 +139,10 @@ func (s *Server) serve(w *answer, r *http.Request, pattern string) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), limit)
 	defer cancel()
-	r = r.WithContext(ctx)
-	if _, route, _ := strings.Cut(pattern, " "); strings.HasPrefix(route, "/api/v1/") {
+	if ofAPI(pattern) {
 		w.Header().Set("Cache-Control", "no-store")
-		principal, err := s.admit(r, pattern)
-		if err != nil {
-			s.logMistake(ctx, pattern, err)
-			writeProblem(w, problemOf(err))
-			return
-		}
-		r = r.WithContext(withPrincipal(ctx, principal))
 	}
-	s.mux.ServeHTTP(w, r)
+	s.mux.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // unrouted answers what has no route: under /api with the methods that there are, else as if

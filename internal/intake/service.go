@@ -42,7 +42,9 @@ type Check struct {
 // Gate knows tokens.
 type Gate interface {
 	Authenticate(ctx context.Context, secret string) (access.Principal, error)
-	Issue(ctx context.Context, name string, scopes []string, expiresAt time.Time) (t access.Token, secret string, err error)
+	// Permit says why somebody may not do something to an object, or nil.
+	Permit(ctx context.Context, p access.Principal, right access.Permission, o access.Object) error
+	IssueBy(ctx context.Context, by access.Principal, n access.NewToken) (t access.Token, secret string, err error)
 }
 
 // Accounts makes accounts.
@@ -53,7 +55,7 @@ type Accounts interface {
 // Wallets opens wallets and keeps their people.
 type Wallets interface {
 	Open(ctx context.Context, n access.NewWallet) (id string, err error)
-	PutMember(ctx context.Context, walletID, accountID string, role access.WalletRole) error
+	PutMember(ctx context.Context, by access.Principal, walletID, accountID string, role access.WalletRole) error
 	DropMember(ctx context.Context, walletID, accountID string) error
 }
 
@@ -87,28 +89,33 @@ type Billing interface {
 	TurnBack(ctx context.Context, id, key string, failed bool) (billing.Checkout, error)
 	AccountCards(ctx context.Context, accountID string) ([]billing.Card, error)
 	WalletCards(ctx context.Context, walletID string) ([]billing.Card, error)
+	AttachCard(ctx context.Context, walletID, accountID, cardID string) error
 	SetCards(ctx context.Context, walletID, accountID string, cardIDs []string) error
+	DetachCard(ctx context.Context, walletID, accountID, cardID string) error
 	RemoveCard(ctx context.Context, accountID, cardID string) error
 	Reconnect(ctx context.Context, walletID string) error
 }
 
-// Reader reads what is shown; [store.Store] does.
+// Reader reads what is shown, and changes what no rule has a word on; [store.Store] does.
 type Reader interface {
-	Tokens(ctx context.Context, after string, limit int) ([]access.Token, error)
+	Tokens(ctx context.Context, sight access.Sight, after string, limit int) ([]access.Token, error)
 	RevokeToken(ctx context.Context, id string, now time.Time) error
 	Account(ctx context.Context, id string) (access.Account, error)
-	Accounts(ctx context.Context, after string, limit int) ([]access.Account, error)
+	SetAdmin(ctx context.Context, id string, admin bool) error
+	Accounts(ctx context.Context, sight access.Sight, after string, limit int) ([]access.Account, error)
 	Wallet(ctx context.Context, id string) (wallet.Wallet, error)
 	WalletView(ctx context.Context, id string) (store.WalletView, error)
-	WalletViews(ctx context.Context, after string, limit int) ([]store.WalletView, error)
+	WalletViews(ctx context.Context, sight access.Sight, after string, limit int) ([]store.WalletView, error)
 	Postings(ctx context.Context, walletID string, before store.PostingMark, limit int) ([]wallet.Posting, error)
 	Charges(ctx context.Context, walletID, before string, limit int) ([]store.ChargeView, error)
 	BotDetails(ctx context.Context, id string) (bot.Bot, error)
-	BotList(ctx context.Context, after string, limit int) ([]bot.Bot, error)
+	BotList(ctx context.Context, sight access.Sight, after string, limit int) ([]bot.Bot, error)
 	BlockList(ctx context.Context, botID string) ([]bot.Block, error)
 	Broadcast(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Broadcasts(ctx context.Context, f store.BroadcastFilter, before broadcast.ID, limit int) ([]broadcast.Broadcast, error)
 	Chunks(ctx context.Context, id broadcast.ID, state broadcast.ChunkState, after, limit int) ([]store.ChunkView, error)
 	ChunkStates(ctx context.Context, id broadcast.ID) (map[broadcast.ChunkState]int, error)
+	Audit(ctx context.Context, f store.AuditFilter, before int64, limit int) ([]access.Entry, error)
+	VerifyAudit(ctx context.Context) (access.AuditReport, error)
 	FailedChunks(ctx context.Context, id broadcast.ID, after, limit int) ([]store.FailedChunk, error)
 }

@@ -40,7 +40,7 @@ func (s *Server) addUpload() {
 	schemas := s.api.OpenAPI().Components.Schemas
 	s.api.OpenAPI().AddOperation(&huma.Operation{
 		OperationID: "put-recipients", Method: method, Path: path, Tags: []string{"Broadcasts"},
-		Summary:  "Upload the recipients of a broadcast as CSV, in place of those before (scope " + string(scopes[uploadRoute]) + ")",
+		Summary:  "Upload the recipients of a broadcast as CSV, in place of those before (scope " + string(routes[uploadRoute].scope) + ")",
 		Security: tokenSecurity,
 		Parameters: []*huma.Param{
 			{Name: "id", In: "path", Required: true, Schema: text},

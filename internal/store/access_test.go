@@ -50,7 +50,7 @@ func TestInsertAccount_addressIsOnePersons(t *testing.T) {
 		if fault.KindOf(err) != fault.Conflict || fault.CodeOf(err) != "EMAIL_TAKEN" {
 			t.Errorf("InsertAccount(the same address in capitals) error = %v, want a Conflict", err)
 		}
-		all, err := s.Accounts(t.Context(), "", 10)
+		all, err := s.Accounts(t.Context(), access.Everything, "", 10)
 		if err != nil || len(all) != 1 || all[0].Email != "haneul@hanbit.example" {
 			t.Errorf("Accounts() = %+v, %v, want the first alone", all, err)
 		}
@@ -80,7 +80,7 @@ func TestInsertWallet(t *testing.T) {
 		if !errors.As(err, &f) || f.Field != "master" {
 			t.Errorf("InsertWallet(no such master) error = %v, want Invalid about master", err)
 		}
-		if all, err := s.WalletViews(t.Context(), "", 10); err != nil || len(all) != 1 {
+		if all, err := s.WalletViews(t.Context(), access.Everything, "", 10); err != nil || len(all) != 1 {
 			t.Errorf("WalletViews() = %d, %v, want the first alone", len(all), err)
 		}
 	})
@@ -110,16 +110,16 @@ func TestMembers(t *testing.T) {
 			kind fault.Kind // of a refusal; Internal for none
 			want []string
 		}{
-			{"a worker joins", func() error { return s.PutMember(t.Context(), "wal_1", "acc_2", access.Worker) }, 0, []string{"acc_1 master", "acc_2 worker"}},
-			{"again", func() error { return s.PutMember(t.Context(), "wal_1", "acc_2", access.Worker) }, 0, []string{"acc_1 master", "acc_2 worker"}},
-			{"the master steps back", func() error { return s.PutMember(t.Context(), "wal_1", "acc_1", access.Worker) }, fault.Conflict, []string{"acc_1 master", "acc_2 worker"}},
+			{"a worker joins", func() error { return s.PutMember(t.Context(), "wal_1", "acc_2", access.Worker, true) }, 0, []string{"acc_1 master", "acc_2 worker"}},
+			{"again", func() error { return s.PutMember(t.Context(), "wal_1", "acc_2", access.Worker, true) }, 0, []string{"acc_1 master", "acc_2 worker"}},
+			{"the master steps back", func() error { return s.PutMember(t.Context(), "wal_1", "acc_1", access.Worker, true) }, fault.Conflict, []string{"acc_1 master", "acc_2 worker"}},
 			{"the master leaves", func() error { return s.DropMember(t.Context(), "wal_1", "acc_1") }, fault.Conflict, []string{"acc_1 master", "acc_2 worker"}},
-			{"the worker becomes master", func() error { return s.PutMember(t.Context(), "wal_1", "acc_2", access.Master) }, 0, []string{"acc_2 master", "acc_1 worker"}},
-			{"somebody new becomes master", func() error { return s.PutMember(t.Context(), "wal_1", "acc_3", access.Master) }, 0, []string{"acc_3 master", "acc_1 worker", "acc_2 worker"}},
+			{"the worker becomes master", func() error { return s.PutMember(t.Context(), "wal_1", "acc_2", access.Master, true) }, 0, []string{"acc_2 master", "acc_1 worker"}},
+			{"somebody new becomes master", func() error { return s.PutMember(t.Context(), "wal_1", "acc_3", access.Master, true) }, 0, []string{"acc_3 master", "acc_1 worker", "acc_2 worker"}},
 			{"the first one leaves", func() error { return s.DropMember(t.Context(), "wal_1", "acc_1") }, 0, []string{"acc_3 master", "acc_2 worker"}},
 			{"and leaves again", func() error { return s.DropMember(t.Context(), "wal_1", "acc_1") }, fault.NotFound, []string{"acc_3 master", "acc_2 worker"}},
-			{"nobody joins", func() error { return s.PutMember(t.Context(), "wal_1", "acc_9", access.Worker) }, fault.NotFound, []string{"acc_3 master", "acc_2 worker"}},
-			{"on no wallet", func() error { return s.PutMember(t.Context(), "wal_9", "acc_1", access.Worker) }, fault.NotFound, []string{"acc_3 master", "acc_2 worker"}},
+			{"nobody joins", func() error { return s.PutMember(t.Context(), "wal_1", "acc_9", access.Worker, true) }, fault.NotFound, []string{"acc_3 master", "acc_2 worker"}},
+			{"on no wallet", func() error { return s.PutMember(t.Context(), "wal_9", "acc_1", access.Worker, true) }, fault.NotFound, []string{"acc_3 master", "acc_2 worker"}},
 		}
 		for _, step := range steps {
 			err := step.do()
@@ -138,7 +138,7 @@ func TestDropMember_takesHisCardsOffAndLeavesTheDebt(t *testing.T) {
 		newAccount(t, s, "acc_1")
 		newAccount(t, s, "acc_2")
 		openWallet(t, s, "wal_1", "acc_1")
-		must(t, s.PutMember(t.Context(), "wal_1", "acc_2", access.Worker))
+		must(t, s.PutMember(t.Context(), "wal_1", "acc_2", access.Worker, true))
 		newCard(t, s, "crd_worker1", "acc_2", "wal_1", 1)
 		newCard(t, s, "crd_master", "acc_1", "wal_1", 2)
 		newCard(t, s, "crd_worker2", "acc_2", "wal_1", 3)
@@ -168,7 +168,7 @@ func TestPutMember_mastersAtOnce(t *testing.T) {
 		for i := range 6 {
 			id := newAccount(t, s, fmt.Sprintf("acc_%d", i+1))
 			group.Go(func() {
-				if err := s.PutMember(t.Context(), "wal_1", id, access.Master); err != nil {
+				if err := s.PutMember(t.Context(), "wal_1", id, access.Master, true); err != nil {
 					t.Errorf("PutMember(%s) error = %v", id, err)
 				}
 			})

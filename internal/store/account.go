@@ -10,17 +10,19 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 )
 
-const accountColumns = `id, name, email, created_at`
+const accountColumns = `id, name, email, platform_admin, created_at`
 
 func scanAccount(row scanner) (a access.Account, err error) {
-	err = row.Scan(&a.ID, &a.Name, &a.Email, at(&a.CreatedAt))
+	var admin int64
+	err = row.Scan(&a.ID, &a.Name, &a.Email, &admin, at(&a.CreatedAt))
+	a.Admin = admin != 0
 	return a, err
 }
 
 // InsertAccount stores an account. It is a Conflict when another has the address.
 func (s *Store) InsertAccount(ctx context.Context, a access.Account) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
-		stored, err := changed(tx.ExecContext(ctx, `INSERT INTO account (`+accountColumns+`) VALUES ($1, $2, $3, $4)
+		stored, err := changed(tx.ExecContext(ctx, `INSERT INTO account (`+accountColumns+`) VALUES ($1, $2, $3, 0, $4)
 			ON CONFLICT DO NOTHING`, a.ID, a.Name, a.Email, millis(a.CreatedAt)))
 		if err != nil {
 			return fmt.Errorf("insert account: %w", err)
@@ -28,7 +30,29 @@ func (s *Store) InsertAccount(ctx context.Context, a access.Account) error {
 		if !stored {
 			return &fault.Error{Kind: fault.Conflict, Field: "email", Code: "EMAIL_TAKEN", Message: "belongs to another account"}
 		}
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfAccount, ID: a.ID}, nil, map[string]any{"name": a.Name, "email": a.Email})
 		return nil
+	})
+}
+
+// SetAdmin makes an account a platform admin, or ends that. It is NotFound when there is none.
+func (s *Store) SetAdmin(ctx context.Context, id string, admin bool) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		a, err := scanAccount(tx.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM account WHERE id = $1`+s.dialect.lock, id))
+		if err != nil {
+			return orNotFound(err, "account", id)
+		}
+		if a.Admin == admin {
+			access.DeedOf(ctx).Nothing()
+			return nil
+		}
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfAccount, ID: id}, map[string]any{"admin": a.Admin}, map[string]any{"admin": admin})
+		word := 0
+		if admin {
+			word = 1
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE account SET platform_admin = $2 WHERE id = $1`, id, word)
+		return err
 	})
 }
 
@@ -38,9 +62,10 @@ func (s *Store) Account(ctx context.Context, id string) (access.Account, error) 
 	return a, orNotFound(err, "account", id)
 }
 
-// Accounts lists accounts by id, those after an id.
-func (s *Store) Accounts(ctx context.Context, after string, limit int) ([]access.Account, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+accountColumns+` FROM account WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+// Accounts lists accounts by id, those after an id; a person sees himself.
+func (s *Store) Accounts(ctx context.Context, sight access.Sight, after string, limit int) ([]access.Account, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+accountColumns+` FROM account WHERE id > $1 AND ($3 = '' OR id = $3)
+		ORDER BY id LIMIT $2`, after, limit, string(sight))
 	return collect(rows, err, scanAccount)
 }
 

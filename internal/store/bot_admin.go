@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
@@ -29,6 +30,9 @@ func (s *Store) InsertBot(ctx context.Context, b bot.Bot, skillKeyHash, sealedRe
 		if !stored {
 			return &fault.Error{Kind: fault.Conflict, Field: "id", Code: "BOT_EXISTS", Message: "is that of a bot that is here already; change that one"}
 		}
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfBot, ID: b.ID}, nil, map[string]any{
+			"name": b.Name, "wallet": b.WalletID, "rate_per_second": b.RatePerSecond, "in_flight": b.InFlight, "members": memberDeeds(b.Members),
+		})
 		return putBotMembers(ctx, tx, b.ID, b.Members)
 	})
 }
@@ -73,37 +77,6 @@ func (s *Store) lockBot(ctx context.Context, tx *sql.Tx, id string) (version int
 	return version, orNotFound(err, "bot", id)
 }
 
-// ChangeBot sets what is given of a bot.
-func (s *Store) ChangeBot(ctx context.Context, id string, c bot.SealedChange) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := s.lockBot(ctx, tx, id); err != nil {
-			return err
-		}
-		if c.WalletID != nil {
-			if err := hasWallet(ctx, tx, *c.WalletID); err != nil {
-				return err
-			}
-			if _, err := tx.ExecContext(ctx, `UPDATE bot SET wallet_id = $2 WHERE id = $1`, id, orNull(*c.WalletID)); err != nil {
-				return fmt.Errorf("set wallet: %w", err)
-			}
-		}
-		if c.SealedRestKey != nil {
-			if _, err := tx.ExecContext(ctx, `UPDATE bot SET rest_key_sealed = $2 WHERE id = $1`, id, c.SealedRestKey); err != nil {
-				return fmt.Errorf("set key: %w", err)
-			}
-		}
-		if _, err := tx.ExecContext(ctx, `UPDATE bot SET name = COALESCE(CAST($2 AS TEXT), name),
-			rate_per_second = COALESCE(CAST($3 AS BIGINT), rate_per_second), in_flight = COALESCE(CAST($4 AS BIGINT), in_flight)
-			WHERE id = $1`, id, c.Name, c.RatePerSecond, c.InFlight); err != nil {
-			return fmt.Errorf("set fields: %w", err)
-		}
-		if c.Members != nil {
-			return putBotMembers(ctx, tx, id, *c.Members)
-		}
-		return nil
-	})
-}
-
 // SetSkillKey replaces the SHA-256 of the key in a bot's skill URL.
 func (s *Store) SetSkillKey(ctx context.Context, id string, hash []byte) error {
 	return s.updateBot(ctx, id, `UPDATE bot SET skill_key_hash = $2 WHERE id = $1`, hash)
@@ -111,7 +84,20 @@ func (s *Store) SetSkillKey(ctx context.Context, id string, hash []byte) error {
 
 // ResumeBot ends the pause of a bot. One that is not paused stays as it is.
 func (s *Store) ResumeBot(ctx context.Context, id string) error {
-	return s.updateBot(ctx, id, `UPDATE bot SET paused_reason = '', paused_at = 0 WHERE id = $1`)
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		var reason string
+		err := tx.QueryRowContext(ctx, `SELECT paused_reason FROM bot WHERE id = $1`+s.dialect.lock, id).Scan(&reason)
+		if err != nil {
+			return orNotFound(err, "bot", id)
+		}
+		if reason == "" {
+			access.DeedOf(ctx).Nothing()
+			return nil
+		}
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfBot, ID: id}, map[string]any{"paused": reason}, nil)
+		_, err = tx.ExecContext(ctx, `UPDATE bot SET paused_reason = '', paused_at = 0 WHERE id = $1`, id)
+		return err
+	})
 }
 
 // updateBot runs a statement on one bot, whose id is $1. It is NotFound when there is none.
@@ -136,6 +122,8 @@ func (s *Store) ReplaceBlocks(ctx context.Context, id string, blocks []bot.Block
 			return err
 		}
 		version = before + 1
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfBot, ID: id},
+			map[string]any{"version": before}, map[string]any{"version": version, "blocks": len(blocks)})
 		if _, err := tx.ExecContext(ctx, `DELETE FROM block WHERE bot_id = $1`, id); err != nil {
 			return fmt.Errorf("clear blocks: %w", err)
 		}
@@ -220,9 +208,11 @@ func (s *Store) BotDetails(ctx context.Context, id string) (bot.Bot, error) {
 	return b, nil
 }
 
-// BotList lists bots by id, those after an id, without their members and channels.
-func (s *Store) BotList(ctx context.Context, after string, limit int) ([]bot.Bot, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+botColumns+` FROM bot WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+// BotList lists bots by id, those after an id, without their members and channels; a person sees
+// those that he may read.
+func (s *Store) BotList(ctx context.Context, sight access.Sight, after string, limit int) ([]bot.Bot, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+botColumns+` FROM bot WHERE id > $1 AND `+fmt.Sprintf(seesBot, 3, "id")+`
+		ORDER BY id LIMIT $2`, after, limit, string(sight))
 	return collect(rows, err, scanBot)
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/fault"
 )
@@ -46,7 +47,7 @@ func TestInsertBot(t *testing.T) {
 				t.Errorf("%s: InsertBot() error = %v, want %v about %s", name, err, tt.kind, tt.field)
 			}
 		}
-		if all, err := s.BotList(t.Context(), "", 10); err != nil || len(all) != 1 {
+		if all, err := s.BotList(t.Context(), access.Everything, "", 10); err != nil || len(all) != 1 {
 			t.Errorf("BotList() = %d, %v, want the first alone", len(all), err)
 		}
 	})

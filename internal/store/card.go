@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
@@ -79,9 +80,17 @@ func (s *Store) ChangeCards(ctx context.Context, walletID, accountID string, now
 			return fmt.Errorf("list the cards of wallet %s: %w", walletID, err)
 		}
 		after, err := change(slices.Clone(before))
-		if err != nil || slices.Equal(before, after) {
+		if err != nil {
 			return err
 		}
+		if slices.Equal(before, after) {
+			access.DeedOf(ctx).Nothing()
+			return nil
+		}
+		if err := mayComeOff(ctx, tx, walletID, accountID, before, after); err != nil {
+			return err
+		}
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: walletID}, map[string]any{"cards": before}, map[string]any{"cards": after})
 		added := false
 		for _, id := range slices.Sorted(slices.Values(after)) { // locks in one order
 			if slices.Contains(before, id) {
@@ -102,6 +111,34 @@ func (s *Store) ChangeCards(ctx context.Context, walletID, accountID string, now
 	})
 }
 
+// mayComeOff says why somebody may not take the cards off a locked wallet that are not there any
+// more, or nil.
+func mayComeOff(ctx context.Context, tx *sql.Tx, walletID, accountID string, before, after []string) error {
+	if accountID == "" {
+		return nil
+	}
+	role, err := memberRole(ctx, tx, walletID, accountID)
+	if err != nil {
+		return err
+	}
+	if roleWords["wallet_"+string(role)].Allows(access.TakeOthersCards) {
+		return nil
+	}
+	for _, id := range before {
+		if slices.Contains(after, id) {
+			continue
+		}
+		var owner string
+		if err := tx.QueryRowContext(ctx, `SELECT account_id FROM card WHERE id = $1`, id).Scan(&owner); err != nil {
+			return fmt.Errorf("read whose card %s is: %w", id, err)
+		}
+		if owner != accountID {
+			return billing.ErrOthersCard
+		}
+	}
+	return nil
+}
+
 // mayComeOn locks a card and says why it may not come on a wallet, or nil.
 func (s *Store) mayComeOn(ctx context.Context, tx *sql.Tx, walletID, accountID, cardID string) error {
 	owner, err := s.lockCard(ctx, tx, cardID)
@@ -112,7 +149,7 @@ func (s *Store) mayComeOn(ctx context.Context, tx *sql.Tx, walletID, accountID, 
 		return billing.ErrForeignCard
 	}
 	var member, elsewhere bool
-	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM wallet_member WHERE wallet_id = $1 AND account_id = $2),
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM wallet_member WHERE wallet_id = $1 AND account_id = $2 AND role IN ('master', 'worker')),
 		EXISTS (SELECT 1 FROM wallet_card WHERE card_id = $3)`, walletID, owner, cardID).Scan(&member, &elsewhere)
 	switch {
 	case err != nil:
@@ -164,6 +201,11 @@ func (s *Store) RemoveCard(ctx context.Context, cardID string, now time.Time) er
 		if err := takeOff(ctx, tx, card.WalletID, cardID); err != nil {
 			return err
 		}
+		deed := access.DeedOf(ctx)
+		deed.Did(access.Object{Kind: access.OfCard, ID: cardID}, map[string]any{
+			"account": card.AccountID, "masked": card.Masked, "issuer": card.Issuer, "wallet": card.WalletID, "slot": card.Slot,
+		}, nil)
+		deed.OnWallet(card.WalletID)
 		_, err := tx.ExecContext(ctx, `UPDATE card SET removed_at = $2, sid_sealed = $3 WHERE id = $1`, cardID, millis(now), []byte{})
 		return err
 	})
@@ -212,8 +254,11 @@ func (s *Store) Reconnect(ctx context.Context, walletID string) error {
 			return fault.Coded(fault.Conflict, "WALLET_UNPAID", "the wallet is unpaid; pay the amount due first")
 		case wallet.AwaitingReconnect:
 		case wallet.Active:
+			access.DeedOf(ctx).Nothing()
 			return nil
 		}
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: walletID},
+			map[string]any{"payment_state": w.PaymentState}, map[string]any{"payment_state": wallet.Active})
 		w.PaymentState = wallet.Active
 		if err := saveWallet(ctx, tx, w); err != nil {
 			return err

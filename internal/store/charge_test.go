@@ -246,7 +246,7 @@ func TestCharge_unpaidSpell(t *testing.T) {
 
 		decline = false
 		for _, detach := range []string{"c1", "c2"} {
-			if err := b.DetachCard(t.Context(), "w", detach); err != nil {
+			if err := b.DetachCard(t.Context(), "w", "", detach); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -368,7 +368,7 @@ func TestCharge_cardTakenOffBeforeItIsAsked(t *testing.T) {
 		if err != nil || opened.Outcome != billing.Opened {
 			t.Fatalf("OpenDue() = %v, %v, want opened", opened.Outcome, err)
 		}
-		if err := b.DetachCard(t.Context(), "w", "c1"); err != nil {
+		if err := b.DetachCard(t.Context(), "w", "", "c1"); err != nil {
 			t.Fatal(err)
 		}
 		if got := b.attempt(opened.Next[0].Row); got.Outcome != billing.Paid {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/fault"
 )
 
@@ -41,6 +42,7 @@ func claimRequest(ctx context.Context, tx *sql.Tx, scope, key string, bodyHash [
 		return nil, false, fault.Coded(fault.Invalid, "IDEMPOTENCY_KEY_REUSED",
 			"this Idempotency-Key was used with another request; use a new key for a new request")
 	}
+	access.DeedOf(ctx).Nothing()
 	return []byte(text), true, nil
 }
 

@@ -35,36 +35,41 @@ func (s *Store) InsertWallet(ctx context.Context, w access.OpenedWallet) error {
 		if err != nil {
 			return fmt.Errorf("insert the master: %w", err)
 		}
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: w.ID}, nil, map[string]any{
+			"name": w.Name, "kind": w.Kind, "business_number": w.BusinessNumber, "invoice_email": w.InvoiceEmail,
+			"master": w.Master, "daily_limit_krw": w.DailyLimit,
+		})
 		return nil
 	})
 }
 
 var errLastMaster = fault.Coded(fault.Conflict, "LAST_MASTER", "a wallet has one master; make somebody else the master first")
 
-// PutMember gives an account a role on a wallet. A new master makes the one so far a worker. It
-// is NotFound without the wallet or the account, and a Conflict when the wallet
-// would be left without a master.
-func (s *Store) PutMember(ctx context.Context, walletID, accountID string, role access.WalletRole) error {
+// PutMember gives an account a role on a wallet. A new master makes the one so far a worker; a
+// worker who becomes a viewer takes his cards along. Unless it is to anybody, a worker must be
+// an operator or master of one of the wallet's bots, and a new master on the wallet already. It is
+// NotFound without the wallet or the account, and a Conflict when the wallet would be left without
+// a master.
+func (s *Store) PutMember(ctx context.Context, walletID, accountID string, role access.WalletRole, toAnybody bool) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		if _, err := s.lockWallet(ctx, tx, walletID); err != nil {
 			return err
 		}
-		known, err := hasAccount(ctx, tx, accountID)
-		if err != nil {
-			return err
-		}
-		if !known {
-			return fault.New(fault.NotFound, "there is no account %q", accountID)
-		}
-		before, err := memberRole(ctx, tx, walletID, accountID)
+		before, err := s.mayPut(ctx, tx, walletID, accountID, role, toAnybody)
 		switch {
 		case err != nil:
 			return err
 		case before == role:
+			access.DeedOf(ctx).Nothing()
 			return nil
 		case before == access.Master:
 			return errLastMaster
-		case role == access.Master:
+		}
+		was, err := s.memberDeed(ctx, tx, walletID, accountID)
+		if err != nil {
+			return err
+		}
+		if role == access.Master {
 			if _, err := tx.ExecContext(ctx, `UPDATE wallet_member SET role = $2 WHERE wallet_id = $1 AND role = $3`,
 				walletID, access.Worker, access.Master); err != nil {
 				return fmt.Errorf("make the master a worker: %w", err)
@@ -74,8 +79,64 @@ func (s *Store) PutMember(ctx context.Context, walletID, accountID string, role 
 			ON CONFLICT (wallet_id, account_id) DO UPDATE SET role = excluded.role`, walletID, accountID, role); err != nil {
 			return fmt.Errorf("put member: %w", err)
 		}
-		return nil
+		if role == access.Looker {
+			if err := takeOffCardsOf(ctx, tx, walletID, accountID); err != nil {
+				return err
+			}
+		}
+		is, err := s.memberDeed(ctx, tx, walletID, accountID)
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: walletID}, was, is)
+		return err
 	})
+}
+
+// mayPut says why an account may not get a role on a locked wallet, or which it has so far.
+func (s *Store) mayPut(ctx context.Context, tx *sql.Tx, walletID, accountID string, role access.WalletRole, toAnybody bool) (before access.WalletRole, err error) {
+	before, err = memberRole(ctx, tx, walletID, accountID)
+	if err != nil || before == role {
+		return before, err
+	}
+	if !toAnybody && role == access.Worker && before != access.Master {
+		works, err := worksOnBots(ctx, tx, walletID, accountID)
+		if err != nil {
+			return before, err
+		}
+		if !works {
+			return before, access.ErrNotOperator
+		}
+	}
+	if !toAnybody && role == access.Master && before == "" {
+		return before, access.ErrNotOnWallet
+	}
+	known, err := hasAccount(ctx, tx, accountID)
+	if err == nil && !known {
+		err = fault.New(fault.NotFound, "there is no account %q", accountID)
+	}
+	return before, err
+}
+
+// worksOnBots reports whether an account is an operator or master of one of a wallet's bots.
+func worksOnBots(ctx context.Context, tx querier, walletID, accountID string) (works bool, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM bot_member m JOIN bot b ON b.id = m.bot_id
+		WHERE b.wallet_id = $1 AND m.account_id = $2 AND m.role IN ('master', 'operator'))`, walletID, accountID).Scan(&works)
+	return works, err
+}
+
+// memberDeed is what the audit log keeps of a person on a wallet: his role, and the wallet's cards
+// in their order.
+func (s *Store) memberDeed(ctx context.Context, tx *sql.Tx, walletID, accountID string) (map[string]any, error) {
+	if access.DeedOf(ctx) == nil {
+		return nil, nil
+	}
+	role, err := memberRole(ctx, tx, walletID, accountID)
+	if err != nil {
+		return nil, err
+	}
+	cards, err := cardsOn(ctx, tx, walletID)
+	if err != nil {
+		return nil, fmt.Errorf("list the cards of wallet %s: %w", walletID, err)
+	}
+	return map[string]any{"account": accountID, "role": role, "cards": cards}, nil
 }
 
 // memberRole returns the role of an account on a wallet, or "".
@@ -102,14 +163,28 @@ func (s *Store) DropMember(ctx context.Context, walletID, accountID string) erro
 		case role == access.Master:
 			return errLastMaster
 		}
-		if err := takeOffCardsOf(ctx, tx, walletID, accountID); err != nil {
+		was, err := s.memberDeed(ctx, tx, walletID, accountID)
+		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM wallet_member WHERE wallet_id = $1 AND account_id = $2`, walletID, accountID); err != nil {
-			return fmt.Errorf("delete member: %w", err)
+		if err := dropMember(ctx, tx, walletID, accountID); err != nil {
+			return err
 		}
-		return nil
+		is, err := s.memberDeed(ctx, tx, walletID, accountID)
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: walletID}, was, is)
+		return err
 	})
+}
+
+// dropMember takes an account and its cards off a locked wallet.
+func dropMember(ctx context.Context, tx *sql.Tx, walletID, accountID string) error {
+	if err := takeOffCardsOf(ctx, tx, walletID, accountID); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM wallet_member WHERE wallet_id = $1 AND account_id = $2`, walletID, accountID); err != nil {
+		return fmt.Errorf("delete member: %w", err)
+	}
+	return nil
 }
 
 // takeOffCardsOf takes the cards of an account off a locked wallet; those behind them move up.

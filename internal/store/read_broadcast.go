@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
 // BroadcastFilter narrows a list of broadcasts; an empty field does not.
-type BroadcastFilter struct{ WalletID, BotID string }
+type BroadcastFilter struct {
+	Sight           access.Sight // a person sees those of his bots and of the wallets that he is on
+	WalletID, BotID string
+}
 
 // Broadcasts lists broadcasts, newest first: those before an id, or from the newest with an empty
 // one.
@@ -24,6 +28,11 @@ func (s *Store) Broadcasts(ctx context.Context, f BroadcastFilter, before broadc
 			args = append(args, narrow.value)
 			query += fmt.Sprintf(" AND %s = $%d", narrow.column, len(args))
 		}
+	}
+	if f.Sight != access.Everything {
+		args = append(args, string(f.Sight))
+		query += fmt.Sprintf(` AND (bot_id IN (SELECT bot_id FROM bot_member WHERE account_id = $%[1]d)
+			OR wallet_id IN (SELECT wallet_id FROM wallet_member WHERE account_id = $%[1]d))`, len(args))
 	}
 	args = append(args, limit)
 	rows, err := s.read.QueryContext(ctx, query+fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(args)), args...)

@@ -58,9 +58,11 @@ func (s *Store) WalletView(ctx context.Context, id string) (WalletView, error) {
 	return v, nil
 }
 
-// WalletViews lists wallets by id, those after an id, without their people.
-func (s *Store) WalletViews(ctx context.Context, after string, limit int) ([]WalletView, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+walletViewColumns+` FROM wallet WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+// WalletViews lists wallets by id, those after an id, without their people; a person sees those
+// that he may read.
+func (s *Store) WalletViews(ctx context.Context, sight access.Sight, after string, limit int) ([]WalletView, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+walletViewColumns+` FROM wallet WHERE id > $1 AND `+fmt.Sprintf(seesWallet, 3, "id")+`
+		ORDER BY id LIMIT $2`, after, limit, string(sight))
 	return collect(rows, err, s.scanWalletView)
 }
 

@@ -1,7 +1,7 @@
 // Package store keeps everything in SQL: SQLite in one file, or PostgreSQL. One SQL text serves
 // both; what differs is in dialect.go. Times are stored as Unix milliseconds, money as whole KRW.
 //
-// Lock order everywhere: wallet, broadcast, chunk.
+// Lock order everywhere: wallet, broadcast, chunk; the end of the audit log last.
 package store
 
 import (
@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/wallet"
@@ -81,7 +82,8 @@ func (s *Store) Embedded() bool { return s.dialect.embedded }
 const maxTries = 5
 
 // inTx runs work in one writing transaction. It may run work again when the database asks for
-// it, so work must not change anything outside the transaction before it returns nil.
+// it, so work must not change anything outside the transaction before it returns nil. A deed in the
+// context is written into the audit log with it, see [access.Deed].
 func (s *Store) inTx(ctx context.Context, work func(tx *sql.Tx) error) error {
 	for try := 1; ; try++ {
 		err := s.once(ctx, work)
@@ -97,10 +99,23 @@ func (s *Store) once(ctx context.Context, work func(tx *sql.Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit it answers ErrTxDone
+	deed := access.DeedOf(ctx)
+	undo := deed.Begin()
 	if err := work(tx); err != nil {
+		undo()
 		return err
 	}
-	return tx.Commit()
+	written, err := s.writeDeed(ctx, tx)
+	if err == nil {
+		err = tx.Commit()
+	}
+	switch {
+	case err != nil:
+		undo()
+	case written:
+		deed.Written()
+	}
+	return err
 }
 
 func repeatable(err error) bool {

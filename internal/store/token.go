@@ -8,26 +8,43 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/fault"
 )
 
-const tokenColumns = `id, name, COALESCE(account_id, ''), scopes, created_at, expires_at, last_used_at, revoked_at`
+const tokenColumns = `id, name, COALESCE(account_id, ''), scopes, created_at, expires_at, last_used_at, revoked_at,
+	COALESCE((SELECT a.platform_admin FROM account a WHERE a.id = token.account_id), 0)`
 
 func scanToken(row scanner) (t access.Token, err error) {
 	var scopes string
-	err = row.Scan(&t.ID, &t.Name, &t.AccountID, &scopes, at(&t.CreatedAt), at(&t.ExpiresAt), at(&t.LastUsedAt), at(&t.RevokedAt))
+	var admin int64
+	err = row.Scan(&t.ID, &t.Name, &t.AccountID, &scopes, at(&t.CreatedAt), at(&t.ExpiresAt), at(&t.LastUsedAt), at(&t.RevokedAt), &admin)
+	t.Admin = admin != 0
 	for _, word := range strings.Fields(scopes) {
 		t.Scopes = append(t.Scopes, access.Scope(word))
 	}
 	return t, err
 }
 
-// InsertToken stores a token with the SHA-256 of its secret.
+// InsertToken stores a token with the SHA-256 of its secret. An account that does not exist is
+// Invalid.
 func (s *Store) InsertToken(ctx context.Context, t access.Token, hash []byte) error {
 	words := make([]string, len(t.Scopes))
 	for i, scope := range t.Scopes {
 		words[i] = string(scope)
 	}
 	return s.inTx(ctx, func(tx *sql.Tx) error {
+		if t.AccountID != "" {
+			known, err := hasAccount(ctx, tx, t.AccountID)
+			if err != nil {
+				return err
+			}
+			if !known {
+				return fault.Field("account", "there is no account %q", t.AccountID)
+			}
+		}
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfToken, ID: t.ID}, nil, map[string]any{
+			"name": t.Name, "account": t.AccountID, "scopes": t.Scopes, "expires_at": millis(t.ExpiresAt),
+		})
 		_, err := tx.ExecContext(ctx, `INSERT INTO token (id, name, account_id, hash, scopes, created_at, expires_at, last_used_at, revoked_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)`,
 			t.ID, t.Name, orNull(t.AccountID), hash, strings.Join(words, " "), millis(t.CreatedAt), millis(t.ExpiresAt))
@@ -54,22 +71,29 @@ func (s *Store) TouchToken(ctx context.Context, id string, at time.Time) error {
 	return nil
 }
 
-// Tokens lists tokens by id, those after an id.
-func (s *Store) Tokens(ctx context.Context, after string, limit int) ([]access.Token, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+tokenColumns+` FROM token WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+// Tokens lists tokens by id, those after an id; a person sees his own.
+func (s *Store) Tokens(ctx context.Context, sight access.Sight, after string, limit int) ([]access.Token, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+tokenColumns+` FROM token WHERE id > $1 AND ($3 = '' OR account_id = $3)
+		ORDER BY id LIMIT $2`, after, limit, string(sight))
 	return collect(rows, err, scanToken)
 }
 
 // RevokeToken ends a token. Revoked again it changes nothing. It is NotFound when there is none.
 func (s *Store) RevokeToken(ctx context.Context, id string, now time.Time) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
-		found, err := changed(tx.ExecContext(ctx, `UPDATE token SET revoked_at = CASE WHEN revoked_at = 0 THEN $2 ELSE revoked_at END
-			WHERE id = $1`, id, millis(now)))
+		t, err := scanToken(tx.QueryRowContext(ctx, `SELECT `+tokenColumns+` FROM token WHERE id = $1`+s.dialect.lock, id))
+		if err != nil {
+			return orNotFound(err, "token", id)
+		}
+		if !t.RevokedAt.IsZero() {
+			access.DeedOf(ctx).Nothing()
+			return nil
+		}
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfToken, ID: id}, map[string]any{"name": t.Name, "account": t.AccountID},
+			map[string]any{"revoked_at": millis(now)})
+		_, err = tx.ExecContext(ctx, `UPDATE token SET revoked_at = $2 WHERE id = $1`, id, millis(now))
 		if err != nil {
 			return fmt.Errorf("revoke token %s: %w", id, err)
-		}
-		if !found {
-			return orNotFound(sql.ErrNoRows, "token", id)
 		}
 		return nil
 	})
