@@ -93,7 +93,7 @@ func (s *postgresServer) start() error {
 	if err != nil {
 		return err
 	}
-	removeStale()
+	removeStale(folderPattern)
 	if err := s.makeFolder(credential); err != nil {
 		return err
 	}
@@ -163,8 +163,8 @@ func (s *postgresServer) makeFolder(credential *syscall.Credential) (err error) 
 }
 
 // removeStale removes folders of test processes that died before they could: their lock is free.
-func removeStale() {
-	dirs, err := filepath.Glob(filepath.Join(os.TempDir(), folderPattern+"*"))
+func removeStale(pattern string) {
+	dirs, err := filepath.Glob(filepath.Join(os.TempDir(), pattern+"*"))
 	if err != nil {
 		return // the pattern is ours and well formed
 	}

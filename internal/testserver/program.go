@@ -22,14 +22,22 @@ var program builtProgram
 
 type builtProgram struct {
 	once sync.Once
-	dir  string
 	err  error
+	dir  string
+	lock *os.File
 }
 
-const buildTimeout = 5 * time.Minute
+const (
+	programPattern = "malgil-test-program-"
+	buildTimeout   = 5 * time.Minute
+)
 
 func (b *builtProgram) build() {
-	if b.dir, b.err = os.MkdirTemp("", "malgil-test-program-"); b.err != nil {
+	removeStale(programPattern)
+	if b.dir, b.err = os.MkdirTemp("", programPattern); b.err != nil {
+		return
+	}
+	if b.lock, b.err = lockFolder(b.dir); b.err != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
@@ -45,7 +53,8 @@ func (b *builtProgram) path() string { return filepath.Join(b.dir, "malgil") }
 // remove is called at the end of the test process.
 func (b *builtProgram) remove() {
 	if b.dir != "" {
-		_ = os.RemoveAll(b.dir)
+		_ = os.RemoveAll(b.dir) // what is left goes with the next process's removeStale
+		_ = b.lock.Close()      // of a nil file, where locking failed, says only so
 	}
 }
 
