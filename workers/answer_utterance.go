@@ -158,10 +158,16 @@ func (r *utteranceRun) hand(ctx context.Context, reply scenario.Reply, outcome s
 		r.Log.Error("queue is away, an answer is lost", "utterance_id", r.task.ID, "err", err)
 	case won:
 		r.tell(ctx)
-		// Long after the deadline nobody reads it: the intake could not reach the key either,
-		// and recorded what it did.
-		if left >= -settleGrace {
+		switch {
+		case left >= -settleGrace:
 			r.record(reply, outcome, left)
+		case r.question.Request.CallbackURL != "":
+			// Long after the deadline the key is ours: a promise was made and Redis was emptied,
+			// or the intake could not reach Redis and answered itself. Kakao takes a callback
+			// that it was promised and refuses any other.
+			if outcome := r.callBack(ctx, reply, outcome, r.deadline); outcome != "" {
+				r.record(reply, outcome, left)
+			}
 		}
 	case standing.Kind == queue.PromisedCallback:
 		if outcome := r.callBack(ctx, reply, outcome, standing.At); outcome != "" {

@@ -95,6 +95,23 @@ func TestAnswerUtterance_callsBack(t *testing.T) {
 	}
 }
 
+// The promise was made and Redis was emptied: the worker finds no key long after the deadline.
+func TestAnswerUtterance_promiseForgotten(t *testing.T) {
+	w := newUtteranceWorld(t)
+	w.answer = func(context.Context) (scenario.Reply, error) {
+		w.redis.FlushAll()
+		return scenario.Reply{Response: kakao.Text("네")}, nil
+	}
+	w.promise()
+	for range 2 {
+		w.run(t.Context(), call(-2*time.Second, true))
+	}
+	if len(w.posted) != 1 || textOf(w.posted[0]) != "네" {
+		t.Errorf("posted %+v, want the answer once: Kakao still waits for it", w.posted)
+	}
+	w.wantOutcome(scenario.Callback)
+}
+
 func TestAnswerUtterance_runsBesideItself(t *testing.T) {
 	w := newUtteranceWorld(t)
 	w.promise()

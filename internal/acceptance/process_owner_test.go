@@ -11,7 +11,7 @@ func TestOwner(t *testing.T) {
 // kills it with requests in flight.
 func secondWorker(t *testing.T) {
 	const requests = 8
-	town := settle(t, 1, "MALGIL_SEND_CONCURRENCY=8", "MALGIL_SWEEP_AGE=2s", "MALGIL_SEND_LEASE=20s")
+	town := settle(t, 1, "MALGIL_SEND_CONCURRENCY=8", "MALGIL_SWEEP_AGE=2s")
 	s := town.openShop(1)
 	town.do("PATCH", "/api/v1/bots/"+s.bot, map[string]any{"rate_per_second": 20_000, "in_flight": 64}, nil)
 	town.fault("kakao.send", "slow", map[string]any{"count": -1, "seconds": 2})

@@ -34,7 +34,7 @@ const (
 // everything and Kakao's answers are lost. Nobody is reached twice, nobody whom Kakao accepted is
 // lost, and every won is explained.
 func TestStorm_workersDieAndRedisForgets(t *testing.T) {
-	town := settle(t, 2, "MALGIL_SWEEP_AGE=2s", "MALGIL_SEND_LEASE=20s", "MALGIL_SEND_CONCURRENCY="+strconv.Itoa(stormRequests))
+	town := settle(t, 2, "MALGIL_SWEEP_AGE=2s", "MALGIL_SEND_CONCURRENCY="+strconv.Itoa(stormRequests))
 	town.start(t, "scheduler") // a second one: any number may run
 	s := town.openShop(1)
 	town.do("PATCH", "/api/v1/bots/"+s.bot, map[string]any{"rate_per_second": 20_000, "in_flight": stormFlight}, nil)

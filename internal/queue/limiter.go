@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	// flightLease is how long a request counts as in flight at most: longer than the wait for its
-	// rate and the request itself, so that only a dead worker's slot is given free by it.
-	flightLease = 60 * time.Second
+	// flightLease is how long a request counts as in flight at most: longer than its claim and the
+	// request itself, so that only a dead worker's slot is given free by it. It counts from the end
+	// of the wait for the rate.
+	flightLease = 30 * time.Second
 	// limiterPatience bounds how long a worker waits with a task in hand.
 	limiterPatience = 20 * time.Second
 	// flightPoll is the pause between tries for a slot: a request takes some hundred milliseconds.
@@ -40,7 +41,7 @@ func NewLimiter(conn redis.UniversalClient, newID func(prefix string) string) *L
 
 // Acquire waits until a bot may start a request for so many messages, at most 100, and returns
 // what ends the request; calling that again does nothing. A request that is never ended counts
-// for 60 seconds.
+// for 30 seconds.
 //
 // It is Throttled after 20 seconds, with a time to come back where that is known, and
 // Unavailable when Redis does not answer; in neither case has anything been sent. It returns the
@@ -48,24 +49,30 @@ func NewLimiter(conn redis.UniversalClient, newID func(prefix string) string) *L
 func (l *Limiter) Acquire(ctx context.Context, bot string, messages, perSecond, inFlight int) (release func(), err error) {
 	giveUp := time.Now().Add(l.patience)
 	// The slot comes first: tokens of the rate that were taken cannot be given back.
-	release, err = l.acquireSlot(ctx, bot, inFlight, giveUp)
+	holder := l.newID("flt")
+	release, err = l.acquireSlot(ctx, bot, holder, inFlight, giveUp)
 	if err != nil {
 		return nil, err
 	}
+	begun := time.Now()
 	if err := l.acquireRate(ctx, bot, messages, perSecond, giveUp); err != nil {
 		release()
 		return nil, err
+	}
+	if time.Since(begun) > time.Second {
+		l.renewSlot(ctx, bot, holder)
 	}
 	return release, nil
 }
 
 // takeSlot is a semaphore whose holders are members of a sorted set with the end of their lease
-// as score, by the clock of Redis. It returns 1 when the slot was taken.
+// as score, by the clock of Redis. It returns 1 when the slot was taken, or taken anew by its
+// holder.
 var takeSlot = redis.NewScript(`
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call("ZREMRANGEBYSCORE", KEYS[1], "-inf", now)
-if redis.call("ZCARD", KEYS[1]) >= tonumber(ARGV[2]) then
+if not redis.call("ZSCORE", KEYS[1], ARGV[1]) and redis.call("ZCARD", KEYS[1]) >= tonumber(ARGV[2]) then
   return 0
 end
 redis.call("ZADD", KEYS[1], now + tonumber(ARGV[3]), ARGV[1])
@@ -75,8 +82,8 @@ return 1
 
 func flightKey(bot string) string { return "malgil:flight:{" + bot + "}" }
 
-func (l *Limiter) acquireSlot(ctx context.Context, bot string, inFlight int, giveUp time.Time) (release func(), err error) {
-	key, holder := flightKey(bot), l.newID("flt")
+func (l *Limiter) acquireSlot(ctx context.Context, bot, holder string, inFlight int, giveUp time.Time) (release func(), err error) {
+	key := flightKey(bot)
 	for {
 		taken, err := answered(ctx, func(ctx context.Context) (int, error) {
 			return takeSlot.Run(ctx, l.redis, []string{key}, holder, max(inFlight, 1), flightLease.Milliseconds()).Int()
@@ -93,6 +100,14 @@ func (l *Limiter) acquireSlot(ctx context.Context, bot string, inFlight int, giv
 			return nil, err
 		}
 	}
+}
+
+// renewSlot begins the lease of a slot anew. Without an answer it ends a little early, and one
+// request too many may start.
+func (l *Limiter) renewSlot(ctx context.Context, bot, holder string) {
+	_, _ = answered(ctx, func(ctx context.Context) (int, error) {
+		return takeSlot.Run(ctx, l.redis, []string{flightKey(bot)}, holder, 1, flightLease.Milliseconds()).Int()
+	})
 }
 
 // releaseSlot gives a slot free, also while the process stops. What cannot be given free now ends

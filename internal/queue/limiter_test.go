@@ -123,7 +123,7 @@ func TestLimiter_leaseEnds(t *testing.T) {
 		if ttl, err := r.conn.PTTL(t.Context(), flightKey("bot")).Result(); err != nil || ttl <= 0 || ttl > flightLease {
 			t.Errorf("the key lives %v, %v, want at most %v: a bot that is gone leaves nothing behind", ttl, err, flightLease)
 		}
-		// As if it had been taken a minute ago.
+		// As if it had been taken one lease ago.
 		if err := r.conn.ZIncrBy(t.Context(), flightKey("bot"), -float64(flightLease.Milliseconds()), holders[0].Member.(string)).Err(); err != nil {
 			t.Fatal(err)
 		}
