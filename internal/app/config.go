@@ -215,8 +215,8 @@ func (c Config) checkNumbers(bad func(name, format string, args ...any)) {
 	if c.CallbackBudget < 100*time.Millisecond || c.CallbackBudget > c.ReplyBudget {
 		bad("MALGIL_CALLBACK_BUDGET", "must be 100ms to the reply budget")
 	}
-	if c.SendLease < 20*time.Second {
-		bad("MALGIL_SEND_LEASE", "must be at least 20s; a request may take 15")
+	if c.SendLease < 30*time.Second {
+		bad("MALGIL_SEND_LEASE", "must be at least 30s: half of it for the claim, and a request may take 15")
 	}
 	if c.SweepAge < time.Second {
 		bad("MALGIL_SWEEP_AGE", "must be at least 1s")
