@@ -93,11 +93,11 @@ func unknownAndPaid(t *testing.T) {
 	h := open(t, plan{config: chargeHundred})
 	s := h.openShop(3)
 	s.behave("unknown_paid", s.cards[0])
-	c := s.inDoubt(func() { s.deliver(100) })
+	s.inDoubt(func() { s.deliver(100) })
 
 	h.tell("DELETE", "/sandbox/faults", nil, nil)
 	h.advance(2 * time.Minute)
-	c = s.charged(1, "paid")
+	c := s.charged(1, "paid")
 	if diff := cmp.Diff([]string{"done"}, c.tries()); diff != "" {
 		t.Errorf("attempts differ (-want +got):\n%s", diff)
 	}
@@ -132,8 +132,8 @@ func unknownAndNotPaid(t *testing.T) {
 }
 
 // inDoubt brings about a charge whose outcome is not known, keeps every look-up from being
-// answered for a quarter of an hour, and returns the charge: still open, one card asked.
-func (s *shop) inDoubt(use func()) charge {
+// answered for a quarter of an hour: the charge stays open and no other card is asked.
+func (s *shop) inDoubt(use func()) {
 	h := s.house
 	h.t.Helper()
 	use()
@@ -174,7 +174,6 @@ func (s *shop) inDoubt(use func()) charge {
 	if n := h.truth().KakaoPay.Requests["subscription"]; n != 1 {
 		h.t.Errorf("the gateway was asked to charge %d times, want 1", n)
 	}
-	return c
 }
 
 // Every card declines at 00:00: the wallet is unpaid, people are told, sends wait and say why. A

@@ -21,12 +21,12 @@ const (
 
 // shop is a customer: a wallet with its people and cards, and a bot.
 type shop struct {
-	house                     *house
-	wallet, bot, skillURL     string
-	master                    account
-	cards                     []card // the payment card first
-	restKey                   string
-	numberOfBots, numberOfIDs int
+	house                 *house
+	wallet, bot, skillURL string
+	master                account
+	cards                 []card // the payment card first
+	restKey               string
+	people                int // who have been given ids
 }
 
 type account struct {
@@ -170,8 +170,8 @@ func (s *shop) behave(personality string, cards ...card) {
 func (s *shop) friends(n int) []string {
 	ids := make([]string, n)
 	for i := range ids {
-		s.numberOfIDs++
-		ids[i] = fmt.Sprintf("reader-%s-%d", s.bot[20:], s.numberOfIDs)
+		s.people++
+		ids[i] = fmt.Sprintf("reader-%s-%d", s.bot[20:], s.people)
 	}
 	return ids
 }
