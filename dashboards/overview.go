@@ -15,8 +15,8 @@ var overview = []row{
 			queries: []query{{`max(malgil_wallets{payment_state="UNPAID"})`, ""}}},
 		{title: "확인할 결제", help: "사람의 확인을 기다리는 자동결제 수. 0이어야 합니다.", unit: "short", now: true,
 			queries: []query{{`max(malgil_charges_in_review)`, ""}}},
-		{title: "자동결제 중단", help: "1이면 결제사 연결 설정이 거부되어 아무에게도 결제하지 않는 중입니다.", unit: "short", now: true,
-			queries: []query{{`max(malgil_charging_halted)`, ""}}},
+		{title: "자동결제 중단", help: "1이면 결제사가 우리 설정을 거부하거나 카드가 잇달아 거절되어 아무에게도 결제하지 않는 중입니다.", unit: "short", now: true,
+			queries: []query{{`clamp_max(max(malgil_charging_halted) + max(malgil_charging_storm), 1)`, ""}}},
 	}},
 	{title: "대화", panels: []panel{
 		{title: "발화 응답", help: "초당 발화 수를 응답 방식별로 봅니다. late와 failed는 거의 없어야 합니다.", unit: "reqps", stacked: true,

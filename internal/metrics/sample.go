@@ -101,12 +101,14 @@ var (
 		"Charges that wait for a person.")
 	chargingHalted = describe("malgil_charging_halted",
 		"1 while nobody is charged because the card gateway does not accept our access, else 0.")
+	chargingStorm = describe("malgil_charging_storm",
+		"1 while nobody is charged because one card after another was declined, else 0.")
 )
 
 // Describe implements [prometheus.Collector].
 func (s *Sampler) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{sampleTimestamp, queueTasks, queueOldest, chunks, doubtOldest, doubtHeld,
-		wallets, attemptsUnknown, attemptOldest, chargesInReview, chargingHalted} {
+		wallets, attemptsUnknown, attemptOldest, chargesInReview, chargingHalted, chargingStorm} {
 		descs <- desc
 	}
 }
@@ -149,11 +151,16 @@ func (s *Sampler) Collect(metrics chan<- prometheus.Metric) {
 	gauge(attemptsUnknown, float64(rows.Unknown))
 	gauge(attemptOldest, age(now, rows.UnknownSince))
 	gauge(chargesInReview, float64(rows.InReview))
-	halted := 0.0
-	if rows.HaltedUntil.After(now) {
-		halted = 1
+	gauge(chargingHalted, ahead(now, rows.HaltedUntil))
+	gauge(chargingStorm, ahead(now, rows.StormUntil))
+}
+
+// ahead returns 1 for a time that is still to come, else 0.
+func ahead(now, t time.Time) float64 {
+	if t.After(now) {
+		return 1
 	}
-	gauge(chargingHalted, halted)
+	return 0
 }
 
 // age returns how long ago something was in seconds, 0 for the zero time.

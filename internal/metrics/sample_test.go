@@ -80,6 +80,7 @@ func TestSampler_tellsEverything(t *testing.T) {
 		"malgil_attempt_oldest_unknown_seconds": {"": 60},
 		"malgil_charges_in_review":              {"": 1},
 		"malgil_charging_halted":                {"": 1},
+		"malgil_charging_storm":                 {"": 0},
 		"malgil_queue_tasks":                    {"mail,pending": 3, "mail,active": 2, "mail,scheduled": 1, "mail,retry": 4, "mail,archived": 5, "mail,completed": 6, "reply,pending": 0},
 		"malgil_queue_oldest_waiting_seconds":   {"mail": 90, "reply": 0, "webhook": 0},
 	}
@@ -99,7 +100,7 @@ func TestSampler_tellsEverything(t *testing.T) {
 // A halt that is over and the age of nothing are 0.
 func TestSampler_zeroTimes(t *testing.T) {
 	families := gathered(t, newRegistry(steadyRows{}, time.Now))
-	for _, name := range []string{"malgil_doubt_oldest_seconds", "malgil_attempt_oldest_unknown_seconds", "malgil_charging_halted"} {
+	for _, name := range []string{"malgil_doubt_oldest_seconds", "malgil_attempt_oldest_unknown_seconds", "malgil_charging_halted", "malgil_charging_storm"} {
 		if got, ok := series(families[name])[""]; !ok || got != 0 {
 			t.Errorf("%s = %v (there: %v), want 0", name, got, ok)
 		}

@@ -22,7 +22,8 @@ type Sample struct {
 	Unknown      int64
 	UnknownSince time.Time
 	InReview     int64     // charges
-	HaltedUntil  time.Time // nobody is charged before; zero when that was never so
+	HaltedUntil  time.Time // the gateway does not accept our access: nobody is charged before; zero when that was never so
+	StormUntil   time.Time // the same, for too many declines
 }
 
 // sampleChunks counts by partial indexes, and planned chunks by the sums that broadcasts keep, so
@@ -48,7 +49,8 @@ const sampleMoney = `SELECT
 	(SELECT COUNT(*) FROM charge WHERE state IN ('open', 'review') AND state = 'review'),
 	(SELECT COUNT(*) FROM attempt WHERE ` + openAttempt + ` AND state = 'unknown'),
 	(SELECT COALESCE(MIN(called_at), 0) FROM attempt WHERE ` + openAttempt + ` AND state = 'unknown'),
-	(SELECT COALESCE(MAX(until), 0) FROM halt)`
+	(SELECT COALESCE(MAX(until), 0) FROM halt WHERE name <> '` + haltStorm + `'),
+	(SELECT COALESCE(MAX(until), 0) FROM halt WHERE name = '` + haltStorm + `')`
 
 // Sample counts what stands in the database. It reads indexes only where rows may be many.
 func (s *Store) Sample(ctx context.Context) (Sample, error) {
@@ -60,7 +62,7 @@ func (s *Store) Sample(ctx context.Context) (Sample, error) {
 		return Sample{}, fmt.Errorf("count doubts: %w", err)
 	}
 	var active, unpaid, awaiting int64
-	err := s.read.QueryRowContext(ctx, sampleMoney).Scan(&active, &unpaid, &awaiting, &v.InReview, &v.Unknown, at(&v.UnknownSince), at(&v.HaltedUntil))
+	err := s.read.QueryRowContext(ctx, sampleMoney).Scan(&active, &unpaid, &awaiting, &v.InReview, &v.Unknown, at(&v.UnknownSince), at(&v.HaltedUntil), at(&v.StormUntil))
 	if err != nil {
 		return Sample{}, fmt.Errorf("count wallets and attempts: %w", err)
 	}
