@@ -37,9 +37,9 @@ const (
 
 	ReadWallet      Permission = "read_wallet"
 	QuoteWallet     Permission = "quote_wallet"
-	GiveWalletWork  Permission = "give_wallet_work" // make operators of its bots workers of the wallet, and end that
-	KeepMembers     Permission = "keep_members"     // any role on the wallet
-	LeaveWallet     Permission = "leave_wallet"
+	GiveWalletWork  Permission = "give_wallet_work"  // make operators of its bots workers of the wallet, and end that
+	KeepMembers     Permission = "keep_members"      // any role on the wallet
+	LeaveWallet     Permission = "leave_wallet"      // and, with one of the two above, have somebody leave it
 	PutCards        Permission = "put_cards"         // put own cards on the wallet, take them off, order all
 	TakeOthersCards Permission = "take_others_cards" // take cards of others off the wallet
 	TopUp           Permission = "top_up"
@@ -72,7 +72,7 @@ var rights = map[Role][]Permission{
 		ReadWallet, QuoteWallet, LeaveWallet, PutCards, TopUp, Reconnect, ReadCheckout, ReadBot, ReadBroadcast,
 	},
 	ChatbotMaster: {
-		ReadWallet, QuoteWallet, GiveWalletWork, Reconnect,
+		ReadWallet, QuoteWallet, GiveWalletWork, LeaveWallet, Reconnect,
 		ReadBot, KeepBot, EditBlocks, ResumeBot, OrderBroadcast, SteerBroadcast, ReadBroadcast, ReadPeople,
 	},
 	BotOperator: {

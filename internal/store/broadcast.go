@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
 )
@@ -158,10 +159,16 @@ func (s *Store) changeBroadcast(ctx context.Context, id broadcast.ID, now time.T
 		if b, err = s.lockBroadcast(ctx, tx, id); err != nil {
 			return err
 		}
+		state := b.State
 		if err := change(tx, &b); err != nil {
 			return err
 		}
 		b = b.Finish(now)
+		if deed := access.DeedOf(ctx); b.State == state {
+			deed.Nothing()
+		} else {
+			deed.Did(access.Object{Kind: access.OfBroadcast, ID: string(id)}, map[string]any{"state": state}, map[string]any{"state": b.State})
+		}
 		return saveBroadcast(ctx, tx, b, now)
 	})
 	return b, err

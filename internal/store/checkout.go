@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
@@ -69,6 +70,9 @@ func (s *Store) CreateCheckout(ctx context.Context, c billing.Checkout, r billin
 			return err
 		}
 		created = c
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfCheckout, ID: c.ID}, nil, map[string]any{
+			"kind": c.Kind, "account": c.AccountID, "supply_krw": c.Supply, "vat_krw": c.VAT,
+		})
 		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(c.ID))
 	})
 	return created, err
