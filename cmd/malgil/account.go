@@ -12,6 +12,7 @@ import (
 type accountCommand struct {
 	Create  accountCreate  `cmd:"" help:"Make an account."`
 	List    accountList    `cmd:"" help:"List accounts."`
+	Admin   accountAdmin   `cmd:"" help:"Make a person a platform admin, or end that."`
 	Cards   accountCards   `cmd:"" help:"List the cards of an account."`
 	AddCard accountAddCard `cmd:"" help:"Begin the registration of a card; the payer finishes it in a browser."`
 	Forget  accountForget  `cmd:"" name:"forget-card" help:"Forget a card and switch it off at KakaoPay."`
@@ -21,6 +22,7 @@ type accountRow struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	Email     string    `json:"email"`
+	Admin     bool      `json:"admin"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
@@ -45,9 +47,28 @@ type accountList struct {
 
 // Run lists accounts.
 func (c accountList) Run(e *env) error {
-	return listAll(c.remote, e, c.list, "/api/v1/accounts", []string{"ID", "NAME", "EMAIL", "MADE"}, func(a accountRow) []string {
-		return []string{a.ID, a.Name, a.Email, when(a.CreatedAt)}
+	return listAll(c.remote, e, c.list, "/api/v1/accounts", []string{"ID", "NAME", "EMAIL", "MADE", "ADMIN"}, func(a accountRow) []string {
+		admin := ""
+		if a.Admin {
+			admin = "yes"
+		}
+		return []string{a.ID, a.Name, a.Email, when(a.CreatedAt), admin}
 	})
+}
+
+type accountAdmin struct {
+	remote
+	Account string `arg:"" help:"Account."`
+	End     bool   `help:"Make him a person like others again."`
+}
+
+// Run makes a platform admin, or ends that.
+func (c accountAdmin) Run(e *env) error {
+	method := "PUT"
+	if c.End {
+		method = "DELETE"
+	}
+	return c.call(e, method, "/api/v1/accounts/"+url.PathEscape(c.Account)+"/admin", nil, nil, nil)
 }
 
 type cardRow struct {

@@ -44,6 +44,7 @@ type commands struct {
 	Health    healthCommand    `cmd:"" help:"Does the process beside this one answer? For health checks of containers."`
 	Config    configCommand    `cmd:"" help:"The configuration in force, and new keys."`
 	Token     tokenCommand     `cmd:"" help:"API tokens."`
+	Audit     auditCommand     `cmd:"" help:"Who did what, and does the log hold."`
 	Account   accountCommand   `cmd:"" help:"People and their cards."`
 	Wallet    walletCommand    `cmd:"" help:"Wallets: money, people, cards."`
 	Bot       botCommand       `cmd:"" help:"Bots: blocks, channels, keys."`

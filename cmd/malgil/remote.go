@@ -24,6 +24,7 @@ type remote struct {
 	URL   string `name:"url" env:"MALGIL_URL" default:"http://127.0.0.1:8080" help:"Where the server answers."`
 	Token string `env:"MALGIL_TOKEN" secret:"" help:"API token."`
 	JSON  bool   `help:"Print the server's answer as JSON."`
+	Why   string `name:"reason" help:"Why, for the audit log; one line."`
 }
 
 // client returns a client with the token of the command.
@@ -40,6 +41,9 @@ func (r remote) call(e *env, method, path string, in, out any, show func(), opti
 	client, err := r.client()
 	if err != nil {
 		return err
+	}
+	if method != "GET" {
+		options = append(options, apiclient.Reason(r.Why))
 	}
 	if out == nil {
 		return lines(client.Call(e.ctx, method, path, in, nil, options...))

@@ -135,6 +135,25 @@ func TestCommands(t *testing.T) {
 		t.Errorf("a revoked token = exit %d, %q, want 1 and why", got.code, got.stderr)
 	}
 
+	// A token of a person does what he may, and the audit log tells.
+	ok(t, "account", "admin", worker, "--reason", "당직")
+	ok(t, "account", "admin", worker, "--end")
+	ok(t, "wallet", "member", wallet, worker, "--role", "viewer")
+	looks := strings.TrimSpace(ok(t, "token", "create", "보기", "--account", worker))
+	ok(t, "wallet", "show", wallet, "--token", looks)
+	if got := malgil(t, "wallet", "topup", wallet, "5000", "--token", looks); got.code != exitFailed || !strings.Contains(got.stderr, `lacks the permission "top_up"`) {
+		t.Errorf("topup by a viewer = exit %d, %q, want 1 and what he lacks", got.code, got.stderr)
+	}
+	if listed := ok(t, "account", "list", "--token", looks); strings.Contains(listed, "박새벽") || !strings.Contains(listed, "최노을") {
+		t.Errorf("accounts that a viewer lists = %s, want himself alone", listed)
+	}
+	if log := ok(t, "audit", "list", "--action", "make-admin"); !strings.Contains(log, worker) || !strings.Contains(log, "당직") || !strings.Contains(log, `{"admin":true}`) {
+		t.Errorf("audit list = %s, want who was made admin, and why", log)
+	}
+	if report := ok(t, "audit", "verify"); !strings.Contains(report, "entries hold") {
+		t.Errorf("audit verify = %s, want that it holds", report)
+	}
+
 	// Money.
 	if dry := ok(t, "wallet", "topup", wallet, "100000", "--dry-run"); !strings.Contains(dry, "110,000 KRW to pay; nothing was done") {
 		t.Errorf("wallet topup --dry-run = %q", dry)
@@ -210,6 +229,22 @@ func TestTopup_cutShort(t *testing.T) {
 	got := malgil(t, "wallet", "topup", "wal_1", "5000")
 	if key := <-keys; key == "" || got.code != exitFailed || !strings.Contains(got.stderr, "repeat the command with --key "+key) {
 		t.Errorf("wallet topup = exit %d, %q after key %q, want the key to repeat it with", got.code, got.stderr, key)
+	}
+}
+
+// A log that does not hold ends the command as a failure, with the first entry that is wrong.
+func TestAuditVerify_broken(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"holds":false,"entries":6,"head":"00","broken":7,"why":"it is missing"}`)
+	}))
+	defer server.Close()
+	t.Setenv("MALGIL_URL", server.URL)
+	t.Setenv("MALGIL_TOKEN", "mlg_x")
+	for _, args := range [][]string{{"audit", "verify"}, {"audit", "verify", "--json"}} {
+		got := malgil(t, args...)
+		if got.code != exitFailed || !strings.Contains(got.stderr, "entry 7 does not hold: it is missing") {
+			t.Errorf("%v = exit %d, %q, want 1 and entry 7", args, got.code, got.stderr)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ type tokenCommand struct {
 type tokenCreate struct {
 	remote
 	Name      string    `arg:"" help:"What it is for."`
+	Account   string    `help:"Person whom it stands for: it may what he may. Left out, yourself; the platform, with a token of its own."`
 	Scopes    []string  `default:"send,read,billing,admin" help:"What it may do: send, read, billing, admin."`
 	ExpiresAt time.Time `help:"When it ends, such as 2027-11-24T00:00:00+09:00; never, when left out."`
 	First     bool      `help:"Write into the database itself, with the server at rest: how the first token is made."`
@@ -30,6 +31,7 @@ type tokenCreate struct {
 type tokenRow struct {
 	ID         string    `json:"id"`
 	Name       string    `json:"name"`
+	Account    string    `json:"account"`
 	Scopes     []string  `json:"scopes"`
 	Secret     string    `json:"secret"`
 	CreatedAt  time.Time `json:"created_at"`
@@ -44,6 +46,9 @@ func (c tokenCreate) Run(e *env) error {
 		return c.first(e)
 	}
 	body := map[string]any{"name": c.Name, "scopes": c.Scopes}
+	if c.Account != "" {
+		body["account"] = c.Account
+	}
 	if !c.ExpiresAt.IsZero() {
 		body["expires_at"] = c.ExpiresAt
 	}
@@ -55,6 +60,9 @@ func (c tokenCreate) Run(e *env) error {
 func (c tokenCreate) first(e *env) error {
 	if !c.ExpiresAt.IsZero() {
 		return fault.Field("--expires-at", "does not go with --first; make tokens that expire through the server")
+	}
+	if c.Account != "" {
+		return fault.Field("--account", "does not go with --first; the first token is the platform's own")
 	}
 	token, secret, err := app.FirstToken(e.ctx, c.DB, c.Name, c.Scopes)
 	if err != nil {
@@ -80,9 +88,9 @@ type tokenList struct {
 
 // Run lists tokens.
 func (c tokenList) Run(e *env) error {
-	header := []string{"ID", "NAME", "MAY", "MADE", "EXPIRES", "LAST USED", "REVOKED"}
+	header := []string{"ID", "NAME", "STANDS FOR", "MAY", "MADE", "EXPIRES", "LAST USED", "REVOKED"}
 	return listAll(c.remote, e, c.list, "/api/v1/tokens", header, func(t tokenRow) []string {
-		return []string{t.ID, t.Name, strings.Join(t.Scopes, ","), when(t.CreatedAt), when(t.ExpiresAt), when(t.LastUsedAt), when(t.RevokedAt)}
+		return []string{t.ID, t.Name, t.Account, strings.Join(t.Scopes, ","), when(t.CreatedAt), when(t.ExpiresAt), when(t.LastUsedAt), when(t.RevokedAt)}
 	})
 }
 

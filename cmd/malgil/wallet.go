@@ -15,6 +15,8 @@ type walletCommand struct {
 	List      walletList      `cmd:"" help:"List wallets."`
 	Show      walletShow      `cmd:"" help:"Balance, people and cards of a wallet."`
 	Member    walletMember    `cmd:"" help:"Give a person a role on a wallet, or take it away."`
+	AddCard   walletAddCard   `cmd:"" help:"Put a card of your own on a wallet, behind those that are there."`
+	DropCard  walletDropCard  `cmd:"" help:"Take a card off a wallet."`
 	Cards     walletCards     `cmd:"" help:"Say which cards a wallet is charged on: the payment card, then its backups."`
 	Topup     walletTopup     `cmd:"" help:"Begin a top-up; the payer finishes it in a browser."`
 	Checkout  walletCheckout  `cmd:"" help:"How a top-up or a card registration goes."`
@@ -126,7 +128,7 @@ type walletMember struct {
 	remote
 	Wallet  string `arg:"" help:"Wallet."`
 	Account string `arg:"" help:"Account."`
-	Role    string `enum:"master,worker" default:"worker" help:"master or worker; a new master makes the one so far a worker."`
+	Role    string `enum:"master,worker,viewer" default:"worker" help:"master, worker or viewer; a new master makes the one so far a worker."`
 	Remove  bool   `help:"Take the person and his cards off the wallet."`
 }
 
@@ -149,17 +151,43 @@ type walletCards struct {
 // Run lists or sets the cards of a wallet.
 func (c walletCards) Run(e *env) error {
 	var cards struct{ Items []cardRow }
-	show := func() {
-		var rows [][]string
-		for _, card := range cards.Items {
-			rows = append(rows, []string{card.Role, card.ID, card.Issuer, card.Masked, card.standing(), card.Account})
-		}
-		_ = table(e.stdout, []string{"ROLE", "ID", "ISSUER", "CARD", "STATE", "ACCOUNT"}, rows) // as any print to a terminal
-	}
+	show := func() { printCards(e, cards.Items) }
 	if len(c.Cards) == 0 {
 		return c.call(e, "GET", walletPath(c.Wallet)+"/cards", nil, &cards, show)
 	}
 	return c.call(e, "PUT", walletPath(c.Wallet)+"/cards", map[string]any{"cards": c.Cards}, &cards, show)
+}
+
+type walletAddCard struct {
+	remote
+	Wallet string `arg:"" help:"Wallet."`
+	Card   string `arg:"" help:"Card."`
+}
+
+// Run puts a card on a wallet.
+func (c walletAddCard) Run(e *env) error {
+	var cards struct{ Items []cardRow }
+	return c.call(e, "POST", walletPath(c.Wallet)+"/cards", map[string]string{"card": c.Card}, &cards, func() { printCards(e, cards.Items) })
+}
+
+type walletDropCard struct {
+	remote
+	Wallet string `arg:"" help:"Wallet."`
+	Card   string `arg:"" help:"Card."`
+}
+
+// Run takes a card off a wallet.
+func (c walletDropCard) Run(e *env) error {
+	return c.call(e, "DELETE", walletPath(c.Wallet)+"/cards/"+url.PathEscape(c.Card), nil, nil, nil)
+}
+
+// printCards prints the cards of a wallet in the order of their use.
+func printCards(e *env, cards []cardRow) {
+	var rows [][]string
+	for _, card := range cards {
+		rows = append(rows, []string{card.Role, card.ID, card.Issuer, card.Masked, card.standing(), card.Account})
+	}
+	_ = table(e.stdout, []string{"ROLE", "ID", "ISSUER", "CARD", "STATE", "ACCOUNT"}, rows) // as any print to a terminal
 }
 
 type walletTopup struct {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -57,6 +58,15 @@ type Option func(*http.Request)
 // IdempotencyKey makes a call repeatable.
 func IdempotencyKey(key string) Option {
 	return func(r *http.Request) { r.Header.Set("Idempotency-Key", key) }
+}
+
+// Reason says why a call is made, for the audit log. An empty one says nothing.
+func Reason(text string) Option {
+	return func(r *http.Request) {
+		if text != "" {
+			r.Header.Set("Malgil-Reason", url.PathEscape(text))
+		}
+	}
 }
 
 // Call sends in as JSON (nil for no body, an io.Reader as CSV as it is) and reads a successful
