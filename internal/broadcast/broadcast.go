@@ -153,6 +153,16 @@ type Counts struct {
 // Done returns how many of the audience have an outcome.
 func (c Counts) Done() int { return c.Delivered + c.Failed + c.Unknown + c.Skipped + c.InDoubt }
 
+// Seal ends the upload of a broadcast: its chunks may go out from its start on.
+func (b Broadcast) Seal(now time.Time) Broadcast {
+	b.State, b.SealedAt, b.PlannedChunks = Running, now, b.Chunks
+	b.Wait, b.WaitUntil = NotWaiting, time.Time{}
+	if b.StartAt.After(now) {
+		b.Wait, b.WaitUntil = WaitScheduled, b.StartAt
+	}
+	return b
+}
+
 // Finish ends a broadcast in which everyone has an outcome; a cancelled one keeps its state.
 // Called on every change of the counts, it also takes back the end when somebody's outcome is
 // open again: planned once more, or accepted after all.

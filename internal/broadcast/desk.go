@@ -32,9 +32,9 @@ type Request struct {
 
 // Orders keeps broadcasts and what their owners say of them.
 type Orders interface {
-	// CreateBroadcast stores an order in state uploading and fills in wallet and price of its bot.
-	// A repeated request returns the broadcast that the first one made.
-	CreateBroadcast(ctx context.Context, b Broadcast, r Request) (created Broadcast, repeated bool, err error)
+	// CreateBroadcast stores an order and its chunks in one transaction and fills in the wallet of
+	// its bot. A repeated request returns the broadcast that the first one made.
+	CreateBroadcast(ctx context.Context, b Broadcast, chunks []Packed, r Request) (created Broadcast, repeated bool, err error)
 	// RepeatedBroadcast returns the broadcast that an earlier call with the same request made.
 	RepeatedBroadcast(ctx context.Context, r Request) (b Broadcast, repeated bool, err error)
 	Broadcast(ctx context.Context, id ID) (Broadcast, error)
@@ -65,12 +65,13 @@ func NewDesk(orders Orders, uploads Uploads, price wallet.KRW, now func() time.T
 // Create stores an order; its recipients come with [Desk.Upload]. An order that breaks a rule is
 // Invalid and names the field.
 func (d *Desk) Create(ctx context.Context, o Order, r Request) (Broadcast, error) {
-	return d.create(ctx, o, r)
+	return d.create(ctx, o, nil, r)
 }
 
-// create stores a checked order, or returns what an earlier call with the same request made:
-// also when the order, once good, breaks a rule now because its start has passed.
-func (d *Desk) create(ctx context.Context, o Order, r Request) (Broadcast, error) {
+// create stores a checked order, sealed when it has people, or returns what an earlier call with
+// the same request made: also when the order, once good, breaks a rule now because its start has
+// passed.
+func (d *Desk) create(ctx context.Context, o Order, people []Recipient, r Request) (Broadcast, error) {
 	b, invalid := d.check(o)
 	if invalid != nil {
 		b, repeated, err := d.orders.RepeatedBroadcast(ctx, r)
@@ -82,33 +83,35 @@ func (d *Desk) create(ctx context.Context, o Order, r Request) (Broadcast, error
 		}
 		return Broadcast{}, invalid
 	}
-	created, _, err := d.orders.CreateBroadcast(ctx, b, r)
+	var chunks []Packed
+	if len(people) > 0 {
+		packed, err := packAll(people)
+		if err != nil {
+			return Broadcast{}, err
+		}
+		chunks, b.UploadEpoch, b.Chunks = packed.ready, 1, packed.seq
+		b.Counts.Audience, b.Counts.Duplicates = packed.report.Audience, packed.report.Duplicates
+		b = b.Seal(b.CreatedAt)
+	}
+	created, _, err := d.orders.CreateBroadcast(ctx, b, chunks, r)
 	if err != nil {
 		return Broadcast{}, fmt.Errorf("create broadcast: %w", err)
 	}
 	return created, nil
 }
 
-// Send stores an order with its recipients and seals it: one call for an audience that fits in
-// a request. Repeating it with the same request is safe, also when the first call was cut short.
+// Send stores an order with its recipients, sealed, in one transaction: one call for an audience
+// that fits in a request. Repeating it with the same request is safe.
 func (d *Desk) Send(ctx context.Context, o Order, people []Recipient, r Request) (Broadcast, error) {
 	if len(people) == 0 {
 		return Broadcast{}, fault.Field("recipients", "must name at least one person")
 	}
-	list := &listRows{people: people}
 	for i, p := range people {
 		if err := p.check(); err != nil {
 			return Broadcast{}, fault.Field(fmt.Sprintf("recipients[%d].%s", i, err.Field), "%s", err.Message)
 		}
 	}
-	b, err := d.create(ctx, o, r)
-	if err != nil || b.State != Uploading {
-		return b, err
-	}
-	if _, err := d.Upload(ctx, b.ID, list, false); err != nil {
-		return Broadcast{}, err
-	}
-	return d.Seal(ctx, b.ID)
+	return d.create(ctx, o, people, r)
 }
 
 // check turns an order into a broadcast that may be stored.

@@ -213,17 +213,13 @@ func (r Recipient) check() *fault.Error {
 	return nil
 }
 
-// listRows yields recipients that are in memory already.
-type listRows struct {
-	people []Recipient
-	next   int
-}
-
-// Next returns the next recipient of the list.
-func (l *listRows) Next() (Recipient, error) {
-	if l.next == len(l.people) {
-		return Recipient{}, io.EOF
+// packAll packs people who are in memory already.
+func packAll(people []Recipient) (*upload, error) {
+	u := &upload{seen: make(map[[16]byte]struct{}, len(people)), open: make(map[string][]Recipient)}
+	for _, person := range people {
+		if err := u.add(person); err != nil {
+			return nil, err
+		}
 	}
-	l.next++
-	return l.people[l.next-1], nil
+	return u, u.flush()
 }

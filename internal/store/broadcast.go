@@ -68,10 +68,10 @@ func saveBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, now t
 	return nil
 }
 
-// CreateBroadcast stores an order for the wallet of its bot. A repeated request returns the
+// CreateBroadcast stores an order and its chunks for the wallet of its bot. A repeated request returns the
 // broadcast that the first one made. It is NotFound when there is no such bot, and a Conflict
 // when the bot has no wallet.
-func (s *Store) CreateBroadcast(ctx context.Context, b broadcast.Broadcast, r broadcast.Request) (broadcast.Broadcast, bool, error) {
+func (s *Store) CreateBroadcast(ctx context.Context, b broadcast.Broadcast, chunks []broadcast.Packed, r broadcast.Request) (broadcast.Broadcast, bool, error) {
 	repeated := false
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		answer, again, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
@@ -92,6 +92,9 @@ func (s *Store) CreateBroadcast(ctx context.Context, b broadcast.Broadcast, r br
 		}
 		b.WalletID = walletID.String
 		if err := insertBroadcast(ctx, tx, b); err != nil {
+			return err
+		}
+		if err := storeChunks(ctx, tx, b, chunks); err != nil {
 			return err
 		}
 		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(b.ID))
@@ -130,13 +133,14 @@ func insertBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) err
 		return fmt.Errorf("store params: %w", err)
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO broadcast (id, wallet_id, bot_id, side, name, event_name, event_data, params,
-		price_krw, state, wait_reason, wait_until, note, start_at, expires_at, created_at,
-		upload_epoch, audience, duplicates, bad_rows, chunks, planned_chunks, delivered, failed, unknown, skipped, in_doubt,
-		captured_krw, refusals, sealed_at, started_at, finished_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, '', $12, $13, $14,
-		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`,
+		price_krw, state, wait_reason, wait_until, start_at, expires_at, created_at, sealed_at,
+		upload_epoch, audience, duplicates, chunks, planned_chunks,
+		bad_rows, delivered, failed, unknown, skipped, in_doubt, captured_krw, refusals, note, started_at, finished_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0)`,
 		b.ID, b.WalletID, b.BotID, b.Side, b.Name, b.Message.Event, string(data), string(params),
-		b.Price, b.State, b.Wait, millis(b.StartAt), millis(b.ExpiresAt), millis(b.CreatedAt))
+		b.Price, b.State, b.Wait, millis(b.WaitUntil), millis(b.StartAt), millis(b.ExpiresAt), millis(b.CreatedAt), millis(b.SealedAt),
+		b.UploadEpoch, b.Counts.Audience, b.Counts.Duplicates, b.Chunks, b.PlannedChunks)
 	if err != nil {
 		return fmt.Errorf("insert broadcast %s: %w", b.ID, err)
 	}
@@ -188,11 +192,7 @@ func (s *Store) Seal(ctx context.Context, id broadcast.ID, now time.Time) (broad
 			id, b.UploadEpoch, b.Chunks); err != nil {
 			return fmt.Errorf("drop replaced chunks: %w", err)
 		}
-		b.State, b.SealedAt, b.PlannedChunks = broadcast.Running, now, b.Chunks
-		b.Wait, b.WaitUntil = broadcast.NotWaiting, time.Time{}
-		if b.StartAt.After(now) {
-			b.Wait, b.WaitUntil = broadcast.WaitScheduled, b.StartAt
-		}
+		*b = b.Seal(now)
 		return nil
 	})
 }

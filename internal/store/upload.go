@@ -60,19 +60,24 @@ func (s *Store) StoreChunks(ctx context.Context, id broadcast.ID, epoch int, chu
 		if err != nil {
 			return err
 		}
-		for len(chunks) > 0 {
-			n := min(len(chunks), chunkRows)
-			args := []any{string(id), epoch, b.WalletID, b.BotID}
-			for _, c := range chunks[:n] {
-				args = append(args, string(broadcast.NewChunkID(id, c.Seq)), c.Seq, c.People, c.Recipients)
-			}
-			if _, err := tx.ExecContext(ctx, insertChunks(n), args...); err != nil {
-				return fmt.Errorf("insert chunks of %s: %w", id, err)
-			}
-			chunks = chunks[n:]
-		}
-		return nil
+		return storeChunks(ctx, tx, b, chunks)
 	})
+}
+
+// storeChunks adds chunks of a broadcast's upload epoch.
+func storeChunks(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, chunks []broadcast.Packed) error {
+	for len(chunks) > 0 {
+		n := min(len(chunks), chunkRows)
+		args := []any{string(b.ID), b.UploadEpoch, b.WalletID, b.BotID}
+		for _, c := range chunks[:n] {
+			args = append(args, string(broadcast.NewChunkID(b.ID, c.Seq)), c.Seq, c.People, c.Recipients)
+		}
+		if _, err := tx.ExecContext(ctx, insertChunks(n), args...); err != nil {
+			return fmt.Errorf("insert chunks of %s: %w", b.ID, err)
+		}
+		chunks = chunks[n:]
+	}
+	return nil
 }
 
 // insertChunks returns the statement that stores n chunks.
