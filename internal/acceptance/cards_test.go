@@ -11,12 +11,20 @@ import (
 
 func TestCards(t *testing.T) {
 	show(t, map[string]func(*testing.T){
-		"03_card_is_enough":       cardIsEnough,
-		"08_backup_pays_once":     backupPaysOnce,
-		"08_unknown_and_paid":     unknownAndPaid,
-		"08_unknown_and_not_paid": unknownAndNotPaid,
-		"08_all_declined":         allDeclined,
-		"12_cash_is_used_first":   cashIsUsedFirst,
+		"03_card_is_enough":         cardIsEnough,
+		"04_before_any_wallet":      cardBeforeAnyWallet,
+		"05_ten_cards":              tenCards,
+		"08_backup_pays_once":       backupPaysOnce,
+		"08_unknown_and_paid":       unknownAndPaid,
+		"08_unknown_and_not_paid":   unknownAndNotPaid,
+		"08_all_declined":           allDeclined,
+		"09_workers_register_cards": workersRegisterCards,
+		"10_only_ones_own_card":     onlyOnesOwnCard,
+		"11_amount_due_passes":      amountDuePasses,
+		"11_permission_taken":       nobodyLeftToPay(permissionTaken),
+		"11_removed_from_the_bot":   nobodyLeftToPay(removedFromBot),
+		"11_charge_in_flight":       chargeInFlight,
+		"12_cash_is_used_first":     cashIsUsedFirst,
 	})
 }
 
