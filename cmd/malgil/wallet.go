@@ -22,6 +22,7 @@ type walletCommand struct {
 	Checkout  walletCheckout  `cmd:"" help:"How a top-up or a card registration goes."`
 	Postings  walletPostings  `cmd:"" help:"The ledger of a wallet, newest first."`
 	Charges   walletCharges   `cmd:"" help:"Charges with the cards that were tried, newest first."`
+	Review    walletReview    `cmd:"" help:"List charges that wait for a person, or take one out of review."`
 	Reconnect walletReconnect `cmd:"" help:"Connect the channels of a wallet that has paid."`
 	Quote     walletQuote     `cmd:"" help:"What a broadcast would cost, and whether a wallet can pay it."`
 }

@@ -44,6 +44,8 @@ type ChargeStore interface {
 	// ChargeHalted ends a charge that no card is to blame for; its amount is owed again and asked
 	// for after retryAt. With a halt nobody is charged before its end.
 	ChargeHalted(ctx context.Context, r Report, h *Halt, retryAt time.Time) (Result, error)
+	// DecideCharge takes a charge out of review; see [Service.Decide].
+	DecideCharge(ctx context.Context, d Decision) (Result, error)
 	// Reconnect makes a wallet that waits for it active and connects its channels. An active
 	// wallet stays as it is; an unpaid one is a Conflict.
 	Reconnect(ctx context.Context, walletID string) error

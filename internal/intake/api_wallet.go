@@ -223,12 +223,14 @@ func (s *Server) listPostings(ctx context.Context, in *PageByID) (*body[page[pos
 
 type chargeView struct {
 	ID       string        `json:"id"`
+	Wallet   string        `json:"wallet"`
 	State    string        `json:"state"`
 	Supply   wallet.KRW    `json:"supply_krw"`
 	VAT      wallet.KRW    `json:"vat_krw"`
 	Total    wallet.KRW    `json:"total_krw"`
 	OpenedAt time.Time     `json:"opened_at"`
 	ClosedAt time.Time     `json:"closed_at,omitzero"`
+	Decided  *decidedView  `json:"decided,omitempty" doc:"How a person took it out of review"`
 	Attempts []attemptView `json:"attempts" nullable:"false"`
 }
 
@@ -247,8 +249,11 @@ type attemptView struct {
 
 func viewCharge(c store.ChargeView) chargeView {
 	view := chargeView{
-		ID: c.ID, State: c.State, Supply: c.Supply, VAT: c.VAT, Total: c.Supply + c.VAT,
+		ID: c.ID, Wallet: c.WalletID, State: c.State, Supply: c.Supply, VAT: c.VAT, Total: c.Supply + c.VAT,
 		OpenedAt: c.OpenedAt, ClosedAt: c.ClosedAt, Attempts: make([]attemptView, 0, len(c.Attempts)),
+	}
+	if c.DecidedBy != "" {
+		view.Decided = &decidedView{By: c.DecidedBy, Reason: c.Reason}
 	}
 	for _, a := range c.Attempts {
 		at := a.CalledAt

@@ -35,6 +35,8 @@ POST /api/v1/wallets/{id}/cards billing put_cards wallet path.id
 DELETE /api/v1/wallets/{id}/cards/{card} billing put_cards wallet path.id
 GET /api/v1/wallets/{id}/cards read read_wallet wallet path.id
 POST /api/v1/wallets/{id}/reconnect billing reconnect wallet path.id
+GET /api/v1/reviews read keep_platform platform
+POST /api/v1/charges/{id}/decide billing keep_platform platform
 GET /api/v1/checkouts/{id} read read_checkout checkout path.id
 POST /api/v1/bots admin keep_platform platform
 GET /api/v1/bots read list_own platform

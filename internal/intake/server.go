@@ -66,6 +66,7 @@ func New(config Config, services Services) *Server {
 	s.addTokens()
 	s.addWallets()
 	s.addCards()
+	s.addReviews()
 	s.addBots()
 	s.addBroadcasts()
 	s.addPrices()

@@ -94,6 +94,7 @@ type Billing interface {
 	DetachCard(ctx context.Context, walletID, accountID, cardID string) error
 	RemoveCard(ctx context.Context, accountID, cardID string) error
 	Reconnect(ctx context.Context, walletID string) error
+	Decide(ctx context.Context, d billing.Decision) (billing.Result, error)
 }
 
 // Reader reads what is shown, and changes what no rule has a word on; [store.Store] does.
@@ -108,6 +109,8 @@ type Reader interface {
 	WalletViews(ctx context.Context, sight access.Sight, after string, limit int) ([]store.WalletView, error)
 	Postings(ctx context.Context, walletID string, before store.PostingMark, limit int) ([]wallet.Posting, error)
 	Charges(ctx context.Context, walletID, before string, limit int) ([]store.ChargeView, error)
+	Charge(ctx context.Context, id string) (store.ChargeView, error)
+	ChargesInReview(ctx context.Context, after string, limit int) ([]store.ChargeView, error)
 	BotDetails(ctx context.Context, id string) (bot.Bot, error)
 	BotList(ctx context.Context, sight access.Sight, after string, limit int) ([]bot.Bot, error)
 	BlockList(ctx context.Context, botID string) ([]bot.Block, error)

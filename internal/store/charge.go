@@ -211,20 +211,25 @@ func (s *Store) ChargePaid(ctx context.Context, r billing.Report) (billing.Resul
 		if err := endAttempt(ctx, tx, r, billing.Done); err != nil {
 			return billing.Result{}, err
 		}
-		before := w
-		w, posting := w.PayCharge(c.supply, c.vat, c.id, r.At)
-		if err := s.endCharge(ctx, tx, w, posting, c, billing.ChargePaid, r.At); err != nil {
-			return billing.Result{}, err
-		}
-		if err := chargeNext(ctx, tx, w.ID, r.At); err != nil { // more may be due
-			return billing.Result{}, err
-		}
-		reconnect, err := paidUp(ctx, tx, before, w)
-		if err != nil {
-			return billing.Result{}, err
-		}
-		return billing.Result{Outcome: billing.Paid, WalletID: w.ID}, s.mailSuccess(ctx, tx, w, c, r, reconnect)
+		_, err := s.payCharge(ctx, tx, w, c, r)
+		return billing.Result{Outcome: billing.Paid, WalletID: w.ID}, err
 	})
+}
+
+// payCharge ends a charge that a card paid, and returns the wallet as it is then.
+func (s *Store) payCharge(ctx context.Context, tx *sql.Tx, before wallet.Wallet, c heldCharge, r billing.Report) (wallet.Wallet, error) {
+	w, posting := before.PayCharge(c.supply, c.vat, c.id, r.At)
+	if err := s.endCharge(ctx, tx, w, posting, c, billing.ChargePaid, r.At); err != nil {
+		return w, err
+	}
+	if err := chargeNext(ctx, tx, w.ID, r.At); err != nil { // more may be due
+		return w, err
+	}
+	reconnect, err := paidUp(ctx, tx, before, w)
+	if err != nil {
+		return w, err
+	}
+	return w, s.mailSuccess(ctx, tx, w, c, r, reconnect)
 }
 
 // paidLate takes money for an attempt that was given up: it pays what is owed, like a top-up.

@@ -99,9 +99,11 @@ func (s *Store) Postings(ctx context.Context, walletID string, before PostingMar
 
 // ChargeView is a charge with its attempts in the order in which they were made.
 type ChargeView struct {
-	ID, State          string
+	ID, WalletID       string
+	State              string
 	Supply, VAT        wallet.KRW
 	OpenedAt, ClosedAt time.Time
+	DecidedBy, Reason  string // of a person, for a charge that was in review
 	Attempts           []AttemptView
 }
 
@@ -124,10 +126,15 @@ func (s *Store) Charges(ctx context.Context, walletID, before string, limit int)
 	if before == "" {
 		before = "~" // after every id
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT id, state, supply_krw, vat_krw, opened_at, closed_at FROM charge
-		WHERE wallet_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, walletID, before, limit)
+	return s.chargeViews(ctx, `wallet_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, walletID, before, limit)
+}
+
+// chargeViews reads charges with their attempts; where says which and in which order.
+func (s *Store) chargeViews(ctx context.Context, where string, args ...any) ([]ChargeView, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id, wallet_id, state, supply_krw, vat_krw, opened_at, closed_at, settled_by, settled_why
+		FROM charge WHERE `+where, args...)
 	charges, err := collect(rows, err, func(row scanner) (c ChargeView, err error) {
-		err = row.Scan(&c.ID, &c.State, &c.Supply, &c.VAT, at(&c.OpenedAt), at(&c.ClosedAt))
+		err = row.Scan(&c.ID, &c.WalletID, &c.State, &c.Supply, &c.VAT, at(&c.OpenedAt), at(&c.ClosedAt), &c.DecidedBy, &c.Reason)
 		return c, err
 	})
 	if err != nil || len(charges) == 0 {
