@@ -181,6 +181,39 @@ func Migrate(ctx context.Context, address string) (ran int, err error) {
 	return ran, errors.Join(err, db.Close())
 }
 
+// MigrateEmpty is [Migrate] for a database that nobody lives in, and a queue that holds nothing
+// where its address is given. Anything else is a Conflict: a demo beside the pretended Kakao would
+// send what real people wait for.
+func MigrateEmpty(ctx context.Context, config Config) error {
+	db, err := store.Open(ctx, store.Config{Address: config.DB})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	switch used, err := db.Used(ctx); {
+	case err != nil:
+		return err
+	case used:
+		return fault.New(fault.Conflict, "MALGIL_DB holds an installation already; the demo takes an empty database only")
+	}
+	if config.Redis != "" {
+		address, err := queue.ParseAddress(config.Redis)
+		if err != nil {
+			return err
+		}
+		inspector := queue.NewInspector(address.InspectClient())
+		defer inspector.Close()
+		switch used, err := inspector.Used(ctx); {
+		case err != nil:
+			return err
+		case used:
+			return fault.New(fault.Conflict, "MALGIL_REDIS serves an installation already; the demo takes an empty Redis or database number only")
+		}
+	}
+	_, err = db.Migrate(ctx)
+	return err
+}
+
 // openQueue returns where Redis is, starting one inside the process when none is named.
 func (a *App) openQueue(config Config) (queue.Address, error) {
 	if config.Redis != "" {

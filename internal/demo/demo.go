@@ -109,7 +109,8 @@ func (d *Demo) configure(ctx context.Context, config app.Config) (app.Config, er
 			return config, fmt.Errorf("make a folder for the demo's database: %w", err)
 		}
 		config.DB = "sqlite:" + filepath.Join(d.folder, "demo.db")
-	} else if _, err := app.Migrate(ctx, config.DB); err != nil {
+	}
+	if err := app.MigrateEmpty(ctx, config); err != nil {
 		return config, err
 	}
 	if config.SealKeys == "" || config.HashKey == "" {

@@ -63,6 +63,15 @@ func NewInspector(conn redis.UniversalClient) *Inspector {
 	return &Inspector{redis: conn, now: time.Now}
 }
 
+// Used reports whether some program has put tasks here.
+func (i *Inspector) Used(ctx context.Context) (bool, error) {
+	n, err := i.redis.Exists(ctx, queuesKey).Result()
+	if err != nil {
+		return false, fmt.Errorf("ask whether the queue is used: %w", err)
+	}
+	return n > 0, nil
+}
+
 // Close closes the connection.
 func (i *Inspector) Close() error {
 	if err := i.redis.Close(); err != nil {

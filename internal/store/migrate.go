@@ -41,6 +41,25 @@ func (s *Store) Migrate(ctx context.Context) (ran int, err error) {
 	return len(results), nil
 }
 
+// Used reports whether somebody lives in the database: it has an account, a token, a wallet or a
+// bot. It changes nothing that matters: a database without a schema is not used.
+func (s *Store) Used(ctx context.Context) (used bool, err error) {
+	provider, err := s.provider()
+	if err != nil {
+		return false, err
+	}
+	states, err := provider.Status(ctx)
+	if err != nil {
+		return false, fmt.Errorf("read migration state: %w", err)
+	}
+	if len(states) == 0 || states[0].State == goose.StatePending {
+		return false, nil
+	}
+	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM account) OR EXISTS (SELECT 1 FROM token)
+		OR EXISTS (SELECT 1 FROM wallet) OR EXISTS (SELECT 1 FROM bot)`).Scan(&used)
+	return used, err
+}
+
 // Pending returns how many migrations have not run.
 func (s *Store) Pending(ctx context.Context) (int, error) {
 	provider, err := s.provider()
