@@ -13,23 +13,26 @@ const (
 	ChargeOpened PostingKind = "charge_opened" // accrual moved to a charge
 	ChargePaid   PostingKind = "charge_paid"   // a card paid it
 	ChargeFailed PostingKind = "charge_failed" // it moved back to the accrual
+	RefundOpened PostingKind = "refund_opened" // paid cash was taken aside for a refund
+	Refund       PostingKind = "refund"        // a part of it went back to the payer (환불)
+	RefundFailed PostingKind = "refund_failed" // a part of it moved back to paid cash
 )
 
 // Posting is one entry of the ledger. Its legs are fields: an amount is a credit when positive
-// and a debit when negative, and the legs sum to 0. Free and Paid are owed to the customer, so
-// they grow by credits; Accrual and Charging are owed by the customer, so they grow by debits.
+// and a debit when negative, and the legs sum to 0. Free, Paid and Refunding are owed to the
+// customer, so they grow by credits; Accrual and Charging are owed by the customer, so they grow by debits.
 // A posting is never edited; a mistake is reversed by another.
 type Posting struct {
 	Kind PostingKind
 	Ref  string // what caused it; unique for one wallet and kind
 	At   time.Time
 
-	Free, Paid, Accrual, Charging KRW // accounts of the wallet
-	Revenue                       KRW // used up by messages
-	Clearing                      KRW // money that moved outside: cards, bank
-	VAT                           KRW
-	Rounding                      KRW // one rounding against many
-	Promotion                     KRW // free cash given away
+	Free, Paid, Refunding, Accrual, Charging KRW // accounts of the wallet
+	Revenue                                  KRW // used up by messages
+	Clearing                                 KRW // money that moved outside: cards, bank
+	VAT                                      KRW
+	Rounding                                 KRW // one rounding against many
+	Promotion                                KRW // free cash given away
 
 	Grants []GrantUse // which grants Free came from
 }
@@ -49,7 +52,7 @@ type Grant struct {
 
 // Sum returns the sum of the legs; it is 0 for every posting that may be stored.
 func (p Posting) Sum() KRW {
-	return p.Free + p.Paid + p.Accrual + p.Charging + p.Revenue + p.Clearing + p.VAT + p.Rounding + p.Promotion
+	return p.Free + p.Paid + p.Refunding + p.Accrual + p.Charging + p.Revenue + p.Clearing + p.VAT + p.Rounding + p.Promotion
 }
 
 // Capture ends a hold: used is paid for, the rest of it is released. It cannot fail: what free

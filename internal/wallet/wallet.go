@@ -58,6 +58,8 @@ type Wallet struct {
 	Charging KRW // moved from accrual to a charge that is under way
 	Held     KRW // taken aside for chunks on their way
 
+	Refunding KRW // taken out of paid cash, on its way back to the payer
+
 	HasCard    bool // without a card nothing may be owed
 	DailyLimit KRW  // accrual allowed per day in Korea (일 지출한도); 0 for none
 	Limits     Limits
