@@ -25,6 +25,7 @@ var mails = map[notice.Case]mailTemplate{
 	notice.CaseAutoPaySuccess: parseMail("auto_pay_success"),
 	notice.CaseAutoPayFailure: parseMail("auto_pay_failure"),
 	notice.CaseUnpaid:         parseMail("unpaid"),
+	notice.CaseRefundDone:     parseMail("refund_done"),
 }
 
 type mailTemplate struct {
@@ -98,6 +99,8 @@ func pathOf(data notice.Data) string {
 	case notice.AutoPayFailure:
 		return d.Path
 	case notice.Unpaid:
+		return d.Path
+	case notice.RefundDone:
 		return d.Path
 	}
 	return ""

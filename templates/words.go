@@ -27,6 +27,7 @@ var mailFuncs = map[string]any{
 	"amount": amount,
 	"wayOut": func(total wallet.KRW, next time.Time) wayOut { return wayOut{total, next} },
 	"slot":   slot,
+	"ways":   ways,
 	"card":   card,
 	"result": result,
 	"paid":   func(c notice.CardTry) bool { return c.Outcome == notice.CardPaid },
@@ -125,6 +126,15 @@ func amount(label string, a notice.Amount) map[string]string {
 		"Total": won(a.Total),
 		"Parts": fmt.Sprintf("공급가액 %s + 부가세 %s", won(a.Supply), won(a.VAT)),
 	}
+}
+
+// ways tells how each payment of a refund went back.
+func ways(all []notice.RefundWay) []string {
+	texts := make([]string, len(all))
+	for i, w := range all {
+		texts[i] = fmt.Sprintf("%s %s (%s 결제)", line(w.Method), won(w.Total), kst(w.PaidAt))
+	}
+	return texts
 }
 
 func slot(n int) string {

@@ -25,7 +25,7 @@ const (
 	CaseUnpaid         Case = "unpaid"           // 월렛 요금 미납 안내
 )
 
-// Data is what one case tells its readers: [TopUp], [AutoPaySuccess], [AutoPayFailure] or [Unpaid].
+// Data is what one case tells its readers: [TopUp], [AutoPaySuccess], [AutoPayFailure], [Unpaid] or [RefundDone].
 type Data interface{ Case() Case }
 
 // Event is something that happened to a wallet and that people must hear of. It is written with
@@ -77,6 +77,8 @@ func Decode(c Case, body []byte) (Data, error) {
 		return decode[AutoPayFailure](body)
 	case CaseUnpaid:
 		return decode[Unpaid](body)
+	case CaseRefundDone:
+		return decode[RefundDone](body)
 	}
 	return nil, fault.New(fault.Internal, "no mail is known for case %q", c)
 }
