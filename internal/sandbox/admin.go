@@ -6,6 +6,7 @@ import (
 
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/sandbox/answer"
+	"github.com/malgil/malgil/internal/sandbox/bank"
 	"github.com/malgil/malgil/internal/sandbox/pay"
 	"github.com/malgil/malgil/internal/sandbox/talk"
 	"github.com/malgil/malgil/internal/sandbox/trouble"
@@ -28,13 +29,14 @@ func (s *Sandbox) routes() {
 type Truth struct {
 	Kakao    talk.Truth     `json:"kakao"`
 	KakaoPay pay.Truth      `json:"kakaopay"`
+	Bank     bank.Truth     `json:"bank"`
 	Mails    int            `json:"mails"`
 	Faults   map[string]int `json:"faults"` // hits by target
 }
 
 // Truth sums up what happened.
 func (s *Sandbox) Truth() Truth {
-	truth := Truth{Kakao: s.Kakao.Truth(), KakaoPay: s.Pay.Truth(), Mails: s.Inbox.Count(), Faults: map[string]int{}}
+	truth := Truth{Kakao: s.Kakao.Truth(), KakaoPay: s.Pay.Truth(), Bank: s.Bank.Truth(), Mails: s.Inbox.Count(), Faults: map[string]int{}}
 	for _, f := range s.Faults.List() {
 		truth.Faults[f.Target] += f.Hits
 	}

@@ -1,4 +1,4 @@
-// Package sandbox stands in for everything outside: Kakao, KakaoPay and the mailbox. Each keeps
+// Package sandbox stands in for everything outside: Kakao, KakaoPay, a bank and the mailbox. Each keeps
 // its own truth of what happened to it and can be told to misbehave; nothing here knows the
 // rules that are under test. docs/api.md describes its addresses.
 package sandbox
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/sandbox/bank"
 	"github.com/malgil/malgil/internal/sandbox/inbox"
 	"github.com/malgil/malgil/internal/sandbox/pay"
 	"github.com/malgil/malgil/internal/sandbox/talk"
@@ -36,6 +37,7 @@ type Options struct {
 	PublicURL   string // where payers and callbacks reach it; empty is the caller's view
 
 	KakaoPaySecret string        // empty takes every secret key
+	BankSecret     string        // empty takes every secret
 	Cards          []pay.Card    // that payers choose from; none is a set of five
 	ResultDelay    time.Duration // how long results of sends are not complete
 }
@@ -44,6 +46,7 @@ type Options struct {
 type Sandbox struct {
 	Kakao  *talk.Kakao
 	Pay    *pay.Gateway
+	Bank   *bank.Bank
 	Inbox  *inbox.Inbox
 	Faults *trouble.Book
 
@@ -63,6 +66,7 @@ func New(o Options) *Sandbox {
 	allowed := make(map[string][]trouble.Kind)
 	maps.Copy(allowed, talk.Faults)
 	maps.Copy(allowed, pay.Faults)
+	maps.Copy(allowed, bank.Faults)
 	maps.Copy(allowed, inbox.Faults)
 	faults := trouble.NewBook(allowed)
 	if o.MoveClock == nil {
@@ -73,9 +77,11 @@ func New(o Options) *Sandbox {
 		Clock: o.Clock, Faults: faults, PublicURL: o.PublicURL, MayCall: s.mayCall, ResultDelay: o.ResultDelay,
 	})
 	s.Pay = pay.New(pay.Options{Clock: o.Clock, Faults: faults, SecretKey: o.KakaoPaySecret, PublicURL: o.PublicURL, Cards: o.Cards})
+	s.Bank = bank.New(bank.Options{Clock: o.Clock, Faults: faults, Secret: o.BankSecret})
 	s.Inbox = inbox.New(o.Clock, faults)
 	s.Kakao.Routes(s.mux)
 	s.Pay.Routes(s.mux)
+	s.Bank.Routes(s.mux)
 	s.Inbox.Routes(s.mux)
 	s.routes()
 	return s
