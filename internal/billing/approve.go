@@ -160,7 +160,7 @@ func (s *Service) giveBack(ctx context.Context, a Attempt) (Result, error) {
 		return Result{Outcome: Skipped}, err
 	}
 	callCtx, cancel := s.called(ctx)
-	err = s.gateway.Cancel(callCtx, a.purpose(), a.TID, a.Total)
+	_, err = s.gateway.Cancel(callCtx, CancelRequest{Purpose: a.purpose(), TID: a.TID, Amount: a.Total, VAT: a.VAT, Left: a.Total})
 	cancel()
 	return s.record(ctx, a, lease, func(ctx context.Context) (Result, error) {
 		if err == nil {

@@ -12,7 +12,7 @@ import (
 type Attempt struct {
 	ID        string // also the order id at the provider
 	Kind      Kind
-	SubjectID string // charge or checkout
+	SubjectID string // charge, checkout or line of a refund
 	WalletID  string // empty for a card registration
 	State     State
 	Epoch     int
@@ -20,6 +20,9 @@ type Attempt struct {
 	CreatedAt time.Time
 	Total     wallet.KRW
 	VAT       wallet.KRW // part of Total
+	Method    Method     // of a top-up
+	Issued    bool       // of a top-up by bank: its account is open
+	Deadline  time.Time  // of a top-up by bank
 	PayerID   string     // partner_user_id
 	TID       string     // empty when the provider has not told it
 	Token     []byte     // pg_token of a checkout, sealed for table attempt; empty until the payer is back
@@ -89,7 +92,7 @@ type AttemptStore interface {
 	// nothing happened outside.
 	PostponeAttempt(ctx context.Context, r Report) (Result, error)
 	// DoubtAttempt makes an attempt of this epoch unknown until NextAt, and with Review asks a
-	// person to look at its charge or checkout.
+	// person to look at its charge, checkout or refund.
 	DoubtAttempt(ctx context.Context, r Report) (Result, error)
 }
 
@@ -113,9 +116,15 @@ func (s *Service) RunAttempt(ctx context.Context, id string, epoch int) (Result,
 	case ChargeAttempt:
 		result, err = s.chargeCard(ctx, a)
 	case TopUpAttempt, CardAttempt:
-		result, err = s.approve(ctx, a)
+		if a.Method == ByBank {
+			result, err = s.runTransfer(ctx, a)
+		} else {
+			result, err = s.approve(ctx, a)
+		}
 	case CancelAttempt:
 		result, err = s.giveBack(ctx, a)
+	case RefundAttempt:
+		result, err = s.refundLine(ctx, a)
 	}
 	return result.about(a), err
 }

@@ -1,5 +1,5 @@
-// Package billing moves money outside: it charges cards for what wallets owe, takes top-ups and
-// registers cards. Everything that leaves the house is one attempt, a row that is committed
+// Package billing moves money outside: it charges cards for what wallets owe, takes top-ups by card
+// and by bank transfer, gives unused cash back and registers cards. Everything that leaves the house is one attempt, a row that is committed
 // before the call; the rows decide, and an outcome that is not known is never guessed.
 //
 //	charge:  due ─► card 1 ─declined─► card 2 ─declined─► card 3 ─declined─► wallet UNPAID
@@ -25,6 +25,7 @@ const (
 	TopUpAttempt  Kind = "topup"  // approve a top-up (충전)
 	CardAttempt   Kind = "card"   // approve the registration of a card
 	CancelAttempt Kind = "cancel" // give back what a registration cost
+	RefundAttempt Kind = "refund" // give one payment back, or a part of it (환불)
 )
 
 // State is where an attempt stands. The names are stored.
@@ -111,18 +112,21 @@ const (
 	Registered Outcome = "registered" // a card was added
 	Cancelled  Outcome = "cancelled"  // a registration's cost was given back
 	Closed     Outcome = "closed"     // a checkout ended without money
+	Issued     Outcome = "issued"     // the bank opened a one-time account; a transfer is waited for
+	Refunded   Outcome = "refunded"   // money went back
+	Returned   Outcome = "returned"   // money did not go back; it is paid cash again
 )
 
 // Outcomes lists every outcome, for metrics that start at 0.
 var Outcomes = []Outcome{Skipped, Opened, Postponed, Paid, Late, NextCard, AllFailed, Halted, Refused, Review,
-	InDoubt, Registered, Cancelled, Closed}
+	InDoubt, Registered, Cancelled, Closed, Issued, Refunded, Returned}
 
 // Alerts reports whether a person should hear of an outcome now.
 func (o Outcome) Alerts() bool {
 	switch o {
 	case Late, Halted, Refused, Review:
 		return true
-	case Skipped, Opened, Postponed, Paid, NextCard, AllFailed, InDoubt, Registered, Cancelled, Closed:
+	case Skipped, Opened, Postponed, Paid, NextCard, AllFailed, InDoubt, Registered, Cancelled, Closed, Issued, Refunded, Returned:
 		return false
 	}
 	return false
@@ -154,7 +158,11 @@ func (r Result) Posted() (wallet.PostingKind, wallet.KRW) {
 			return wallet.ChargePaid, r.Supply
 		}
 		return wallet.TopUp, r.Supply
-	case Skipped, Postponed, NextCard, Halted, Refused, Review, InDoubt, Registered, Cancelled, Closed:
+	case Refunded:
+		return wallet.Refund, r.Supply
+	case Returned:
+		return wallet.RefundFailed, r.Supply
+	case Skipped, Postponed, NextCard, Halted, Refused, Review, InDoubt, Registered, Cancelled, Closed, Issued:
 	}
 	return "", 0
 }
@@ -176,6 +184,9 @@ type Settings struct {
 	CallLimit  time.Duration // one call to the provider; it gives up by itself after 11 s
 	Declines   int           // declined attempts of a card in 30 days, after which it is not asked
 	Storm      StormGuard
+
+	Payee        string        // holder of the accounts that transfers go to, as payers read it
+	TransferTime time.Duration // how long a transfer may take before its account closes
 }
 
 // DefaultSettings are those of a new installation; only PublicURL has no default.
@@ -187,6 +198,9 @@ var DefaultSettings = Settings{
 	CallLimit: 15 * time.Second,
 	Declines:  15,
 	Storm:     StormGuard{Attempts: 30, Declines: 20, Pause: 10 * time.Minute},
+
+	Payee:        "(주)카카오", // Kakao help centre, 무통장입금
+	TransferTime: 7 * 24 * time.Hour,
 }
 
 // StormGuard stops charging for everyone when issuers decline one card after another: then it is
@@ -228,12 +242,15 @@ type Store interface {
 	AttemptStore
 	CardStore
 	CheckoutStore
+	BankStore
+	RefundStore
 }
 
 // Service does the work of billing. It is safe for concurrent use.
 type Service struct {
 	store    Store
 	gateway  Gateway
+	bank     Bank // nil where bank transfer is not set up
 	sealer   Sealer
 	ids      Identifiers
 	random   io.Reader
@@ -244,6 +261,12 @@ type Service struct {
 // New returns a service. Pass [crypto/rand.Reader] as random outside tests.
 func New(store Store, gateway Gateway, sealer Sealer, ids Identifiers, random io.Reader, now func() time.Time, settings Settings) *Service {
 	return &Service{store: store, gateway: gateway, sealer: sealer, ids: ids, random: random, now: now, settings: settings}
+}
+
+// WithBank switches bank transfer on. It is called before the service is used.
+func (s *Service) WithBank(b Bank) *Service {
+	s.bank = b
+	return s
 }
 
 // record writes an outcome down, again and again until the lease ends, also while shutting down:

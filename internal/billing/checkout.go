@@ -29,12 +29,21 @@ const (
 	CheckoutCard  CheckoutKind = "card"
 )
 
+// Method is how a top-up is paid. The names are stored.
+type Method string
+
+// The methods of a top-up.
+const (
+	ByCard Method = "card" // the payer approves in a browser at the card gateway
+	ByBank Method = "bank" // 무통장입금: a transfer to a one-time account
+)
+
 // CheckoutState is where a checkout stands. The names are stored.
 type CheckoutState string
 
 // The states of a checkout.
 const (
-	CheckoutReady     CheckoutState = "ready"     // the payer is at the provider
+	CheckoutReady     CheckoutState = "ready"     // the payer is at the provider, or a transfer is waited for
 	CheckoutApproving CheckoutState = "approving" // the payer is back; the outcome is not known yet
 	CheckoutDone      CheckoutState = "done"
 	CheckoutFailed    CheckoutState = "failed"
@@ -42,11 +51,12 @@ const (
 	CheckoutReview    CheckoutState = "review"    // a person must look
 )
 
-// Checkout is a payment that its payer approves in a browser: a top-up, or the registration of a
-// card.
+// Checkout is a payment that its payer approves in a browser or transfers: a top-up, or the
+// registration of a card.
 type Checkout struct {
 	ID        string
 	Kind      CheckoutKind
+	Method    Method
 	AccountID string
 	WalletID  string // empty for a card
 	Supply    wallet.KRW
@@ -56,10 +66,20 @@ type Checkout struct {
 	KeyHash   []byte   // SHA-256 of the key in the payer's way back
 	Redirect  Redirect // where the payer goes; empty once it ended
 	AttemptID string
-	TID       string // of the attempt
-	CardID    string // of a registration that is done
+	TID       string         // of the attempt
+	CardID    string         // of a registration that is done
+	Transfer  OneTimeAccount // by bank: where the money goes; empty until the bank has opened it
+	Deadline  time.Time      // by bank: when that account closes
 	CreatedAt time.Time
 	ClosedAt  time.Time
+}
+
+// ExpiresAt returns until when the payer may pay.
+func (c Checkout) ExpiresAt() time.Time {
+	if c.Method == ByBank {
+		return c.Deadline
+	}
+	return c.CreatedAt.Add(CheckoutLife)
 }
 
 // Request identifies a caller's request, so that a repeated one finds the first one's answer.
@@ -74,7 +94,7 @@ type Request struct {
 type CheckoutStore interface {
 	// CreateCheckout stores a checkout with its attempt, or returns the one that the same request
 	// made before. A card is refused when the account is full, a top-up when the wallet is
-	// suspended.
+	// suspended, and one by bank when the wallet is personal.
 	CreateCheckout(ctx context.Context, c Checkout, r Request) (Checkout, error)
 	// Checkout reads a checkout. It is NotFound when there is none.
 	Checkout(ctx context.Context, id string) (Checkout, error)
@@ -85,7 +105,7 @@ type CheckoutStore interface {
 	ReturnCheckout(ctx context.Context, id string, token []byte, now time.Time) (epoch int, ok bool, err error)
 	// CloseReady ends a checkout that its payer has not finished. ok is false when he has.
 	CloseReady(ctx context.Context, id string, state CheckoutState, reason string, now time.Time) (ok bool, err error)
-	// TopUpPaid posts the money of a top-up.
+	// TopUpPaid posts the money of a top-up, approved or transferred.
 	TopUpPaid(ctx context.Context, r Report) (Result, error)
 	// CardApproved keeps a registered card; what the registration cost is given back by an
 	// attempt of its own under cancelID. With the account full meanwhile the card is not kept and
@@ -105,20 +125,25 @@ type TopUpOrder struct {
 	AccountID string // who pays
 	WalletID  string
 	Supply    wallet.KRW // without VAT, which is added
+	Method    Method     // empty is by card
 	Request   Request
 }
 
-// StartTopUp begins a top-up. The payer goes to the checkout's Redirect and comes back to
-// [Service.Return]. Repeated with the same key it returns the same checkout. It is Invalid below
+// StartTopUp begins a top-up. By card, the payer goes to the checkout's Redirect and comes back to
+// [Service.Return]. By bank he transfers its total to the account that the checkout names; see
+// [Service.startTransfer]. Repeated with the same key it returns the same checkout. It is Invalid below
 // the least amount, Refused for a suspended wallet, and Unavailable when the provider cannot be
 // asked; then the same request may be repeated.
 func (s *Service) StartTopUp(ctx context.Context, o TopUpOrder) (Checkout, error) {
 	if o.Supply < s.settings.TopUpMin || o.Supply > s.settings.TopUpMax {
 		return Checkout{}, fault.Field("amount_krw", "must be %d to %d won", s.settings.TopUpMin, s.settings.TopUpMax)
 	}
-	return s.start(ctx, Checkout{
-		Kind: CheckoutTopUp, AccountID: o.AccountID, WalletID: o.WalletID, Supply: o.Supply, VAT: wallet.VAT(o.Supply),
-	}, o.Request, ItemTopUp)
+	c := Checkout{Kind: CheckoutTopUp, Method: ByCard, AccountID: o.AccountID, WalletID: o.WalletID, Supply: o.Supply, VAT: wallet.VAT(o.Supply)}
+	if o.Method == ByBank {
+		c.Method = ByBank
+		return s.startTransfer(ctx, c, o.Request)
+	}
+	return s.start(ctx, c, o.Request, ItemTopUp)
 }
 
 // StartCard begins the registration of a card for an account. It fails with [ErrAccountFull]
@@ -126,7 +151,7 @@ func (s *Service) StartTopUp(ctx context.Context, o TopUpOrder) (Checkout, error
 func (s *Service) StartCard(ctx context.Context, accountID string, r Request) (Checkout, error) {
 	vat := (s.settings.CardAmount + 5) / 11 // the part of a total: 10 of 110, rounded half up
 	return s.start(ctx, Checkout{
-		Kind: CheckoutCard, AccountID: accountID, Supply: s.settings.CardAmount - vat, VAT: vat,
+		Kind: CheckoutCard, Method: ByCard, AccountID: accountID, Supply: s.settings.CardAmount - vat, VAT: vat,
 	}, r, ItemCard)
 }
 

@@ -22,8 +22,10 @@ type Gateway interface {
 	Approve(ctx context.Context, r ApproveRequest) (Payment, error)
 	// Order looks a payment up.
 	Order(ctx context.Context, p Purpose, tid string) (Order, error)
-	// Cancel gives all of a payment back.
-	Cancel(ctx context.Context, p Purpose, tid string, total wallet.KRW) error
+	// Cancel gives a payment back, or a part of it, and returns how much it gave. It is refused
+	// when what is left of the payment is not what the request says, so that the same part is not
+	// given back twice.
+	Cancel(ctx context.Context, r CancelRequest) (wallet.KRW, error)
 	// Deactivate makes a card unusable for us.
 	Deactivate(ctx context.Context, sid string) error
 }
@@ -101,6 +103,15 @@ type ApproveRequest struct {
 	Total   wallet.KRW
 }
 
+// CancelRequest gives a payment back, or a part of it.
+type CancelRequest struct {
+	Purpose Purpose
+	TID     string
+	Amount  wallet.KRW // with VAT
+	VAT     wallet.KRW // part of Amount
+	Left    wallet.KRW // of the payment before the call, with VAT
+}
+
 // Payment is an approved payment.
 type Payment struct {
 	TID        string
@@ -127,8 +138,9 @@ const (
 
 // Order is a payment looked up.
 type Order struct {
-	Status  OrderStatus
-	Payment Payment // SID is empty: a look-up does not tell it
+	Status    OrderStatus
+	Payment   Payment    // SID is empty: a look-up does not tell it
+	Cancelled wallet.KRW // what was given back so far
 }
 
 // Class says what a failed call means for the money.

@@ -27,9 +27,14 @@ func (s *Service) ResolveAttempt(ctx context.Context, id string, epoch int) (Res
 		return Result{Outcome: Skipped, WalletID: a.WalletID}, nil
 	}
 	var result Result
-	if a.TID != "" {
+	switch {
+	case a.Kind == RefundAttempt:
+		result, err = s.resolveRefund(ctx, a)
+	case a.Method == ByBank:
+		result, err = s.resolveAccount(ctx, a)
+	case a.TID != "":
 		result, err = s.resolveByOrder(ctx, a)
-	} else {
+	default:
 		result, err = s.resolveByCard(ctx, a)
 	}
 	return result.about(a), wrap(err, "resolve attempt %s", id)
@@ -56,6 +61,7 @@ func (s *Service) resolveByOrder(ctx context.Context, a Attempt) (Result, error)
 		return s.checkoutOrder(ctx, a, order)
 	case CancelAttempt:
 		return s.cancelOrder(ctx, a, order)
+	case RefundAttempt: // see resolveRefund
 	}
 	return s.later(ctx, a, true, time.Time{})
 }

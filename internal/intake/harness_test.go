@@ -347,7 +347,9 @@ func (g *gateway) Order(context.Context, billing.Purpose, string) (billing.Order
 	return billing.Order{Status: billing.OrderOpen}, nil
 }
 
-func (g *gateway) Cancel(context.Context, billing.Purpose, string, wallet.KRW) error { return nil }
+func (g *gateway) Cancel(_ context.Context, r billing.CancelRequest) (wallet.KRW, error) {
+	return r.Amount, nil
+}
 
 func (g *gateway) Deactivate(context.Context, string) error { return nil }
 

@@ -93,16 +93,19 @@ func (g *Gateway) Approve(ctx context.Context, r billing.ApproveRequest) (billin
 func (g *Gateway) Order(ctx context.Context, p billing.Purpose, tid string) (billing.Order, error) {
 	cid, secret := g.cid(p)
 	o, err := g.client.Order(ctx, OrderRequest{CID: cid, CIDSecret: secret, TID: tid})
-	return billing.Order{Status: orderStatus(o.Status), Payment: billing.Payment{
+	return billing.Order{Status: orderStatus(o.Status), Cancelled: wallet.KRW(o.CancelledAmount.Total), Payment: billing.Payment{
 		TID: o.TID, OrderID: o.OrderID, PayerID: o.UserID, Total: wallet.KRW(o.Amount.Total), ApprovedAt: o.ApprovedAt.Time,
 	}}, classed(err)
 }
 
-// Cancel gives all of a payment back.
-func (g *Gateway) Cancel(ctx context.Context, p billing.Purpose, tid string, total wallet.KRW) error {
-	cid, secret := g.cid(p)
-	_, err := g.client.Cancel(ctx, CancelRequest{CID: cid, CIDSecret: secret, TID: tid, CancelAmount: int64(total)})
-	return classed(err)
+// Cancel gives a payment back, or a part of it.
+func (g *Gateway) Cancel(ctx context.Context, r billing.CancelRequest) (wallet.KRW, error) {
+	cid, secret := g.cid(r.Purpose)
+	vat, left := int64(r.VAT), int64(r.Left)
+	c, err := g.client.Cancel(ctx, CancelRequest{
+		CID: cid, CIDSecret: secret, TID: r.TID, CancelAmount: int64(r.Amount), VATAmount: &vat, Available: &left,
+	})
+	return wallet.KRW(c.Cancelled.Total), classed(err)
 }
 
 func orderStatus(status string) billing.OrderStatus {

@@ -162,6 +162,7 @@ type CancelRequest struct {
 	TID           string `json:"tid"`
 	CancelAmount  int64  `json:"cancel_amount"`
 	TaxFreeAmount int64  `json:"cancel_tax_free_amount"`
+	VATAmount     *int64 `json:"cancel_vat_amount,omitempty"`
 	Available     *int64 `json:"cancel_available_amount,omitempty"`
 }
 

@@ -29,7 +29,8 @@ var (
 	requests     = words(broadcast.Accepted, broadcast.NotSent, broadcast.Refused, broadcast.BadConfig,
 		broadcast.ProviderEmpty, broadcast.OutcomeInDoubt, broadcast.Stale)
 	people       = []string{"delivered", "failed", "unknown"}
-	postingKinds = words(wallet.Capture, wallet.TopUp, wallet.GrantStarted, wallet.ChargeOpened, wallet.ChargePaid, wallet.ChargeFailed)
+	postingKinds = words(wallet.Capture, wallet.TopUp, wallet.GrantStarted, wallet.ChargeOpened, wallet.ChargePaid, wallet.ChargeFailed,
+		wallet.RefundOpened, wallet.Refund, wallet.RefundFailed)
 	billingTypes = []string{tasks.TypeChargeWallet, tasks.TypeChargeCard, tasks.TypeResolveAttempt}
 	billingRuns  = words(billing.Outcomes...)
 	cardSlots    = []string{"1", "2", "3", "none"}

@@ -15,22 +15,25 @@ import (
 func (s *Store) Attempt(ctx context.Context, id string, now time.Time) (a billing.Attempt, err error) {
 	var cards int
 	err = s.read.QueryRowContext(ctx, `SELECT a.id, a.kind, a.subject_id, a.wallet_id, a.state, a.epoch, a.next_at, a.created_at,
-		a.total_krw, COALESCE(ch.vat_krw, co.vat_krw, 0), COALESCE(c.payer_id, co.account_id, ''), a.tid, a.token_sealed,
+		a.total_krw, COALESCE(ch.vat_krw, co.vat_krw, rl.vat_krw, 0), COALESCE(co.method, ''), COALESCE(co.account_number, '') <> '',
+		COALESCE(co.deadline, 0), COALESCE(c.payer_id, co.account_id, ''), a.tid, a.token_sealed,
 		a.card_id, a.slot, c.sid_sealed, COALESCE(c.state, ''), a.card_approved_at, a.called_at, a.attempts,
 		EXISTS (SELECT 1 FROM wallet_card w WHERE w.card_id = a.card_id AND w.wallet_id = a.wallet_id),
 		(SELECT COUNT(*) FROM attempt d WHERE a.kind = 'charge' AND d.card_id = a.card_id AND d.kind = 'charge' AND d.state = 'declined'
 			AND d.reason IN ('declined', 'dead') AND d.called_at > $2),
 		(SELECT COALESCE(MAX(p.closed_at), 0) FROM attempt p WHERE a.kind = 'charge' AND p.card_id = a.card_id AND p.state = 'done'),
-		COALESCE(ch.state, co.state, '') = 'review',
+		COALESCE(ch.state, co.state, rf.state, '') = 'review',
 		(SELECT COALESCE(MAX(until), 0) FROM halt),
 		(SELECT COUNT(*) FROM card k WHERE k.account_id = co.account_id AND k.removed_at = 0)
 		FROM attempt a
 		LEFT JOIN charge ch ON a.kind = 'charge' AND ch.id = a.subject_id
-		LEFT JOIN checkout co ON a.kind <> 'charge' AND co.id = a.subject_id
+		LEFT JOIN checkout co ON a.kind IN ('topup', 'card', 'cancel') AND co.id = a.subject_id
+		LEFT JOIN refund_line rl ON a.kind = 'refund' AND rl.id = a.subject_id
+		LEFT JOIN refund rf ON rf.id = rl.refund_id
 		LEFT JOIN card c ON a.kind = 'charge' AND c.id = a.card_id
 		WHERE a.id = $1`, id, millis(now.Add(-billing.DeclineWindow))).
 		Scan(&a.ID, &a.Kind, &a.SubjectID, &a.WalletID, &a.State, &a.Epoch, at(&a.NextAt), at(&a.CreatedAt),
-			&a.Total, &a.VAT, &a.PayerID, &a.TID, &a.Token,
+			&a.Total, &a.VAT, &a.Method, &a.Issued, at(&a.Deadline), &a.PayerID, &a.TID, &a.Token,
 			&a.CardID, &a.Slot, &a.SealedSID, &a.CardState, at(&a.CardApprovedAt), at(&a.CalledAt), &a.Tries,
 			&a.OnWallet, &a.Declines, at(&a.CardPaidAt), &a.InReview, at(&a.HaltedUntil), &cards)
 	a.CardsLeft = billing.MaxAccountCards - cards
@@ -41,17 +44,18 @@ func (s *Store) Attempt(ctx context.Context, id string, now time.Time) (a billin
 func (s *Store) ClaimAttempt(ctx context.Context, c billing.Claim) (bool, error) {
 	return changed(s.write.ExecContext(ctx, `UPDATE attempt
 		SET state = 'calling', called_at = $3, lease_until = $4, card_approved_at = $5, enqueued_at = 0
-		WHERE id = $1 AND epoch = $2 AND state = 'prepared' AND next_at <= $3 AND (kind = 'cancel'
+		WHERE id = $1 AND epoch = $2 AND state = 'prepared' AND next_at <= $3 AND (kind IN ('cancel', 'refund')
 			OR kind = 'charge' AND EXISTS (SELECT 1 FROM charge c WHERE c.id = attempt.subject_id AND c.state = 'open')
 				AND EXISTS (SELECT 1 FROM wallet_card w WHERE w.card_id = attempt.card_id AND w.wallet_id = attempt.wallet_id)
 				AND NOT EXISTS (SELECT 1 FROM halt WHERE until > $3)
 			OR kind IN ('topup', 'card')
-				AND EXISTS (SELECT 1 FROM checkout c WHERE c.id = attempt.subject_id AND c.state IN ('approving', 'review')))`,
+				AND EXISTS (SELECT 1 FROM checkout c WHERE c.id = attempt.subject_id
+					AND (c.state IN ('approving', 'review') OR c.method = 'bank' AND c.state = 'ready')))`,
 		c.ID, c.Epoch, millis(c.At), millis(c.LeaseUntil), millis(c.CardApprovedAt)))
 }
 
 // PostponeAttempt returns an attempt to prepared. A charge whose outcome is unknown never goes
-// back; an approval may, as one tid pays once.
+// back; an approval may, as one tid pays once, and a refund, see [billing.RefundAttempt].
 func (s *Store) PostponeAttempt(ctx context.Context, r billing.Report) (billing.Result, error) {
 	result := billing.Result{Outcome: billing.Postponed, Reason: r.Reason}
 	err := s.write.QueryRowContext(ctx, `UPDATE attempt SET state = 'prepared', epoch = epoch + 1, next_at = $3, enqueued_at = 0,
@@ -79,7 +83,12 @@ func (s *Store) DoubtAttempt(ctx context.Context, r billing.Report) (billing.Res
 		if _, err := tx.ExecContext(ctx, `UPDATE charge SET state = 'review' WHERE id = $1 AND state = 'open'`, subject); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE checkout SET state = 'review' WHERE id = $1 AND state = 'approving'`, subject)
+		if _, err := tx.ExecContext(ctx, `UPDATE refund SET state = 'review' WHERE state = 'open'
+			AND id = (SELECT refund_id FROM refund_line WHERE id = $1)`, subject); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE checkout SET state = 'review' WHERE id = $1
+			AND (state = 'approving' OR method = 'bank' AND state = 'ready')`, subject)
 		return err
 	})
 	return orSkipped(result, err)

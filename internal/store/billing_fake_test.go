@@ -23,7 +23,7 @@ type fakeGateway struct {
 	charge   func(r billing.ChargeRequest) (billing.Payment, error)
 	approve  func(r billing.ApproveRequest) (billing.Payment, error)
 	order    func(tid string) (billing.Order, error)
-	cancel   func(tid string, total wallet.KRW) error
+	cancel   func(r billing.CancelRequest) (wallet.KRW, error)
 	statusIs func(sid string) (billing.CardStatus, error)
 
 	charged  []billing.ChargeRequest
@@ -94,14 +94,14 @@ func (g *fakeGateway) Order(_ context.Context, _ billing.Purpose, tid string) (b
 	return g.order(tid)
 }
 
-func (g *fakeGateway) Cancel(_ context.Context, _ billing.Purpose, tid string, total wallet.KRW) error {
+func (g *fakeGateway) Cancel(_ context.Context, r billing.CancelRequest) (wallet.KRW, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.cancels = append(g.cancels, fmt.Sprintf("%s %d", tid, total))
+	g.cancels = append(g.cancels, fmt.Sprintf("%s %d", r.TID, r.Amount))
 	if g.cancel != nil {
-		return g.cancel(tid, total)
+		return g.cancel(r)
 	}
-	return nil
+	return r.Amount, nil
 }
 
 func (g *fakeGateway) Deactivate(_ context.Context, sid string) error {

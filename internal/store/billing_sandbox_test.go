@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/malgil/malgil/internal/bank"
 	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/id"
@@ -26,12 +27,16 @@ type market struct {
 	sand   *sandbox.Sandbox
 	client *http.Client
 	cards  map[string]string // our id by the sandbox's name
+
+	gateway  *kakaopay.Gateway
+	teller   *bank.Client
+	settings billing.Settings
 }
 
 func newMarket(t *testing.T, s *Store) *market {
 	t.Helper()
 	shared := &clock.Clock{}
-	sand, err := sandbox.Start(context.Background(), sandbox.Options{Clock: shared, KakaoPaySecret: "secret-key"})
+	sand, err := sandbox.Start(context.Background(), sandbox.Options{Clock: shared, KakaoPaySecret: "secret-key", BankSecret: "bank-secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,21 +44,40 @@ func newMarket(t *testing.T, s *Store) *market {
 	if err != nil {
 		t.Fatal(err)
 	}
+	teller, err := bank.New(sand.URL(), "bank-secret", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		client.Close()
+		teller.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		if err := sand.Close(ctx); err != nil {
 			t.Errorf("Close() of the sandbox = %v", err)
 		}
 	})
-	m := &market{till: &till{t: t, s: s, shared: shared}, sand: sand, client: &http.Client{Timeout: 10 * time.Second}, cards: map[string]string{}}
+	m := &market{
+		till: &till{t: t, s: s, shared: shared}, sand: sand, client: &http.Client{Timeout: 10 * time.Second}, cards: map[string]string{},
+		gateway:  kakaopay.NewGateway(client, kakaopay.Merchant{OneTimeCID: kakaopay.TestCIDOnce, RecurringCID: kakaopay.TestCIDRecurring}),
+		teller:   teller,
+		settings: billing.DefaultSettings,
+	}
 	t.Cleanup(m.client.CloseIdleConnections)
-	gateway := kakaopay.NewGateway(client, kakaopay.Merchant{OneTimeCID: kakaopay.TestCIDOnce, RecurringCID: kakaopay.TestCIDRecurring})
-	settings := billing.DefaultSettings
-	settings.PublicURL = "http://127.0.0.1:1"
-	m.Service = billing.New(s, gateway, testKeys(t), id.New(m.clock, rand.Reader), rand.Reader, m.clock, settings)
+	m.settings.PublicURL = "http://127.0.0.1:1"
+	m.serve()
 	return m
+}
+
+// impatient makes the calls that follow give up soon, so that a stall costs little.
+func (m *market) impatient() {
+	m.settings.CallLimit = 300 * time.Millisecond
+	m.serve()
+}
+
+// serve makes the billing service.
+func (m *market) serve() {
+	m.Service = billing.New(m.s, m.gateway, testKeys(m.t), id.New(m.clock, rand.Reader), rand.Reader, m.clock, m.settings).WithBank(m.teller)
 }
 
 // admin calls the sandbox's admin.
@@ -63,6 +87,7 @@ func (m *market) admin(method, path, body string) map[string]any {
 	if err != nil {
 		m.t.Fatal(err)
 	}
+	request.Header.Set("Authorization", "SECRET_KEY secret-key") // for calls of KakaoPay itself
 	response, err := m.client.Do(request)
 	if err != nil {
 		m.t.Fatal(err)

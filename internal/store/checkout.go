@@ -15,13 +15,13 @@ import (
 )
 
 const checkoutColumns = `o.id, o.kind, o.account_id, COALESCE(o.wallet_id, ''), o.supply_krw, o.vat_krw, o.state, o.reason,
-	o.return_key_hash, o.redirect, o.created_at, o.closed_at, a.id, a.tid, a.card_id
+	o.return_key_hash, o.redirect, o.method, o.account_bank, o.account_number, o.account_holder, o.deadline, o.created_at, o.closed_at, a.id, a.tid, a.card_id
 	FROM checkout o JOIN attempt a ON a.subject_id = o.id AND a.kind = o.kind`
 
 func scanCheckout(row scanner) (c billing.Checkout, err error) {
 	var redirect []byte
 	err = row.Scan(&c.ID, &c.Kind, &c.AccountID, &c.WalletID, &c.Supply, &c.VAT, &c.State, &c.Reason,
-		&c.KeyHash, &redirect, at(&c.CreatedAt), at(&c.ClosedAt), &c.AttemptID, &c.TID, &c.CardID)
+		&c.KeyHash, &redirect, &c.Method, &c.Transfer.Bank, &c.Transfer.Number, &c.Transfer.Holder, at(&c.Deadline), at(&c.CreatedAt), at(&c.ClosedAt), &c.AttemptID, &c.TID, &c.CardID)
 	if err != nil || len(redirect) == 0 {
 		return c, err
 	}
@@ -56,17 +56,20 @@ func (s *Store) CreateCheckout(ctx context.Context, c billing.Checkout, r billin
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO checkout (id, kind, account_id, wallet_id, supply_krw, vat_krw, state,
-			return_key_hash, redirect, reason, created_at, closed_at)
-			VALUES ($1, $2, $3, NULLIF(CAST($4 AS TEXT), ''), $5, $6, $7, $8, '', '', $9, 0)`,
-			c.ID, c.Kind, c.AccountID, c.WalletID, c.Supply, c.VAT, c.State, []byte{}, millis(c.CreatedAt))
+			return_key_hash, redirect, reason, created_at, closed_at, method, deadline)
+			VALUES ($1, $2, $3, NULLIF(CAST($4 AS TEXT), ''), $5, $6, $7, $8, '', '', $9, 0, $10, $11)`,
+			c.ID, c.Kind, c.AccountID, c.WalletID, c.Supply, c.VAT, c.State, []byte{}, millis(c.CreatedAt), c.Method, millis(c.Deadline))
 		if err != nil {
 			return fmt.Errorf("insert checkout %s: %w", c.ID, err)
 		}
-		err = insertAttempt(ctx, tx, newAttempt{
+		a := newAttempt{
 			id: c.AttemptID, kind: billing.Kind(c.Kind), subject: c.ID, wallet: c.WalletID, total: c.Supply + c.VAT,
 			created: c.CreatedAt, next: c.CreatedAt.Add(billing.CheckoutEnd), // the run that ends it if nobody comes back
-		})
-		if err != nil {
+		}
+		if c.Method == billing.ByBank { // the caller asks the bank at once
+			a.next, a.enqueued = c.CreatedAt, c.CreatedAt
+		}
+		if err := insertAttempt(ctx, tx, a); err != nil {
 			return err
 		}
 		created = c
@@ -90,10 +93,13 @@ func (s *Store) mayCheckout(ctx context.Context, tx *sql.Tx, c billing.Checkout)
 		return nil
 	}
 	var status wallet.Status
-	err = tx.QueryRowContext(ctx, `SELECT status FROM wallet WHERE id = $1`, c.WalletID).Scan(&status)
+	var kind access.WalletKind
+	err = tx.QueryRowContext(ctx, `SELECT status, kind FROM wallet WHERE id = $1`, c.WalletID).Scan(&status, &kind)
 	switch {
 	case err != nil:
 		return orNotFound(err, "wallet", c.WalletID)
+	case c.Method == billing.ByBank && kind == access.Personal:
+		return billing.ErrRefundPersonal
 	case status == wallet.Suspended:
 		return fault.Coded(fault.Refused, "WALLET_SUSPENDED", "the wallet is suspended; it takes no top-up")
 	}
@@ -206,9 +212,10 @@ func (s *Store) TopUpPaid(ctx context.Context, r billing.Report) (result billing
 }
 
 // mayBePaid reports whether money may still come in for an attempt: the answer of the call
-// itself counts even after it was given up.
+// itself counts even after it was given up, and what a look-up found before there was a call.
 func (a heldAttempt) mayBePaid(r billing.Report) bool {
-	return a.open(r, r.Fenced, billing.Calling, billing.Unknown) || !r.Fenced && a.state == billing.Declined
+	return a.open(r, r.Fenced, billing.Calling, billing.Unknown) ||
+		r.Fenced && a.open(r, true, billing.Prepared) || !r.Fenced && a.state == billing.Declined
 }
 
 // CardApproved keeps a registered card.

@@ -290,11 +290,11 @@ func TestStartCard_costIsGivenBack(t *testing.T) {
 		newAccount(t, s, "acc")
 		b := newTill(t, s, func(c *billing.Settings) { c.CardAmount = 100 })
 		lost := true
-		b.g.cancel = func(string, wallet.KRW) error {
+		b.g.cancel = func(r billing.CancelRequest) (wallet.KRW, error) {
 			if lost {
-				return failed(billing.MayHaveMoved, "")
+				return 0, failed(billing.MayHaveMoved, "")
 			}
-			return nil
+			return r.Amount, nil
 		}
 		b.g.order = func(tid string) (billing.Order, error) { return billing.Order{Status: billing.OrderPaid}, nil }
 		c, key := b.startCard("acc", "k1")

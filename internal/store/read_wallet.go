@@ -18,6 +18,7 @@ type WalletView struct {
 	Kind           access.WalletKind
 	BusinessNumber string
 	InvoiceEmail   string
+	Representative string // 대표자 of a business; empty while it is not known
 	UnpaidSince    time.Time
 	CreatedAt      time.Time
 	Members        []MemberView // of one wallet; nil in a list
@@ -29,14 +30,12 @@ type MemberView struct {
 	Role                   access.WalletRole
 }
 
-const walletViewColumns = walletColumns + `, name, kind, business_number, invoice_email, unpaid_since, created_at`
+const walletViewColumns = walletColumns + `, name, kind, business_number, invoice_email, representative, unpaid_since, created_at`
 
 func (s *Store) scanWalletView(row scanner) (WalletView, error) {
 	v := WalletView{Wallet: wallet.Wallet{Limits: s.limits, Settlement: s.settlement}}
-	w := &v.Wallet
-	err := row.Scan(&w.ID, &w.Status, &w.PaymentState, &w.Free, &w.Paid, &w.Accrual, &w.Charging, &w.Held,
-		&w.DailyLimit, at(&w.AccrualDay), &w.AccrualOld, &w.Accrued, &w.Place, &w.HasCard,
-		&v.Name, &v.Kind, &v.BusinessNumber, &v.InvoiceEmail, at(&v.UnpaidSince), at(&v.CreatedAt))
+	err := row.Scan(append(walletTargets(&v.Wallet),
+		&v.Name, &v.Kind, &v.BusinessNumber, &v.InvoiceEmail, &v.Representative, at(&v.UnpaidSince), at(&v.CreatedAt))...)
 	return v, err
 }
 
@@ -87,12 +86,12 @@ func (s *Store) Postings(ctx context.Context, walletID string, before PostingMar
 	if before == (PostingMark{}) {
 		before.At = 1<<63 - 1
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT kind, ref, at, free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion
+	rows, err := s.read.QueryContext(ctx, `SELECT kind, ref, at, free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion, refunding
 		FROM posting WHERE wallet_id = $1 AND (at, kind, ref) < ($2, $3, $4) ORDER BY at DESC, kind DESC, ref DESC LIMIT $5`,
 		walletID, before.At, before.Kind, before.Ref, limit)
 	return collect(rows, err, func(row scanner) (p wallet.Posting, err error) {
 		err = row.Scan(&p.Kind, &p.Ref, at(&p.At), &p.Free, &p.Paid, &p.Accrual, &p.Charging, &p.Revenue, &p.Clearing, &p.VAT,
-			&p.Rounding, &p.Promotion)
+			&p.Rounding, &p.Promotion, &p.Refunding)
 		return p, err
 	})
 }

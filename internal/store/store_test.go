@@ -183,8 +183,8 @@ func booksAgree(s *Store, w wallet.Wallet) error {
 	if err != nil {
 		return err
 	}
-	got := Books{Free: w.Free, Paid: w.Paid, Accrual: w.Accrual, Charging: w.Charging, Held: w.Held}
-	want := Books{Free: b.Free, Paid: b.Paid, Accrual: b.Accrual, Charging: b.Charging, Held: b.Held}
+	got := Books{Free: w.Free, Paid: w.Paid, Refunding: w.Refunding, Accrual: w.Accrual, Charging: w.Charging, Held: w.Held}
+	want := Books{Free: b.Free, Paid: b.Paid, Refunding: b.Refunding, Accrual: b.Accrual, Charging: b.Charging, Held: b.Held}
 	if got != want {
 		return fmt.Errorf("wallet %s has balances %+v, its postings and holds give %+v", w.ID, got, want)
 	}

@@ -8,14 +8,19 @@ import (
 	"github.com/malgil/malgil/internal/wallet"
 )
 
-const walletColumns = `id, status, payment_state, free_krw, paid_krw, accrual_krw, charging_krw, held_krw,
+const walletColumns = `id, status, payment_state, free_krw, paid_krw, accrual_krw, charging_krw, held_krw, refunding_krw,
 	daily_limit_krw, accrual_day, accrual_old_krw, accrued_krw, place,
 	EXISTS (SELECT 1 FROM wallet_card c WHERE c.wallet_id = wallet.id)`
 
+// walletTargets are where [walletColumns] go.
+func walletTargets(w *wallet.Wallet) []any {
+	return []any{&w.ID, &w.Status, &w.PaymentState, &w.Free, &w.Paid, &w.Accrual, &w.Charging, &w.Held, &w.Refunding,
+		&w.DailyLimit, at(&w.AccrualDay), &w.AccrualOld, &w.Accrued, &w.Place, &w.HasCard}
+}
+
 func (s *Store) scanWallet(row scanner) (wallet.Wallet, error) {
 	w := wallet.Wallet{Limits: s.limits, Settlement: s.settlement}
-	err := row.Scan(&w.ID, &w.Status, &w.PaymentState, &w.Free, &w.Paid, &w.Accrual, &w.Charging, &w.Held,
-		&w.DailyLimit, at(&w.AccrualDay), &w.AccrualOld, &w.Accrued, &w.Place, &w.HasCard)
+	err := row.Scan(walletTargets(&w)...)
 	return w, err
 }
 
@@ -40,10 +45,10 @@ func saveWallet(ctx context.Context, tx *sql.Tx, w wallet.Wallet) error {
 // writeWallet is saveWallet with a change of what is held, in one statement.
 func writeWallet(ctx context.Context, tx *sql.Tx, w wallet.Wallet, heldChange wallet.KRW) error {
 	_, err := tx.ExecContext(ctx, `UPDATE wallet SET payment_state = $2, free_krw = $3, paid_krw = $4,
-		accrual_krw = $5, charging_krw = $6, held_krw = held_krw + $7, accrual_day = $8, accrual_old_krw = $9, accrued_krw = $10
-		WHERE id = $1`,
+		accrual_krw = $5, charging_krw = $6, held_krw = held_krw + $7, accrual_day = $8, accrual_old_krw = $9, accrued_krw = $10,
+		refunding_krw = $11 WHERE id = $1`,
 		w.ID, w.PaymentState, w.Free, w.Paid, w.Accrual, w.Charging, heldChange,
-		millis(w.AccrualDay), w.AccrualOld, w.Accrued)
+		millis(w.AccrualDay), w.AccrualOld, w.Accrued, w.Refunding)
 	if err != nil {
 		return fmt.Errorf("save wallet %s: %w", w.ID, err)
 	}
@@ -62,10 +67,10 @@ func moveHeld(ctx context.Context, tx *sql.Tx, id string, change wallet.KRW) err
 // that the rule returned with it, in the same transaction.
 func post(ctx context.Context, tx *sql.Tx, walletID string, p wallet.Posting) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO posting (wallet_id, kind, ref, at,
-		free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion, refunding)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 		walletID, p.Kind, p.Ref, millis(p.At),
-		p.Free, p.Paid, p.Accrual, p.Charging, p.Revenue, p.Clearing, p.VAT, p.Rounding, p.Promotion)
+		p.Free, p.Paid, p.Accrual, p.Charging, p.Revenue, p.Clearing, p.VAT, p.Rounding, p.Promotion, p.Refunding)
 	if err != nil {
 		return fmt.Errorf("post %s %s: %w", p.Kind, p.Ref, err)
 	}
@@ -94,9 +99,9 @@ func grants(ctx context.Context, tx *sql.Tx, w wallet.Wallet) ([]wallet.Grant, e
 
 // Books is what a wallet's balances should be by its postings.
 type Books struct {
-	Free, Paid, Accrual, Charging wallet.KRW // as sums of legs, debits turned to what is owed
-	Revenue, Clearing, VAT        wallet.KRW // credit-positive sums
-	Held                          wallet.KRW // sum of the holds of chunks
+	Free, Paid, Refunding, Accrual, Charging wallet.KRW // as sums of legs, debits turned to what is owed
+	Revenue, Clearing, VAT, Rounding         wallet.KRW // credit-positive sums
+	Held                                     wallet.KRW // sum of the holds of chunks
 }
 
 // Books sums the postings and holds of a wallet, for checks against its balances.
@@ -105,9 +110,9 @@ func (s *Store) Books(ctx context.Context, walletID string) (b Books, err error)
 		CAST(COALESCE(SUM(free), 0) AS BIGINT), CAST(COALESCE(SUM(paid), 0) AS BIGINT),
 		CAST(COALESCE(-SUM(accrual), 0) AS BIGINT), CAST(COALESCE(-SUM(charging), 0) AS BIGINT),
 		CAST(COALESCE(SUM(revenue), 0) AS BIGINT), CAST(COALESCE(SUM(clearing), 0) AS BIGINT),
-		CAST(COALESCE(SUM(vat), 0) AS BIGINT)
+		CAST(COALESCE(SUM(vat), 0) AS BIGINT), CAST(COALESCE(SUM(rounding), 0) AS BIGINT), CAST(COALESCE(SUM(refunding), 0) AS BIGINT)
 		FROM posting WHERE wallet_id = $1`, walletID).
-		Scan(&b.Free, &b.Paid, &b.Accrual, &b.Charging, &b.Revenue, &b.Clearing, &b.VAT)
+		Scan(&b.Free, &b.Paid, &b.Accrual, &b.Charging, &b.Revenue, &b.Clearing, &b.VAT, &b.Rounding, &b.Refunding)
 	if err != nil {
 		return b, fmt.Errorf("sum postings of %s: %w", walletID, err)
 	}
