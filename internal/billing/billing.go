@@ -68,6 +68,7 @@ const (
 	ReasonExpired  = "expired"  // the payer did not finish in time
 	ReasonFull     = "full"     // no more cards fit on the account
 	ReasonPayer    = "payer"    // the payer turned back
+	ReasonSettled  = "settled"  // a person said what became of it
 )
 
 // Row points at a row that needs a task.

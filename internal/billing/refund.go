@@ -120,6 +120,9 @@ type RefundStore interface {
 	LineReturned(ctx context.Context, r Report) (Result, error)
 	// LineMismatch puts a refund in review: money moved, but not what was asked for.
 	LineMismatch(ctx context.Context, r Report) (Result, error)
+	// SettleRefund ends the open lines of a refund in review as a person says: their money went
+	// back, or is paid cash again. It is a Conflict when the refund is not in review.
+	SettleRefund(ctx context.Context, walletID, id string, wentBack bool, now time.Time) (Refund, error)
 	// PutRefundAccount keeps where transfers go.
 	PutRefundAccount(ctx context.Context, walletID string, a SealedAccount, now time.Time) error
 	// RefundAccount reads it, masked. It is NotFound when there is none.
@@ -148,10 +151,23 @@ func (s *Service) OpenRefund(ctx context.Context, o RefundOrder) (Refund, []Foll
 	return refund, next, wrap(err, "open a refund of wallet %s", o.WalletID)
 }
 
-// Refund returns a refund. It is NotFound when there is none.
-func (s *Service) Refund(ctx context.Context, id string) (Refund, error) {
+// Refund returns a refund of a wallet. It is NotFound when there is none.
+func (s *Service) Refund(ctx context.Context, walletID, id string) (Refund, error) {
 	refund, err := s.store.Refund(ctx, id)
+	if err == nil && refund.WalletID != walletID {
+		return Refund{}, fault.New(fault.NotFound, "there is no refund %q of this wallet", id)
+	}
 	return refund, wrap(err, "read refund")
+}
+
+// SettleRefund ends a refund in review: a person has looked at the gateway or the bank and says
+// whether the money of its open lines went back. It is a Conflict when it is not in review.
+func (s *Service) SettleRefund(ctx context.Context, walletID, id string, wentBack bool) (Refund, error) {
+	if _, err := s.Refund(ctx, walletID, id); err != nil {
+		return Refund{}, err
+	}
+	refund, err := s.store.SettleRefund(ctx, walletID, id, wentBack, s.now())
+	return refund, wrap(err, "settle refund %s", id)
 }
 
 const (

@@ -6,17 +6,22 @@ import (
 	"errors"
 	"time"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/fault"
 )
 
 // PutRefundAccount keeps where transfers go.
 func (s *Store) PutRefundAccount(ctx context.Context, walletID string, a billing.SealedAccount, now time.Time) error {
-	_, err := s.write.ExecContext(ctx, `INSERT INTO refund_account (wallet_id, bank, number_sealed, masked, holder, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (wallet_id) DO UPDATE SET bank = excluded.bank, number_sealed = excluded.number_sealed,
-		masked = excluded.masked, holder = excluded.holder, updated_at = excluded.updated_at`,
-		walletID, a.Bank, a.Sealed, a.Masked, a.Holder, millis(now))
-	return err
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO refund_account (wallet_id, bank, number_sealed, masked, holder, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (wallet_id) DO UPDATE SET bank = excluded.bank, number_sealed = excluded.number_sealed,
+			masked = excluded.masked, holder = excluded.holder, updated_at = excluded.updated_at`,
+			walletID, a.Bank, a.Sealed, a.Masked, a.Holder, millis(now))
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: walletID}, nil,
+			map[string]any{"refund_account": a.Bank + " " + a.Masked + " " + a.Holder})
+		return err
+	})
 }
 
 // RefundAccount reads where transfers go, masked.
@@ -38,9 +43,12 @@ func (s *Store) WalletNames(ctx context.Context, walletID string) (n billing.Wal
 
 // PutRepresentative keeps the name of the representative of a business.
 func (s *Store) PutRepresentative(ctx context.Context, walletID, name string) error {
-	ok, err := changed(s.write.ExecContext(ctx, `UPDATE wallet SET representative = $2 WHERE id = $1`, walletID, name))
-	if err == nil && !ok {
-		return orNotFound(sql.ErrNoRows, "wallet", walletID)
-	}
-	return err
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		ok, err := changed(tx.ExecContext(ctx, `UPDATE wallet SET representative = $2 WHERE id = $1`, walletID, name))
+		if err == nil && !ok {
+			err = orNotFound(sql.ErrNoRows, "wallet", walletID)
+		}
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: walletID}, nil, map[string]any{"representative": name})
+		return err
+	})
 }

@@ -63,7 +63,7 @@ func (m *market) refunded(r billing.Refund) billing.Refund {
 	m.t.Helper()
 	pause := 30 * time.Second
 	for range 40 {
-		r, err := m.Refund(m.t.Context(), r.ID)
+		r, err := m.Refund(m.t.Context(), r.WalletID, r.ID)
 		if err != nil {
 			m.t.Fatal(err)
 		}
@@ -313,6 +313,46 @@ func TestRefund_mismatch(t *testing.T) {
 	if got := m.sand.Truth().KakaoPay.CancelledKRW; got != 700 {
 		t.Errorf("%d went back, want the 700 of the other hand only", got)
 	}
+	if _, err := m.refund("w", 100, "beside"); fault.CodeOf(err) != "REFUND_OPEN" {
+		t.Errorf("OpenRefund() beside one in review error = %v, want REFUND_OPEN", err)
+	}
+	settled, err := m.SettleRefund(t.Context(), "w", opened.ID, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "lines", lines(settled), "card 1000+100 failed settled")
+	if got := wantWallet(t, m.s, "w"); settled.State != billing.RefundFailed || got.Paid != 10_000 || got.Refunding != 0 {
+		t.Errorf("settled %s with %d paid and %d refunding, want failed, 10000, 0", settled.State, got.Paid, got.Refunding)
+	}
+	if _, err := m.SettleRefund(t.Context(), "w", opened.ID, true); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("SettleRefund() again error = %v, want a Conflict", err)
+	}
+}
+
+// A person who says that the money went back ends a refund whose outcome nobody could find out.
+func TestSettleRefund_wentBack(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		m := newMarket(t, s)
+		owing(t, s, "w", 0)
+		m.topUpBy(billing.ByCard, "w", 10_000)
+		m.fault("kakaopay.cancel", "cut_after")
+		opened, err := m.refund("w", 4_000, "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.admin("POST", "/sandbox/faults", `{"target":"kakaopay.order","fault":"refuse","count":-1}`)
+		for range 30 {
+			m.pass(time.Hour)
+			m.run()
+		}
+		settled, err := m.SettleRefund(t.Context(), "w", opened.ID, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, "lines", lines(settled), "card 4000+400 done settled")
+		want(t, "attempts", m.attempts("w"), " done ", " done settled")
+		m.agrees("w")
+	})
 }
 
 func TestSetRefundAccount(t *testing.T) {
