@@ -13,13 +13,14 @@ import (
 	"github.com/malgil/malgil/internal/sandbox"
 )
 
-// sandboxCommand serves the stand-ins for Kakao, KakaoPay and the mailbox.
+// sandboxCommand serves the stand-ins for Kakao, KakaoPay, a bank and the mailbox.
 type sandboxCommand struct {
 	Listen      string `env:"MALGIL_SANDBOX_LISTEN" default:"127.0.0.1:8081" help:"Address of Kakao, KakaoPay and the admin."`
 	SMTPListen  string `name:"smtp-listen" env:"MALGIL_SANDBOX_SMTP_LISTEN" default:"127.0.0.1:8025" help:"Address of the mail server."`
 	AllowRemote bool   `env:"MALGIL_SANDBOX_ALLOW_REMOTE" help:"Listen and call beyond loopback, as between containers. Whoever reaches it can do everything with it."`
 	PublicURL   string `name:"public-url" env:"MALGIL_SANDBOX_URL" help:"Where payers and callbacks reach it, when that is not where it listens."`
 	Secret      string `env:"MALGIL_KAKAOPAY_SECRET" help:"Secret key that its KakaoPay asks for; empty takes any."`
+	BankSecret  string `env:"MALGIL_BANK_SECRET" help:"Secret that its bank asks for; empty takes any."`
 	KakaoURL    string `hidden:"" name:"kakao-url" env:"MALGIL_KAKAO_URL"`
 	Pay         string `hidden:"" name:"kakaopay-url" env:"MALGIL_KAKAOPAY_URL"`
 }
@@ -34,7 +35,7 @@ func (c sandboxCommand) Run(e *env) error {
 	}
 	s, err := sandbox.Start(context.WithoutCancel(e.ctx), sandbox.Options{
 		Clock: &clock.Clock{}, HTTPAddress: c.Listen, SMTPAddress: c.SMTPListen, AllowRemote: c.AllowRemote,
-		PublicURL: c.PublicURL, KakaoPaySecret: c.Secret,
+		PublicURL: c.PublicURL, KakaoPaySecret: c.Secret, BankSecret: c.BankSecret,
 		MoveClock: fixedClock,
 	})
 	if err != nil {

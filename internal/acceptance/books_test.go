@@ -28,13 +28,15 @@ type broadcast struct {
 type wallet struct {
 	PaymentState string `json:"payment_state"`
 	Balance      struct {
-		Free      int64 `json:"free_krw"`
-		Paid      int64 `json:"paid_krw"`
-		Accrual   int64 `json:"accrual_krw"`
-		Charging  int64 `json:"charging_krw"`
-		Held      int64 `json:"held_krw"`
-		Spendable int64 `json:"spendable_krw"`
-		Due       int64 `json:"due_krw"`
+		Free       int64 `json:"free_krw"`
+		Paid       int64 `json:"paid_krw"`
+		Refunding  int64 `json:"refunding_krw"`
+		Accrual    int64 `json:"accrual_krw"`
+		Charging   int64 `json:"charging_krw"`
+		Held       int64 `json:"held_krw"`
+		Spendable  int64 `json:"spendable_krw"`
+		Refundable int64 `json:"refundable_krw"`
+		Due        int64 `json:"due_krw"`
 	} `json:"balance"`
 	Cards []walletCard `json:"cards"`
 }
@@ -80,6 +82,7 @@ type posting struct {
 	Ref       string `json:"ref"`
 	Free      int64  `json:"free_krw"`
 	Paid      int64  `json:"paid_krw"`
+	Refunding int64  `json:"refunding_krw"`
 	Accrual   int64  `json:"accrual_krw"`
 	Charging  int64  `json:"charging_krw"`
 	Revenue   int64  `json:"revenue_krw"`
@@ -90,12 +93,12 @@ type posting struct {
 }
 
 func (p posting) sum() int64 {
-	return p.Free + p.Paid + p.Accrual + p.Charging + p.Revenue + p.Clearing + p.VAT + p.Rounding + p.Promotion
+	return p.Free + p.Paid + p.Refunding + p.Accrual + p.Charging + p.Revenue + p.Clearing + p.VAT + p.Rounding + p.Promotion
 }
 
 func (p posting) and(q posting) posting {
 	return posting{
-		Free: p.Free + q.Free, Paid: p.Paid + q.Paid, Accrual: p.Accrual + q.Accrual, Charging: p.Charging + q.Charging,
+		Free: p.Free + q.Free, Paid: p.Paid + q.Paid, Refunding: p.Refunding + q.Refunding, Accrual: p.Accrual + q.Accrual, Charging: p.Charging + q.Charging,
 		Revenue: p.Revenue + q.Revenue, Clearing: p.Clearing + q.Clearing, VAT: p.VAT + q.VAT,
 		Rounding: p.Rounding + q.Rounding, Promotion: p.Promotion + q.Promotion,
 	}
@@ -122,6 +125,12 @@ type truth struct {
 		Failed    int            `json:"failed"`
 		Cards     []plasticTruth `json:"cards"`
 	} `json:"kakaopay"`
+	Bank struct {
+		Accounts int   `json:"accounts"`
+		Paid     int64 `json:"paid_krw"`
+		Returned int64 `json:"returned_krw"`
+		Sent     int64 `json:"sent_krw"`
+	} `json:"bank"`
 }
 
 type plasticTruth struct {
@@ -209,7 +218,7 @@ func (h *house) balance() {
 			sums = sums.and(p)
 		}
 		b := s.see().Balance
-		if b.Free != sums.Free || b.Paid != sums.Paid || b.Accrual != -sums.Accrual || b.Charging != -sums.Charging {
+		if b.Free != sums.Free || b.Paid != sums.Paid || b.Refunding != sums.Refunding || b.Accrual != -sums.Accrual || b.Charging != -sums.Charging {
 			h.t.Errorf("wallet %s: balances %+v, want those of its legs %+v", s.wallet, b, sums)
 		}
 		if b.Held != 0 {
@@ -221,8 +230,8 @@ func (h *house) balance() {
 	if want := 15 * outside.Kakao.Messages; all.Revenue != want {
 		h.t.Errorf("the ledger captured %d KRW, want %d for %d messages that arrived", all.Revenue, want, outside.Kakao.Messages)
 	}
-	if want := outside.KakaoPay.Paid - outside.KakaoPay.Cancelled; -all.Clearing != want {
-		h.t.Errorf("the ledger took %d KRW from cards, the gateway %d", -all.Clearing, want)
+	if want := outside.KakaoPay.Paid - outside.KakaoPay.Cancelled + outside.Bank.Paid - outside.Bank.Sent; -all.Clearing != want {
+		h.t.Errorf("the ledger took %d KRW from cards and transfers, gateway and bank %d", -all.Clearing, want)
 	}
 	if outside.Kakao.People.Again != 0 {
 		h.t.Errorf("%d people were reached more than once, want nobody", outside.Kakao.People.Again)

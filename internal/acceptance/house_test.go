@@ -34,7 +34,10 @@ var seoul = time.FixedZone("KST", 9*60*60)
 // everyPool is every queue that workers serve.
 var everyPool = []string{"reply", "echo", "broadcast", "result", "billing", "mail"}
 
-const paySecret = "acceptance-kakaopay-secret"
+const (
+	paySecret  = "acceptance-kakaopay-secret"
+	bankSecret = "acceptance-bank-secret"
+)
 
 // house is a whole malgil in this process with the sandbox around it. It is ten in the morning
 // in Korea when it opens. Its methods end the test when they fail, unless they return an error.
@@ -90,7 +93,7 @@ func open(t testing.TB, p plan) *house {
 	}
 	var running *app.App
 	outside, err := sandbox.Start(t.Context(), sandbox.Options{
-		Clock: clk, KakaoPaySecret: paySecret,
+		Clock: clk, KakaoPaySecret: paySecret, BankSecret: bankSecret,
 		MoveClock: func(ctx context.Context, to time.Time) error {
 			if running == nil {
 				return fault.New(fault.Unavailable, "the house is not open yet")
@@ -103,6 +106,7 @@ func open(t testing.TB, p plan) *house {
 	}
 	closing(t, "sandbox", outside.Close)
 	config.KakaoURL, config.KakaoPayURL, config.KakaoPaySecret = outside.URL(), outside.URL(), paySecret
+	config.BankURL, config.BankSecret = outside.URL(), bankSecret
 	config.SMTP = "smtp://" + outside.SMTPAddress() + "?tls=none&from=no-reply@malgil.example"
 	if p.config != nil {
 		p.config(&config)

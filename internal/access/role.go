@@ -43,6 +43,7 @@ const (
 	PutCards        Permission = "put_cards"         // put own cards on the wallet, take them off, order all
 	TakeOthersCards Permission = "take_others_cards" // take cards of others off the wallet
 	TopUp           Permission = "top_up"
+	AskRefund       Permission = "ask_refund" // of unused paid cash, and where it goes
 	Reconnect       Permission = "reconnect"
 	ReadCheckout    Permission = "read_checkout"
 	BillWallet      Permission = "bill_wallet" // let a bot be billed to the wallet
@@ -65,11 +66,11 @@ var rights = map[Role][]Permission{
 		ReadAccount, KeepTokens, ReadCards, RegisterCard, RemoveCard, OpenWallet, ReadCheckout,
 	},
 	WalletMaster: {
-		ReadWallet, QuoteWallet, GiveWalletWork, KeepMembers, LeaveWallet, PutCards, TakeOthersCards, TopUp, Reconnect,
+		ReadWallet, QuoteWallet, GiveWalletWork, KeepMembers, LeaveWallet, PutCards, TakeOthersCards, TopUp, AskRefund, Reconnect,
 		ReadCheckout, BillWallet, ReadBot, ReadBroadcast,
 	},
 	WalletWorker: {
-		ReadWallet, QuoteWallet, LeaveWallet, PutCards, TopUp, Reconnect, ReadCheckout, ReadBot, ReadBroadcast,
+		ReadWallet, QuoteWallet, LeaveWallet, PutCards, TopUp, AskRefund, Reconnect, ReadCheckout, ReadBot, ReadBroadcast,
 	},
 	ChatbotMaster: {
 		ReadWallet, QuoteWallet, GiveWalletWork, LeaveWallet, Reconnect,

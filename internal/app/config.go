@@ -38,6 +38,11 @@ type Config struct {
 	KakaoPayOnceCID   string `name:"kakaopay-cid" env:"MALGIL_KAKAOPAY_CID" default:"TC0ONETIME" help:"Merchant code for top-ups."`
 	KakaoPayRepeatCID string `name:"kakaopay-recurring-cid" env:"MALGIL_KAKAOPAY_RECURRING_CID" default:"TCSUBSCRIP" help:"Merchant code for registered cards."`
 
+	BankURL      string        `name:"bank-url" env:"MALGIL_BANK_URL" placeholder:"URL" help:"Bank for top-ups by transfer and their refunds; without it wallets pay by card only."`
+	BankSecret   string        `name:"bank-secret" env:"MALGIL_BANK_SECRET" secret:"" help:"Secret of the bank."`
+	BankPayee    string        `name:"bank-payee" env:"MALGIL_BANK_PAYEE" default:"(주)카카오" help:"Whom payers read as the holder of a one-time account."`
+	BankDeadline time.Duration `name:"bank-deadline" env:"MALGIL_BANK_DEADLINE" default:"168h" help:"How long a transfer may take before its account closes."`
+
 	SMTP string `name:"smtp" env:"MALGIL_SMTP" secret:"" placeholder:"URL" help:"Mail server: smtp://user:password@host:587?tls=starttls&from=address ."`
 
 	SealKeys string `env:"MALGIL_SEAL_KEYS" secret:"" help:"Keys that seal card keys and API keys; made beside a SQLite file when empty."`
@@ -120,7 +125,11 @@ func checkListen(bad func(name, format string, args ...any), name, address strin
 func (c Config) checkURLs(bad func(name, format string, args ...any)) {
 	for _, setting := range []struct{ name, value string }{
 		{"MALGIL_PUBLIC_URL", c.PublicURL}, {"MALGIL_KAKAO_URL", c.KakaoURL}, {"MALGIL_KAKAOPAY_URL", c.KakaoPayURL},
+		{"MALGIL_BANK_URL", c.BankURL},
 	} {
+		if setting.value == "" && setting.name == "MALGIL_BANK_URL" {
+			continue // bank transfer is not set up
+		}
 		if setting.value == "" && setting.name == "MALGIL_PUBLIC_URL" && c.Sandboxed {
 			continue // where the intake listens
 		}
@@ -171,6 +180,9 @@ func (c Config) checkSecrets(bad func(name, format string, args ...any), embedde
 	if c.KakaoPaySecret == "" && (r.Intake || len(r.Pools) > 0) {
 		bad("MALGIL_KAKAOPAY_SECRET", "is missing; it is on the KakaoPay developer page")
 	}
+	if (c.BankURL == "") != (c.BankSecret == "") {
+		bad("MALGIL_BANK_SECRET", "and MALGIL_BANK_URL belong together; set both for bank transfer, or neither")
+	}
 	if c.SMTP == "" && len(r.Pools) > 0 {
 		bad("MALGIL_SMTP", "is missing; use smtp://user:password@host:587?tls=starttls&from=address")
 	}
@@ -202,6 +214,12 @@ func (c Config) checkNumbers(bad func(name, format string, args ...any)) {
 	}
 	if c.StormPause < time.Minute || c.StormPause > 24*time.Hour {
 		bad("MALGIL_STORM_PAUSE", "must be 1m to 24h")
+	}
+	if c.BankPayee == "" || len(c.BankPayee) > 100 {
+		bad("MALGIL_BANK_PAYEE", "must be a name of at most 100 bytes")
+	}
+	if c.BankDeadline < time.Hour || c.BankDeadline > 30*24*time.Hour { // Kakao help centre: an account is usable for 30 days
+		bad("MALGIL_BANK_DEADLINE", "must be 1h to 720h")
 	}
 	if c.ChargeSlice <= 0 {
 		bad("MALGIL_CHARGE_SLICE_KRW", "must be above 0")

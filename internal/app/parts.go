@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/bank"
 	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
@@ -94,7 +95,15 @@ func (a *App) build(config Config, roles Roles, db *store.Store, address queue.A
 	settings.PublicURL, settings.Slice, settings.CardAmount = strings.TrimRight(config.PublicURL, "/"), config.ChargeSlice, config.CardAmount
 	settings.Storm = billing.StormGuard{Attempts: config.StormAttempts, Declines: config.StormDeclines, Pause: config.StormPause}
 	p.spread = config.SettlementSpread
+	settings.Payee, settings.TransferTime = config.BankPayee, config.BankDeadline
 	p.billing = billing.New(db, gateway, keys, p.ids, rand.Reader, clk.Now, settings)
+	if config.BankURL != "" {
+		teller, err := bank.New(config.BankURL, config.BankSecret, 0)
+		if err != nil {
+			return nil, err
+		}
+		p.billing.WithBank(teller)
+	}
 
 	p.gate = access.NewGate(db, clk.Now, p.ids.Next, rand.Reader)
 	p.accounts = access.NewAccounts(db, clk.Now, p.ids.Next)

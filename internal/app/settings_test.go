@@ -12,7 +12,7 @@ func TestConfig_Settings_showNoSecret(t *testing.T) {
 	const secret = "hunter2hunter2"
 	config := app.Config{
 		DB: "postgres://malgil:" + secret + "@db.example/malgil", Redis: "redis://:" + secret + "@redis.example",
-		KakaoPaySecret: secret, SMTP: "smtp://a:" + secret + "@mail.example", SealKeys: secret, HashKey: secret,
+		KakaoPaySecret: secret, SMTP: "smtp://a:" + secret + "@mail.example", SealKeys: secret, HashKey: secret, BankSecret: secret,
 	}
 	names := map[string]bool{}
 	for _, s := range config.Settings() {

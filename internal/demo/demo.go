@@ -69,6 +69,7 @@ func Start(ctx context.Context, config app.Config, log *slog.Logger) (_ *Demo, e
 			return fault.New(fault.Unavailable, "the demo is still starting")
 		},
 		KakaoPaySecret: "demo-kakaopay-secret",
+		BankSecret:     "demo-bank-secret",
 	})
 	if err != nil {
 		return d, fmt.Errorf("start the sandbox: %w", err)
@@ -122,6 +123,7 @@ func (d *Demo) configure(ctx context.Context, config app.Config) (app.Config, er
 	}
 	config.Listen, config.MetricsListen, config.PublicURL = free(preferred.intake), free(preferred.metrics), ""
 	config.KakaoURL, config.KakaoPayURL, config.KakaoPaySecret = d.sandbox.URL(), d.sandbox.URL(), "demo-kakaopay-secret"
+	config.BankURL, config.BankSecret = d.sandbox.URL(), "demo-bank-secret"
 	config.SMTP = "smtp://" + d.sandbox.SMTPAddress() + "?tls=none&from=no-reply@malgil.example"
 	config.Sandboxed = true
 	config.SettlementSpread = 0 // a clock that is moved need not wait for a turn

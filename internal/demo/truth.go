@@ -75,6 +75,10 @@ func (t *tour) booksBalance(ctx context.Context) error {
 			Paid      int64 `json:"paid_krw"`
 			Cancelled int64 `json:"cancelled_krw"`
 		} `json:"kakaopay"`
+		Bank struct {
+			Paid int64 `json:"paid_krw"`
+			Sent int64 `json:"sent_krw"`
+		} `json:"bank"`
 	}
 	if err := t.Sandbox.Call(ctx, "GET", "/sandbox/truth", nil, &truth); err != nil {
 		return err
@@ -100,8 +104,8 @@ func (t *tour) booksBalance(ctx context.Context) error {
 	if revenue != 15*truth.Kakao.Messages {
 		return fmt.Errorf("%d KRW were captured for %d delivered messages, want %d", revenue, truth.Kakao.Messages, 15*truth.Kakao.Messages)
 	}
-	if paid := truth.KakaoPay.Paid - truth.KakaoPay.Cancelled; -clearing != paid {
-		return fmt.Errorf("the ledger has %d KRW from cards, the gateway %d", -clearing, paid)
+	if paid := truth.KakaoPay.Paid - truth.KakaoPay.Cancelled + truth.Bank.Paid - truth.Bank.Sent; -clearing != paid {
+		return fmt.Errorf("the ledger has %d KRW from cards and transfers, gateway and bank %d", -clearing, paid)
 	}
 	return nil
 }
@@ -110,6 +114,7 @@ func (t *tour) booksBalance(ctx context.Context) error {
 type posting struct {
 	Free      int64 `json:"free_krw"`
 	Paid      int64 `json:"paid_krw"`
+	Refunding int64 `json:"refunding_krw"`
 	Accrual   int64 `json:"accrual_krw"`
 	Charging  int64 `json:"charging_krw"`
 	Revenue   int64 `json:"revenue_krw"`
@@ -120,7 +125,7 @@ type posting struct {
 }
 
 func (p posting) sum() int64 {
-	return p.Free + p.Paid + p.Accrual + p.Charging + p.Revenue + p.Clearing + p.VAT + p.Rounding + p.Promotion
+	return p.Free + p.Paid + p.Refunding + p.Accrual + p.Charging + p.Revenue + p.Clearing + p.VAT + p.Rounding + p.Promotion
 }
 
 // legs sums every posting of a shop's wallet.
@@ -141,6 +146,7 @@ func (w World) legs(ctx context.Context, shop Shop) (sums posting, err error) {
 		for _, p := range page.Items {
 			sums.Free, sums.Paid, sums.Accrual, sums.Charging = sums.Free+p.Free, sums.Paid+p.Paid, sums.Accrual+p.Accrual, sums.Charging+p.Charging
 			sums.Revenue, sums.Clearing, sums.VAT = sums.Revenue+p.Revenue, sums.Clearing+p.Clearing, sums.VAT+p.VAT
+			sums.Refunding += p.Refunding
 			sums.Rounding, sums.Promotion = sums.Rounding+p.Rounding, sums.Promotion+p.Promotion
 		}
 		if cursor = page.Next; cursor == "" {

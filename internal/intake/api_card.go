@@ -46,30 +46,35 @@ func viewWalletCards(cards []billing.Card) []walletCardView {
 }
 
 type checkoutView struct {
-	ID        string                `json:"id"`
-	Kind      billing.CheckoutKind  `json:"kind"`
-	State     billing.CheckoutState `json:"state"`
-	Reason    string                `json:"reason,omitempty"`
-	Account   string                `json:"account" doc:"Who pays"`
-	Wallet    string                `json:"wallet,omitempty"`
-	Card      string                `json:"card,omitempty" doc:"The card that was registered"`
-	Supply    wallet.KRW            `json:"supply_krw"`
-	VAT       wallet.KRW            `json:"vat_krw"`
-	Total     wallet.KRW            `json:"total_krw"`
-	Redirect  *billing.Redirect     `json:"redirect,omitempty" doc:"Where to send the payer, by device"`
-	CreatedAt time.Time             `json:"created_at"`
-	ExpiresAt time.Time             `json:"expires_at"`
-	ClosedAt  time.Time             `json:"closed_at,omitzero"`
+	ID        string                  `json:"id"`
+	Kind      billing.CheckoutKind    `json:"kind"`
+	Method    billing.Method          `json:"method" doc:"card or bank"`
+	State     billing.CheckoutState   `json:"state"`
+	Reason    string                  `json:"reason,omitempty"`
+	Account   string                  `json:"account" doc:"Who pays"`
+	Wallet    string                  `json:"wallet,omitempty"`
+	Card      string                  `json:"card,omitempty" doc:"The card that was registered"`
+	Supply    wallet.KRW              `json:"supply_krw"`
+	VAT       wallet.KRW              `json:"vat_krw"`
+	Total     wallet.KRW              `json:"total_krw"`
+	Redirect  *billing.Redirect       `json:"redirect,omitempty" doc:"Where to send the payer, by device"`
+	Transfer  *billing.OneTimeAccount `json:"transfer,omitempty" doc:"By bank: where to transfer exactly total_krw, once; there when the bank has opened it"`
+	CreatedAt time.Time               `json:"created_at"`
+	ExpiresAt time.Time               `json:"expires_at"`
+	ClosedAt  time.Time               `json:"closed_at,omitzero"`
 }
 
 func viewCheckout(c billing.Checkout) checkoutView {
 	view := checkoutView{
-		ID: c.ID, Kind: c.Kind, State: c.State, Reason: c.Reason, Account: c.AccountID, Wallet: c.WalletID, Card: c.CardID,
+		ID: c.ID, Kind: c.Kind, Method: c.Method, State: c.State, Reason: c.Reason, Account: c.AccountID, Wallet: c.WalletID, Card: c.CardID,
 		Supply: c.Supply, VAT: c.VAT, Total: c.Supply + c.VAT,
-		CreatedAt: c.CreatedAt, ExpiresAt: c.CreatedAt.Add(billing.CheckoutLife), ClosedAt: c.ClosedAt,
+		CreatedAt: c.CreatedAt, ExpiresAt: c.ExpiresAt(), ClosedAt: c.ClosedAt,
 	}
 	if c.State == billing.CheckoutReady && c.Redirect != (billing.Redirect{}) {
 		view.Redirect = &c.Redirect
+	}
+	if c.Transfer.Number != "" {
+		view.Transfer = &c.Transfer
 	}
 	return view
 }
@@ -183,6 +188,7 @@ type topUpInput struct {
 	Body    struct {
 		Amount  wallet.KRW `json:"amount_krw" doc:"Supply value; VAT is added"`
 		Account string     `json:"account,omitempty" doc:"Who pays; the master of the wallet, when left out"`
+		Method  string     `json:"method,omitempty" enum:"card,bank" doc:"card, unless said otherwise, or bank: 무통장입금, of a business wallet"`
 	}
 }
 
@@ -200,7 +206,7 @@ func (s *Server) topUp(ctx context.Context, in *topUpInput) (*created[checkoutVi
 		return nil, err
 	}
 	c, err := s.services.Billing.StartTopUp(ctx, billing.TopUpOrder{
-		AccountID: payer, WalletID: in.ID, Supply: in.Body.Amount, Request: billing.Request(r),
+		AccountID: payer, WalletID: in.ID, Supply: in.Body.Amount, Method: billing.Method(in.Body.Method), Request: billing.Request(r),
 	})
 	var wrong *fault.Error
 	if errors.As(err, &wrong) && wrong.Field == "supply_krw" { // as this route calls it

@@ -16,6 +16,7 @@ type walletView struct {
 	Kind           access.WalletKind   `json:"kind"`
 	BusinessNumber string              `json:"business_number,omitempty"`
 	InvoiceEmail   string              `json:"invoice_email,omitempty"`
+	Representative string              `json:"representative,omitempty" doc:"대표자, of a business"`
 	Status         wallet.Status       `json:"status"`
 	PaymentState   wallet.PaymentState `json:"payment_state"`
 	UnpaidSince    time.Time           `json:"unpaid_since,omitzero"`
@@ -34,6 +35,9 @@ type balanceView struct {
 	Held      wallet.KRW `json:"held_krw"`
 	Spendable wallet.KRW `json:"spendable_krw" doc:"What can be taken aside now"`
 	Due       wallet.KRW `json:"due_krw" doc:"The part of the accrual that is to be charged now"`
+	Refunding wallet.KRW `json:"refunding_krw" doc:"Paid cash on its way back to the payer"`
+	// Refundable is 0 while anything is owed, charged, held or on its way back.
+	Refundable wallet.KRW `json:"refundable_krw" doc:"Paid cash that may be refunded now"`
 }
 
 type memberView struct {
@@ -45,12 +49,14 @@ type memberView struct {
 
 func (s *Server) viewWallet(v store.WalletView) walletView {
 	now := s.config.Now()
+	refundable, _ := v.Refundable() // 0 with a reason that only a refund needs
 	view := walletView{
-		ID: v.ID, Name: v.Name, Kind: v.Kind, BusinessNumber: v.BusinessNumber, InvoiceEmail: v.InvoiceEmail,
+		ID: v.ID, Name: v.Name, Kind: v.Kind, BusinessNumber: v.BusinessNumber, InvoiceEmail: v.InvoiceEmail, Representative: v.Representative,
 		Status: v.Status, PaymentState: v.PaymentState, UnpaidSince: v.UnpaidSince, DailyLimit: v.DailyLimit, CreatedAt: v.CreatedAt,
 		Balance: balanceView{
 			Free: v.Free, Paid: v.Paid, Accrual: v.Accrual, Charging: v.Charging, Held: v.Held,
 			Spendable: v.Spendable(now), Due: v.Due(now),
+			Refunding: v.Refunding, Refundable: refundable,
 		},
 	}
 	for _, m := range v.Members {
@@ -188,6 +194,7 @@ type postingView struct {
 	At        time.Time          `json:"at"`
 	Free      wallet.KRW         `json:"free_krw,omitempty"`
 	Paid      wallet.KRW         `json:"paid_krw,omitempty"`
+	Refunding wallet.KRW         `json:"refunding_krw,omitempty"`
 	Accrual   wallet.KRW         `json:"accrual_krw,omitempty"`
 	Charging  wallet.KRW         `json:"charging_krw,omitempty"`
 	Revenue   wallet.KRW         `json:"revenue_krw,omitempty"`
@@ -199,7 +206,7 @@ type postingView struct {
 
 func viewPosting(p wallet.Posting) postingView {
 	return postingView{
-		Kind: p.Kind, Ref: p.Ref, At: p.At, Free: p.Free, Paid: p.Paid, Accrual: p.Accrual, Charging: p.Charging,
+		Kind: p.Kind, Ref: p.Ref, At: p.At, Free: p.Free, Paid: p.Paid, Refunding: p.Refunding, Accrual: p.Accrual, Charging: p.Charging,
 		Revenue: p.Revenue, Clearing: p.Clearing, VAT: p.VAT, Rounding: p.Rounding, Promotion: p.Promotion,
 	}
 }

@@ -45,6 +45,14 @@ PUT /api/v1/wallets/{id}/cards PAWK MOV
 POST /api/v1/wallets/{id}/cards PAWK MOV
 DELETE /api/v1/wallets/{id}/cards/{card} PAWK MOV
 GET /api/v1/wallets/{id}/cards PAMWKV O
+POST /api/v1/wallets/{id}/refunds PAWK MOV
+POST /api/v1/wallets/{id}/refunds/quote PAMWKV O
+GET /api/v1/wallets/{id}/refunds PAMWKV O
+GET /api/v1/wallets/{id}/refunds/{refund} PAMWKV O
+POST /api/v1/wallets/{id}/refunds/{refund}/settle PA MOWKV
+PUT /api/v1/wallets/{id}/refund-account PAWK MOV
+GET /api/v1/wallets/{id}/refund-account PAMWKV O
+PUT /api/v1/wallets/{id}/representative PA MOWKV
 POST /api/v1/wallets/{id}/reconnect PAMWK OV
 GET /api/v1/checkouts/{id} PAMOWKVvS -
 POST /api/v1/bots PA MOWKVvS
@@ -183,7 +191,7 @@ var bodies = map[string]func(id string) map[string]any{
 func (t *town) verdict(pattern, token, id string, nth int) string {
 	method, path, _ := strings.Cut(pattern, " ")
 	c := call{method: method, token: token, key: fmt.Sprint("matrix-", nth)}
-	c.path = strings.NewReplacer("{id}", id, "{account}", "none", "{card}", "none", "{side}", "live").Replace(path)
+	c.path = strings.NewReplacer("{id}", id, "{account}", "none", "{card}", "none", "{refund}", "none", "{side}", "live").Replace(path)
 	if body := bodies[pattern]; body != nil {
 		c.body = body(id)
 	} else if method != "GET" && method != "DELETE" {

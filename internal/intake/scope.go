@@ -79,6 +79,15 @@ var routes = map[string]guard{
 	"POST /api/v1/charges/{id}/decide":              {scope: access.Billing, right: access.KeepPlatform, on: platform},
 	"GET /api/v1/checkouts/{id}":                    {scope: access.Read, right: access.ReadCheckout, on: theCheckout},
 
+	"POST /api/v1/wallets/{id}/refunds":                 {scope: access.Billing, right: access.AskRefund, on: theWallet},
+	"POST /api/v1/wallets/{id}/refunds/quote":           {scope: access.Read, right: access.ReadWallet, on: theWallet, quiet: true},
+	"GET /api/v1/wallets/{id}/refunds":                  {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"GET /api/v1/wallets/{id}/refunds/{refund}":         {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"POST /api/v1/wallets/{id}/refunds/{refund}/settle": {scope: access.Billing, right: access.KeepPlatform, on: theWallet},
+	"PUT /api/v1/wallets/{id}/refund-account":           {scope: access.Billing, right: access.AskRefund, on: theWallet},
+	"GET /api/v1/wallets/{id}/refund-account":           {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"PUT /api/v1/wallets/{id}/representative":           {scope: access.Admin, right: access.KeepPlatform, on: theWallet},
+
 	"POST /api/v1/bots":                     {scope: access.Admin, right: access.KeepPlatform, on: platform},
 	"GET /api/v1/bots":                      {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/bots/{id}":                 {scope: access.Read, right: access.ReadBot, on: theBot},

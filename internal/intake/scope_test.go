@@ -34,6 +34,14 @@ PUT /api/v1/wallets/{id}/cards billing put_cards wallet path.id
 POST /api/v1/wallets/{id}/cards billing put_cards wallet path.id
 DELETE /api/v1/wallets/{id}/cards/{card} billing put_cards wallet path.id
 GET /api/v1/wallets/{id}/cards read read_wallet wallet path.id
+POST /api/v1/wallets/{id}/refunds billing ask_refund wallet path.id
+POST /api/v1/wallets/{id}/refunds/quote read read_wallet wallet path.id
+GET /api/v1/wallets/{id}/refunds read read_wallet wallet path.id
+GET /api/v1/wallets/{id}/refunds/{refund} read read_wallet wallet path.id
+POST /api/v1/wallets/{id}/refunds/{refund}/settle billing keep_platform wallet path.id
+PUT /api/v1/wallets/{id}/refund-account billing ask_refund wallet path.id
+GET /api/v1/wallets/{id}/refund-account read read_wallet wallet path.id
+PUT /api/v1/wallets/{id}/representative admin keep_platform wallet path.id
 POST /api/v1/wallets/{id}/reconnect billing reconnect wallet path.id
 GET /api/v1/reviews read keep_platform platform
 POST /api/v1/charges/{id}/decide billing keep_platform platform
@@ -120,7 +128,7 @@ func TestRoutes_askForTheirScope(t *testing.T) {
 		t.Run(pattern, func(t *testing.T) {
 			h := h.on(t)
 			method, path, _ := strings.Cut(pattern, " ")
-			path = strings.NewReplacer("{id}", "none", "{account}", "none", "{card}", "none", "{side}", "live").Replace(path)
+			path = strings.NewReplacer("{id}", "none", "{account}", "none", "{card}", "none", "{refund}", "none", "{side}", "live").Replace(path)
 			h.do(call{method: method, path: path, token: "-"}).wantProblem(http.StatusUnauthorized, "UNAUTHENTICATED", "")
 			h.do(call{method: method, path: path, token: "mlg_" + strings.Repeat("A", 43)}).wantProblem(http.StatusUnauthorized, "UNAUTHENTICATED", "")
 			if scope == "any" {

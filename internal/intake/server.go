@@ -67,6 +67,7 @@ func New(config Config, services Services) *Server {
 	s.addWallets()
 	s.addCards()
 	s.addReviews()
+	s.addRefunds()
 	s.addBots()
 	s.addBroadcasts()
 	s.addPrices()

@@ -95,6 +95,13 @@ type Billing interface {
 	RemoveCard(ctx context.Context, accountID, cardID string) error
 	Reconnect(ctx context.Context, walletID string) error
 	Decide(ctx context.Context, d billing.Decision) (billing.Result, error)
+	OpenRefund(ctx context.Context, o billing.RefundOrder) (billing.Refund, []billing.Follow, error)
+	QuoteRefund(ctx context.Context, walletID string, supply wallet.KRW) (billing.Refund, error)
+	Refund(ctx context.Context, walletID, id string) (billing.Refund, error)
+	SettleRefund(ctx context.Context, walletID, id string, wentBack bool) (billing.Refund, error)
+	SetRefundAccount(ctx context.Context, walletID string, a billing.OneTimeAccount) (billing.OneTimeAccount, error)
+	RefundAccount(ctx context.Context, walletID string) (billing.OneTimeAccount, error)
+	SetRepresentative(ctx context.Context, walletID, name string) error
 }
 
 // Reader reads what is shown, and changes what no rule has a word on; [store.Store] does.
@@ -111,6 +118,7 @@ type Reader interface {
 	Charges(ctx context.Context, walletID, before string, limit int) ([]store.ChargeView, error)
 	Charge(ctx context.Context, id string) (store.ChargeView, error)
 	ChargesInReview(ctx context.Context, after string, limit int) ([]store.ChargeView, error)
+	Refunds(ctx context.Context, walletID, before string, limit int) ([]billing.Refund, error)
 	BotDetails(ctx context.Context, id string) (bot.Bot, error)
 	BotList(ctx context.Context, sight access.Sight, after string, limit int) ([]bot.Bot, error)
 	BlockList(ctx context.Context, botID string) ([]bot.Block, error)
