@@ -43,7 +43,6 @@ type walletReview struct {
 	TID        string `name:"tid" help:"The payment, with --paid."`
 	Amount     int64  `help:"What was taken, with VAT, where it is more than was asked for; the rest becomes paid cash."`
 	Fail       bool   `help:"With --not-charged: fail the charge instead of asking the next card."`
-	Reason     string `help:"How you found out."`
 }
 
 // Run lists charges in review, or decides one.
@@ -54,7 +53,7 @@ func (c walletReview) Run(e *env) error {
 			return []string{when(r.OpenedAt), r.ID, r.Wallet, won(r.Total), order, why}
 		})
 	}
-	body := map[string]any{"reason": c.Reason}
+	body := map[string]any{"reason": c.Why} // how it was found out
 	switch {
 	case c.Paid:
 		body["finding"], body["tid"] = "paid", c.TID

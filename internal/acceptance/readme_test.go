@@ -51,7 +51,7 @@ func shell(t *testing.T, command, folder string, env ...string) *exec.Cmd {
 // TestReadme_firstScreen follows the README's first screen: the demo, then the curl.
 func TestReadme_firstScreen(t *testing.T) {
 	blocks := readmeCommands(t)
-	if len(blocks) < 4 || len(blocks[0]) != 1 || !strings.HasPrefix(blocks[1][0], "curl") {
+	if len(blocks) < 5 || len(blocks[0]) != 1 || !strings.HasPrefix(blocks[1][0], "curl") {
 		t.Fatalf("the README's blocks are %q; this test follows a demo, then a curl", blocks)
 	}
 	demo := shell(t, blocks[0][0], root)
@@ -127,13 +127,56 @@ func ask(t *testing.T, address, token string, into any) {
 	}
 }
 
+// TestReadme_besideTheSandbox starts malgil all beside malgil sandbox as the README says, on ports
+// that are free.
+func TestReadme_besideTheSandbox(t *testing.T) {
+	work := t.TempDir()
+	build := shell(t, "go build -o "+work+"/malgil ./cmd/malgil", root)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	start := func(command string, env ...string) *bufio.Reader {
+		c := shell(t, command, work, append(env, "PATH="+work+":"+os.Getenv("PATH"))...)
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Stderr = c.Stdout
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = syscall.Kill(-c.Process.Pid, syscall.SIGTERM)
+			_ = c.Wait()
+		})
+		return bufio.NewReader(out)
+	}
+	var stands struct{ Sandbox, SMTP string }
+	line, err := start("malgil sandbox", "MALGIL_SANDBOX_LISTEN=127.0.0.1:0", "MALGIL_SANDBOX_SMTP_LISTEN=127.0.0.1:0").ReadString('\n')
+	if err != nil || json.Unmarshal([]byte(line), &stands) != nil {
+		t.Fatalf("malgil sandbox says %q, %v, want its addresses", line, err)
+	}
+	commands := strings.Join(readmeCommands(t)[2], "\n")
+	commands = strings.NewReplacer("http://127.0.0.1:8081", stands.Sandbox, "127.0.0.1:8025", stands.SMTP).Replace(commands)
+	all := start(commands, "MALGIL_LISTEN=127.0.0.1:0", "MALGIL_METRICS_LISTEN=127.0.0.1:0")
+	for {
+		line, err := all.ReadString('\n')
+		if err != nil {
+			t.Fatalf("%s ended with %q, %v, want it to serve", commands, line, err)
+		}
+		if strings.Contains(line, "malgil is up") {
+			return
+		}
+	}
+}
+
 // TestReadme_commands runs the other commands of the README. make check, make test and make bench
 // are what runs this test, or .ci/run's.
 func TestReadme_commands(t *testing.T) {
 	blocks := readmeCommands(t)
 	work := t.TempDir()
 	ran := 0
-	for _, command := range append(blocks[2], "go run ./cmd/malgil demo --once") {
+	for _, command := range append(blocks[3], "go run ./cmd/malgil demo --once") {
 		folder, wantExit := root, 0
 		if program, isBinary := strings.CutPrefix(command, "bin/malgil "); isBinary {
 			here, err := os.Getwd()
@@ -162,7 +205,7 @@ func TestReadme_commands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range blocks[3] {
+	for _, command := range blocks[4] {
 		if !strings.Contains(string(ci), command) {
 			t.Errorf("the README says %q, which .ci/run does not run", command)
 		}
