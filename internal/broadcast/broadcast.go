@@ -18,7 +18,8 @@ type ID string
 // ChunkID identifies a chunk: its broadcast and its place in it.
 type ChunkID string
 
-// NewChunkID returns the identifier of the chunk with a sequence number, counted from 1.
+// NewChunkID returns the identifier of the chunk with a sequence number, counted from 1; an upload
+// that replaces another goes on counting.
 func NewChunkID(broadcast ID, seq int) ChunkID {
 	return ChunkID(fmt.Sprintf("%s-%06d", broadcast, seq))
 }
@@ -54,6 +55,7 @@ const (
 	WaitScheduled  Wait = "scheduled"
 	WaitFunds      Wait = "funds"
 	WaitDailyLimit Wait = "daily_limit"
+	WaitRate       Wait = "rate" // the bot sends as much as it may, until then
 	WaitPaused     Wait = "paused"
 	WaitUnpaid     Wait = "unpaid"   // unpaid, not reconnected yet, or turned off
 	WaitConfig     Wait = "config"   // Kakao does not accept the bot's key
@@ -133,7 +135,9 @@ type Broadcast struct {
 	Chunks, PlannedChunks int
 	Captured              wallet.KRW
 	Refusals              int // refused requests in a row
-	UploadEpoch           int
+	UploadEpoch           int // counts uploads; the latest may be under way
+	UploadAfter           int // the latest upload numbers its chunks from here
+	AudienceEpoch         int // the upload that its audience is from, 0 for none yet
 
 	CreatedAt, SealedAt, StartedAt, FinishedAt time.Time
 }

@@ -89,7 +89,7 @@ func (d *Desk) create(ctx context.Context, o Order, people []Recipient, r Reques
 		if err != nil {
 			return Broadcast{}, err
 		}
-		chunks, b.UploadEpoch, b.Chunks = packed.ready, 1, packed.seq
+		chunks, b.UploadEpoch, b.AudienceEpoch, b.Chunks = packed.ready, 1, 1, packed.seq
 		b.Counts.Audience, b.Counts.Duplicates = packed.report.Audience, packed.report.Duplicates
 		b = b.Seal(b.CreatedAt)
 	}

@@ -64,18 +64,18 @@ type Packed struct {
 
 // Uploads stores audiences.
 type Uploads interface {
-	// BeginUpload starts an upload that replaces any earlier one, and returns its epoch. It is a
-	// Conflict when the broadcast is sealed.
+	// BeginUpload starts an upload and returns its epoch; the audience of an earlier one stays until
+	// EndUpload. It is a Conflict when the broadcast is sealed.
 	BeginUpload(ctx context.Context, id ID) (epoch int, err error)
 	// StoreChunks adds chunks in one transaction. It is a Conflict when a later upload began.
 	StoreChunks(ctx context.Context, id ID, epoch int, chunks []Packed) error
-	// EndUpload makes the upload the broadcast's audience.
+	// EndUpload makes the upload the broadcast's audience, in place of any earlier one.
 	EndUpload(ctx context.Context, id ID, epoch int, chunks int, r Report) error
 }
 
-// Upload replaces the audience of a broadcast that is not sealed. Duplicates are dropped and
-// counted. A bad row fails the whole upload, with every bad row reported, unless skipBad is set;
-// then bad rows are left out and counted. Memory grows by 16 bytes a person, for the duplicates.
+// Upload replaces the audience of a broadcast that is not sealed; an upload that fails leaves the
+// one before as it is. Duplicates are dropped and counted. A bad row fails the whole upload, with
+// every bad row reported, unless skipBad is set; then bad rows are left out and counted. Memory grows by 16 bytes a person, for the duplicates.
 func (d *Desk) Upload(ctx context.Context, id ID, rows Rows, skipBad bool) (Report, error) {
 	epoch, err := d.uploads.BeginUpload(ctx, id)
 	if err != nil {

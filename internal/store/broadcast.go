@@ -16,7 +16,7 @@ import (
 const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_data, params, price_krw, state,
 	wait_reason, wait_until, note, start_at, expires_at, audience, duplicates, bad_rows, delivered, failed,
 	unknown, skipped, in_doubt, chunks, planned_chunks, captured_krw, refusals, upload_epoch,
-	created_at, sealed_at, started_at, finished_at`
+	upload_after, audience_epoch, created_at, sealed_at, started_at, finished_at`
 
 func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
 	var data, params []byte
@@ -24,7 +24,7 @@ func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
 	err = row.Scan(&b.ID, &b.WalletID, &b.BotID, &b.Side, &b.Name, &b.Message.Event, &data, &params, &b.Price, &b.State,
 		&b.Wait, at(&b.WaitUntil), &b.Note, at(&b.StartAt), at(&b.ExpiresAt), &n.Audience, &n.Duplicates, &n.BadRows,
 		&n.Delivered, &n.Failed, &n.Unknown, &n.Skipped, &n.InDoubt, &b.Chunks, &b.PlannedChunks, &b.Captured,
-		&b.Refusals, &b.UploadEpoch, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt))
+		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt))
 	if err != nil {
 		return b, err
 	}
@@ -134,13 +134,13 @@ func insertBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO broadcast (id, wallet_id, bot_id, side, name, event_name, event_data, params,
 		price_krw, state, wait_reason, wait_until, start_at, expires_at, created_at, sealed_at,
-		upload_epoch, audience, duplicates, chunks, planned_chunks,
+		upload_epoch, audience_epoch, audience, duplicates, chunks, planned_chunks,
 		bad_rows, delivered, failed, unknown, skipped, in_doubt, captured_krw, refusals, note, started_at, finished_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
 		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0)`,
 		b.ID, b.WalletID, b.BotID, b.Side, b.Name, b.Message.Event, string(data), string(params),
 		b.Price, b.State, b.Wait, millis(b.WaitUntil), millis(b.StartAt), millis(b.ExpiresAt), millis(b.CreatedAt), millis(b.SealedAt),
-		b.UploadEpoch, b.Counts.Audience, b.Counts.Duplicates, b.Chunks, b.PlannedChunks)
+		b.UploadEpoch, b.AudienceEpoch, b.Counts.Audience, b.Counts.Duplicates, b.Chunks, b.PlannedChunks)
 	if err != nil {
 		return fmt.Errorf("insert broadcast %s: %w", b.ID, err)
 	}
@@ -187,10 +187,8 @@ func (s *Store) Seal(ctx context.Context, id broadcast.ID, now time.Time) (broad
 		if b.Counts.Audience == 0 {
 			return fault.Coded(fault.Conflict, "NO_RECIPIENTS", "broadcast %s has no recipients; upload them first", id)
 		}
-		// What an interrupted upload left behind lies beyond the chunks that count.
-		if _, err := tx.ExecContext(ctx, `DELETE FROM chunk WHERE broadcast_id = $1 AND (upload_epoch <> $2 OR seq > $3)`,
-			id, b.UploadEpoch, b.Chunks); err != nil {
-			return fmt.Errorf("drop replaced chunks: %w", err)
+		if err := keepChunks(ctx, tx, id, b.AudienceEpoch); err != nil {
+			return err
 		}
 		*b = b.Seal(now)
 		return nil

@@ -55,7 +55,7 @@ type ChunkView struct {
 }
 
 // ofAudience joins the chunks that count: not those that an unfinished or replaced upload left.
-const ofAudience = ` FROM chunk c JOIN broadcast b ON b.id = c.broadcast_id AND c.upload_epoch = b.upload_epoch AND c.seq <= b.chunks
+const ofAudience = ` FROM chunk c JOIN broadcast b ON b.id = c.broadcast_id AND c.upload_epoch = b.audience_epoch
 	WHERE c.broadcast_id = $1`
 
 // Chunks lists the chunks of a broadcast in order, those after a seq, and only those in a state

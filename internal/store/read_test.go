@@ -124,7 +124,7 @@ func TestChunks(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		_, botID := shop(t, s, "1", 100_000)
 		b := create(t, s, order("brd_1", botID))
-		upload(t, s, b.ID, 100, 100, 100, 100) // replaced
+		upload(t, s, b.ID, 100, 100, 100, 100) // replaced, and its numbers are not used again
 		upload(t, s, b.ID, 100, 100, 3)
 		seqs := func(state broadcast.ChunkState, after, limit int) (got []int) {
 			t.Helper()
@@ -135,23 +135,23 @@ func TestChunks(t *testing.T) {
 			}
 			return got
 		}
-		if got := seqs("", 0, 10); !slices.Equal(got, []int{1, 2, 3}) {
+		if got := seqs("", 0, 10); !slices.Equal(got, []int{5, 6, 7}) {
 			t.Errorf("Chunks() = %v, want the three of the last upload", got)
 		}
-		exec(t, s, `UPDATE chunk SET state = 'settled', delivered = 2, failed = 1, result = '{"fail":{}}' WHERE seq = 3`)
-		exec(t, s, `UPDATE chunk SET failed = 5 WHERE seq = 1`) // no result is kept of it
-		if got := seqs("", 1, 1); !slices.Equal(got, []int{2}) {
-			t.Errorf("Chunks(after 1, limit 1) = %v, want [2]", got)
+		exec(t, s, `UPDATE chunk SET state = 'settled', delivered = 2, failed = 1, result = '{"fail":{}}' WHERE seq = 7`)
+		exec(t, s, `UPDATE chunk SET failed = 5 WHERE seq = 5`) // no result is kept of it
+		if got := seqs("", 5, 1); !slices.Equal(got, []int{6}) {
+			t.Errorf("Chunks(after 5, limit 1) = %v, want [6]", got)
 		}
-		if got := seqs(broadcast.Settled, 0, 10); !slices.Equal(got, []int{3}) {
-			t.Errorf("Chunks(settled) = %v, want [3]", got)
+		if got := seqs(broadcast.Settled, 0, 10); !slices.Equal(got, []int{7}) {
+			t.Errorf("Chunks(settled) = %v, want [7]", got)
 		}
 		states, err := s.ChunkStates(t.Context(), b.ID)
 		if err != nil || states[broadcast.Planned] != 2 || states[broadcast.Settled] != 1 || len(states) != 2 {
 			t.Errorf("ChunkStates() = %v, %v, want 2 planned, 1 settled", states, err)
 		}
 		failed, err := s.FailedChunks(t.Context(), b.ID, 0, 10)
-		if err != nil || len(failed) != 1 || failed[0].Seq != 3 || string(failed[0].Result) != `{"fail":{}}` {
+		if err != nil || len(failed) != 1 || failed[0].Seq != 7 || string(failed[0].Result) != `{"fail":{}}` {
 			t.Errorf("FailedChunks() = %+v, %v, want the third with Kakao's answer", failed, err)
 		}
 		for name, call := range map[string]func() error{

@@ -11,8 +11,9 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 )
 
-// BeginUpload starts an upload that replaces any earlier one. It is a Conflict when the
-// broadcast is sealed.
+// BeginUpload starts an upload, whose chunks live beside those of the audience until
+// [Store.EndUpload]: they are numbered from behind them. What earlier uploads left that broke off
+// is dropped. It is a Conflict when the broadcast is sealed.
 func (s *Store) BeginUpload(ctx context.Context, id broadcast.ID) (epoch int, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		b, err := s.lockBroadcast(ctx, tx, id)
@@ -22,12 +23,23 @@ func (s *Store) BeginUpload(ctx context.Context, id broadcast.ID) (epoch int, er
 		if b.State != broadcast.Uploading {
 			return sealed(id)
 		}
+		if err := keepChunks(ctx, tx, id, b.AudienceEpoch); err != nil {
+			return err
+		}
 		epoch = b.UploadEpoch + 1
-		_, err = tx.ExecContext(ctx, `UPDATE broadcast SET upload_epoch = $2, audience = 0, duplicates = 0, bad_rows = 0, chunks = 0
-			WHERE id = $1`, id, epoch)
+		_, err = tx.ExecContext(ctx, `UPDATE broadcast SET upload_epoch = $2,
+			upload_after = (SELECT COALESCE(MAX(seq), 0) FROM chunk WHERE broadcast_id = $1) WHERE id = $1`, id, epoch)
 		return err
 	})
 	return epoch, err
+}
+
+// keepChunks drops the chunks of every upload of a broadcast but one.
+func keepChunks(ctx context.Context, tx *sql.Tx, id broadcast.ID, epoch int) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM chunk WHERE broadcast_id = $1 AND upload_epoch <> $2`, id, epoch); err != nil {
+		return fmt.Errorf("drop the chunks of other uploads of %s: %w", id, err)
+	}
+	return nil
 }
 
 func sealed(id broadcast.ID) error {
@@ -52,8 +64,7 @@ func (s *Store) lockUpload(ctx context.Context, tx *sql.Tx, id broadcast.ID, epo
 // databases, and long enough that the round trip does not matter.
 const chunkRows = 250
 
-// StoreChunks adds chunks of an upload in one transaction. A chunk that an earlier upload left
-// at the same place is replaced.
+// StoreChunks adds chunks of an upload, which counts them from 1, in one transaction.
 func (s *Store) StoreChunks(ctx context.Context, id broadcast.ID, epoch int, chunks []broadcast.Packed) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		b, err := s.lockUpload(ctx, tx, id, epoch)
@@ -70,7 +81,8 @@ func storeChunks(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, chunks 
 		n := min(len(chunks), chunkRows)
 		args := []any{string(b.ID), b.UploadEpoch, b.WalletID, b.BotID}
 		for _, c := range chunks[:n] {
-			args = append(args, string(broadcast.NewChunkID(b.ID, c.Seq)), c.Seq, c.People, c.Recipients)
+			seq := b.UploadAfter + c.Seq
+			args = append(args, string(broadcast.NewChunkID(b.ID, seq)), seq, c.People, c.Recipients)
 		}
 		if _, err := tx.ExecContext(ctx, insertChunks(n), args...); err != nil {
 			return fmt.Errorf("insert chunks of %s: %w", b.ID, err)
@@ -96,19 +108,20 @@ func insertChunks(n int) string {
 		}
 		text.WriteString(", 'planned', 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, '', '')")
 	}
-	text.WriteString(` ON CONFLICT (broadcast_id, seq) DO UPDATE SET upload_epoch = excluded.upload_epoch,
-		people = excluded.people, recipients = excluded.recipients`)
 	return text.String()
 }
 
-// EndUpload makes an upload the audience of its broadcast.
+// EndUpload makes an upload the audience of its broadcast, in place of any earlier one.
 func (s *Store) EndUpload(ctx context.Context, id broadcast.ID, epoch, chunks int, r broadcast.Report) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		if _, err := s.lockUpload(ctx, tx, id, epoch); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE broadcast SET audience = $2, duplicates = $3, bad_rows = $4, chunks = $5 WHERE id = $1`,
-			id, r.Audience, r.Duplicates, r.BadRows, chunks)
+		if err := keepChunks(ctx, tx, id, epoch); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE broadcast SET audience_epoch = $6, audience = $2, duplicates = $3, bad_rows = $4, chunks = $5
+			WHERE id = $1`, id, r.Audience, r.Duplicates, r.BadRows, chunks, epoch)
 		return err
 	})
 }

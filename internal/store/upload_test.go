@@ -20,9 +20,6 @@ func TestUpload_replacesTheOneBefore(t *testing.T) {
 		if err := s.StoreChunks(t.Context(), b.ID, first, packed(9, 9, 9)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Seal(t.Context(), b.ID, t0); fault.CodeOf(err) != "NO_RECIPIENTS" {
-			t.Errorf("Seal in the middle of an upload error = %v, want NO_RECIPIENTS", err)
-		}
 		second, err := s.BeginUpload(t.Context(), b.ID)
 		if err != nil || second <= first {
 			t.Fatalf("second BeginUpload = %d, %v, want later than %d", second, err, first)
@@ -48,11 +45,47 @@ func TestUpload_replacesTheOneBefore(t *testing.T) {
 		if b.Counts != want || b.Chunks != 2 || b.PlannedChunks != 2 {
 			t.Errorf("sealed = %+v in %d chunks, %d planned, want %+v in 2", b.Counts, b.Chunks, b.PlannedChunks, want)
 		}
+		if chunks, err := chunksOf(s, b.ID); err != nil || len(chunks) != 2 {
+			t.Errorf("it kept %d chunks, %v, want the 2 of the second upload", len(chunks), err)
+		}
 		if rows := dispatch(t, s, t0); len(rows) != 2 {
 			t.Errorf("Dispatch() = %v, want the 2 chunks of the second upload", rows)
 		}
 		if w := wantWallet(t, s, walletID); w.Held != 6*price {
 			t.Errorf("it holds %d, want %d", w.Held, 6*price)
+		}
+	})
+}
+
+// An upload that was refused or broke off takes nothing away from the audience that stands.
+func TestUpload_leavesTheOneBeforeUntilItsEnd(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 10_000)
+		b := create(t, s, order("brd_1", botID))
+		upload(t, s, b.ID, 100, 50)
+		for range 2 {
+			broken, err := s.BeginUpload(t.Context(), b.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.StoreChunks(t.Context(), b.ID, broken, packed(9, 9, 9)); err != nil {
+				t.Fatal(err)
+			}
+			shown, err := s.Chunks(t.Context(), b.ID, "", 0, 10)
+			if err != nil || len(shown) != 2 || shown[0].People != 100 || shown[1].People != 50 {
+				t.Errorf("Chunks in the middle of a later upload = %+v, %v, want those of the one before", shown, err)
+			}
+		}
+		if _, err := s.Seal(t.Context(), b.ID, t0); err != nil {
+			t.Fatalf("Seal after uploads that broke off error = %v, want the audience that stands", err)
+		}
+		b = wantBroadcast(t, s, b.ID)
+		if b.Counts.Audience != 150 || b.PlannedChunks != 2 {
+			t.Errorf("sealed = %d people in %d planned chunks, want 150 in 2", b.Counts.Audience, b.PlannedChunks)
+		}
+		work, ok, err := s.ChunkWork(t.Context(), broadcast.NewChunkID(b.ID, 1), dispatch(t, s, t0)[0].Epoch)
+		if err != nil || !ok || len(work.Recipients) != 100 {
+			t.Errorf("the first chunk = %d people, %v, %v, want its 100", len(work.Recipients), ok, err)
 		}
 	})
 }
