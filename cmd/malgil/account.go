@@ -118,12 +118,21 @@ type checkoutRow struct {
 		PC     string `json:"pc"`
 		Mobile string `json:"mobile"`
 	} `json:"redirect"`
-	ExpiresAt time.Time `json:"expires_at"`
+	Transfer  *transferRow `json:"transfer"`
+	Method    string       `json:"method"`
+	ExpiresAt time.Time    `json:"expires_at"`
 }
 
 func (c checkoutRow) print(e *env) {
+	transfer := ""
+	switch {
+	case c.Transfer != nil:
+		transfer = c.Transfer.String()
+	case c.Method == "bank" && c.State == "ready":
+		transfer = "the bank has not answered yet; see malgil wallet checkout " + c.ID
+	}
 	facts(e.stdout, "checkout", c.ID, "state", c.State, "reason", c.Reason, "total", won(c.Total)+" KRW",
-		"on a computer", c.Redirect.PC, "on a phone", c.Redirect.Mobile, "until", when(c.ExpiresAt))
+		"on a computer", c.Redirect.PC, "on a phone", c.Redirect.Mobile, "transfer to", transfer, "until", when(c.ExpiresAt))
 }
 
 type accountAddCard struct {

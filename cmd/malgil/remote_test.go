@@ -155,7 +155,7 @@ func TestCommands(t *testing.T) {
 	}
 
 	// Money.
-	if dry := ok(t, "wallet", "topup", wallet, "100000", "--dry-run"); !strings.Contains(dry, "110,000 KRW to pay; nothing was done") {
+	if dry := ok(t, "wallet", "topup", wallet, "100000", "--dry-run"); !strings.Contains(dry, "by card with 100,000 KRW") || !strings.Contains(dry, "110,000 KRW to pay; nothing was done") {
 		t.Errorf("wallet topup --dry-run = %q", dry)
 	}
 	begun := ok(t, "wallet", "topup", wallet, "100000", "--key", "order-1")
@@ -164,6 +164,37 @@ func TestCommands(t *testing.T) {
 	}
 	if got := malgil(t, "wallet", "topup", wallet, "5000", "--key", "order-1"); got.code != exitFailed || !strings.Contains(got.stderr, "another request") {
 		t.Errorf("the key of another order = exit %d, %q, want 1 and why", got.code, got.stderr)
+	}
+
+	transfer := ok(t, "wallet", "topup", wallet, "30000", "--method", "bank", "--key", "order-2")
+	if !strings.Contains(transfer, "33,000 KRW") || !strings.Contains(transfer, "모래은행") || !strings.Contains(transfer, "(주)카카오") {
+		t.Errorf("wallet topup --method bank = %s, want what to transfer, and where to", transfer)
+	}
+	if err := d.Transfer(t.Context(), wallet, 30_000); err != nil {
+		t.Fatal(err)
+	}
+	ok(t, "wallet", "representative", wallet, "박새벽")
+	if got := malgil(t, "wallet", "refund", wallet, "1005", "--dry-run"); got.code != exitFailed || !strings.Contains(got.stderr, "refund account") {
+		t.Errorf("wallet refund without a refund account = exit %d, %q, want 1 and what to do", got.code, got.stderr)
+	}
+	if set := ok(t, "wallet", "refund-account", wallet, "--bank", "한빛은행", "--number", "110-222-345678", "--holder", "박새벽"); !strings.Contains(set, "********5678") {
+		t.Errorf("wallet refund-account = %q, want the number masked", set)
+	}
+	if dry := ok(t, "wallet", "refund", wallet, "1005", "--dry-run"); !strings.Contains(dry, "nothing was done") || !strings.Contains(dry, "bank") || !strings.Contains(dry, "1,106 KRW") {
+		t.Errorf("wallet refund --dry-run = %s, want the top-up and 1,106 KRW with VAT", dry)
+	}
+	if listed := ok(t, "wallet", "refunds", wallet); strings.Contains(listed, "rfd_") {
+		t.Errorf("a dry run opened a refund: %s", listed)
+	}
+	refunded := ok(t, "wallet", "refund", wallet, "1005", "--key", "refund-1")
+	if again := ok(t, "wallet", "refund", wallet, "1005", "--key", "refund-1"); first(t, again, "refund") != "refund" || !strings.Contains(again, "1,106 KRW") {
+		t.Errorf("wallet refund repeated = %s, want %s", again, refunded)
+	}
+	if listed := ok(t, "wallet", "refunds", wallet); strings.Count(listed, "rfd_") != 1 {
+		t.Errorf("wallet refunds = %s, want one", listed)
+	}
+	if got := malgil(t, "wallet", "settle-refund", wallet, "rfd_none"); got.code != exitUsage {
+		t.Errorf("wallet settle-refund without a word = exit %d, want 2", got.code)
 	}
 
 	// A broadcast of the demo's bot, which can pay.

@@ -18,13 +18,19 @@ type walletCommand struct {
 	AddCard   walletAddCard   `cmd:"" help:"Put a card of your own on a wallet, behind those that are there."`
 	DropCard  walletDropCard  `cmd:"" help:"Take a card off a wallet."`
 	Cards     walletCards     `cmd:"" help:"Say which cards a wallet is charged on: the payment card, then its backups."`
-	Topup     walletTopup     `cmd:"" help:"Begin a top-up; the payer finishes it in a browser."`
+	Topup     walletTopup     `cmd:"" help:"Begin a top-up; the payer finishes it in a browser, or by bank transfer."`
 	Checkout  walletCheckout  `cmd:"" help:"How a top-up or a card registration goes."`
 	Postings  walletPostings  `cmd:"" help:"The ledger of a wallet, newest first."`
 	Charges   walletCharges   `cmd:"" help:"Charges with the cards that were tried, newest first."`
 	Review    walletReview    `cmd:"" help:"List charges that wait for a person, or take one out of review."`
 	Reconnect walletReconnect `cmd:"" help:"Connect the channels of a wallet that has paid."`
 	Quote     walletQuote     `cmd:"" help:"What a broadcast would cost, and whether a wallet can pay it."`
+
+	Refund         walletRefund         `cmd:"" help:"Give unused paid cash back, the newest top-up first."`
+	Refunds        walletRefunds        `cmd:"" help:"Refunds, newest first."`
+	SettleRefund   walletSettleRefund   `cmd:"" help:"Say what became of a refund in review."`
+	RefundAccount  walletRefundAccount  `cmd:"" help:"Where refunds of bank transfers go."`
+	Representative walletRepresentative `cmd:"" help:"Set the representative of a business, who may hold its refund account."`
 }
 
 type walletRow struct {
@@ -42,6 +48,9 @@ type walletRow struct {
 		Held      int64 `json:"held_krw"`
 		Spendable int64 `json:"spendable_krw"`
 		Due       int64 `json:"due_krw"`
+
+		Refunding  int64 `json:"refunding_krw"`
+		Refundable int64 `json:"refundable_krw"`
 	} `json:"balance"`
 	DailyLimit int64 `json:"daily_limit_krw"`
 	Members    []struct {
@@ -64,7 +73,7 @@ func (w walletRow) print(e *env) {
 	pairs := []string{"wallet", w.ID, "name", w.Name, "kind", w.Kind, "status", w.Status, "payment", unpaid,
 		"spendable", won(w.Balance.Spendable), "free cash", won(w.Balance.Free), "paid cash", won(w.Balance.Paid),
 		"accrual", won(w.Balance.Accrual), "charging", won(w.Balance.Charging), "held", won(w.Balance.Held),
-		"due now", won(w.Balance.Due), "daily limit", limit}
+		"due now", won(w.Balance.Due), "refundable", won(w.Balance.Refundable), "going back", won(w.Balance.Refunding), "daily limit", limit}
 	for _, m := range w.Members {
 		pairs = append(pairs, m.Role, m.Name+" "+m.Account)
 	}
@@ -197,17 +206,18 @@ type walletTopup struct {
 	Wallet  string `arg:"" help:"Wallet."`
 	Amount  int64  `arg:"" help:"KRW without VAT, which is added."`
 	Account string `help:"Who pays; the master of the wallet, when left out."`
+	Method  string `enum:"card,bank" default:"card" help:"card, or bank for a transfer (무통장입금)."`
 }
 
-// Run begins a top-up and says where to send the payer.
+// Run begins a top-up and says where to send the payer, or the money.
 func (c walletTopup) Run(e *env) error {
 	if c.DryRun {
 		vat := int64(wallet.VAT(wallet.KRW(c.Amount)))
-		fmt.Fprintf(e.stdout, "would top up %s with %s KRW and %s KRW of VAT: %s KRW to pay; nothing was done\n",
-			c.Wallet, won(c.Amount), won(vat), won(c.Amount+vat))
+		fmt.Fprintf(e.stdout, "would top up %s by %s with %s KRW and %s KRW of VAT: %s KRW to pay; nothing was done\n",
+			c.Wallet, c.Method, won(c.Amount), won(vat), won(c.Amount+vat))
 		return nil
 	}
-	body := map[string]any{"amount_krw": c.Amount}
+	body := map[string]any{"amount_krw": c.Amount, "method": c.Method}
 	if c.Account != "" {
 		body["account"] = c.Account
 	}
@@ -236,6 +246,9 @@ type postingRow struct {
 	Revenue  int64     `json:"revenue_krw"`
 	Clearing int64     `json:"clearing_krw"`
 	VAT      int64     `json:"vat_krw"`
+
+	Refunding int64 `json:"refunding_krw"`
+	Rounding  int64 `json:"rounding_krw"`
 }
 
 type walletPostings struct {
@@ -246,9 +259,10 @@ type walletPostings struct {
 
 // Run lists postings.
 func (c walletPostings) Run(e *env) error {
-	header := []string{"AT", "KIND", "REF", "FREE", "PAID", "ACCRUAL", "CHARGING", "REVENUE", "CLEARING", "VAT"}
+	header := []string{"AT", "KIND", "REF", "FREE", "PAID", "REFUNDING", "ACCRUAL", "CHARGING", "REVENUE", "CLEARING", "VAT", "ROUNDING"}
 	return listAll(c.remote, e, c.list, walletPath(c.Wallet)+"/postings", header, func(p postingRow) []string {
-		return []string{when(p.At), p.Kind, p.Ref, won(p.Free), won(p.Paid), won(p.Accrual), won(p.Charging), won(p.Revenue), won(p.Clearing), won(p.VAT)}
+		return []string{when(p.At), p.Kind, p.Ref, won(p.Free), won(p.Paid), won(p.Refunding), won(p.Accrual), won(p.Charging),
+			won(p.Revenue), won(p.Clearing), won(p.VAT), won(p.Rounding)}
 	})
 }
 

@@ -175,6 +175,10 @@ type checkout struct {
 	Redirect struct {
 		PC string `json:"pc"`
 	} `json:"redirect"`
+	Transfer struct {
+		Number string `json:"number"`
+	} `json:"transfer"`
+	Total int64 `json:"total_krw"`
 }
 
 // RegisterCard registers a card of the sandbox for an account, with the demo as the payer, and
@@ -200,6 +204,24 @@ func (w World) TopUp(ctx context.Context, wallet string, supply int64) error {
 	return w.pay(ctx, "/api/v1/wallets/"+wallet+"/topups", map[string]any{"amount_krw": supply}, "demo-topup")
 }
 
+// Transfer adds paid cash of a supply value to a wallet by bank transfer, with the demo as the payer.
+func (w World) Transfer(ctx context.Context, wallet string, supply int64) error {
+	var c checkout
+	path := "/api/v1/wallets/" + wallet + "/topups"
+	if err := w.API.Call(ctx, "POST", path, map[string]any{"amount_krw": supply, "method": "bank"}, &c, apiclient.IdempotencyKey(rand.Text())); err != nil {
+		return err
+	}
+	if err := w.Sandbox.Call(ctx, "POST", "/sandbox/bank/"+c.Transfer.Number+"/deposit", map[string]any{"amount": c.Total}, nil); err != nil {
+		return fmt.Errorf("transfer: %w", err)
+	}
+	if !w.FixedClock { // the bank is asked every minute
+		if err := w.Sandbox.Call(ctx, "PUT", "/sandbox/clock", map[string]any{"advance": "1m1s"}, nil); err != nil {
+			return err
+		}
+	}
+	return w.ended(ctx, &c, 90*time.Second)
+}
+
 // pay starts a checkout, pays it with a card of the sandbox as its payer does, and waits for its end.
 func (w World) pay(ctx context.Context, path string, body map[string]any, plastic string) error {
 	var c checkout
@@ -219,8 +241,13 @@ func (w World) pay(ctx context.Context, path string, body map[string]any, plasti
 	if err := visit(ctx, back.URL); err != nil {
 		return fmt.Errorf("come back from the payment: %w", err)
 	}
-	return poll(ctx, 20*time.Second, func() (bool, error) {
-		if err := w.API.Call(ctx, "GET", "/api/v1/checkouts/"+c.ID, nil, &c); err != nil {
+	return w.ended(ctx, &c, 20*time.Second)
+}
+
+// ended waits until the money of a checkout is there, at most for a while.
+func (w World) ended(ctx context.Context, c *checkout, limit time.Duration) error {
+	return poll(ctx, limit, func() (bool, error) {
+		if err := w.API.Call(ctx, "GET", "/api/v1/checkouts/"+c.ID, nil, c); err != nil {
 			return false, err
 		}
 		switch c.State {
