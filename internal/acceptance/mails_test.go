@@ -15,6 +15,7 @@ func TestMails(t *testing.T) {
 		"41_auto_pay_success": autoPaySuccess,
 		"41_auto_pay_failure": autoPayFailure,
 		"43_topup":            topUpMail,
+		"43_refund_done":      refundMail,
 	})
 }
 
