@@ -23,17 +23,17 @@ import (
 // Config is everything that can be set, by flag or environment (MALGIL_…). Secrets may come from
 // a file named by MALGIL_…_FILE instead.
 type Config struct {
-	DB    string `name:"db" env:"MALGIL_DB" placeholder:"URL" help:"Database: sqlite:<path> for one process, or postgres://… ."`
+	DB    string `name:"db" env:"MALGIL_DB" url:"" placeholder:"URL" help:"Database: sqlite:<path> for one process, or postgres://… ."`
 	Redis string `name:"redis" env:"MALGIL_REDIS" placeholder:"URL" secret:"" help:"Queue: redis://…, redis-sentinel://… or redis-cluster://…; empty for one inside the process."`
 
 	Listen        string `env:"MALGIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the HTTP intake."`
 	MetricsListen string `env:"MALGIL_METRICS_LISTEN" default:"127.0.0.1:9100" help:"Address of /metrics; empty for none."`
-	PublicURL     string `name:"public-url" env:"MALGIL_PUBLIC_URL" default:"http://127.0.0.1:8080" help:"Where people and Kakao reach the intake; goes into mails and payment returns."`
+	PublicURL     string `name:"public-url" env:"MALGIL_PUBLIC_URL" url:"" default:"http://127.0.0.1:8080" help:"Where people and Kakao reach the intake; goes into mails and payment returns."`
 
-	KakaoURL      string   `name:"kakao-url" env:"MALGIL_KAKAO_URL" default:"https://bot-api.kakao.com" help:"Event API."`
+	KakaoURL      string   `name:"kakao-url" env:"MALGIL_KAKAO_URL" url:"" default:"https://bot-api.kakao.com" help:"Event API."`
 	CallbackHosts []string `env:"MALGIL_CALLBACK_HOSTS" default:".kakao.com" help:"Hosts that callback URLs may name; a leading dot means any host below."`
 
-	KakaoPayURL       string `name:"kakaopay-url" env:"MALGIL_KAKAOPAY_URL" default:"https://open-api.kakaopay.com" help:"Card gateway."`
+	KakaoPayURL       string `name:"kakaopay-url" env:"MALGIL_KAKAOPAY_URL" url:"" default:"https://open-api.kakaopay.com" help:"Card gateway."`
 	KakaoPaySecret    string `name:"kakaopay-secret" env:"MALGIL_KAKAOPAY_SECRET" secret:"" help:"Secret key of the card gateway."`
 	KakaoPayOnceCID   string `name:"kakaopay-cid" env:"MALGIL_KAKAOPAY_CID" default:"TC0ONETIME" help:"Merchant code for top-ups."`
 	KakaoPayRepeatCID string `name:"kakaopay-recurring-cid" env:"MALGIL_KAKAOPAY_RECURRING_CID" default:"TCSUBSCRIP" help:"Merchant code for registered cards."`

@@ -28,6 +28,32 @@ func TestConfig_Settings_showNoSecret(t *testing.T) {
 	}
 }
 
+func TestConfig_Settings_ofADatabase(t *testing.T) {
+	tests := map[string]struct{ db, want string }{
+		"a file":                    {"sqlite:/var/lib/malgil/malgil.db", "sqlite:/var/lib/malgil/malgil.db"},
+		"nothing":                   {"", ""},
+		"no password":               {"postgres://db.example/malgil?sslmode=require", "postgres://db.example/malgil?sslmode=require"},
+		"user and password":         {"postgres://malgil:hunter2@db.example/malgil", "postgres://***@db.example/malgil"},
+		"a password in the query":   {"postgres://db.example/malgil?user=malgil&password=hunter2&sslmode=require", "postgres://db.example/malgil?user=malgil&password=***&sslmode=require"},
+		"the password of a key":     {"postgres://db.example/malgil?sslpassword=hunter2", "postgres://db.example/malgil?sslpassword=***"},
+		"a name that is escaped":    {"postgres://db.example/malgil?p%61ssword=hunter2", "postgres://db.example/malgil?p%61ssword=***"},
+		"a port that is a password": {"postgres://malgil:hunter2/9@db.example/malgil", "***"},
+		"words of libpq":            {"host=db.example password=hunter2", "***"},
+		"no URL":                    {"postgres://malgil:hunter2%zz@db.example", "***"},
+		"a query that is none":      {"postgres://db.example/malgil?password=hunter2&x=%zz", "postgres://db.example/malgil?password=***&x=%zz"},
+		"a name that is none":       {"postgres://db.example/malgil?%zz=hunter2", "postgres://db.example/malgil?***"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			for _, s := range (app.Config{DB: tt.db}).Settings() {
+				if s.Name == "MALGIL_DB" && s.Value != tt.want {
+					t.Errorf("Settings() shows %q, want %q", s.Value, tt.want)
+				}
+			}
+		})
+	}
+}
+
 func TestConfig_Check_namesEveryProblem(t *testing.T) {
 	wrong := app.Config{DB: "mysql://x", Redis: "http://x", KakaoURL: "http://kakao.example", PublicURL: "nowhere", HashKey: "short", SMTP: "mail"}
 	err := wrong.Check(app.Roles{Intake: true, Pools: []string{"mail"}})

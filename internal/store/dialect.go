@@ -55,6 +55,9 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	fail := func(err error) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), unlock())
 	}
+	if err := ownFile(path); err != nil {
+		return fail(err)
+	}
 	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(10000)", "cache_size(-65536)"}}
 	write, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&"+pragmas.Encode())
 	if err != nil {
@@ -89,6 +92,16 @@ func lockFile(path string) (unlock func() error, err error) {
 		return nil, fault.New(fault.Conflict, "another malgil process uses %s; stop it, or use PostgreSQL to run several", path)
 	}
 	return f.Close, nil // closing gives the lock free
+}
+
+// ownFile makes a database file that only its owner reads; SQLite gives the files that it puts
+// beside it the same mode. One that is there keeps its mode.
+func ownFile(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func openPostgres(ctx context.Context, address string) (*Store, error) {
