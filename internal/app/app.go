@@ -64,9 +64,6 @@ func Start(ctx context.Context, config Config, roles Roles, clk *clock.Clock, lo
 			err = errors.Join(err, a.Close(context.WithoutCancel(ctx)))
 		}
 	}()
-	if config, err = config.withKeys(); err != nil {
-		return nil, err
-	}
 	var door net.Listener
 	if roles.Intake {
 		if door, err = listen("MALGIL_LISTEN", config.Listen); err != nil {
@@ -83,11 +80,21 @@ func Start(ctx context.Context, config Config, roles Roles, clk *clock.Clock, lo
 	if err != nil {
 		return nil, err
 	}
+	if config, err = config.withKeys(ctx, db); err != nil {
+		return nil, err
+	}
+	keys, err := seal.New(config.SealKeys, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.UseKeys(ctx, keys); err != nil {
+		return nil, err
+	}
 	address, err := a.openQueue(config)
 	if err != nil {
 		return nil, err
 	}
-	if a.parts, err = a.build(config, roles, db, address, clk, log); err != nil {
+	if a.parts, err = a.build(config, roles, db, keys, address, clk, log); err != nil {
 		return nil, err
 	}
 	if err := a.serveMetrics(config); err != nil {
@@ -144,17 +151,12 @@ func (a *App) fail(err error) {
 
 // openStore opens the database. One process alone migrates it by itself; several are told to.
 func (a *App) openStore(ctx context.Context, config Config) (*store.Store, error) {
-	keys, err := seal.New(config.SealKeys, rand.Reader)
-	if err != nil {
-		return nil, err
-	}
 	db, err := store.Open(ctx, store.Config{
 		Address: config.DB,
 		Limits:  wallet.Limits{AccrualCap: config.AccrualCap},
 		Settlement: wallet.Settlement{
 			Threshold: config.ChargeThreshold, Policy: config.SettlementPolicy, Spread: config.SettlementSpread,
 		},
-		Keys: keys,
 	})
 	if err != nil {
 		return nil, err

@@ -3,13 +3,9 @@ package app
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -245,58 +241,4 @@ func (c Config) checkNumbers(bad func(name, format string, args ...any)) {
 	if c.SendConcurrency < 1 || c.SendConcurrency > 4096 {
 		bad("MALGIL_SEND_CONCURRENCY", "must be 1 to 4096")
 	}
-}
-
-// Keys are the secrets that an installation must not lose.
-type Keys struct {
-	Seal string `json:"seal_keys"`
-	Hash string `json:"hash_key"`
-}
-
-// NewKeys makes fresh keys.
-func NewKeys() (Keys, error) {
-	secret := make([]byte, 64)
-	if _, err := rand.Read(secret); err != nil {
-		return Keys{}, fmt.Errorf("make keys: %w", err)
-	}
-	return Keys{
-		Seal: "1:" + base64.StdEncoding.EncodeToString(secret[:32]),
-		Hash: base64.StdEncoding.EncodeToString(secret[32:]),
-	}, nil
-}
-
-// withKeys fills in keys that are not set from the file beside a SQLite database, which it makes
-// at the first start. They belong into the same backup as the database.
-func (c Config) withKeys() (Config, error) {
-	if c.SealKeys != "" && c.HashKey != "" {
-		return c, nil
-	}
-	path := strings.TrimPrefix(c.DB, "sqlite:") + ".keys"
-	var keys Keys
-	text, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if keys, err = NewKeys(); err != nil {
-			return c, err
-		}
-		if text, err = json.MarshalIndent(keys, "", "  "); err != nil {
-			return c, err
-		}
-		if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
-			return c, fmt.Errorf("keep the keys of this installation: %w", err)
-		}
-	case err != nil:
-		return c, fmt.Errorf("read the keys of this installation: %w", err)
-	default:
-		if err := json.Unmarshal(text, &keys); err != nil {
-			return c, fmt.Errorf("read the keys of this installation from %s: it is damaged", path)
-		}
-	}
-	if c.SealKeys == "" {
-		c.SealKeys = keys.Seal
-	}
-	if c.HashKey == "" {
-		c.HashKey = keys.Hash
-	}
-	return c, nil
 }

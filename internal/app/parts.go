@@ -61,7 +61,7 @@ type parts struct {
 const botTTL = 2 * time.Second
 
 // build makes the services over a database and a queue.
-func (a *App) build(config Config, roles Roles, db *store.Store, address queue.Address, clk *clock.Clock, log *slog.Logger) (*parts, error) {
+func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box, address queue.Address, clk *clock.Clock, log *slog.Logger) (*parts, error) {
 	p := &parts{clock: clk, log: log, store: db, ids: id.New(clk.Now, rand.Reader), registry: prometheus.NewRegistry()}
 	p.metrics = metrics.New(p.registry)
 
@@ -75,10 +75,6 @@ func (a *App) build(config Config, roles Roles, db *store.Store, address queue.A
 		p.registry.MustRegister(metrics.NewSampler(p.inspector, db, clk.Now))
 	}
 
-	keys, err := seal.New(config.SealKeys, rand.Reader)
-	if err != nil {
-		return nil, err
-	}
 	hashKey, err := base64.StdEncoding.DecodeString(config.HashKey)
 	if err != nil {
 		return nil, fmt.Errorf("read MALGIL_HASH_KEY: %w", err)

@@ -38,7 +38,7 @@ type Config struct {
 	Limits  wallet.Limits
 	// Settlement says when wallets are charged for what they owe.
 	Settlement wallet.Settlement
-	Keys       *seal.Box // opens the secrets that rows keep
+	Keys       *seal.Box // opens the secrets that rows keep; nil until [Store.UseKeys] gives them
 }
 
 // Open connects to a database and does not change it: call [Store.Migrate] before use.

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/seal"
+)
+
+// sealedColumns are where rows keep sealed secrets, and which rows still need theirs.
+var sealedColumns = []struct{ table, column, needed string }{
+	{"bot", "rest_key_sealed", `1 = 1`},
+	{"card", "sid_sealed", `removed_at = 0`},
+	{"attempt", "token_sealed", `state IN ('prepared', 'calling', 'unknown')`},
+}
+
+// Held says which keys a database cannot be without.
+type Held struct {
+	Sealed bool // a secret is sealed
+	Hashed bool // a user key is hashed
+}
+
+// Held looks for what only the keys of this installation open, or find again.
+func (s *Store) Held(ctx context.Context) (h Held, err error) {
+	for _, c := range sealedColumns {
+		var found bool
+		err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM `+c.table+` WHERE length(`+c.column+`) > 0)`).Scan(&found)
+		if err != nil {
+			return h, fmt.Errorf("look for sealed secrets: %w", err)
+		}
+		h.Sealed = h.Sealed || found
+	}
+	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM bot_user) OR EXISTS (SELECT 1 FROM utterance)
+		OR EXISTS (SELECT 1 FROM chunk_evidence)`).Scan(&h.Hashed)
+	if err != nil {
+		return h, fmt.Errorf("look for hashed users: %w", err)
+	}
+	return h, nil
+}
+
+// UseKeys gives the store the keys that open what its rows keep, before anything else is done with
+// it. It is Invalid when they do not: a secret is tried of every table and every key that one is
+// sealed with.
+func (s *Store) UseKeys(ctx context.Context, keys *seal.Box) error {
+	for _, c := range sealedColumns {
+		rows, err := s.read.QueryContext(ctx, `SELECT id, `+c.column+` FROM `+c.table+` WHERE id IN (SELECT MAX(id) FROM `+c.table+
+			` WHERE `+c.needed+` AND length(`+c.column+`) > 0 GROUP BY substr(`+c.column+`, 1, 1))`)
+		type secret struct {
+			id     string
+			sealed []byte
+		}
+		secrets, err := collect(rows, err, func(row scanner) (x secret, err error) {
+			err = row.Scan(&x.id, &x.sealed)
+			return x, err
+		})
+		if err != nil {
+			return fmt.Errorf("read sealed secrets: %w", err)
+		}
+		for _, x := range secrets {
+			if _, err := keys.Open(x.sealed, c.table, x.id); err != nil {
+				return fault.Field("MALGIL_SEAL_KEYS", "does not open what this database holds; use the keys that belong to it, from the same backup: %v", err)
+			}
+		}
+	}
+	s.keys = keys
+	return nil
+}
