@@ -1,8 +1,10 @@
 package app_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/malgil/malgil/internal/app"
 	"github.com/malgil/malgil/internal/fault"
@@ -89,4 +91,39 @@ func TestConfig_Check_embeddedPartsServeOneProcess(t *testing.T) {
 
 func unwrapFirst(err error) error {
 	return err.(interface{ Unwrap() []error }).Unwrap()[0]
+}
+
+// Bank transfer is set up whole or not at all.
+func TestConfig_Check_bank(t *testing.T) {
+	base := app.Config{BankPayee: "(주)카카오", BankDeadline: 168 * time.Hour}
+	tests := map[string]struct {
+		change func(*app.Config)
+		want   string // the setting that is named; empty for none
+	}{
+		"none":                  {func(*app.Config) {}, ""},
+		"whole":                 {func(c *app.Config) { c.BankURL, c.BankSecret = "https://bank.example", "secret" }, ""},
+		"no secret":             {func(c *app.Config) { c.BankURL = "https://bank.example" }, "MALGIL_BANK_SECRET"},
+		"no address":            {func(c *app.Config) { c.BankSecret = "secret" }, "MALGIL_BANK_SECRET"},
+		"in the open":           {func(c *app.Config) { c.BankURL, c.BankSecret = "http://bank.example", "secret" }, "MALGIL_BANK_URL"},
+		"no address at all":     {func(c *app.Config) { c.BankURL, c.BankSecret = "bank", "secret" }, "MALGIL_BANK_URL"},
+		"nobody is paid":        {func(c *app.Config) { c.BankPayee = "" }, "MALGIL_BANK_PAYEE"},
+		"longer than it may be": {func(c *app.Config) { c.BankDeadline = 31 * 24 * time.Hour }, "MALGIL_BANK_DEADLINE"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			config := base
+			tt.change(&config)
+			var named []string
+			joined, _ := config.Check(app.Roles{Intake: true}).(interface{ Unwrap() []error })
+			for _, err := range joined.Unwrap() {
+				var e *fault.Error
+				if errors.As(err, &e) && strings.HasPrefix(e.Field, "MALGIL_BANK") {
+					named = append(named, e.Field)
+				}
+			}
+			if got := strings.Join(named, " "); got != tt.want {
+				t.Errorf("Check() names %q of the bank, want %q", got, tt.want)
+			}
+		})
+	}
 }
