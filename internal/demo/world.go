@@ -64,6 +64,9 @@ var stationer = seed{
 	cards:  1, invoices: "tax@dalbit.example", greeting: "달빛문구입니다.",
 }
 
+// issuers are the card companies of a shop's cards, the payment card's first.
+var issuers = []struct{ name, bin string }{{"한빛카드", "944601"}, {"새벽카드", "557042"}, {"노래카드", "402857"}}
+
 // Seed makes both shops and returns them.
 func (w World) Seed(ctx context.Context) (books, stationery Shop, err error) {
 	if books, err = w.open(ctx, bookshop); err != nil {
@@ -106,6 +109,9 @@ func (w World) open(ctx context.Context, s seed) (shop Shop, err error) {
 	}
 	for n := range s.cards {
 		plastic := fmt.Sprintf("%s-%d", s.bot, n+1)
+		if err := w.Sandbox.Call(ctx, "PUT", "/sandbox/cards/"+plastic, map[string]any{"issuer": issuers[n].name, "bin": issuers[n].bin}, nil); err != nil {
+			return shop, fmt.Errorf("make a card: %w", err)
+		}
 		card, err := w.RegisterCard(ctx, shop.Master, plastic)
 		if err != nil {
 			return shop, fmt.Errorf("register a card: %w", err)
@@ -201,7 +207,7 @@ func (w World) RegisterCard(ctx context.Context, account, plastic string) (strin
 
 // TopUp adds paid cash of a supply value to a wallet, with the demo as the payer.
 func (w World) TopUp(ctx context.Context, wallet string, supply int64) error {
-	return w.pay(ctx, "/api/v1/wallets/"+wallet+"/topups", map[string]any{"amount_krw": supply}, "demo-topup")
+	return w.pay(ctx, "/api/v1/wallets/"+wallet+"/topups", map[string]any{"amount_krw": supply}, "hanbit")
 }
 
 // Transfer adds paid cash of a supply value to a wallet by bank transfer, with the demo as the payer.

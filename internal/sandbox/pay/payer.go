@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/sandbox/answer"
@@ -15,7 +16,16 @@ import (
 //go:embed payer.html
 var pageSource string
 
-var page = template.Must(template.New("payer").Parse(pageSource))
+var page = template.Must(template.New("payer").Funcs(template.FuncMap{"won": won}).Parse(pageSource))
+
+// won writes an amount as people read it: 110,000원.
+func won(amount int64) string {
+	digits := strconv.FormatInt(amount, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits + "원"
+}
 
 // showPage is GET /sandbox/pay/{tid}: what the payer sees at KakaoPay.
 func (g *Gateway) showPage(w http.ResponseWriter, r *http.Request) {
