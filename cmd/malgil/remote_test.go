@@ -150,6 +150,9 @@ func TestCommands(t *testing.T) {
 	if log := ok(t, "audit", "list", "--action", "make-admin"); !strings.Contains(log, worker) || !strings.Contains(log, "당직") || !strings.Contains(log, `{"admin":true}`) {
 		t.Errorf("audit list = %s, want who was made admin, and why", log)
 	}
+	if log := ok(t, "audit", "list", "--action", "create-token"); !strings.Contains(log, "at the terminal") || !strings.Contains(log, "보기") {
+		t.Errorf("audit list = %s, want the first token and the one of a person", log)
+	}
 	if report := ok(t, "audit", "verify"); !strings.Contains(report, "entries hold") {
 		t.Errorf("audit verify = %s, want that it holds", report)
 	}

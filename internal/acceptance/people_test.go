@@ -134,6 +134,11 @@ func cardBeforeAnyWallet(t *testing.T) {
 	if len(wallets.Items) != 0 {
 		t.Errorf("there are wallets %+v, want none", wallets.Items)
 	}
+	var log struct{ Items []auditEntry }
+	his.get("/api/v1/audit?action=card-registered", &log)
+	if len(log.Items) != 2 || log.Items[1].Account != a.id || log.Items[1].Subject.ID != first.id || log.Items[1].After["masked"] != first.masked {
+		t.Errorf("the audit log says %+v, want that he registered both cards", log.Items)
+	}
 	other := h.account("other")
 	h.as(other).refusal("listing another's cards", "GET", "/api/v1/accounts/"+a.id+"/cards", nil, 404, "NOT_FOUND")
 	h.as(other).refusal("removing another's card", "DELETE", "/api/v1/cards/"+first.id, nil, 404, "NOT_FOUND")

@@ -14,7 +14,7 @@ import (
 type Entry struct {
 	Seq       int64
 	At        time.Time
-	TokenID   string // of the caller; empty at the terminal of the machine
+	TokenID   string // of the caller; empty at the terminal of the machine and in a payer's browser
 	AccountID string // the person whom the token stands for, or empty
 	Action    string
 	Subject   Object

@@ -14,7 +14,7 @@ import (
 // into the audit log there: the first transaction that commits with it writes it, and so does any
 // later one that tells more with [Deed.Did]. It is not safe for concurrent use.
 type Deed struct {
-	TokenID   string // of the caller; empty at the terminal of the machine
+	TokenID   string // of the caller; empty at the terminal of the machine and in a payer's browser
 	AccountID string // the person whom the token stands for, or empty
 	Action    string // as in "put-member"
 	Reason    string // as the caller gave it, or empty

@@ -12,7 +12,7 @@ import (
 type auditView struct {
 	Seq     int64           `json:"seq" doc:"Counted from 1 without gaps"`
 	At      time.Time       `json:"at"`
-	Token   string          `json:"token,omitempty" doc:"Absent at the terminal of the machine"`
+	Token   string          `json:"token,omitempty" doc:"Absent at the terminal of the machine and in a payer's browser"`
 	Account string          `json:"account,omitempty" doc:"The person whom the token stands for"`
 	Action  string          `json:"action" doc:"The operation, as in put-member"`
 	Subject access.Object   `json:"subject"`

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -74,6 +75,8 @@ POST /api/v1/broadcasts/{id}/resume PAMO WKVv
 POST /api/v1/broadcasts/{id}/cancel PAMO WKVv
 GET /api/v1/broadcasts/{id}/chunks PAMOWKVv -
 GET /api/v1/broadcasts/{id}/failures PAMO WKVv
+GET /api/v1/reviews PA MOWKVvS
+POST /api/v1/charges/{id}/decide PA MOWKVvS
 GET /api/v1/audit PAMOWKVvS -
 GET /api/v1/audit/verify PA MOWKVvS
 GET /api/v1/prices PAMOWKVvS -
@@ -191,7 +194,7 @@ var bodies = map[string]func(id string) map[string]any{
 func (t *town) verdict(pattern, token, id string, nth int) string {
 	method, path, _ := strings.Cut(pattern, " ")
 	c := call{method: method, token: token, key: fmt.Sprint("matrix-", nth)}
-	c.path = strings.NewReplacer("{id}", id, "{account}", "none", "{card}", "none", "{refund}", "none", "{side}", "live").Replace(path)
+	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{side}", "live").Replace(path)
 	if body := bodies[pattern]; body != nil {
 		c.body = body(id)
 	} else if method != "GET" && method != "DELETE" {

@@ -46,7 +46,8 @@ var (
 )
 
 // routes is what each route of the API asks for. A route that is not in it answers nobody. What
-// the roles may do is in internal/access; whose a kind of object is, the store knows.
+// the roles may do is in internal/access, whose a kind of object is in store/role.go; who is let in is
+// written once more by hand, in the tests of this package.
 var routes = map[string]guard{
 	"GET /api/v1/me":             {scope: anyToken, right: access.SeePublic, on: platform},
 	"POST /api/v1/tokens":        {scope: access.Admin, right: access.KeepTokens, on: place{access.OfAccount, "body.account"}},

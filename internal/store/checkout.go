@@ -220,7 +220,10 @@ func (a heldAttempt) mayBePaid(r billing.Report) bool {
 
 // CardApproved keeps a registered card.
 func (s *Store) CardApproved(ctx context.Context, r billing.Report, c billing.Card, cancelID string) (result billing.Result, err error) {
+	card := access.Object{Kind: access.OfCard, ID: c.ID}
+	ctx = access.WithDeed(ctx, access.Deed{AccountID: c.AccountID, Action: "card-registered", At: r.At}, card) // in a browser
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		access.DeedOf(ctx).Nothing()
 		result = billing.Result{Outcome: billing.Skipped}
 		cards, err := s.lockAccount(ctx, tx, c.AccountID)
 		if err != nil {
@@ -244,6 +247,7 @@ func (s *Store) CardApproved(ctx context.Context, r billing.Report, c billing.Ca
 			return err
 		}
 		result.Outcome = billing.Registered
+		access.DeedOf(ctx).Did(card, nil, map[string]any{"account": c.AccountID, "masked": c.Masked, "issuer": c.Issuer, "checkout": a.subject})
 		return s.closeRegistration(ctx, tx, a, r, billing.Done, billing.CheckoutDone, cancelID, &result)
 	})
 	return result, err
