@@ -6,18 +6,22 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/tasks"
 )
 
 // ChunkSender sends a queued chunk.
 type ChunkSender interface {
-	SendChunk(ctx context.Context, id broadcast.ChunkID, epoch int) error
+	// SendChunk begins no request after begin, a context of ctx, has ended.
+	SendChunk(ctx, begin context.Context, id broadcast.ChunkID, epoch int) error
 }
 
 // SendChunk handles [tasks.TypeSendChunk].
 func SendChunk(broadcasts ChunkSender) asynq.Handler {
 	return handle(func(ctx context.Context, p tasks.Row) error {
-		return broadcasts.SendChunk(ctx, broadcast.ChunkID(p.ID), p.Epoch)
+		begin, cancel := queue.Begin(ctx)
+		defer cancel()
+		return broadcasts.SendChunk(ctx, begin, broadcast.ChunkID(p.ID), p.Epoch)
 	})
 }
 

@@ -26,6 +26,7 @@ type oneChunk struct {
 	requests int // at Kakao
 	settled  int
 	sendErr  error
+	limit    error // of Acquire
 }
 
 func (c *oneChunk) is(state broadcast.ChunkState, id broadcast.ChunkID, epoch int) bool {
@@ -41,6 +42,14 @@ func (c *oneChunk) ClaimChunk(_ context.Context, id broadcast.ChunkID, epoch int
 		return false, nil
 	}
 	c.state = broadcast.Sending
+	return true, nil
+}
+
+func (c *oneChunk) GiveBack(_ context.Context, id broadcast.ChunkID, epoch int, _ time.Duration, _ time.Time) (bool, error) {
+	if !c.is(broadcast.Queued, id, epoch) {
+		return false, nil
+	}
+	c.state = broadcast.Planned
 	return true, nil
 }
 
@@ -61,7 +70,7 @@ func (c *oneChunk) Send(context.Context, kakao.SendRequest) (kakao.SendReceipt, 
 }
 
 func (c *oneChunk) Acquire(context.Context, string, int, int, int) (func(), error) {
-	return func() {}, nil
+	return func() {}, c.limit
 }
 
 func (c *oneChunk) SentChunk(_ context.Context, id broadcast.ChunkID, epoch int) (broadcast.Looked, bool, error) {
@@ -97,22 +106,24 @@ func (c *oneChunk) results() asynq.Handler {
 
 func TestSendChunk_runsTwice(t *testing.T) {
 	tests := map[string]struct {
-		sendErr error
-		want    broadcast.ChunkState
+		sendErr, limit error
+		requests       int
+		want           broadcast.ChunkState
 	}{
-		"accepted": {nil, broadcast.Sent},
-		"in doubt": {fault.New(fault.InDoubt, "no answer"), broadcast.InDoubt},
+		"accepted":   {nil, nil, 1, broadcast.Sent},
+		"in doubt":   {fault.New(fault.InDoubt, "no answer"), nil, 1, broadcast.InDoubt},
+		"given back": {nil, fault.New(fault.Throttled, "later"), 0, broadcast.Planned},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			c := &oneChunk{state: broadcast.Queued, sendErr: tt.sendErr}
+			c := &oneChunk{state: broadcast.Queued, sendErr: tt.sendErr, limit: tt.limit}
 			for n := range 2 {
 				if err := c.sender().ProcessTask(t.Context(), tasks.NewSendChunk(chunkRow)); err != nil {
 					t.Errorf("run %d error = %v", n+1, err)
 				}
 			}
-			if c.requests != 1 || c.state != tt.want {
-				t.Errorf("two runs made %d requests and left the chunk %s, want 1 and %s", c.requests, c.state, tt.want)
+			if c.requests != tt.requests || c.state != tt.want {
+				t.Errorf("two runs made %d requests and left the chunk %s, want %d and %s", c.requests, c.state, tt.requests, tt.want)
 			}
 		})
 	}
@@ -141,8 +152,8 @@ func TestFetchResult_runsTwice(t *testing.T) {
 
 type failing struct{ err error }
 
-func (f failing) SendChunk(context.Context, broadcast.ChunkID, int) error   { return f.err }
-func (f failing) FetchResult(context.Context, broadcast.ChunkID, int) error { return f.err }
+func (f failing) SendChunk(_, _ context.Context, _ broadcast.ChunkID, _ int) error { return f.err }
+func (f failing) FetchResult(context.Context, broadcast.ChunkID, int) error        { return f.err }
 
 func TestBroadcastTasks_verdicts(t *testing.T) {
 	tests := map[string]struct {

@@ -12,12 +12,12 @@ import (
 // Redis and never starves another customer.
 type Pace struct {
 	MaxQueued int           // send tasks at a time for everyone together; 2,000 by default
-	Ahead     time.Duration // how much of a bot's rate is queued ahead; two seconds by default
+	Ahead     time.Duration // how much of a bot's rate is queued ahead; a second by default, which is what a worker waits for it
 	SendBy    time.Duration // a queued chunk that was not sent by then is planned again; at most 10 minutes
 }
 
 // DefaultPace is the pace of a new installation.
-var DefaultPace = Pace{MaxQueued: 2000, Ahead: 2 * time.Second, SendBy: 10 * time.Minute}
+var DefaultPace = Pace{MaxQueued: 2000, Ahead: time.Second, SendBy: 10 * time.Minute}
 
 // Candidate is a broadcast that has planned chunks and whose time has come.
 type Candidate struct {

@@ -41,8 +41,8 @@ func TestPace_Shares(t *testing.T) {
 			Pace{MaxQueued: 100, Ahead: time.Minute}, []Candidate{million, candidate("other", "w2", "b2", 5000, 5000)}, nil, 0,
 			map[ID]int{"big": 50, "other": 50},
 		},
-		"two seconds' worth of a bot, less what is queued": {
-			DefaultPace, []Candidate{candidate("a", "w1", "b1", 500, 100)}, map[string]int{"b1": 4}, 0, map[ID]int{"a": 6},
+		"a second's worth of a bot, less what is queued": {
+			DefaultPace, []Candidate{candidate("a", "w1", "b1", 500, 100)}, map[string]int{"b1": 4}, 0, map[ID]int{"a": 1},
 		},
 		"a slow bot gets one chunk": {
 			DefaultPace, []Candidate{candidate("a", "w1", "b1", 1, 100)}, nil, 0, map[ID]int{"a": 1},

@@ -34,12 +34,13 @@ type Outcome string
 // The outcomes of a request.
 const (
 	Accepted       Outcome = "accepted"
-	NotSent        Outcome = "not_sent"  // certainly: it may go again after a delay
-	Refused        Outcome = "refused"   // Kakao will never take it
-	BadConfig      Outcome = "config"    // Kakao does not accept the bot's key; nothing was sent
-	ProviderEmpty  Outcome = "provider"  // Kakao's own balance is empty; nothing was sent
-	OutcomeInDoubt Outcome = "in_doubt"  // it may have gone out
-	Stale          Outcome = "not_taken" // another run has it, it was recalled, or it came too late
+	NotSent        Outcome = "not_sent"   // certainly: it may go again after a delay
+	Refused        Outcome = "refused"    // Kakao will never take it
+	BadConfig      Outcome = "config"     // Kakao does not accept the bot's key; nothing was sent
+	ProviderEmpty  Outcome = "provider"   // Kakao's own balance is empty; nothing was sent
+	OutcomeInDoubt Outcome = "in_doubt"   // it may have gone out
+	Stale          Outcome = "not_taken"  // another run has it, it was recalled, or it came too late
+	GivenBack      Outcome = "given_back" // planned again: the bot's rate is used up, or the process stops
 )
 
 // Verdict is how a request ended and what is kept of it.
@@ -57,6 +58,9 @@ type ChunkStore interface {
 	// ClaimChunk moves a chunk of this epoch from queued to sending until the lease ends, before
 	// its send_by only. ok is false when it may not be sent (any more).
 	ClaimChunk(ctx context.Context, id ChunkID, epoch int, now, lease time.Time) (ok bool, err error)
+	// GiveBack plans a queued chunk of this epoch again, to be dispatched after a delay at the
+	// earliest. It counts as no attempt. ok is false when it is not queued under this epoch.
+	GiveBack(ctx context.Context, id ChunkID, epoch int, delay time.Duration, now time.Time) (ok bool, err error)
 	// RecordSend writes an outcome for the epoch that was claimed. Acceptance is also taken for a
 	// chunk that was given up as in doubt meanwhile. ok is false when the fence was lost.
 	RecordSend(ctx context.Context, id ChunkID, epoch int, v Verdict, now time.Time) (ok bool, err error)
@@ -69,7 +73,8 @@ type Events interface {
 
 // Limiter lets a bot's requests through at its rate, for all workers together.
 type Limiter interface {
-	// Acquire waits until a request for so many messages may start, and returns what ends it.
+	// Acquire waits a moment until a request for so many messages may start, and returns what ends
+	// it. It is Throttled, with a time to come back, when it would have to wait longer.
 	Acquire(ctx context.Context, bot string, messages, perSecond, inFlight int) (release func(), err error)
 }
 
@@ -97,8 +102,12 @@ func NewSender(chunks ChunkStore, events Events, limiter Limiter, meter SendMete
 // SendChunk sends a queued chunk in one request, at most once.
 //
 // It leaves alone a chunk that another run has taken, was recalled, or is of another epoch. The
-// money was taken aside when the chunk was queued; the outcome decides what becomes of it.
-func (s *Sender) SendChunk(ctx context.Context, id ChunkID, epoch int) error {
+// money was taken aside when the chunk was queued; the outcome decides what becomes of it. A chunk
+// whose bot sends as much as it may is given back: a worker waits for no bot.
+//
+// begin is ctx, or a context of it that ends earlier: after that no request begins, and the chunk
+// is given back for another process to send.
+func (s *Sender) SendChunk(ctx, begin context.Context, id ChunkID, epoch int) error {
 	work, ok, err := s.chunks.ChunkWork(ctx, id, epoch)
 	if err != nil {
 		return fmt.Errorf("prepare chunk %s: %w", id, err)
@@ -108,8 +117,16 @@ func (s *Sender) SendChunk(ctx context.Context, id ChunkID, epoch int) error {
 		return nil
 	}
 	request := buildRequest(work)
-	release, err := s.limiter.Acquire(ctx, work.Chunk.BotID, work.Chunk.People, work.Rate, work.InFlight)
-	if err != nil {
+	release, err := s.limiter.Acquire(begin, work.Chunk.BotID, work.Chunk.People, work.Rate, work.InFlight)
+	switch {
+	case begin.Err() != nil:
+		if err == nil {
+			release()
+		}
+		return s.giveBack(ctx, id, epoch, 0)
+	case fault.KindOf(err) == fault.Throttled:
+		return s.giveBack(ctx, id, epoch, fault.RetryAfter(err))
+	case err != nil:
 		return fmt.Errorf("wait for the rate of bot %s: %w", work.Chunk.BotID, err)
 	}
 	defer release()
@@ -124,8 +141,13 @@ func (s *Sender) SendChunk(ctx context.Context, id ChunkID, epoch int) error {
 		s.meter.ChunkSent(string(Stale), 0)
 		return nil
 	}
-	verdict := Verdict{Outcome: NotSent, Reason: "the database answered too late to send"}
-	if s.now().Before(claimedAt.Add(s.lease / 2)) { // the other half is for the request
+	var verdict Verdict
+	switch {
+	case begin.Err() != nil:
+		verdict = Verdict{Outcome: NotSent, Reason: "the process stopped before it was sent"}
+	case !s.now().Before(claimedAt.Add(s.lease / 2)): // the other half is for the request
+		verdict = Verdict{Outcome: NotSent, Reason: "the database answered too late to send"}
+	default:
 		verdict = outcomeOf(s.events.Send(ctx, request))
 	}
 	s.meter.ChunkSent(string(verdict.Outcome), work.Chunk.People)
@@ -134,6 +156,23 @@ func (s *Sender) SendChunk(ctx context.Context, id ChunkID, epoch int) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(time.Until(leaseEnd), recordTimeout))
 	defer cancel()
 	return s.record(ctx, id, epoch, verdict)
+}
+
+// giveBack plans a chunk again that may not be sent now, also while shutting down. One that cannot
+// be given back stays queued, and its task is tried again.
+func (s *Sender) giveBack(ctx context.Context, id ChunkID, epoch int, delay time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	ok, err := s.chunks.GiveBack(ctx, id, epoch, delay, s.now())
+	switch {
+	case err != nil:
+		return fmt.Errorf("give chunk %s back: %w", id, err)
+	case !ok:
+		s.meter.ChunkSent(string(Stale), 0)
+	default:
+		s.meter.ChunkSent(string(GivenBack), 0)
+	}
+	return nil
 }
 
 // record writes an outcome down, again and again until ctx ends with the lease: after that the

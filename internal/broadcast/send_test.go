@@ -20,6 +20,10 @@ type desktop struct {
 	claims      bool // ClaimChunk wins it
 	claimTakes  time.Duration
 	limit       error
+	atLimit     func() // called while the limiter is asked
+	atClaim     func() // called while the chunk is claimed
+	atSend      func() // called while Kakao is asked
+	giveBackErr error
 	receipt     kakao.SendReceipt
 	sendErr     error
 	recordFails int // how often RecordSend fails first; -1 for ever
@@ -27,6 +31,7 @@ type desktop struct {
 	requests []kakao.SendRequest
 	lease    time.Duration
 	verdicts []Verdict
+	back     []time.Duration // delays of chunks that were given back
 	tries    int
 	acquired []int // messages, per second, in flight
 	released int
@@ -40,8 +45,19 @@ func (d *desktop) ChunkWork(context.Context, ChunkID, int) (Work, bool, error) {
 
 func (d *desktop) ClaimChunk(_ context.Context, _ ChunkID, _ int, now, lease time.Time) (bool, error) {
 	time.Sleep(d.claimTakes)
+	if d.atClaim != nil {
+		d.atClaim()
+	}
 	d.lease = lease.Sub(now)
 	return d.claims, nil
+}
+
+func (d *desktop) GiveBack(ctx context.Context, _ ChunkID, _ int, delay time.Duration, _ time.Time) (bool, error) {
+	if err := errors.Join(ctx.Err(), d.giveBackErr); err != nil {
+		return false, err
+	}
+	d.back = append(d.back, delay)
+	return true, nil
 }
 
 func (d *desktop) RecordSend(ctx context.Context, _ ChunkID, _ int, v Verdict, _ time.Time) (bool, error) {
@@ -57,18 +73,26 @@ func (d *desktop) RecordSend(ctx context.Context, _ ChunkID, _ int, v Verdict, _
 
 func (d *desktop) Send(_ context.Context, r kakao.SendRequest) (kakao.SendReceipt, error) {
 	d.requests = append(d.requests, r)
+	if d.atSend != nil {
+		d.atSend()
+	}
 	return d.receipt, d.sendErr
 }
 
 func (d *desktop) Acquire(_ context.Context, _ string, messages, perSecond, inFlight int) (func(), error) {
 	d.acquired = []int{messages, perSecond, inFlight}
+	if d.atLimit != nil {
+		d.atLimit()
+	}
 	return func() { d.released++ }, d.limit
 }
 
 func (d *desktop) ChunkSent(outcome string, _ int) { d.metered = append(d.metered, outcome) }
 
-func (d *desktop) send(ctx context.Context) error {
-	return NewSender(d, d, d, d, 30*time.Second, time.Now).SendChunk(ctx, "brd_1-000001", 1)
+func (d *desktop) send(ctx context.Context) error { return d.sendBegun(ctx, ctx) }
+
+func (d *desktop) sendBegun(ctx, begin context.Context) error {
+	return NewSender(d, d, d, d, 30*time.Second, time.Now).SendChunk(ctx, begin, "brd_1-000001", 1)
 }
 
 func newDesktop() *desktop {
@@ -94,7 +118,7 @@ func TestSender_SendChunk(t *testing.T) {
 }
 
 func TestSender_SendChunk_sendsNothing(t *testing.T) {
-	throttled := fault.New(fault.Throttled, "later")
+	away := fault.New(fault.Unavailable, "Redis is away")
 	broken := errors.New("database is away")
 	tests := map[string]struct {
 		change   func(*desktop)
@@ -103,7 +127,7 @@ func TestSender_SendChunk_sendsNothing(t *testing.T) {
 	}{
 		"a chunk of another epoch":     {func(d *desktop) { d.ready = false }, nil, 0},
 		"one that another run claimed": {func(d *desktop) { d.claims = false }, nil, 1},
-		"when the rate is used up":     {func(d *desktop) { d.limit = throttled }, throttled, 0},
+		"when nobody knows the rate":   {func(d *desktop) { d.limit = away }, away, 0},
 		"when the store is away":       {func(d *desktop) { d.storeErr = broken }, broken, 0},
 	}
 	for name, tt := range tests {
@@ -114,6 +138,69 @@ func TestSender_SendChunk_sendsNothing(t *testing.T) {
 				name, err, len(d.requests), len(d.verdicts), d.released, tt.want, tt.released)
 		}
 	}
+}
+
+// A chunk that may not go now is given back, and its worker is free for another bot.
+func TestSender_SendChunk_givesBack(t *testing.T) {
+	later := &fault.Error{Kind: fault.Throttled, Message: "later", RetryAfter: 16 * time.Second}
+	broken := errors.New("database is away")
+	tests := map[string]struct {
+		change   func(d *desktop, stop context.CancelFunc)
+		want     error
+		back     []time.Duration
+		verdicts []Verdict
+		released int
+		metered  []string
+	}{
+		"when the rate is used up": {
+			change: func(d *desktop, _ context.CancelFunc) { d.limit = later },
+			back:   []time.Duration{16 * time.Second}, metered: []string{"given_back"},
+		},
+		"when that cannot be stored": {
+			change: func(d *desktop, _ context.CancelFunc) { d.limit, d.giveBackErr = later, broken },
+			want:   broken,
+		},
+		"when the process stops while it waits": {
+			change: func(d *desktop, stop context.CancelFunc) { d.atLimit, d.limit = stop, context.Canceled },
+			back:   []time.Duration{0}, metered: []string{"given_back"},
+		},
+		"when the process stops as it may go": {
+			change: func(d *desktop, stop context.CancelFunc) { d.atLimit = stop },
+			back:   []time.Duration{0}, released: 1, metered: []string{"given_back"},
+		},
+		"when the process stops as it is claimed": {
+			change:   func(d *desktop, stop context.CancelFunc) { d.atClaim = stop },
+			verdicts: []Verdict{{Outcome: NotSent, Reason: "the process stopped before it was sent"}}, released: 1, metered: []string{"not_sent"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := newDesktop()
+			begin, stop := context.WithCancel(t.Context())
+			defer stop()
+			tt.change(d, stop)
+			if err := d.sendBegun(t.Context(), begin); !errors.Is(err, tt.want) || len(d.requests) != 0 || d.released != tt.released {
+				t.Errorf("SendChunk = %v, %d requests, %d released, want %v, 0, %d", err, len(d.requests), d.released, tt.want, tt.released)
+			}
+			if diff := cmp.Diff(tt.back, d.back); diff != "" {
+				t.Errorf("given back after (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.verdicts, d.verdicts); diff != "" {
+				t.Errorf("verdicts (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.metered, d.metered); diff != "" {
+				t.Errorf("metered (-want +got):\n%s", diff)
+			}
+		})
+	}
+	t.Run("also when its own time is over", func(t *testing.T) {
+		d := newDesktop()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := d.send(ctx); err != nil || len(d.back) != 1 || len(d.requests) != 0 {
+			t.Errorf("SendChunk = %v, %d given back, %d requests, want nil, 1, 0", err, len(d.back), len(d.requests))
+		}
+	})
 }
 
 // A claim that came back when half of the lease was gone leaves no time for the request.
@@ -138,7 +225,7 @@ func TestSender_SendChunk_recordsWhatHappened(t *testing.T) {
 		d := newDesktop()
 		d.recordFails = 5
 		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
+		d.atSend = cancel
 		if err := d.send(ctx); err != nil || len(d.verdicts) != 1 || d.tries != 6 || len(d.requests) != 1 {
 			t.Errorf("SendChunk = %v after %d tries to record, %d requests, want nil after 6, 1", err, d.tries, len(d.requests))
 		}

@@ -27,7 +27,7 @@ var (
 	httpStatuses = []string{"1xx", "2xx", "3xx", "4xx", "5xx"}
 	taskVerdicts = []string{"done", "retry", "archived", "panic"}
 	requests     = words(broadcast.Accepted, broadcast.NotSent, broadcast.Refused, broadcast.BadConfig,
-		broadcast.ProviderEmpty, broadcast.OutcomeInDoubt, broadcast.Stale)
+		broadcast.ProviderEmpty, broadcast.OutcomeInDoubt, broadcast.Stale, broadcast.GivenBack)
 	people       = []string{"delivered", "failed", "unknown"}
 	postingKinds = words(wallet.Capture, wallet.TopUp, wallet.GrantStarted, wallet.ChargeOpened, wallet.ChargePaid, wallet.ChargeFailed,
 		wallet.RefundOpened, wallet.Refund, wallet.RefundFailed)
@@ -86,7 +86,7 @@ func New(reg prometheus.Registerer) *Metrics {
 			taskBuckets, closed("type", taskTypes()), closed("verdict", taskVerdicts)),
 
 		requests: newCounters(reg, "malgil_event_requests_total",
-			"Runs of send tasks by outcome; each is one Event API request, except for not_taken, which makes none.",
+			"Runs of send tasks by outcome; each is one Event API request, except for not_taken and given_back, which make none.",
 			closed("outcome", requests)),
 		recipients: newCounters(reg, "malgil_event_recipients_total",
 			"Recipients named in Event API requests, by the request's outcome.",

@@ -154,8 +154,8 @@ func TestMetrics_startAtZero(t *testing.T) {
 	families := gathered(t, reg)
 	want := map[string]int{
 		"malgil_task_duration_seconds":   len(tasks.Types) * 4,
-		"malgil_event_requests_total":    7,
-		"malgil_event_recipients_total":  7,
+		"malgil_event_requests_total":    8,
+		"malgil_event_recipients_total":  8,
 		"malgil_messages_total":          3,
 		"malgil_posted_krw_total":        9,
 		"malgil_billing_runs_total":      3 * len(billing.Outcomes),

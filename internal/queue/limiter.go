@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// flightLease is how long a request counts as in flight at most: longer than its claim and the
-	// request itself, so that only a dead worker's slot is given free by it. It counts from the end
-	// of the wait for the rate.
-	flightLease = 30 * time.Second
-	// limiterPatience bounds how long a worker waits with a task in hand.
-	limiterPatience = 20 * time.Second
+	// flightLease is how long a request counts as in flight at most: longer than the wait for the
+	// rate, the claim and the request itself, so that only a dead worker's slot is given free by it.
+	flightLease = 35 * time.Second
+	// limiterPatience bounds how long a worker waits with a task in hand: its slot is everyone's,
+	// and a bot that waits longer is to keep no other one from sending.
+	limiterPatience = time.Second
 	// flightPoll is the pause between tries for a slot: a request takes some hundred milliseconds.
 	flightPoll    = 50 * time.Millisecond
 	redisPatience = 2 * time.Second // for one command
@@ -41,11 +41,11 @@ func NewLimiter(conn redis.UniversalClient, newID func(prefix string) string) *L
 
 // Acquire waits until a bot may start a request for so many messages, at most 100, and returns
 // what ends the request; calling that again does nothing. A request that is never ended counts
-// for 30 seconds.
+// for 35 seconds.
 //
-// It is Throttled after 20 seconds, with a time to come back where that is known, and
-// Unavailable when Redis does not answer; in neither case has anything been sent. It returns the
-// error of ctx when that ends first.
+// It is Throttled after a second, or at once when the rate would take longer, with a time to come
+// back; and Unavailable when Redis does not answer. In neither case has anything been sent. It returns
+// the error of ctx when that ends first.
 func (l *Limiter) Acquire(ctx context.Context, bot string, messages, perSecond, inFlight int) (release func(), err error) {
 	giveUp := time.Now().Add(l.patience)
 	// The slot comes first: tokens of the rate that were taken cannot be given back.
@@ -54,60 +54,53 @@ func (l *Limiter) Acquire(ctx context.Context, bot string, messages, perSecond, 
 	if err != nil {
 		return nil, err
 	}
-	begun := time.Now()
 	if err := l.acquireRate(ctx, bot, messages, perSecond, giveUp); err != nil {
 		release()
 		return nil, err
-	}
-	if time.Since(begun) > time.Second {
-		l.renewSlot(ctx, bot, holder)
 	}
 	return release, nil
 }
 
 // takeSlot is a semaphore whose holders are members of a sorted set with the end of their lease
-// as score, by the clock of Redis. It returns 1 when the slot was taken, or taken anew by its
-// holder.
+// as score, by the clock of Redis. It returns -1 when the slot was taken, else for how many
+// milliseconds the oldest request has been in flight.
 var takeSlot = redis.NewScript(`
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call("ZREMRANGEBYSCORE", KEYS[1], "-inf", now)
-if not redis.call("ZSCORE", KEYS[1], ARGV[1]) and redis.call("ZCARD", KEYS[1]) >= tonumber(ARGV[2]) then
-  return 0
+if redis.call("ZCARD", KEYS[1]) >= tonumber(ARGV[2]) then
+  local oldest = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")
+  return math.max(0, now + tonumber(ARGV[3]) - tonumber(oldest[2]))
 end
 redis.call("ZADD", KEYS[1], now + tonumber(ARGV[3]), ARGV[1])
 redis.call("PEXPIRE", KEYS[1], ARGV[3])
-return 1
+return -1
 `)
 
 func flightKey(bot string) string { return "malgil:flight:{" + bot + "}" }
 
 func (l *Limiter) acquireSlot(ctx context.Context, bot, holder string, inFlight int, giveUp time.Time) (release func(), err error) {
-	key := flightKey(bot)
+	key, slots := flightKey(bot), max(inFlight, 1)
 	for {
-		taken, err := answered(ctx, func(ctx context.Context) (int, error) {
-			return takeSlot.Run(ctx, l.redis, []string{key}, holder, max(inFlight, 1), flightLease.Milliseconds()).Int()
+		oldest, err := answered(ctx, func(ctx context.Context) (int, error) {
+			return takeSlot.Run(ctx, l.redis, []string{key}, holder, slots, flightLease.Milliseconds()).Int()
 		})
 		if err != nil {
 			l.releaseSlot(ctx, key, holder) // it may have been taken all the same
 			return nil, err
 		}
-		if taken == 1 {
+		if oldest < 0 {
 			var once sync.Once
 			return func() { once.Do(func() { l.releaseSlot(ctx, key, holder) }) }, nil
 		}
-		if err := pause(ctx, flightPoll, giveUp); err != nil {
+		if time.Now().Add(flightPoll).After(giveUp) {
+			// When requests take as long as the oldest, two more slots are free by then.
+			return nil, later(max(flightPoll, 2*time.Duration(oldest)*time.Millisecond/time.Duration(slots)))
+		}
+		if err := pause(ctx, flightPoll); err != nil {
 			return nil, err
 		}
 	}
-}
-
-// renewSlot begins the lease of a slot anew. Without an answer it ends a little early, and one
-// request too many may start.
-func (l *Limiter) renewSlot(ctx context.Context, bot, holder string) {
-	_, _ = answered(ctx, func(ctx context.Context) (int, error) {
-		return takeSlot.Run(ctx, l.redis, []string{flightKey(bot)}, holder, 1, flightLease.Milliseconds()).Int()
-	})
 }
 
 // releaseSlot gives a slot free, also while the process stops. What cannot be given free now ends
@@ -118,23 +111,25 @@ func (l *Limiter) releaseSlot(ctx context.Context, key, holder string) {
 	_ = l.redis.ZRem(ctx, key, holder).Err()
 }
 
+// acquireRate takes its part of the bot's rate and waits for the moment that it stands for. Tokens
+// may be taken as long ahead as the caller waits, so workers are served in the order in which they
+// came, and one that would wait longer learns it at once. What was taken and is not used, because
+// ctx ends, is lost to the rate.
 func (l *Limiter) acquireRate(ctx context.Context, bot string, messages, perSecond int, giveUp time.Time) error {
 	perSecond = max(perSecond, 1)
-	limit := redis_rate.Limit{Rate: perSecond, Period: time.Second, Burst: max(perSecond, minBurst)}
-	for {
-		result, err := answered(ctx, func(ctx context.Context) (*redis_rate.Result, error) {
-			return l.rate.AllowN(ctx, "malgil:{"+bot+"}", limit, messages)
-		})
-		if err != nil {
-			return err
-		}
-		if result.Allowed >= messages {
-			return nil
-		}
-		if err := pause(ctx, result.RetryAfter, giveUp); err != nil {
-			return err
-		}
+	ahead := int(float64(perSecond) * max(time.Until(giveUp), 0).Seconds())
+	limit := redis_rate.Limit{Rate: perSecond, Period: time.Second, Burst: max(perSecond, minBurst) + ahead}
+	result, err := answered(ctx, func(ctx context.Context) (*redis_rate.Result, error) {
+		return l.rate.AllowN(ctx, "malgil:{"+bot+"}", limit, messages)
+	})
+	switch {
+	case err != nil:
+		return err
+	case result.Allowed < messages:
+		// A little early: the last moment is waited for here, since who comes late leaves the rate unused.
+		return later(result.RetryAfter + l.patience/2)
 	}
+	return pause(ctx, time.Duration(max(ahead-result.Remaining, 0))*time.Second/time.Duration(perSecond))
 }
 
 // answered asks Redis something with a time limit of its own.
@@ -151,16 +146,18 @@ func answered[T any](ctx context.Context, ask func(context.Context) (T, error)) 
 	return answer, fault.Wrap(fault.Unavailable, err, "Redis does not say whether the bot may send")
 }
 
-// pause waits, or tells at once that the wait would be too long.
-func pause(ctx context.Context, wait time.Duration, giveUp time.Time) error {
-	if time.Now().Add(wait).After(giveUp) {
-		return &fault.Error{Kind: fault.Throttled, Message: "the bot sends as much as it may; later", RetryAfter: wait}
-	}
+// later is why a bot does not send now, and when to come back.
+func later(comeBack time.Duration) error {
+	return &fault.Error{Kind: fault.Throttled, Message: "the bot sends as much as it may; later", RetryAfter: comeBack}
+}
+
+// pause waits, or returns the error of ctx when that ends first.
+func pause(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return ctx.Err()
 	case <-ctx.Done():
 		return ctx.Err()
 	}

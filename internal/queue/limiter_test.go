@@ -147,11 +147,15 @@ func TestLimiter_messagesPerSecond(t *testing.T) {
 // A slow bot still sends a full request at a time, and is told when to come back for the next.
 func TestLimiter_slowBot(t *testing.T) {
 	onBothRedis(t, func(t *testing.T, r limiterRedis) {
-		l := r.limiter("one", 20*time.Second)
-		acquire(t, l, "bot", 100, 1, 8)()
-		_, err := l.Acquire(t.Context(), "bot", 100, 1, 8)
-		if wait := fault.RetryAfter(err); fault.KindOf(err) != fault.Throttled || wait < 90*time.Second || wait > 100*time.Second {
-			t.Errorf("second Acquire error = %v, come back after %v, want Throttled and about 100 s", err, wait)
+		l := r.limiter("one", limiterPatience)
+		acquire(t, l, "bot", 100, 6, 8)()
+		began := time.Now()
+		_, err := l.Acquire(t.Context(), "bot", 100, 6, 8)
+		if wait := fault.RetryAfter(err); fault.KindOf(err) != fault.Throttled || wait < 15*time.Second || wait > 17*time.Second {
+			t.Errorf("second Acquire error = %v, come back after %v, want Throttled and about 16 s", err, wait)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("second Acquire took %v, want it to say so at once", took)
 		}
 		if n, err := r.conn.ZCard(t.Context(), flightKey("bot")).Result(); err != nil || n != 0 {
 			t.Errorf("%d slots are taken by what was throttled, %v, want 0", n, err)
@@ -169,6 +173,69 @@ func TestLimiter_waitsForTheRate(t *testing.T) {
 		}
 		if took := time.Since(start); took < 380*time.Millisecond {
 			t.Errorf("1,400 messages at 1,000 a second with a burst of 1,000 took %v, want about 400 ms at least", took)
+		}
+	})
+}
+
+// Whoever came first goes first, and nobody waits in vain: one for whom the rate has no room
+// within the patience is told at once.
+func TestLimiter_ratePerPatience(t *testing.T) {
+	onBothRedis(t, func(t *testing.T, r limiterRedis) {
+		const patience = 2 * time.Second
+		l := r.limiter("one", patience)
+		acquire(t, l, "bot", 100, 100, 100)() // the burst
+		type answer struct {
+			took time.Duration
+			err  error
+		}
+		answers := make(chan answer, 6)
+		began := time.Now()
+		for range cap(answers) {
+			go func() {
+				release, err := l.Acquire(t.Context(), "bot", 50, 100, 100)
+				if err == nil {
+					release()
+				}
+				answers <- answer{time.Since(began), err}
+			}()
+		}
+		var passed []time.Duration
+		for range cap(answers) {
+			switch a := <-answers; {
+			case a.err == nil:
+				passed = append(passed, a.took)
+			case fault.KindOf(a.err) != fault.Throttled || len(passed) > 0:
+				t.Errorf("Acquire error = %v after %v and %d that passed, want Throttled before any passes", a.err, a.took, len(passed))
+			}
+		}
+		if len(passed) < 3 || len(passed) > 4 {
+			t.Fatalf("%d of 6 requests of half a second's messages passed within %v, want 3 or 4", len(passed), patience)
+		}
+		for i, took := range passed {
+			if want := time.Duration(i+1) * 500 * time.Millisecond; took < want-200*time.Millisecond {
+				t.Errorf("request %d went after %v, want %v: the rate is 100 a second", i+1, took, want)
+			}
+		}
+	})
+}
+
+// Who waits for a slot in vain is told to come back when the requests that are open tell.
+func TestLimiter_slotComeBack(t *testing.T) {
+	onBothRedis(t, func(t *testing.T, r limiterRedis) {
+		l := r.limiter("one", 100*time.Millisecond)
+		for range 4 {
+			acquire(t, l, "bot", 1, 1000, 4)
+		}
+		oldest, err := r.conn.ZRange(t.Context(), flightKey("bot"), 0, 0).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.conn.ZIncrBy(t.Context(), flightKey("bot"), -8000, oldest[0]).Err(); err != nil { // open for 8 s
+			t.Fatal(err)
+		}
+		_, err = l.Acquire(t.Context(), "bot", 1, 1000, 4)
+		if wait := fault.RetryAfter(err); fault.KindOf(err) != fault.Throttled || wait < 4*time.Second || wait > 6*time.Second {
+			t.Errorf("Acquire error = %v, come back after %v, want Throttled and about 4 s", err, wait)
 		}
 	})
 }

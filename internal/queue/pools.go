@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -43,12 +42,12 @@ type pool struct {
 	Pool
 	servers []*asynq.Server
 	handler asynq.Handler
-	busy    atomic.Int64
 
-	stopping atomic.Bool     // the process stops
-	cut      context.Context // ends when running tasks have to
-	cutNow   context.CancelFunc
-	ended    chan struct{} // closed when all servers have ended
+	stop    context.Context // ends when the process stops
+	stopNow context.CancelFunc
+	cut     context.Context // ends when running tasks have to
+	cutNow  context.CancelFunc
+	ended   chan struct{} // closed when all servers have ended
 }
 
 // NewPools makes servers for the pools, all over one connection. The error is Invalid and names
@@ -72,6 +71,7 @@ func NewPools(address Address, pools []Pool, opts PoolOptions) (*Pools, error) {
 			handler = opts.Middleware[i](handler)
 		}
 		running := &pool{Pool: p, handler: handler, ended: make(chan struct{})}
+		running.stop, running.stopNow = context.WithCancel(context.Background())
 		running.cut, running.cutNow = context.WithCancel(context.Background())
 		ps.pools = append(ps.pools, running)
 	}
@@ -111,17 +111,33 @@ func (p *pool) config(n int, opts PoolOptions) asynq.Config {
 
 // ProcessTask runs the pool's handler with a context that also ends when the pool is cut.
 func (p *pool) ProcessTask(ctx context.Context, task *asynq.Task) error {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(context.WithValue(ctx, stopKey{}, p.stop))
 	defer cancel()
 	defer context.AfterFunc(p.cut, cancel)()
-	p.busy.Add(1)
-	defer p.busy.Add(-1)
 	return p.handler.ProcessTask(ctx, task)
+}
+
+// stopKey is where the context of a task keeps the one that ends when the process stops.
+type stopKey struct{}
+
+// Begin returns a context of ctx in which a task may begin what it must not leave unfinished: it
+// ends as soon as the process stops, while ctx goes on for the pool's Drain. The caller cancels it.
+func Begin(ctx context.Context) (begin context.Context, cancel context.CancelFunc) {
+	begin, cancelBegin := context.WithCancel(ctx)
+	stop, ok := ctx.Value(stopKey{}).(context.Context)
+	if !ok { // no task of a pool
+		return begin, cancelBegin
+	}
+	if stop.Err() != nil {
+		cancelBegin()
+	}
+	forget := context.AfterFunc(stop, cancelBegin)
+	return begin, func() { forget(); cancelBegin() }
 }
 
 // wasCut reports whether a task failed only because the process stops. That is no failure of the
 // task: it keeps its retries, and another process takes it up at once.
-func (p *pool) wasCut(err error) bool { return p.stopping.Load() && errors.Is(err, context.Canceled) }
+func (p *pool) wasCut(err error) bool { return p.stop.Err() != nil && errors.Is(err, context.Canceled) }
 
 // retryDelay doubles from a second to a minute: eight retries take three minutes, and what fails
 // longer than that is the sweep's. A peer that said when to come back is obeyed up to ten minutes.
@@ -143,16 +159,6 @@ func (ps *Pools) Start() error {
 		}
 	}
 	return nil
-}
-
-// Busy returns how many tasks of a queue run in this process now.
-func (ps *Pools) Busy(queue string) int {
-	for _, p := range ps.pools {
-		if p.Queue == queue {
-			return int(p.busy.Load())
-		}
-	}
-	return 0
 }
 
 // Grace returns the longest that [Pools.Shutdown] takes. Whoever stops the process from outside
@@ -191,7 +197,7 @@ func (ps *Pools) end() {
 	defer close(ps.finished)
 	var stopped, ended sync.WaitGroup
 	for _, p := range ps.pools {
-		p.stopping.Store(true)
+		p.stopNow()
 		time.AfterFunc(p.Drain, p.cutNow)
 		stopped.Go(func() { p.each((*asynq.Server).Stop) })
 	}

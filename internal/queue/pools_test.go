@@ -30,14 +30,14 @@ func handlers(h asynq.Handler) map[string]asynq.Handler {
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-func TestDefaultPools_serveEveryQueue(t *testing.T) {
-	var names []string
-	for _, pool := range queue.DefaultPools() {
-		names = append(names, pool.Queue)
+// everyPool returns the pools of a process that serves every queue.
+func everyPool(t *testing.T) []queue.Pool {
+	t.Helper()
+	pools, err := queue.SelectPools(tasks.Queues)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !slices.Equal(names, tasks.Queues) {
-		t.Errorf("DefaultPools are of %v, want %v", names, tasks.Queues)
-	}
+	return pools
 }
 
 func TestSelectPools(t *testing.T) {
@@ -47,6 +47,7 @@ func TestSelectPools(t *testing.T) {
 	}{
 		"some":    {names: []string{"billing", "reply"}},
 		"none":    {},
+		"every":   {names: tasks.Queues},
 		"unknown": {names: []string{"reply", "default"}, wantErr: `no pool "default"`},
 		"twice":   {names: []string{"reply", "reply"}, wantErr: "twice"},
 	}
@@ -142,7 +143,7 @@ func TestPools_concurrency(t *testing.T) {
 			{Queue: tasks.QueueBroadcast, Servers: 2, Concurrency: 5, CheckInterval: 5 * time.Millisecond, Drain: time.Second},
 			{Queue: tasks.QueueMail, Servers: 1, Concurrency: 1, CheckInterval: 5 * time.Millisecond, Drain: time.Second},
 		}
-		running := startPools(t, address, pools, queue.PoolOptions{Logger: quiet(), Handlers: map[string]asynq.Handler{
+		startPools(t, address, pools, queue.PoolOptions{Logger: quiet(), Handlers: map[string]asynq.Handler{
 			tasks.QueueBroadcast: g, tasks.QueueMail: mail}})
 		if _, err := client.EnqueueAll(t.Context(), many(12)); err != nil {
 			t.Fatal(err)
@@ -152,14 +153,8 @@ func TestPools_concurrency(t *testing.T) {
 		}
 		mustEnqueue(t, client, tasks.NewSendMail(chunk("m1", 1)))
 		within(t, "a mail beside a full broadcast pool", mail.entered)
-		if got := running.Busy(tasks.QueueBroadcast); got != 5 {
-			t.Errorf("Busy(broadcast) = %d, want 5", got)
-		}
-		if got := depth(t, inspector, tasks.QueueBroadcast); got.Pending != 7 {
-			t.Errorf("pending beside 5 running of 12 = %d, want 7", got.Pending)
-		}
-		if got := running.Busy(tasks.QueueBilling); got != 0 {
-			t.Errorf("Busy(billing) of a process without that pool = %d, want 0", got)
+		if got := depth(t, inspector, tasks.QueueBroadcast); got.Active != 5 || got.Pending != 7 {
+			t.Errorf("of 12 tasks for 5 slots %d run and %d wait, want 5 and 7", got.Active, got.Pending)
 		}
 		close(g.release)
 		close(mail.release)
@@ -240,6 +235,52 @@ func TestPools_Shutdown_letsRunningTasksFinish(t *testing.T) {
 	})
 }
 
+// What a task may begin ends with the stop, what it has begun goes on.
+func TestBegin(t *testing.T) {
+	address := parse(t, testserver.Redis(t).URL())
+	running, ended, goOn := make(chan struct{}), make(chan error, 1), make(chan struct{})
+	pools := startPools(t, address, broadcastPool(20*time.Second), queue.PoolOptions{Logger: quiet(),
+		Handlers: handlers(asynq.HandlerFunc(func(ctx context.Context, _ *asynq.Task) error {
+			begin, cancel := queue.Begin(ctx)
+			defer cancel()
+			close(running)
+			<-begin.Done()
+			late, cancel := queue.Begin(ctx)
+			defer cancel()
+			if late.Err() == nil {
+				ended <- errors.New("after the stop something may begin")
+				return nil
+			}
+			ended <- ctx.Err()
+			<-goOn
+			return ctx.Err()
+		}))})
+	mustEnqueue(t, newClient(t, address), tasks.NewSendChunk(chunk("c1", 1)))
+	within(t, "the task to run", running)
+	stopped := make(chan error, 1)
+	go func() { stopped <- pools.Shutdown(context.Background()) }()
+	if err := within(t, "the stop to be seen", ended); err != nil {
+		t.Errorf("when the process stops, the task's own context has %v, want it to go on", err)
+	}
+	close(goOn)
+	if err := within(t, "Shutdown", stopped); err != nil {
+		t.Errorf("Shutdown error = %v", err)
+	}
+}
+
+func TestBegin_outsideOfPools(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	begin, cancel := queue.Begin(ctx)
+	defer cancel()
+	if begin.Err() != nil {
+		t.Errorf("Begin of a context that goes on = %v, want nil", begin.Err())
+	}
+	end()
+	if !errors.Is(begin.Err(), context.Canceled) {
+		t.Errorf("Begin of a context that has ended = %v, want %v", begin.Err(), context.Canceled)
+	}
+}
+
 // stopped reports whether asynq has published that its one server takes no more tasks, which it
 // does at its next heartbeat.
 func stopped(t *testing.T, inspector *asynq.Inspector) bool {
@@ -314,7 +355,7 @@ func TestPools_withoutPools(t *testing.T) {
 }
 
 func TestPools_Grace(t *testing.T) {
-	pools, err := queue.NewPools(parse(t, "redis://localhost"), queue.DefaultPools(), queue.PoolOptions{Handlers: handlers(newGate(true))})
+	pools, err := queue.NewPools(parse(t, "redis://localhost"), everyPool(t), queue.PoolOptions{Handlers: handlers(newGate(true))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,6 +61,35 @@ func (s *Store) ClaimChunk(ctx context.Context, id broadcast.ChunkID, epoch int,
 		WHERE id = $1 AND epoch = $2 AND state = 'queued' AND send_by > $3`, id, epoch, millis(now), millis(lease)))
 }
 
+// maxGiveBack bounds how long a chunk that was given back waits: its bot may be let send faster
+// meanwhile.
+const maxGiveBack = time.Minute
+
+// GiveBack turns a queued chunk back into planned and releases its hold. With a delay, dispatch
+// leaves its broadcast alone for as long: the next chunk would come back too.
+func (s *Store) GiveBack(ctx context.Context, id broadcast.ChunkID, epoch int, delay time.Duration, now time.Time) (bool, error) {
+	return s.changeChunk(ctx, id, func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
+		if c.State != broadcast.Queued || c.Epoch != epoch {
+			return false, nil
+		}
+		holds, err := s.takeBack(ctx, tx, `id = $1`, c.ID)
+		if err != nil {
+			return false, err
+		}
+		b.PlannedChunks += len(holds)
+		if delay > 0 {
+			until := now.Add(min(delay, maxGiveBack))
+			if _, err := tx.ExecContext(ctx, `UPDATE chunk SET next_at = $2 WHERE id = $1`, c.ID, millis(until)); err != nil {
+				return false, fmt.Errorf("delay chunk %s: %w", c.ID, err)
+			}
+			if b.State == broadcast.Running && (b.Wait != broadcast.WaitRate || b.WaitUntil.Before(until)) {
+				b.Wait, b.WaitUntil = broadcast.WaitRate, until
+			}
+		}
+		return true, releaseHolds(ctx, tx, holds)
+	}, now)
+}
+
 // RecordSend writes an outcome for the epoch that was claimed.
 func (s *Store) RecordSend(ctx context.Context, id broadcast.ChunkID, epoch int, r broadcast.Verdict, now time.Time) (ok bool, err error) {
 	r.TaskID, r.Reason = storable(r.TaskID), storable(r.Reason)
@@ -74,7 +103,7 @@ func (s *Store) RecordSend(ctx context.Context, id broadcast.ChunkID, epoch int,
 		if err := s.pauseBotOf(ctx, id, string(r.Outcome), now); err != nil {
 			return false, err
 		}
-	case broadcast.NotSent, broadcast.Refused, broadcast.OutcomeInDoubt, broadcast.Stale:
+	case broadcast.NotSent, broadcast.Refused, broadcast.OutcomeInDoubt, broadcast.Stale, broadcast.GivenBack:
 	}
 	return s.changeChunk(ctx, id, func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
 		if c.State != broadcast.Sending || c.Epoch != epoch {
@@ -128,7 +157,7 @@ func (s *Store) recordRefused(ctx context.Context, tx *sql.Tx, b *broadcast.Broa
 		state = broadcast.Rejected
 		b.Counts.Failed += c.People
 		b.Refusals++
-	case broadcast.OutcomeInDoubt, broadcast.Accepted, broadcast.Stale:
+	case broadcast.OutcomeInDoubt, broadcast.Accepted, broadcast.Stale, broadcast.GivenBack:
 		state, doubtAt, released = broadcast.InDoubt, now, 0
 		b.Counts.InDoubt += c.People
 	}

@@ -106,6 +106,17 @@ func init() { // ways and moves need each other
 				record(t, sub.s, c, accepted("task-1"), sub.now)
 			}, nil,
 		},
+		"given back": {
+			func(t *testing.T, sub *subject) { giveBack(t, sub.s, sub.chunk(t), time.Second, sub.now) },
+			states{broadcast.Queued: broadcast.Planned},
+		},
+		"given back by a task of an older epoch": {
+			func(t *testing.T, sub *subject) {
+				c := sub.chunk(t)
+				c.Epoch--
+				giveBack(t, sub.s, c, time.Second, sub.now)
+			}, nil,
+		},
 		"certainly not sent": {
 			verdict(broadcast.Verdict{Outcome: broadcast.NotSent, Reason: "Kakao could not be reached"}),
 			states{broadcast.Sending: broadcast.Planned},

@@ -63,6 +63,7 @@ func (s *Store) candidates(ctx context.Context, q querier, now time.Time) ([]bro
 	rows, err := q.QueryContext(ctx, `SELECT b.id, b.wallet_id, b.bot_id, b.planned_chunks, b.start_at, t.rate_per_second, t.paused_reason
 		FROM broadcast b JOIN bot t ON t.id = b.bot_id
 		WHERE b.state = 'running' AND b.planned_chunks > 0 AND b.start_at <= $1 AND (b.expires_at = 0 OR b.expires_at > $1)
+			AND (b.wait_reason <> 'rate' OR b.wait_until <= $1)
 		ORDER BY ROW_NUMBER() OVER (PARTITION BY b.wallet_id, b.bot_id ORDER BY b.start_at, b.id), b.start_at, b.id
 		LIMIT $2`, millis(now), maxCandidates)
 	return collect(rows, err, func(row scanner) (c broadcast.Candidate, err error) {

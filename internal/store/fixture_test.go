@@ -151,6 +151,16 @@ func record(t testing.TB, s *Store, c chunkRow, v broadcast.Verdict, now time.Ti
 	return ok
 }
 
+// giveBack gives a chunk back by a task of its epoch.
+func giveBack(t testing.TB, s *Store, c chunkRow, delay time.Duration, now time.Time) bool {
+	t.Helper()
+	ok, err := s.GiveBack(t.Context(), c.ID, c.Epoch, delay, now)
+	if err != nil {
+		t.Fatalf("GiveBack(%s) error = %v", c.ID, err)
+	}
+	return ok
+}
+
 func accepted(taskID string) broadcast.Verdict {
 	return broadcast.Verdict{Outcome: broadcast.Accepted, TaskID: taskID}
 }

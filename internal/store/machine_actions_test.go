@@ -27,7 +27,8 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 		"dispatch2": m.dispatch,
 		"prepare":   m.prepareSome, "prepare2": m.prepareSome,
 		"send": m.sendSome, "send2": m.sendSome,
-		"answer": m.answerOne, "answer2": m.answerOne,
+		"give back": m.giveSomeBack,
+		"answer":    m.answerOne, "answer2": m.answerOne,
 		"look up": m.lookUpSome, "look up2": m.lookUpSome,
 		"stamp":  m.stamp,
 		"sweep":  m.sweep,
@@ -118,6 +119,18 @@ func (m *machine) sendSome(rt *rapid.T) {
 		row := m.prepared[i]
 		m.prepared = slices.Delete(m.prepared, i, i+1)
 		m.send(rt, row, rapid.IntRange(0, len(deeds)-1).Draw(rt, "deed"))
+	}
+}
+
+// giveSomeBack gives a prepared chunk back, as a worker does whose bot sends as much as it may.
+func (m *machine) giveSomeBack(rt *rapid.T) {
+	if len(m.prepared) > 0 {
+		i := rapid.IntRange(0, len(m.prepared)-1).Draw(rt, "prepared")
+		row := m.prepared[i]
+		m.prepared = slices.Delete(m.prepared, i, i+1)
+		delay := rapid.SampledFrom([]time.Duration{0, time.Second, time.Hour}).Draw(rt, "delay")
+		_, err := m.s.GiveBack(background(), broadcast.ChunkID(row.ID), row.Epoch, delay, m.now)
+		ok(rt, err)
 	}
 }
 

@@ -90,6 +90,56 @@ func TestRecordSend_delaysWhatWasNotSent(t *testing.T) {
 	})
 }
 
+func TestGiveBack(t *testing.T) {
+	tests := map[string]struct {
+		delay, wait time.Duration
+		reason      broadcast.Wait
+	}{
+		"at once, to another worker": {0, 0, broadcast.NotWaiting},
+		"until the rate allows":      {16 * time.Second, 16 * time.Second, broadcast.WaitRate},
+		"a minute at most":           {time.Hour, time.Minute, broadcast.WaitRate},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			eachDatabase(t, func(t *testing.T, s *Store) {
+				walletID, botID := shop(t, s, "1", 1000)
+				exec(t, s, `UPDATE bot SET rate_per_second = 6 WHERE id = $1`, botID)
+				b := running(t, s, order("brd_1", botID), 2, 3)
+				dispatch(t, s, t0)
+				c := chunkOf(t, s, b.ID, 1)
+				if !giveBack(t, s, c, tt.delay, t0) || giveBack(t, s, c, tt.delay, t0) {
+					t.Error("GiveBack did not take it once and once only")
+				}
+				if claim(t, s, c, t0) {
+					t.Error("a chunk that was given back was claimed by its old task")
+				}
+				after := chunkOf(t, s, b.ID, 1)
+				if after.State != broadcast.Planned || after.Epoch != c.Epoch+1 || after.Attempts != 0 || after.Hold != 0 || !after.EnqueuedAt.IsZero() {
+					t.Errorf("given back it is %+v, want planned under the next epoch, no attempt, no hold, no task", after)
+				}
+				b = wantBroadcast(t, s, b.ID)
+				if b.PlannedChunks != 2 || b.Wait != tt.reason || tt.delay > 0 && !b.WaitUntil.Equal(t0.Add(tt.wait)) {
+					t.Errorf("broadcast has %d planned and waits for %q until %v, want 2, %q until %v", b.PlannedChunks, b.Wait, b.WaitUntil, tt.reason, t0.Add(tt.wait))
+				}
+				if w := wantWallet(t, s, walletID); w.Held != 0 {
+					t.Errorf("it holds %d, want 0", w.Held)
+				}
+				if tt.wait > 0 {
+					if rows := dispatch(t, s, t0.Add(tt.wait-time.Millisecond)); len(rows) != 0 {
+						t.Errorf("Dispatch before its time = %v, want nothing: the next chunk would come back too", rows)
+					}
+				}
+				if rows := dispatch(t, s, t0.Add(tt.wait)); len(rows) != 1 {
+					t.Errorf("Dispatch at its time = %v, want 1 chunk", rows)
+				}
+				if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.NotWaiting {
+					t.Errorf("after Dispatch it waits for %q, want nothing", b.Wait)
+				}
+			})
+		})
+	}
+}
+
 func TestRecordSend_refusalsInARowPause(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		walletID, botID := shop(t, s, "1", 10_000)
