@@ -43,6 +43,9 @@ func sources(ctx context.Context, q querier, walletID string, amount wallet.KRW)
 		if err := rows.Scan(&s.Ref, &s.Credited, at(&s.paidAt), &s.method, &s.tid, &s.Refunded, &s.Returned); err != nil {
 			return nil, err
 		}
+		if s.method == billing.ByCard && s.tid == "" {
+			continue // no payment that could be cancelled
+		}
 		if left := s.Credited - s.Refunded; left > 0 {
 			found = append(found, s)
 			amount -= left

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -417,4 +418,78 @@ func fieldOf(err error) string {
 		return e.Field
 	}
 	return ""
+}
+
+// Of refunds that are asked for at once, one is opened; the same request opens one.
+func TestRefund_atOnce(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		owing(t, s, "w", 0)
+		b := newTill(t, s, nil)
+		c, key := b.startTopUp("w", 10_000, "k")
+		b.back(c, key)
+		const callers = 8
+		opened := make(chan string, callers)
+		var wait sync.WaitGroup
+		for i := range callers {
+			wait.Go(func() {
+				r, _, err := b.OpenRefund(t.Context(), billing.RefundOrder{WalletID: "w", Supply: 6_000,
+					Request: billing.Request{Scope: "tok", Key: fmt.Sprint(i / 2), BodyHash: []byte("x")}})
+				switch {
+				case err == nil:
+					opened <- r.ID
+				case fault.CodeOf(err) != "REFUND_OPEN":
+					t.Errorf("OpenRefund() error = %v, want REFUND_OPEN", err)
+				}
+			})
+		}
+		wait.Wait()
+		close(opened)
+		ids := map[string]int{}
+		for id := range opened {
+			ids[id]++
+		}
+		if len(ids) != 1 {
+			t.Errorf("refunds opened = %v, want one", ids)
+		}
+		if got := wantWallet(t, s, "w"); got.Paid != 4_000 || got.Refunding != 6_000 {
+			t.Errorf("wallet = %d paid, %d refunding, want 4000, 6000", got.Paid, got.Refunding)
+		}
+	})
+}
+
+// Money of a charge that came after it was given up is paid cash, and goes back by that payment.
+func TestRefund_ofALateCharge(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		owing(t, s, "w", 1_000, "c1")
+		b := newTill(t, s, nil)
+		b.g.charge = func(billing.ChargeRequest) (billing.Payment, error) {
+			return billing.Payment{}, failed(billing.CardDeclined, "한도초과")
+		}
+		b.run()
+		c, key := b.startTopUp("w", 1_000, "k") // pays what is owed
+		b.back(c, key)
+		attempt := texts(t, s, `SELECT id FROM attempt WHERE wallet_id = 'w' AND kind = 'charge'`)[0]
+		late, err := s.ChargePaid(t.Context(), billing.Report{ID: attempt, At: b.clock(), TID: "T-late"})
+		if err != nil || late.Outcome != billing.Late {
+			t.Fatalf("ChargePaid() of a declined attempt = %s, %v, want late", late.Outcome, err)
+		}
+		b.g.order = func(tid string) (billing.Order, error) {
+			return billing.Order{Status: billing.OrderPaid, Payment: billing.Payment{TID: tid, Total: 1_100}}, nil
+		}
+		var asked billing.CancelRequest
+		b.g.cancel = func(r billing.CancelRequest) (wallet.KRW, error) { asked = r; return r.Amount, nil }
+		r, next, err := b.OpenRefund(t.Context(), billing.RefundOrder{WalletID: "w", Supply: 400})
+		if err != nil || len(next) != 1 {
+			t.Fatalf("OpenRefund() = %d attempts, %v, want one", len(next), err)
+		}
+		b.attempt(next[0].Row)
+		want := billing.CancelRequest{Purpose: billing.Recurring, TID: "T-late", Amount: 440, VAT: 40, Left: 1_100}
+		if asked != want {
+			t.Errorf("Cancel(%+v), want %+v", asked, want)
+		}
+		if r, err = b.Refund(t.Context(), "w", r.ID); err != nil || r.State != billing.RefundDone || r.Lines[0].TopUp != attempt {
+			t.Errorf("refund = %s of %s, %v, want done of the attempt %s", r.State, r.Lines[0].TopUp, err, attempt)
+		}
+		wantWallet(t, s, "w")
+	})
 }
