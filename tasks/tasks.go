@@ -19,11 +19,10 @@ const (
 	QueueResult    = "result"    // Event API result look-ups
 	QueueBilling   = "billing"   // cards and invoices
 	QueueMail      = "mail"
-	QueueWebhook   = "webhook"
 )
 
-// Queues lists every queue, the most urgent first.
-var Queues = []string{QueueReply, QueueEcho, QueueBroadcast, QueueResult, QueueBilling, QueueMail, QueueWebhook}
+// Queues lists every queue that a type of [Types] may be found in, the most urgent first.
+var Queues = []string{QueueReply, QueueEcho, QueueBroadcast, QueueResult, QueueBilling, QueueMail}
 
 // Types maps every task type to the queues it may be found in.
 var Types = map[string][]string{

@@ -2,6 +2,7 @@ package tasks_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,24 @@ func TestConstructors_setRetryTimeoutAndQueue(t *testing.T) {
 		}
 		if !known[info.Queue] {
 			t.Errorf("%s: queue = %q, want one of %v", taskType, info.Queue, tasks.Queues)
+		}
+	}
+}
+
+// A queue without a type of task would have a pool without a handler.
+func TestQueues_areThoseOfTypes(t *testing.T) {
+	used := map[string]bool{}
+	for taskType, queues := range tasks.Types {
+		for _, queue := range queues {
+			used[queue] = true
+			if !slices.Contains(tasks.Queues, queue) {
+				t.Errorf("%s is found in %q, which is none of %v", taskType, queue, tasks.Queues)
+			}
+		}
+	}
+	for _, queue := range tasks.Queues {
+		if !used[queue] {
+			t.Errorf("queue %q has no type of task", queue)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/tasks"
 )
 
 // The exit codes of every command.
@@ -67,6 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Name("malgil"),
 		kong.Description("The engine room behind KakaoTalk channel chatbots."),
 		kong.UsageOnError(),
+		kong.Vars{"queues": strings.Join(tasks.Queues, ",")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Resolvers(kong.ResolverFunc(secretFile)),
 		kong.Writers(stdout, stderr),

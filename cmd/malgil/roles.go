@@ -15,7 +15,7 @@ const defaultDB = "sqlite:malgil.db"
 // allCommand runs intake, workers and scheduler in one process.
 type allCommand struct {
 	app.Config `embed:""`
-	Pools      []string `default:"reply,echo,broadcast,result,billing,mail" help:"Queues to serve; empty for none."`
+	Pools      []string `default:"${queues}" help:"Queues to serve; empty for none."`
 }
 
 // Run serves until the process is told to stop.
@@ -50,7 +50,7 @@ func (c intakeCommand) Run(e *env) error {
 // workerCommand serves queues.
 type workerCommand struct {
 	app.Config `embed:""`
-	Pools      []string `default:"reply,echo,broadcast,result,billing,mail" help:"Queues to serve."`
+	Pools      []string `default:"${queues}" help:"Queues to serve."`
 }
 
 // Run serves until the process is told to stop.

@@ -55,7 +55,7 @@ func Run(ctx context.Context, config Config, roles Roles, log *slog.Logger) erro
 // Start starts the parts of a process. On an error nothing is left running. ctx bounds the start
 // only; the clock is the one of the whole process.
 func Start(ctx context.Context, config Config, roles Roles, clk *clock.Clock, log *slog.Logger) (_ *App, err error) {
-	if err := config.Check(roles); err != nil {
+	if err := errors.Join(config.Check(roles), roles.check()); err != nil {
 		return nil, err
 	}
 	a := &App{failed: make(chan error, 4)}

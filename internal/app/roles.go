@@ -20,6 +20,12 @@ import (
 	"github.com/malgil/malgil/workers"
 )
 
+// check finds pools that there are not.
+func (r Roles) check() error {
+	_, err := queue.SelectPools(r.Pools)
+	return err
+}
+
 // startWorkers serves the named queues.
 func (a *App) startWorkers(config Config, address queue.Address, names []string) error {
 	pools, err := queue.SelectPools(names)

@@ -222,8 +222,9 @@ func TestClient_withoutAnswer(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, err := newClient(t, tt.address, tt.timeout).Subscription(t.Context(), charge)
-			if got := kakaopay.ClassOf(err); got != tt.want {
-				t.Errorf("Subscription() = %v (%s), want %s", err, got, tt.want)
+			var got *kakaopay.Error
+			if !errors.As(err, &got) || got.Class != tt.want {
+				t.Errorf("Subscription() = %v (%T), want class %s", err, err, tt.want)
 			}
 		})
 	}

@@ -62,15 +62,6 @@ func (e *Error) Unwrap() error { return e.Err }
 // QuotaUsedUp reports that the day's calls are used up; they come back at 00:00 KST.
 func (e *Error) QuotaUsedUp() bool { return e.Code == -429 }
 
-// ClassOf returns the class of the first [Error] in the chain, Unknown when there is none.
-func ClassOf(err error) Class {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Class
-	}
-	return Unknown
-}
-
 // classes are those of error-code sheet v1.7; a code that is not here is Unknown.
 var classes = map[int]Class{
 	-400: Config, -401: Config, -403: Config, -404: Config, // header, secret key, app, URL

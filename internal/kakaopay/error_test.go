@@ -1,9 +1,6 @@
 package kakaopay
 
 import (
-	"errors"
-	"fmt"
-	"io"
 	"strings"
 	"testing"
 )
@@ -54,19 +51,6 @@ func TestClassOf_issuerCodes(t *testing.T) {
 				t.Errorf("classOf(%d, %s) = %s, want %s", tt.code, tt.issuer, got, tt.want)
 			}
 		})
-	}
-}
-
-func TestClassOf_errors(t *testing.T) {
-	wrapped := fmt.Errorf("charge att_1: %w", &Error{Call: "subscription", Class: NotSent, Err: io.EOF})
-	if got := ClassOf(wrapped); got != NotSent {
-		t.Errorf("ClassOf(wrapped) = %s, want %s", got, NotSent)
-	}
-	if !errors.Is(wrapped, io.EOF) {
-		t.Error("the cause of an Error is lost")
-	}
-	if got := ClassOf(io.EOF); got != Unknown {
-		t.Errorf("ClassOf(a stranger) = %s, want %s: money may have moved", got, Unknown)
 	}
 }
 

@@ -82,7 +82,7 @@ func TestSampler_tellsEverything(t *testing.T) {
 		"malgil_charging_halted":                {"": 1},
 		"malgil_charging_storm":                 {"": 0},
 		"malgil_queue_tasks":                    {"mail,pending": 3, "mail,active": 2, "mail,scheduled": 1, "mail,retry": 4, "mail,archived": 5, "mail,completed": 6, "reply,pending": 0},
-		"malgil_queue_oldest_waiting_seconds":   {"mail": 90, "reply": 0, "webhook": 0},
+		"malgil_queue_oldest_waiting_seconds":   {"mail": 90, "reply": 0, "billing": 0},
 	}
 	for name, want := range tests {
 		got := series(families[name])

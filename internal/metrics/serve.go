@@ -30,17 +30,7 @@ func Handler(gatherer prometheus.Gatherer) http.Handler {
 	return mux
 }
 
-// Serve serves [Handler] on an address until ctx ends, and then returns nil.
-func Serve(ctx context.Context, addr string, gatherer prometheus.Gatherer) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return fmt.Errorf("listen for metrics: %w", err)
-	}
-	return ServeOn(ctx, listener, gatherer)
-}
-
-// ServeOn is [Serve] on a listener, which it closes.
+// ServeOn serves [Handler] on a listener, which it closes, until ctx ends, and then returns nil.
 func ServeOn(ctx context.Context, listener net.Listener, gatherer prometheus.Gatherer) error {
 	server := &http.Server{
 		Handler:           Handler(gatherer),

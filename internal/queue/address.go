@@ -129,7 +129,7 @@ func invalidAddress(problem string) error {
 	return fault.Field("MALGIL_REDIS", "MALGIL_REDIS is not an address of Redis: %s; %s", problem, addressForms)
 }
 
-// String returns the address without user and password, for logs.
+// String returns the address without user and password, so that a formatted one shows neither.
 func (a Address) String() string {
 	s := a.scheme + "://" + strings.Join(a.options.Addrs, ",")
 	if a.options.MasterName != "" {

@@ -20,7 +20,7 @@ type Pool struct {
 
 const maxServers = 4
 
-// defaultPools are in the order of [tasks.Queues]. A server that looks every 5 ms costs about a
+// defaultPools are one for each of [tasks.Queues]. A server that looks every 5 ms costs about a
 // tenth of a core when idle: people wait for reply, Kakao waits for echo.
 var defaultPools = []Pool{
 	{Queue: tasks.QueueReply, Servers: 1, Concurrency: 256, CheckInterval: 5 * time.Millisecond, Drain: 55 * time.Second}, // a promised callback
@@ -29,11 +29,7 @@ var defaultPools = []Pool{
 	{Queue: tasks.QueueResult, Servers: 1, Concurrency: 32, CheckInterval: 200 * time.Millisecond, Drain: 20 * time.Second},
 	{Queue: tasks.QueueBilling, Servers: 1, Concurrency: 4, CheckInterval: 200 * time.Millisecond, Drain: 20 * time.Second},
 	{Queue: tasks.QueueMail, Servers: 1, Concurrency: 8, CheckInterval: 500 * time.Millisecond}, // at least once anyway
-	{Queue: tasks.QueueWebhook, Servers: 1, Concurrency: 16, CheckInterval: 500 * time.Millisecond},
 }
-
-// DefaultPools returns a pool for each queue.
-func DefaultPools() []Pool { return append([]Pool(nil), defaultPools...) }
 
 // SelectPools returns the default pools of the named queues, in the order of the names. No names
 // give no pools. An unknown or repeated name is Invalid.

@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -62,11 +63,8 @@ func chargeOf(sid, order string, total int64) kakaopay.SubscriptionRequest {
 
 func classIs(t *testing.T, what string, err error, want kakaopay.Class, code int) {
 	t.Helper()
-	var got int
-	if e, ok := err.(*kakaopay.Error); ok {
-		got = e.Code
-	}
-	if err == nil || kakaopay.ClassOf(err) != want || got != code {
+	var got *kakaopay.Error
+	if !errors.As(err, &got) || got.Class != want || got.Code != code {
 		t.Errorf("%s = %v, want class %s, code %d", what, err, want, code)
 	}
 }
