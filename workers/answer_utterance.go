@@ -16,12 +16,13 @@ import (
 
 // A callback URL lives for a minute (AI chatbot callback guide), counted from Kakao's call.
 const (
-	workUntil     = 50 * time.Second       // after receipt: then the callback carries a fallback text
-	callbackUntil = 55 * time.Second       // after receipt
-	callbackRest  = 500 * time.Millisecond // after the promise: Kakao reads the first answer first
-	settleGrace   = 500 * time.Millisecond // after the deadline somebody may still read the answer
-	settleTime    = time.Second            // one try
-	settleRest    = 200 * time.Millisecond // between tries
+	workUntil     = 50 * time.Second        // after receipt: then the callback carries a fallback text
+	callbackUntil = 55 * time.Second        // after receipt
+	callbackRest  = 500 * time.Millisecond  // after the promise: Kakao reads the first answer first
+	settleGrace   = 500 * time.Millisecond  // after the deadline somebody may still read the answer
+	promiseGrace  = 1500 * time.Millisecond // after the deadline a callback may still be promised: Redis is slow, clocks are a second apart
+	settleTime    = time.Second             // one try
+	settleRest    = 200 * time.Millisecond  // between tries
 	witnessTime   = 5 * time.Second
 )
 
@@ -91,7 +92,7 @@ func (r *utteranceRun) answer(ctx context.Context) {
 	}
 	r.question = scenario.Question{ID: r.task.ID, BotID: r.task.Bot, Block: r.task.Block, Request: request, At: r.received}
 	defer r.witness(ctx) // a call that comes too late to be answered still shows that the message arrived
-	if r.Now().After(r.deadline) && !r.promised(ctx) {
+	if r.Now().After(r.deadline) && !r.awaited(ctx) {
 		r.Log.Debug("nobody waits for an utterance any more", "utterance_id", r.task.ID)
 		return
 	}
@@ -106,18 +107,22 @@ func (r *utteranceRun) answer(ctx context.Context) {
 	r.hand(ctx, reply, outcome)
 }
 
-// promised reports whether a callback is promised for this utterance.
-func (r *utteranceRun) promised(ctx context.Context) bool {
+// awaited reports whether somebody may still want an answer after the deadline: a callback is
+// promised, or may be within a moment. Settling tells in the end.
+func (r *utteranceRun) awaited(ctx context.Context) bool {
 	if r.question.Request.CallbackURL == "" || !r.Now().Before(r.received.Add(workUntil)) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	standing, decided, err := r.Exchange.Standing(ctx, r.task.ID)
-	if err != nil {
-		return true // not known yet; settling will tell
+	switch {
+	case err != nil:
+		return true
+	case !decided:
+		return r.Now().Before(r.deadline.Add(promiseGrace))
 	}
-	return decided && standing.Kind == queue.PromisedCallback
+	return standing.Kind == queue.PromisedCallback
 }
 
 // work answers within the time that the answer is good for. There is always a reply.

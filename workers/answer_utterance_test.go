@@ -40,7 +40,6 @@ func TestAnswerUtterance_dropsWhatNobodyWaitsFor(t *testing.T) {
 		decision *queue.Decision
 	}{
 		"no key":                         {false, nil},
-		"no key, with a callback":        {true, nil},
 		"the user was told to ask again": {false, &queue.Decision{Kind: queue.GivenUp}},
 		"the intake answered":            {true, &queue.Decision{Kind: queue.TakenInline}},
 		"another worker answered":        {true, &queue.Decision{Kind: queue.Answered, Answer: []byte(`{}`)}},
@@ -55,6 +54,11 @@ func TestAnswerUtterance_dropsWhatNobodyWaitsFor(t *testing.T) {
 			w.wantNothing(0)
 		})
 	}
+	t.Run("no key, with a callback, when none is promised any more", func(t *testing.T) {
+		w := newUtteranceWorld(t)
+		w.run(t.Context(), call(-1600*time.Millisecond, true))
+		w.wantNothing(0)
+	})
 	t.Run("a promise nobody can keep any more", func(t *testing.T) {
 		w := newUtteranceWorld(t)
 		w.promise()
@@ -92,6 +96,41 @@ func TestAnswerUtterance_callsBack(t *testing.T) {
 	w.wantOutcome(scenario.Callback)
 	if w.counts["callback:delivered:"] != 1 {
 		t.Errorf("counted %v, want one callback delivered", w.counts)
+	}
+}
+
+// Picked up just after the deadline, before the intake has had its say: whatever it then decides,
+// the user is answered once.
+func TestAnswerUtterance_pickedUpBeforeThePromise(t *testing.T) {
+	tests := map[string]struct {
+		late    time.Duration
+		decide  func(w *utteranceWorld) // while the worker works
+		posted  int
+		outcome scenario.Outcome // empty where the intake records it
+	}{
+		"a callback is promised 20 ms later":    {5 * time.Millisecond, (*utteranceWorld).promise, 1, scenario.Callback},
+		"a callback is promised a second later": {time.Second, (*utteranceWorld).promise, 1, scenario.Callback},
+		"the intake answers":                    {5 * time.Millisecond, func(w *utteranceWorld) { w.decide(queue.Decision{Kind: queue.TakenInline}) }, 0, ""},
+		"the answer is there first":             {5 * time.Millisecond, func(*utteranceWorld) {}, 0, scenario.Direct},
+		"the intake is never heard":             {time.Second, func(*utteranceWorld) {}, 1, scenario.Callback},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newUtteranceWorld(t)
+			w.answer = func(context.Context) (scenario.Reply, error) {
+				tt.decide(w)
+				return scenario.Reply{Response: kakao.Text("네")}, nil
+			}
+			w.run(t.Context(), call(-tt.late, true))
+			if len(w.posted) != tt.posted {
+				t.Errorf("posted %d callbacks, want %d", len(w.posted), tt.posted)
+			}
+			if tt.outcome != "" {
+				w.wantOutcome(tt.outcome)
+			} else if len(w.records) != 0 {
+				t.Errorf("recorded %+v, want nothing: the intake does", w.records)
+			}
+		})
 	}
 }
 
