@@ -17,9 +17,10 @@ import (
 
 // demoCommand runs everything in one process on loopback.
 type demoCommand struct {
-	app.Config `embed:""` // addresses and secrets are the demo's own; a database must be empty
-	Once       bool       `help:"Play the tour, check every result, print it and exit 0 or 1."`
-	JSON       bool       `help:"For scripts: with --once one object with the result; without, one line with every address when ready, then serve."`
+	app.Parts `embed:""` // must be empty; addresses and secrets are the demo's own
+	app.Rules `embed:""`
+	Once      bool `help:"Play the tour, check every result, print it and exit 0 or 1."`
+	JSON      bool `help:"For scripts: with --once one object with the result; without, one line with every address when ready, then serve."`
 }
 
 // Run starts the demo, plays the tour unless scripts only want the addresses, and serves.
@@ -29,7 +30,7 @@ func (c demoCommand) Run(e *env) error {
 		level = slog.LevelError + 4 // the tour makes things fail on purpose; its table says what came of it
 	}
 	log := slog.New(slog.NewJSONHandler(e.stderr, &slog.HandlerOptions{Level: level}))
-	d, err := demo.Start(e.ctx, c.Config, log)
+	d, err := demo.Start(e.ctx, app.Config{Parts: c.Parts, Rules: c.Rules}, log)
 	if err != nil {
 		return err
 	}

@@ -19,8 +19,7 @@ import (
 // Config is everything that can be set, by flag or environment (MALGIL_…). Secrets may come from
 // a file named by MALGIL_…_FILE instead.
 type Config struct {
-	DB    string `name:"db" env:"MALGIL_DB" url:"" placeholder:"URL" help:"Database: sqlite:<path> for one process, or postgres://… ."`
-	Redis string `name:"redis" env:"MALGIL_REDIS" placeholder:"URL" secret:"" help:"Queue: redis://…, redis-sentinel://… or redis-cluster://…; empty for one inside the process."`
+	Parts `embed:""`
 
 	Listen        string `env:"MALGIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the HTTP intake."`
 	MetricsListen string `env:"MALGIL_METRICS_LISTEN" default:"127.0.0.1:9100" help:"Address of /metrics; empty for none."`
@@ -34,20 +33,33 @@ type Config struct {
 	KakaoPayOnceCID   string `name:"kakaopay-cid" env:"MALGIL_KAKAOPAY_CID" default:"TC0ONETIME" help:"Merchant code for top-ups."`
 	KakaoPayRepeatCID string `name:"kakaopay-recurring-cid" env:"MALGIL_KAKAOPAY_RECURRING_CID" default:"TCSUBSCRIP" help:"Merchant code for registered cards."`
 
-	BankURL      string        `name:"bank-url" env:"MALGIL_BANK_URL" placeholder:"URL" help:"Bank for top-ups by transfer and their refunds; without it wallets pay by card only."`
-	BankSecret   string        `name:"bank-secret" env:"MALGIL_BANK_SECRET" secret:"" help:"Secret of the bank."`
-	BankPayee    string        `name:"bank-payee" env:"MALGIL_BANK_PAYEE" default:"(주)카카오" help:"Whom payers read as the holder of a one-time account."`
-	BankDeadline time.Duration `name:"bank-deadline" env:"MALGIL_BANK_DEADLINE" default:"168h" help:"How long a transfer may take before its account closes."`
+	BankURL    string `name:"bank-url" env:"MALGIL_BANK_URL" url:"" placeholder:"URL" help:"Bank for top-ups by transfer and their refunds; without it wallets pay by card only."`
+	BankSecret string `name:"bank-secret" env:"MALGIL_BANK_SECRET" secret:"" help:"Secret of the bank."`
 
 	SMTP string `name:"smtp" env:"MALGIL_SMTP" secret:"" placeholder:"URL" help:"Mail server: smtp://user:password@host:587?tls=starttls&from=address ."`
 
 	SealKeys string `env:"MALGIL_SEAL_KEYS" secret:"" help:"Keys that seal card keys and API keys; made beside a SQLite file when empty."`
 	HashKey  string `env:"MALGIL_HASH_KEY" secret:"" help:"Key under which user keys are hashed, 32 bytes in base64; made beside a SQLite file when empty."`
 
+	SettlementSpread time.Duration `env:"MALGIL_SETTLEMENT_SPREAD" default:"10m" help:"Over which the charges of a settlement are spread; 0 for all at once."`
+	Rules            `embed:""`
+
+	// Sandboxed widens what only the demo and tests may do: callbacks to loopback over plain HTTP,
+	// and a public URL that is where the intake listens.
+	Sandboxed bool `kong:"-"`
+}
+
+// Parts are where an installation keeps everything.
+type Parts struct {
+	DB    string `name:"db" env:"MALGIL_DB" url:"" placeholder:"URL" help:"Database: sqlite:<path> for one process, or postgres://… ."`
+	Redis string `name:"redis" env:"MALGIL_REDIS" placeholder:"URL" secret:"" help:"Queue: redis://…, redis-sentinel://… or redis-cluster://…; empty for one inside the process."`
+}
+
+// Rules are how an installation works, wherever its parts and the services around it are.
+type Rules struct {
 	Price            wallet.KRW    `env:"MALGIL_PRICE_KRW" default:"15" help:"Price of a delivered message, without VAT."`
 	ChargeThreshold  wallet.KRW    `env:"MALGIL_CHARGE_THRESHOLD_KRW" default:"500000" help:"Accrual from which on a card is charged at once."`
 	SettlementPolicy wallet.Policy `env:"MALGIL_SETTLEMENT_POLICY" default:"threshold_or_daily" help:"When less than the threshold is charged: threshold_or_daily at 00:00 in Korea, threshold_or_month_end at 00:00 of the 1st."`
-	SettlementSpread time.Duration `env:"MALGIL_SETTLEMENT_SPREAD" default:"10m" help:"Over which the charges of a settlement are spread; 0 for all at once."`
 	ChargeSlice      wallet.KRW    `env:"MALGIL_CHARGE_SLICE_KRW" default:"500000" help:"Most supply value of one charge."`
 	CardAmount       wallet.KRW    `env:"MALGIL_CARD_AMOUNT_KRW" default:"0" help:"What the registration of a card costs, with VAT; above 0 it is given back at once."`
 	StormAttempts    int           `env:"MALGIL_STORM_ATTEMPTS" default:"30" help:"How many attempts of the last hour the storm guard looks at."`
@@ -60,10 +72,8 @@ type Config struct {
 	SweepAge         time.Duration `env:"MALGIL_SWEEP_AGE" default:"60s" help:"After this, the queue is asked whether it still knows a task."`
 	QueuedChunks     int           `env:"MALGIL_QUEUED_CHUNKS" default:"2000" help:"Most send tasks in the queue at a time."`
 	SendConcurrency  int           `env:"MALGIL_SEND_CONCURRENCY" default:"64" help:"Event API requests at a time in one process."`
-
-	// Sandboxed widens what only the demo and tests may do: callbacks to loopback over plain HTTP,
-	// and a public URL that is where the intake listens.
-	Sandboxed bool `kong:"-"`
+	BankPayee        string        `name:"bank-payee" env:"MALGIL_BANK_PAYEE" default:"(주)카카오" help:"Whom payers read as the holder of a one-time account."`
+	BankDeadline     time.Duration `name:"bank-deadline" env:"MALGIL_BANK_DEADLINE" default:"168h" help:"How long a transfer may take before its account closes."`
 }
 
 // Roles are the parts that one process plays.

@@ -13,7 +13,7 @@ import (
 func TestConfig_Settings_showNoSecret(t *testing.T) {
 	const secret = "hunter2hunter2"
 	config := app.Config{
-		DB: "postgres://malgil:" + secret + "@db.example/malgil", Redis: "redis://:" + secret + "@redis.example",
+		Parts:          app.Parts{DB: "postgres://malgil:" + secret + "@db.example/malgil", Redis: "redis://:" + secret + "@redis.example"},
 		KakaoPaySecret: secret, SMTP: "smtp://a:" + secret + "@mail.example", SealKeys: secret, HashKey: secret, BankSecret: secret,
 	}
 	names := map[string]bool{}
@@ -47,7 +47,7 @@ func TestConfig_Settings_ofADatabase(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			for _, s := range (app.Config{DB: tt.db}).Settings() {
+			for _, s := range (app.Config{Parts: app.Parts{DB: tt.db}}).Settings() {
 				if s.Name == "MALGIL_DB" && s.Value != tt.want {
 					t.Errorf("Settings() shows %q, want %q", s.Value, tt.want)
 				}
@@ -57,7 +57,7 @@ func TestConfig_Settings_ofADatabase(t *testing.T) {
 }
 
 func TestConfig_Check_namesEveryProblem(t *testing.T) {
-	wrong := app.Config{DB: "mysql://x", Redis: "http://x", KakaoURL: "http://kakao.example", PublicURL: "nowhere", HashKey: "short", SMTP: "mail"}
+	wrong := app.Config{Parts: app.Parts{DB: "mysql://x", Redis: "http://x"}, KakaoURL: "http://kakao.example", PublicURL: "nowhere", HashKey: "short", SMTP: "mail"}
 	err := wrong.Check(app.Roles{Intake: true, Pools: []string{"mail"}})
 	if fault.KindOf(unwrapFirst(err)) != fault.Invalid {
 		t.Errorf("Check() kind = %v, want invalid", fault.KindOf(unwrapFirst(err)))
@@ -75,7 +75,7 @@ func TestConfig_Check_namesEveryProblem(t *testing.T) {
 }
 
 func TestConfig_Check_embeddedPartsServeOneProcess(t *testing.T) {
-	config := app.Config{DB: "sqlite:/nowhere/malgil.db"}
+	config := app.Config{Parts: app.Parts{DB: "sqlite:/nowhere/malgil.db"}}
 	for name, roles := range map[string]app.Roles{
 		"intake": {Intake: true}, "worker": {Pools: []string{"mail"}}, "scheduler": {Scheduler: true},
 	} {
@@ -95,7 +95,7 @@ func unwrapFirst(err error) error {
 
 // Bank transfer is set up whole or not at all.
 func TestConfig_Check_bank(t *testing.T) {
-	base := app.Config{BankPayee: "(주)카카오", BankDeadline: 168 * time.Hour}
+	base := app.Config{Rules: app.Rules{BankPayee: "(주)카카오", BankDeadline: 168 * time.Hour}}
 	tests := map[string]struct {
 		change func(*app.Config)
 		want   string // the setting that is named; empty for none

@@ -16,6 +16,7 @@ import (
 	"github.com/malgil/malgil/internal/app"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakaopay"
 	"github.com/malgil/malgil/internal/sandbox"
 	"github.com/malgil/malgil/tasks"
 )
@@ -48,8 +49,8 @@ type Ready struct {
 // yesterday works today.
 var preferred = struct{ intake, sandbox, metrics string }{"127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8082"}
 
-// Start starts a demo. Database and queue of config are used when set, embedded ones otherwise;
-// the database must be empty. Everything else of config is set here.
+// Start starts a demo. Of config its parts, which must be empty, and its rules are used; without
+// parts they are embedded. Addresses and secrets are the demo's own.
 func Start(ctx context.Context, config app.Config, log *slog.Logger) (_ *Demo, err error) {
 	d := &Demo{}
 	defer func() {
@@ -77,29 +78,12 @@ func Start(ctx context.Context, config app.Config, log *slog.Logger) (_ *Demo, e
 	if config, err = d.configure(ctx, config); err != nil {
 		return d, err
 	}
-	roles := app.Roles{Intake: true, Scheduler: true, Pools: pools()}
+	roles := app.Roles{Intake: true, Scheduler: true, Pools: tasks.Queues}
 	if d.app, err = app.Start(ctx, config, roles, clk, log); err != nil {
 		return d, fmt.Errorf("start malgil: %w", err)
 	}
 	running.Store(d.app)
 	return d, d.seed(ctx)
-}
-
-// pools are the queues that have handlers.
-func pools() []string {
-	var names []string
-	served := make(map[string]bool)
-	for _, queues := range tasks.Types {
-		for _, name := range queues {
-			served[name] = true
-		}
-	}
-	for _, name := range tasks.Queues {
-		if served[name] {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // configure points a configuration at the sandbox.
@@ -123,6 +107,7 @@ func (d *Demo) configure(ctx context.Context, config app.Config) (app.Config, er
 	}
 	config.Listen, config.MetricsListen, config.PublicURL = free(preferred.intake), free(preferred.metrics), ""
 	config.KakaoURL, config.KakaoPayURL, config.KakaoPaySecret = d.sandbox.URL(), d.sandbox.URL(), "demo-kakaopay-secret"
+	config.KakaoPayOnceCID, config.KakaoPayRepeatCID = kakaopay.TestCIDOnce, kakaopay.TestCIDRecurring
 	config.BankURL, config.BankSecret = d.sandbox.URL(), "demo-bank-secret"
 	config.SMTP = "smtp://" + d.sandbox.SMTPAddress() + "?tls=none&from=no-reply@malgil.example"
 	config.Sandboxed = true

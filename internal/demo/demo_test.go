@@ -16,7 +16,7 @@ import (
 
 // A demo sends to the pretended Kakao, so it must never find people that wait for the real one.
 func TestStart_refusesADatabaseInUse(t *testing.T) {
-	config := app.Config{DB: "sqlite:" + filepath.Join(t.TempDir(), "malgil.db")}
+	config := app.Config{Parts: app.Parts{DB: "sqlite:" + filepath.Join(t.TempDir(), "malgil.db")}}
 	if _, _, err := app.FirstToken(t.Context(), config.DB, "real", []string{"read"}); err != nil {
 		t.Fatal(err)
 	}
