@@ -26,6 +26,9 @@ var mails = map[notice.Case]mailTemplate{
 	notice.CaseAutoPayFailure: parseMail("auto_pay_failure"),
 	notice.CaseUnpaid:         parseMail("unpaid"),
 	notice.CaseRefundDone:     parseMail("refund_done"),
+
+	notice.CaseChannelConnected: parseMail("channel_connected"),
+	notice.CaseLongTermFailure:  parseMail("long_term_failure"),
 }
 
 type mailTemplate struct {
@@ -101,6 +104,10 @@ func pathOf(data notice.Data) string {
 	case notice.Unpaid:
 		return d.Path
 	case notice.RefundDone:
+		return d.Path
+	case notice.ChannelConnected:
+		return d.Path
+	case notice.LongTermFailure:
 		return d.Path
 	}
 	return ""

@@ -65,6 +65,16 @@ var mails = map[string]notice.Data{
 		WalletName: "한빛서점", Due: owed, Bots: []string{"한빛서점 챗봇", "한빛서점 주문봇"},
 		Since: midnight, NextTryAt: nextTry, Path: "/console/wallets/wal_01JD9Z6Q3M",
 	},
+	"channel_connected": notice.ChannelConnected{
+		WalletName: "한빛서점", Bot: "한빛서점 챗봇", Channel: "한빛서점", ConnectedAt: midnight.Add(10 * time.Hour), Path: "/console/wallets/wal_01JD9Z6Q3M",
+	},
+	"channel_connected_development": notice.ChannelConnected{
+		WalletName: "한빛서점", Bot: "한빛서점 챗봇", Channel: "한빛서점 시험", Development: true, ConnectedAt: midnight.Add(10 * time.Hour),
+		Path: "/console/wallets/wal_01JD9Z6Q3M",
+	},
+	"long_term_failure": notice.LongTermFailure{
+		WalletName: "한빛서점", Due: owed, Days: 5, Since: midnight, NextTryAt: nextTry.Add(5 * 24 * time.Hour), Path: "/console/wallets/wal_01JD9Z6Q3M",
+	},
 }
 
 // extremes are mails with the longest and strangest data that can come.
@@ -133,7 +143,8 @@ func TestRender_everyCaseHasAGoldenMail(t *testing.T) {
 	for _, data := range mails {
 		seen[data.Case()] = true
 	}
-	for _, c := range []notice.Case{notice.CaseTopUp, notice.CaseAutoPaySuccess, notice.CaseAutoPayFailure, notice.CaseUnpaid} {
+	for _, c := range []notice.Case{notice.CaseTopUp, notice.CaseAutoPaySuccess, notice.CaseAutoPayFailure, notice.CaseUnpaid,
+		notice.CaseChannelConnected, notice.CaseLongTermFailure} {
 		if !seen[c] {
 			t.Errorf("no golden mail of case %s", c)
 		}

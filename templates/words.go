@@ -30,6 +30,7 @@ var mailFuncs = map[string]any{
 	"ways":   ways,
 	"card":   card,
 	"result": result,
+	"side":   side,
 	"paid":   func(c notice.CardTry) bool { return c.Outcome == notice.CardPaid },
 }
 
@@ -92,6 +93,14 @@ func list(texts ...string) []string {
 		}
 	}
 	return kept
+}
+
+// side names a channel of a bot.
+func side(development bool) string {
+	if development {
+		return "개발채널"
+	}
+	return "운영채널"
 }
 
 // rows returns the rows that have a value.

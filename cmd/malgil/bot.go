@@ -19,7 +19,9 @@ type botCommand struct {
 	Show     botShow     `cmd:"" help:"People, channels and pause of a bot."`
 	Change   botChange   `cmd:"" help:"Change what is given of a bot."`
 	Blocks   botBlocks   `cmd:"" help:"List the blocks of a bot, or replace them from a file."`
-	Channel  botChannel  `cmd:"" help:"Connect a channel of a bot, or rename it."`
+	Channel  botChannel  `cmd:"" help:"Connect, disconnect or rename a channel of a bot, or say what Kakao says of it."`
+	App      botApp      `cmd:"" help:"Say what Kakao says of an app that channels are linked to."`
+	Apps     botApps     `cmd:"" help:"List the apps that channels are linked to."`
 	Resume   botResume   `cmd:"" help:"End the pause of a bot whose key, or Kakao's balance, was mended."`
 	SkillKey botSkillKey `cmd:"" help:"Make a new skill URL; the old one ends at once."`
 }
@@ -38,14 +40,10 @@ type botRow struct {
 		Account string `json:"account"`
 		Role    string `json:"role"`
 	} `json:"members"`
-	Channels []struct {
-		Side  string `json:"side"`
-		Name  string `json:"name"`
-		State string `json:"state"`
-	} `json:"channels"`
-	Blocks   int    `json:"blocks"`
-	Version  int    `json:"version"`
-	SkillURL string `json:"skill_url"`
+	Channels []channelRow `json:"channels"`
+	Blocks   int          `json:"blocks"`
+	Version  int          `json:"version"`
+	SkillURL string       `json:"skill_url"`
 }
 
 func (b botRow) pause() string {
@@ -59,7 +57,7 @@ func (b botRow) print(e *env) {
 	pairs := []string{"bot", b.ID, "name", b.Name, "wallet", b.Wallet, "rate", fmt.Sprintf("%d people/s, %d requests in flight", b.RatePerSecond, b.InFlight),
 		"blocks", fmt.Sprintf("%d, version %d", b.Blocks, b.Version), "paused", b.pause()}
 	for _, c := range b.Channels {
-		pairs = append(pairs, c.Side, c.Name+" "+c.State)
+		pairs = append(pairs, c.Side, strings.TrimPrefix(c.line(), c.Side+" "))
 	}
 	for _, m := range b.Members {
 		pairs = append(pairs, m.Role, m.Account)
@@ -245,21 +243,6 @@ func readBlocks(name string) (json.RawMessage, error) {
 		return nil, fault.Field("file", "%s is not JSON", name)
 	}
 	return text, nil
-}
-
-type botChannel struct {
-	remote
-	Bot  string `arg:"" help:"Bot."`
-	Side string `arg:"" enum:"live,development" help:"live or development."`
-	Name string `arg:"" help:"Name of the KakaoTalk channel."`
-}
-
-// Run connects a channel.
-func (c botChannel) Run(e *env) error {
-	var channel struct{ Side, Name, State string }
-	return c.call(e, "PUT", botPath(c.Bot)+"/channels/"+c.Side, map[string]string{"name": c.Name}, &channel, func() {
-		fmt.Fprintln(e.stdout, channel.Side, channel.Name, channel.State)
-	})
 }
 
 type botResume struct {

@@ -32,8 +32,7 @@ type Store interface {
 	SetSkillKey(ctx context.Context, id string, hash []byte) error
 	// ReplaceBlocks replaces all blocks of a bot and returns its version.
 	ReplaceBlocks(ctx context.Context, id string, blocks []Block) (version int, err error)
-	// PutChannel names a side; a new one is connected, one that is there keeps its state.
-	PutChannel(ctx context.Context, id string, side Side, name string) (Channel, error)
+	ChannelStore
 	// ResumeBot ends a pause. A bot that is not paused stays as it is.
 	ResumeBot(ctx context.Context, id string) error
 	// BotDetails reads a bot with its members and channels, NotFound when there is none.
@@ -69,6 +68,7 @@ type SealedChange struct {
 	RatePerSecond *int
 	InFlight      *int
 	Members       *[]Member
+	At            time.Time
 }
 
 // Admin changes bots. It is safe for concurrent use when its source of randomness is.
@@ -125,7 +125,7 @@ func (a *Admin) Change(ctx context.Context, id string, c Change) (Bot, error) {
 	if err := check(c); err != nil {
 		return Bot{}, err
 	}
-	sealed := SealedChange{Name: c.Name, WalletID: c.WalletID, RatePerSecond: c.RatePerSecond, InFlight: c.InFlight, Members: c.Members}
+	sealed := SealedChange{Name: c.Name, WalletID: c.WalletID, RatePerSecond: c.RatePerSecond, InFlight: c.InFlight, Members: c.Members, At: a.now()}
 	if c.RestKey != nil {
 		var err error
 		if sealed.SealedRestKey, err = a.sealer.Seal([]byte(*c.RestKey), table, id); err != nil {
@@ -219,24 +219,6 @@ func (a *Admin) ReplaceBlocks(ctx context.Context, id string, blocks []Block) (v
 		return 0, fmt.Errorf("replace the blocks of bot %s: %w", id, err)
 	}
 	return version, nil
-}
-
-// PutChannel connects a side of a bot, or renames it.
-func (a *Admin) PutChannel(ctx context.Context, id string, side Side, name string) (Channel, error) {
-	name = strings.TrimSpace(name)
-	switch {
-	case side != Live && side != Development:
-		return Channel{}, fault.New(fault.NotFound, "a bot has the sides live and development")
-	case name == "":
-		return Channel{}, fault.Field("name", "is missing")
-	case utf8.RuneCountInString(name) > maxName:
-		return Channel{}, fault.Field("name", "must be at most %d characters", maxName)
-	}
-	channel, err := a.store.PutChannel(ctx, id, side, name)
-	if err != nil {
-		return Channel{}, fmt.Errorf("put channel %s of bot %s: %w", side, id, err)
-	}
-	return channel, nil
 }
 
 // Resume ends the pause of a bot whose key, or Kakao's balance, was mended.

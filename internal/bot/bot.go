@@ -50,23 +50,6 @@ type Member struct {
 	Role      Role
 }
 
-// ChannelState says whether a channel is connected. The words are stored.
-type ChannelState string
-
-// The states of a channel.
-const (
-	Connected         ChannelState = "connected"
-	Disconnected      ChannelState = "disconnected"       // 연결 해제: its wallet is unpaid
-	AwaitingReconnect ChannelState = "awaiting_reconnect" // 연결 대기중: paid, a person reconnects
-)
-
-// Channel (카카오톡 채널) is one side of a bot.
-type Channel struct {
-	Side  Side
-	Name  string
-	State ChannelState
-}
-
 // The numbers of a new bot, unless it is told others, and the most that it may be told.
 const (
 	DefaultRate     = 500

@@ -21,12 +21,13 @@ const restKey = "4f1c9a7e5b3d2f60"
 
 // store remembers what it is told to keep.
 type store struct {
-	bots    []bot.Bot
-	hashes  [][]byte
-	sealed  [][]byte
-	changes []bot.SealedChange
-	blocks  [][]bot.Block
-	sides   []bot.Side
+	bots             []bot.Bot
+	bot.ChannelStore // what is not below is not called
+	hashes           [][]byte
+	sealed           [][]byte
+	changes          []bot.SealedChange
+	blocks           [][]bot.Block
+	sides            []bot.Side
 }
 
 func (s *store) InsertBot(_ context.Context, b bot.Bot, hash, sealed []byte) error {
@@ -49,7 +50,7 @@ func (s *store) ReplaceBlocks(_ context.Context, _ string, blocks []bot.Block) (
 	return len(s.blocks) + 1, nil
 }
 
-func (s *store) PutChannel(_ context.Context, _ string, side bot.Side, name string) (bot.Channel, error) {
+func (s *store) PutChannel(_ context.Context, _ string, side bot.Side, name string, _ time.Time) (bot.Channel, error) {
 	s.sides = append(s.sides, side)
 	return bot.Channel{Side: side, Name: name, State: bot.Connected}, nil
 }

@@ -57,9 +57,11 @@ const (
 	WaitDailyLimit Wait = "daily_limit"
 	WaitRate       Wait = "rate" // the bot sends as much as it may, until then
 	WaitPaused     Wait = "paused"
-	WaitUnpaid     Wait = "unpaid"   // unpaid, not reconnected yet, or turned off
-	WaitConfig     Wait = "config"   // Kakao does not accept the bot's key
-	WaitProvider   Wait = "provider" // Kakao's own balance is empty
+	WaitUnpaid     Wait = "unpaid" // unpaid, not reconnected yet, or turned off
+	// WaitDisconnected is a channel that an operator disconnected, or has not connected again.
+	WaitDisconnected Wait = "disconnected"
+	WaitConfig       Wait = "config"   // Kakao does not accept the bot's key
+	WaitProvider     Wait = "provider" // Kakao's own balance is empty
 )
 
 // ChunkState is where a chunk stands.

@@ -25,7 +25,7 @@ type Candidate struct {
 	WalletID  string
 	BotID     string
 	Rate      int  // messages a second that the bot may send
-	BotPaused Wait // config or provider, or empty
+	BotPaused Wait // config, provider or disconnected, or empty
 	Planned   int  // chunks that wait to be queued
 	StartAt   time.Time
 }

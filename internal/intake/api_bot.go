@@ -34,12 +34,6 @@ type botMember struct {
 	Role    string `json:"role" enum:"master,operator,viewer"`
 }
 
-type channelView struct {
-	Side  bot.Side         `json:"side"`
-	Name  string           `json:"name"`
-	State bot.ChannelState `json:"state"`
-}
-
 func viewBot(b bot.Bot) BotView {
 	view := BotView{
 		ID: b.ID, Name: b.Name, Wallet: b.WalletID, RatePerSecond: b.RatePerSecond, InFlight: b.InFlight,
@@ -52,7 +46,7 @@ func viewBot(b bot.Bot) BotView {
 		view.Members = append(view.Members, botMember{Account: m.AccountID, Role: string(m.Role)})
 	}
 	for _, c := range b.Channels {
-		view.Channels = append(view.Channels, channelView(c))
+		view.Channels = append(view.Channels, viewChannel(c))
 	}
 	return view
 }
@@ -75,7 +69,6 @@ func (s *Server) addBots() {
 	add(s, operation{route: "POST /api/v1/bots/{id}/skill-key", id: "rotate-skill-key", group: group, summary: "Make a new skill URL; the old one ends", errors: missing}, s.rotateSkillKey)
 	add(s, operation{route: "PUT /api/v1/bots/{id}/blocks", id: "put-blocks", group: group, summary: "Replace all blocks of a bot", errors: missing}, s.putBlocks)
 	add(s, operation{route: "GET /api/v1/bots/{id}/blocks", id: "list-blocks", group: group, summary: "List the blocks of a bot", errors: missing}, s.listBlocks)
-	add(s, operation{route: "PUT /api/v1/bots/{id}/channels/{side}", id: "put-channel", group: group, summary: "Connect a channel of a bot, or rename it", errors: missing}, s.putChannel)
 	add(s, operation{route: "POST /api/v1/bots/{id}/resume", id: "resume-bot", group: group, summary: "End the pause of a bot", errors: missing}, s.resumeBot)
 }
 
@@ -226,22 +219,6 @@ func (s *Server) listBlocks(ctx context.Context, in *ByID) (*body[page[blockView
 		})
 	}
 	return reply(list), nil
-}
-
-type putChannelInput struct {
-	ByID
-	Side string `path:"side" maxLength:"20"`
-	Body struct {
-		Name string `json:"name" doc:"Of the KakaoTalk channel"`
-	}
-}
-
-func (s *Server) putChannel(ctx context.Context, in *putChannelInput) (*body[channelView], error) {
-	c, err := s.services.Bots.PutChannel(ctx, in.ID, bot.Side(in.Side), in.Body.Name)
-	if err != nil {
-		return nil, err
-	}
-	return reply(channelView(c)), nil
 }
 
 func (s *Server) resumeBot(ctx context.Context, in *ByID) (*body[BotView], error) {

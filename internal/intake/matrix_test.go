@@ -55,6 +55,8 @@ PUT /api/v1/wallets/{id}/refund-account PAWK MOV
 GET /api/v1/wallets/{id}/refund-account PAMWKV O
 PUT /api/v1/wallets/{id}/representative PA MOWKV
 POST /api/v1/wallets/{id}/reconnect PAMWK OV
+GET /api/v1/reviews PA MOWKVvS
+POST /api/v1/charges/{id}/decide PA MOWKVvS
 GET /api/v1/checkouts/{id} PAMOWKVvS -
 POST /api/v1/bots PA MOWKVvS
 GET /api/v1/bots PAMOWKVvS -
@@ -64,6 +66,11 @@ POST /api/v1/bots/{id}/skill-key PAM OWKVv
 PUT /api/v1/bots/{id}/blocks PAMO WKVv
 GET /api/v1/bots/{id}/blocks PAMOWKVv -
 PUT /api/v1/bots/{id}/channels/{side} PAM OWKVv
+PATCH /api/v1/bots/{id}/channels/{side} PAM OWKVv
+POST /api/v1/bots/{id}/channels/{side}/connect PAM OWKVv
+POST /api/v1/bots/{id}/channels/{side}/disconnect PAM OWKVv
+PUT /api/v1/apps/{id} PA MOWKVvS
+GET /api/v1/apps PA MOWKVvS
 POST /api/v1/bots/{id}/resume PAMO WKVv
 POST /api/v1/broadcasts PAMO WKVv
 GET /api/v1/broadcasts PAMOWKVvS -

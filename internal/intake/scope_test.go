@@ -54,6 +54,11 @@ POST /api/v1/bots/{id}/skill-key admin keep_bot bot path.id
 PUT /api/v1/bots/{id}/blocks admin edit_blocks bot path.id
 GET /api/v1/bots/{id}/blocks read read_bot bot path.id
 PUT /api/v1/bots/{id}/channels/{side} admin keep_bot bot path.id
+PATCH /api/v1/bots/{id}/channels/{side} admin keep_bot bot path.id
+POST /api/v1/bots/{id}/channels/{side}/connect admin keep_bot bot path.id
+POST /api/v1/bots/{id}/channels/{side}/disconnect admin keep_bot bot path.id
+PUT /api/v1/apps/{id} admin keep_platform platform
+GET /api/v1/apps read keep_platform platform
 POST /api/v1/bots/{id}/resume admin resume_bot bot path.id
 POST /api/v1/broadcasts send order_broadcast bot body.bot
 GET /api/v1/broadcasts read list_own platform

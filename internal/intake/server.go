@@ -69,6 +69,7 @@ func New(config Config, services Services) *Server {
 	s.addReviews()
 	s.addRefunds()
 	s.addBots()
+	s.addChannels()
 	s.addBroadcasts()
 	s.addPrices()
 	s.addAudit()

@@ -66,6 +66,10 @@ type Bots interface {
 	RotateKey(ctx context.Context, id string) (skillKey string, err error)
 	ReplaceBlocks(ctx context.Context, id string, blocks []bot.Block) (version int, err error)
 	PutChannel(ctx context.Context, id string, side bot.Side, name string) (bot.Channel, error)
+	ChangeChannel(ctx context.Context, id string, side bot.Side, change bot.ChannelChange) (bot.Channel, error)
+	Connect(ctx context.Context, id string, side bot.Side) (bot.Channel, error)
+	Disconnect(ctx context.Context, id string, side bot.Side) (bot.Channel, error)
+	PutApp(ctx context.Context, a bot.App) error
 	Resume(ctx context.Context, id string) (bot.Bot, error)
 }
 
@@ -122,6 +126,8 @@ type Reader interface {
 	BotDetails(ctx context.Context, id string) (bot.Bot, error)
 	BotList(ctx context.Context, sight access.Sight, after string, limit int) ([]bot.Bot, error)
 	BlockList(ctx context.Context, botID string) ([]bot.Block, error)
+	Apps(ctx context.Context, after string, limit int) ([]bot.App, error)
+	App(ctx context.Context, id string) (bot.App, error)
 	Broadcast(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Broadcasts(ctx context.Context, f store.BroadcastFilter, before broadcast.ID, limit int) ([]broadcast.Broadcast, error)
 	Chunks(ctx context.Context, id broadcast.ID, state broadcast.ChunkState, after, limit int) ([]store.ChunkView, error)

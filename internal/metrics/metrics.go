@@ -34,7 +34,8 @@ var (
 	billingTypes = []string{tasks.TypeChargeWallet, tasks.TypeChargeCard, tasks.TypeResolveAttempt}
 	billingRuns  = words(billing.Outcomes...)
 	cardSlots    = []string{"1", "2", "3", "none"}
-	mailCases    = words(notice.CaseTopUp, notice.CaseAutoPaySuccess, notice.CaseAutoPayFailure, notice.CaseUnpaid, notice.CaseRefundDone)
+	mailCases    = words(notice.CaseTopUp, notice.CaseAutoPaySuccess, notice.CaseAutoPayFailure, notice.CaseUnpaid, notice.CaseRefundDone,
+		notice.CaseChannelConnected, notice.CaseLongTermFailure)
 	mailOutcomes = words(notice.Sent, notice.Waiting, notice.Bounced, notice.Failed)
 	answers      = words(scenario.Outcomes...)
 	callbacks    = words(kakao.CallbackDelivered, kakao.CallbackFailed, kakao.CallbackUnknown)

@@ -160,7 +160,7 @@ func TestMetrics_startAtZero(t *testing.T) {
 		"malgil_posted_krw_total":        9,
 		"malgil_billing_runs_total":      3 * len(billing.Outcomes),
 		"malgil_attempts_total":          4 * len(billing.Outcomes),
-		"malgil_mails_total":             20,
+		"malgil_mails_total":             28,
 		"malgil_callbacks_total":         3,
 		"malgil_callback_failures_total": 11,
 	}

@@ -23,9 +23,12 @@ const (
 	CaseAutoPaySuccess Case = "auto_pay_success" // 자동결제 성공 안내
 	CaseAutoPayFailure Case = "auto_pay_failure" // 자동결제 실패 안내
 	CaseUnpaid         Case = "unpaid"           // 월렛 요금 미납 안내
+	// 과금 대상채널 연결, 5일 이상 장기 결제 실패 안내
+	CaseChannelConnected Case = "channel_connected"
+	CaseLongTermFailure  Case = "long_term_failure"
 )
 
-// Data is what one case tells its readers: [TopUp], [AutoPaySuccess], [AutoPayFailure], [Unpaid] or [RefundDone].
+// Data is what one case tells its readers, such as [TopUp] or [Unpaid].
 type Data interface{ Case() Case }
 
 // Event is something that happened to a wallet and that people must hear of. It is written with
@@ -79,6 +82,10 @@ func Decode(c Case, body []byte) (Data, error) {
 		return decode[Unpaid](body)
 	case CaseRefundDone:
 		return decode[RefundDone](body)
+	case CaseChannelConnected:
+		return decode[ChannelConnected](body)
+	case CaseLongTermFailure:
+		return decode[LongTermFailure](body)
 	}
 	return nil, fault.New(fault.Internal, "no mail is known for case %q", c)
 }

@@ -64,6 +64,8 @@ func TestDecode_readsWhatEncodeWrote(t *testing.T) {
 		notice.AutoPaySuccess{WalletName: "한빛서점", Amount: amount, Cards: cards, PaidAt: t0, Reconnect: true, Path: "/w"},
 		notice.AutoPayFailure{WalletName: "한빛서점", Amount: amount, Cards: cards, FailedAt: t0, NextTryAt: t0.Add(time.Hour), Path: "/w"},
 		notice.Unpaid{WalletName: "한빛서점", Due: amount, Bots: []string{"봇"}, Since: t0, NextTryAt: t0.Add(time.Hour), Path: "/w"},
+		notice.ChannelConnected{WalletName: "한빛서점", Bot: "봇", Channel: "채널", Development: true, ConnectedAt: t0, Path: "/w"},
+		notice.LongTermFailure{WalletName: "한빛서점", Due: amount, Days: 5, Since: t0, NextTryAt: t0.Add(time.Hour), Path: "/w"},
 	} {
 		t.Run(string(data.Case()), func(t *testing.T) {
 			body, err := notice.Encode(data)
@@ -105,6 +107,9 @@ func TestCase_storedNames(t *testing.T) {
 		notice.AutoPaySuccess{}.Case(): "auto_pay_success",
 		notice.AutoPayFailure{}.Case(): "auto_pay_failure",
 		notice.Unpaid{}.Case():         "unpaid",
+
+		notice.ChannelConnected{}.Case(): "channel_connected",
+		notice.LongTermFailure{}.Case():  "long_term_failure",
 	} {
 		if string(got) != want {
 			t.Errorf("Case() = %q, want %q", got, want)

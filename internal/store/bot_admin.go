@@ -10,7 +10,6 @@ import (
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/fault"
-	"github.com/malgil/malgil/internal/wallet"
 )
 
 // InsertBot stores a new bot with its members. It is a Conflict when there is one of this id, and
@@ -144,36 +143,6 @@ func (s *Store) ReplaceBlocks(ctx context.Context, id string, blocks []bot.Block
 	return version, err
 }
 
-// PutChannel names a side of a bot. A new side stands as the bot's wallet does; one that is there
-// keeps its state.
-func (s *Store) PutChannel(ctx context.Context, id string, side bot.Side, name string) (bot.Channel, error) {
-	c := bot.Channel{Side: side, Name: name}
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := s.lockBot(ctx, tx, id); err != nil {
-			return err
-		}
-		var payment sql.NullString
-		err := tx.QueryRowContext(ctx, `SELECT (SELECT w.payment_state FROM wallet w WHERE w.id = b.wallet_id) FROM bot b WHERE b.id = $1`, id).
-			Scan(&payment)
-		if err != nil {
-			return fmt.Errorf("read payment state: %w", err)
-		}
-		state := bot.Connected
-		switch wallet.PaymentState(payment.String) {
-		case wallet.Unpaid:
-			state = bot.Disconnected
-		case wallet.AwaitingReconnect:
-			state = bot.AwaitingReconnect
-		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO channel (bot_id, side, name, state) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (bot_id, side) DO UPDATE SET name = excluded.name`, id, side, name, state); err != nil {
-			return fmt.Errorf("put channel: %w", err)
-		}
-		return tx.QueryRowContext(ctx, `SELECT state FROM channel WHERE bot_id = $1 AND side = $2`, id, side).Scan(&c.State)
-	})
-	return c, err
-}
-
 const botColumns = `id, name, COALESCE(wallet_id, ''), rate_per_second, in_flight, paused_reason, paused_at, version, created_at,
 	(SELECT COUNT(*) FROM block k WHERE k.bot_id = bot.id)`
 
@@ -197,15 +166,8 @@ func (s *Store) BotDetails(ctx context.Context, id string) (bot.Bot, error) {
 	if err != nil {
 		return b, fmt.Errorf("list the members of bot %s: %w", id, err)
 	}
-	rows, err = s.read.QueryContext(ctx, `SELECT side, name, state FROM channel WHERE bot_id = $1 ORDER BY side DESC`, id)
-	b.Channels, err = collect(rows, err, func(row scanner) (c bot.Channel, err error) {
-		err = row.Scan(&c.Side, &c.Name, &c.State)
-		return c, err
-	})
-	if err != nil {
-		return b, fmt.Errorf("list the channels of bot %s: %w", id, err)
-	}
-	return b, nil
+	b.Channels, err = botChannels(ctx, s.read, id)
+	return b, err
 }
 
 // BotList lists bots by id, those after an id, without their members and channels; a person sees

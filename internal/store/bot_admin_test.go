@@ -129,7 +129,7 @@ func TestPutChannel_standsAsTheWalletDoes(t *testing.T) {
 		newBot(t, s, "66a3", "")
 		put := func(botID string, side bot.Side, name string, want bot.ChannelState) {
 			t.Helper()
-			got, err := s.PutChannel(t.Context(), botID, side, name)
+			got, err := s.PutChannel(t.Context(), botID, side, name, t0)
 			if err != nil || got.State != want || got.Name != name {
 				t.Errorf("PutChannel(%s, %s) = %+v, %v, want %s", botID, side, got, err, want)
 			}

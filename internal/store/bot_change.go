@@ -30,6 +30,11 @@ func (s *Store) ChangeBot(ctx context.Context, id string, c bot.SealedChange) er
 		if err := setBot(ctx, tx, id, c); err != nil {
 			return err
 		}
+		if c.WalletID != nil && *c.WalletID != before.WalletID {
+			if err := s.moveToWallet(ctx, tx, id, *c.WalletID, c.At); err != nil {
+				return err
+			}
+		}
 		left, err := s.leaveWithBot(ctx, tx, before.WalletID, people)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
 )
@@ -263,6 +264,6 @@ func (s *Store) Reconnect(ctx context.Context, walletID string) error {
 		if err := saveWallet(ctx, tx, w); err != nil {
 			return err
 		}
-		return moveChannels(ctx, tx, walletID, "connected", "awaiting_reconnect", "awaiting_reconnect")
+		return moveChannels(ctx, tx, walletID, bot.Connected, "", `state = 'awaiting_reconnect'`)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/wallet"
 )
@@ -121,7 +122,7 @@ func (s *Store) failCharge(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c h
 		if _, err := tx.ExecContext(ctx, `UPDATE wallet SET unpaid_since = $2 WHERE id = $1`, w.ID, millis(now)); err != nil {
 			return err
 		}
-		if err := moveChannels(ctx, tx, w.ID, "disconnected", "connected", "awaiting_reconnect"); err != nil {
+		if err := moveChannels(ctx, tx, w.ID, bot.Disconnected, bot.ByWallet, `state <> 'disconnected'`); err != nil {
 			return err
 		}
 	}
@@ -146,10 +147,11 @@ func (s *Store) endCharge(ctx context.Context, tx *sql.Tx, w wallet.Wallet, p wa
 	return nil
 }
 
-// moveChannels moves the channels of a wallet's bots from some states to another.
-func moveChannels(ctx context.Context, tx *sql.Tx, walletID, to, from, orFrom string) error {
-	_, err := tx.ExecContext(ctx, `UPDATE channel SET state = $2 WHERE state IN ($3, $4)
-		AND bot_id IN (SELECT id FROM bot WHERE wallet_id = $1)`, walletID, to, from, orFrom)
+// moveChannels moves those channels of a wallet's bots to another state that a condition names;
+// cause is why they are not connected then.
+func moveChannels(ctx context.Context, tx *sql.Tx, walletID string, to bot.ChannelState, cause bot.Cause, where string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE channel SET state = $2, cause = $3
+		WHERE bot_id IN (SELECT id FROM bot WHERE wallet_id = $1) AND `+where, walletID, to, cause)
 	if err != nil {
 		return fmt.Errorf("move the channels of wallet %s: %w", walletID, err)
 	}
@@ -165,7 +167,7 @@ func paidUp(ctx context.Context, tx *sql.Tx, before, after wallet.Wallet) (bool,
 	if _, err := tx.ExecContext(ctx, `UPDATE wallet SET unpaid_since = 0 WHERE id = $1`, after.ID); err != nil {
 		return false, err
 	}
-	return true, moveChannels(ctx, tx, after.ID, "awaiting_reconnect", "disconnected", "disconnected")
+	return true, moveChannels(ctx, tx, after.ID, bot.AwaitingReconnect, bot.ByWallet, `state = 'disconnected' AND cause = 'wallet'`)
 }
 
 // changeCharge runs a change of a charge by a report of one of its attempts, under the locks of

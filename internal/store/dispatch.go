@@ -60,8 +60,10 @@ func (s *Store) Dispatch(ctx context.Context, pace broadcast.Pace, turn int, now
 // and bot the one that started first, then their second ones, and so on. What cannot move (no
 // funds, a paused bot) is listed again every time and must not keep others off the list.
 func (s *Store) candidates(ctx context.Context, q querier, now time.Time) ([]broadcast.Candidate, error) {
-	rows, err := q.QueryContext(ctx, `SELECT b.id, b.wallet_id, b.bot_id, b.planned_chunks, b.start_at, t.rate_per_second, t.paused_reason
-		FROM broadcast b JOIN bot t ON t.id = b.bot_id
+	rows, err := q.QueryContext(ctx, `SELECT b.id, b.wallet_id, b.bot_id, b.planned_chunks, b.start_at, t.rate_per_second,
+			CASE WHEN t.paused_reason = '' AND c.state <> 'connected' AND w.payment_state = 'ACTIVE' THEN 'disconnected' ELSE t.paused_reason END
+		FROM broadcast b JOIN bot t ON t.id = b.bot_id JOIN wallet w ON w.id = b.wallet_id
+		LEFT JOIN channel c ON c.bot_id = b.bot_id AND c.side = b.side
 		WHERE b.state = 'running' AND b.planned_chunks > 0 AND b.start_at <= $1 AND (b.expires_at = 0 OR b.expires_at > $1)
 			AND (b.wait_reason <> 'rate' OR b.wait_until <= $1)
 		ORDER BY ROW_NUMBER() OVER (PARTITION BY b.wallet_id, b.bot_id ORDER BY b.start_at, b.id), b.start_at, b.id
