@@ -26,7 +26,7 @@ func scanChannel(row scanner) (c bot.Channel, err error) {
 func channelOf(ctx context.Context, q querier, id string, side bot.Side) (bot.Channel, error) {
 	c, err := scanChannel(q.QueryRowContext(ctx, `SELECT `+channelColumns+` FROM channel WHERE bot_id = $1 AND side = $2`, id, side))
 	if errors.Is(err, sql.ErrNoRows) {
-		return c, fault.New(fault.NotFound, "the bot has no %s channel; put one first", side)
+		return c, fault.Coded(fault.NotFound, "NO_CHANNEL", "the bot has no %s channel; put one first", side)
 	}
 	return c, err
 }
