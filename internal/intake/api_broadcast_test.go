@@ -203,7 +203,8 @@ func TestUpload(t *testing.T) {
 	upload := func(text, query string) response {
 		return h.do(call{method: "PUT", path: path + "/recipients" + query, body: text, header: csvHeader})
 	}
-	h.do(call{method: "POST", path: path + "/seal"}).wantProblem(409, "NO_RECIPIENTS", "")
+	upload("type,id\nbotUserKey,u1\nbotUserKey,\n", "").wantProblem(422, "INVALID", "body.line[3]")
+	h.do(call{method: "POST", path: path + "/seal"}).wantProblem(409, "NO_RECIPIENTS", "") // nothing of the refused file was taken over
 	wantAt(t, "PUT recipients", upload("\ufefftype,id,grade\nbotUserKey,u1,gold\nappUserId,22,\nbotUserKey,u1,gold\n", "").want(200),
 		map[string]any{"audience": 2, "duplicates": 1, "bad_rows": 0, "problems": nil})
 
@@ -216,8 +217,8 @@ func TestUpload(t *testing.T) {
 	if fmt.Sprint(p.Errors) != fmt.Sprint(want) {
 		t.Errorf("errors = %+v, want %+v", p.Errors, want)
 	}
-	wantAt(t, "GET broadcast", h.do(call{method: "GET", path: path}).want(200), map[string]any{"state": "uploading", "counts.audience": 0, "sealed_at": nil})
-	h.do(call{method: "POST", path: path + "/seal"}).wantProblem(409, "NO_RECIPIENTS", "") // nothing of the refused file was taken over
+	// A refused file leaves the one before as it was.
+	wantAt(t, "GET broadcast", h.do(call{method: "GET", path: path}).want(200), map[string]any{"state": "uploading", "counts.audience": 2, "sealed_at": nil})
 
 	wantAt(t, "PUT recipients, skipping", upload("type,id\nbotUserKey,u1\nbotUserKey,\nbotUserKey,u2\n", "?skip_bad_rows=true").want(200),
 		map[string]any{"audience": 2, "bad_rows": 1, "problems.0.line": 3, "problems.0.column": "id"})
