@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/malgil/malgil/internal/app"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/tasks"
 )
@@ -28,8 +29,12 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	signals, forget := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
+	context.AfterFunc(signals, func() {
+		forget() // a second signal ends the process at once
+		stop()
+	})
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -50,6 +55,8 @@ type commands struct {
 	Wallet    walletCommand    `cmd:"" help:"Wallets: money, people, cards."`
 	Bot       botCommand       `cmd:"" help:"Bots: blocks, channels, keys."`
 	Broadcast broadcastCommand `cmd:"" help:"Broadcasts: send, watch, look after."`
+
+	Version kong.VersionFlag `help:"Print the version."`
 }
 
 // env is what a command runs with.
@@ -64,27 +71,31 @@ type env struct {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var cli commands
 	exited := -1
-	parser, err := kong.New(&cli,
+	cannotRead := unreadable{}
+	parser, err := kong.New(&cli, append(cannotRead.options(),
 		kong.Name("malgil"),
 		kong.Description("The engine room behind KakaoTalk channel chatbots."),
 		kong.UsageOnError(),
 		kong.Vars{"queues": strings.Join(tasks.Queues, ",")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Resolvers(kong.ResolverFunc(secretFile)),
+		kong.Vars{"version": "malgil " + app.Version},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
-	)
+	)...)
 	if err != nil {
 		fmt.Fprintln(stderr, "malgil:", err)
 		return exitFailed
 	}
 	parsed, err := parser.Parse(args)
 	if exited >= 0 {
-		return exited // --help
+		return exited // --help, --version
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "malgil:", err)
 		return exitUsage
+	}
+	if err := cannotRead.wrong(parsed); err != nil {
+		return exitCode(err, stderr)
 	}
 	e := &env{ctx: ctx, stdout: stdout, stderr: stderr, log: slog.New(slog.NewJSONHandler(stderr, nil))}
 	return exitCode(parsed.Run(e), stderr)
@@ -126,19 +137,3 @@ func describe(err error) string {
 
 // partlyDone is an error of work of which some was done.
 type partlyDone struct{ error }
-
-// secretFile reads a setting from the file that <NAME>_FILE names, where <NAME> itself is not set.
-func secretFile(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	for _, name := range flag.Envs {
-		path := os.Getenv(name + "_FILE")
-		if path == "" || os.Getenv(name) != "" {
-			continue
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fault.Field(name+"_FILE", "cannot be read: %v", errors.Unwrap(err))
-		}
-		return strings.TrimSpace(string(text)), nil
-	}
-	return nil, nil
-}

@@ -30,7 +30,7 @@ type remote struct {
 // client returns a client with the token of the command.
 func (r remote) client() (*apiclient.Client, error) {
 	if r.Token == "" {
-		return nil, fault.Field("MALGIL_TOKEN", "is missing; make one with: malgil token create")
+		return nil, fault.Field("MALGIL_TOKEN", "is missing; the first one is made with: malgil token create NAME --first")
 	}
 	return apiclient.New(r.URL, r.Token), nil
 }
@@ -185,12 +185,12 @@ func won(amount int64) string {
 	return digits
 }
 
-// when writes a time as it is in Korea, or nothing.
+// when writes a time as it is in Korea, with the zone; nothing for none.
 func when(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(clock.Seoul).Format("2006-01-02 15:04:05")
+	return t.In(clock.Seoul).Format("2006-01-02 15:04:05 MST")
 }
 
 // once is what a command has that moves money or messages.

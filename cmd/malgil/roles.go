@@ -19,11 +19,20 @@ type allCommand struct {
 }
 
 // Run serves until the process is told to stop.
-func (c allCommand) Run(e *env) error {
+func (c allCommand) Run(e *env) error { return app.Run(e.ctx, c.config(), c.roles(), e.log) }
+
+func (c allCommand) check() error { return c.config().Check(c.roles()) }
+
+func (c allCommand) roles() app.Roles {
+	return app.Roles{Intake: true, Scheduler: true, Pools: named(c.Pools)}
+}
+
+// config is the configuration with a database.
+func (c allCommand) config() app.Config {
 	if c.DB == "" {
 		c.DB = defaultDB
 	}
-	return app.Run(e.ctx, c.Config, app.Roles{Intake: true, Scheduler: true, Pools: named(c.Pools)}, e.log)
+	return c.Config
 }
 
 // named drops empty names, so that --pools= means none.
@@ -43,9 +52,11 @@ type intakeCommand struct {
 }
 
 // Run serves until the process is told to stop.
-func (c intakeCommand) Run(e *env) error {
-	return app.Run(e.ctx, c.Config, app.Roles{Intake: true}, e.log)
-}
+func (c intakeCommand) Run(e *env) error { return app.Run(e.ctx, c.Config, intakeRoles, e.log) }
+
+func (c intakeCommand) check() error { return c.Check(intakeRoles) }
+
+var intakeRoles = app.Roles{Intake: true}
 
 // workerCommand serves queues.
 type workerCommand struct {
@@ -54,9 +65,11 @@ type workerCommand struct {
 }
 
 // Run serves until the process is told to stop.
-func (c workerCommand) Run(e *env) error {
-	return app.Run(e.ctx, c.Config, app.Roles{Pools: named(c.Pools)}, e.log)
-}
+func (c workerCommand) Run(e *env) error { return app.Run(e.ctx, c.Config, c.roles(), e.log) }
+
+func (c workerCommand) check() error { return c.Check(c.roles()) }
+
+func (c workerCommand) roles() app.Roles { return app.Roles{Pools: named(c.Pools)} }
 
 // schedulerCommand runs the loops.
 type schedulerCommand struct {
@@ -64,9 +77,11 @@ type schedulerCommand struct {
 }
 
 // Run serves until the process is told to stop.
-func (c schedulerCommand) Run(e *env) error {
-	return app.Run(e.ctx, c.Config, app.Roles{Scheduler: true}, e.log)
-}
+func (c schedulerCommand) Run(e *env) error { return app.Run(e.ctx, c.Config, schedulerRoles, e.log) }
+
+func (c schedulerCommand) check() error { return c.Check(schedulerRoles) }
+
+var schedulerRoles = app.Roles{Scheduler: true}
 
 // migrateCommand brings the schema up to date.
 type migrateCommand struct {
@@ -110,6 +125,10 @@ func (c configShow) Run(e *env) error {
 			fmt.Fprintf(e.stdout, "%-28s %s\n", s.Name, s.Value)
 		}
 	}
+	return c.check()
+}
+
+func (c configShow) check() error {
 	return c.Check(app.Roles{Intake: true, Scheduler: true, Pools: tasks.Queues})
 }
 
