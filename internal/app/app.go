@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
@@ -30,10 +31,45 @@ type App struct {
 	failed  chan error
 }
 
-// closer ends one started part.
+// closer ends one started part, within a limit of its own.
 type closer struct {
-	name string
-	end  func(ctx context.Context) error
+	name  string
+	limit time.Duration
+	end   func(ctx context.Context) error
+}
+
+// How long parts may take to end, at most. docs/operations.md promises more than their sum to
+// whoever stops a process: 120 s for a role, 180 s for all of them.
+const (
+	serverLimit    = 32 * time.Second // the intake lets calls end for 30 s
+	answersLimit   = 10 * time.Second // evidence of answers that have left
+	schedulerLimit = 10 * time.Second // one transaction
+	metricsLimit   = 3 * time.Second
+	recorderLimit  = 11 * time.Second // it gives up after 10 s
+	databaseLimit  = 5 * time.Second
+	shortLimit     = 2 * time.Second        // connections, and what is in memory
+	closeSlack     = 500 * time.Millisecond // for a part to notice that its time is over
+)
+
+// close ends the part. One that goes on beyond its limit is left behind: the process ends.
+func (c closer) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, c.limit)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- c.end(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	slack := time.NewTimer(closeSlack)
+	defer slack.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-slack.C:
+		return fmt.Errorf("it goes on: %w", ctx.Err())
+	}
 }
 
 // Run starts a process and serves until ctx ends or a part fails, then stops in order.
@@ -48,8 +84,21 @@ func Run(ctx context.Context, config Config, roles Roles, log *slog.Logger) erro
 	case err = <-a.failed:
 		log.Error("a part failed", "err", err)
 	}
+	log.Info("stopping", "within", a.Grace().String())
 	// Whatever is under way gets its time; the watchdog is that Close ends by itself.
-	return errors.Join(err, a.Close(context.WithoutCancel(ctx)))
+	err = errors.Join(err, a.Close(context.WithoutCancel(ctx)))
+	log.Info("stopped")
+	return err
+}
+
+// Grace returns the longest that [App.Close] takes. Whoever stops the process from outside waits
+// longer than this before killing it.
+func (a *App) Grace() time.Duration {
+	var all time.Duration
+	for _, c := range a.closers {
+		all += c.limit + closeSlack
+	}
+	return all
 }
 
 // Start starts the parts of a process. On an error nothing is left running. ctx bounds the start
@@ -70,7 +119,7 @@ func Start(ctx context.Context, config Config, roles Roles, clk *clock.Clock, lo
 			return nil, err
 		}
 		// A second close, after the server's, only says so.
-		a.onClose("listener", func(context.Context) error { _ = door.Close(); return nil })
+		a.onClose("listener", shortLimit, func(context.Context) error { _ = door.Close(); return nil })
 		if a.IntakeURL = "http://" + door.Addr().String(); config.PublicURL == "" {
 			config.PublicURL = a.IntakeURL
 		}
@@ -123,22 +172,23 @@ func Start(ctx context.Context, config Config, roles Roles, clk *clock.Clock, lo
 	return a, nil
 }
 
-// Close stops what runs, the last started first, and returns what went wrong. It ends by itself:
-// every part has a limit of its own.
+// Close stops what runs, the last started first, and returns what went wrong. It ends within
+// [App.Grace], since every part has a limit of its own.
 func (a *App) Close(ctx context.Context) error {
 	var errs []error
 	for len(a.closers) > 0 {
 		last := a.closers[len(a.closers)-1]
 		a.closers = a.closers[:len(a.closers)-1]
-		if err := last.end(ctx); err != nil {
+		if err := last.close(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("stop %s: %w", last.name, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (a *App) onClose(name string, end func(ctx context.Context) error) {
-	a.closers = append(a.closers, closer{name, end})
+// onClose has a part ended by [App.Close]; ctx of end ends with the limit.
+func (a *App) onClose(name string, limit time.Duration, end func(ctx context.Context) error) {
+	a.closers = append(a.closers, closer{name, limit, end})
 }
 
 // fail ends Run because a part cannot go on.
@@ -161,7 +211,7 @@ func (a *App) openStore(ctx context.Context, config Config) (*store.Store, error
 	if err != nil {
 		return nil, err
 	}
-	a.onClose("database", func(context.Context) error { return db.Close() })
+	a.onClose("database", databaseLimit, func(context.Context) error { return db.Close() })
 	if db.Embedded() {
 		_, err := db.Migrate(ctx)
 		return db, err
@@ -225,7 +275,7 @@ func (a *App) openQueue(config Config) (queue.Address, error) {
 	if err != nil {
 		return queue.Address{}, err
 	}
-	a.onClose("embedded queue", func(context.Context) error {
+	a.onClose("embedded queue", shortLimit, func(context.Context) error {
 		embedded.Close()
 		return nil
 	})
@@ -242,7 +292,7 @@ func listen(setting, address string) (net.Listener, error) {
 }
 
 // serve runs a server on a listener until the process stops; one that ends by itself is a failure.
-func (a *App) serve(name string, listener net.Listener, run func(ctx context.Context, l net.Listener) error) {
+func (a *App) serve(name string, limit time.Duration, listener net.Listener, run func(ctx context.Context, l net.Listener) error) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
@@ -252,7 +302,7 @@ func (a *App) serve(name string, listener net.Listener, run func(ctx context.Con
 		}
 		ended <- err
 	}()
-	a.onClose(name, func(context.Context) error {
+	a.onClose(name, limit, func(context.Context) error {
 		stop()
 		return <-ended
 	})
@@ -268,7 +318,7 @@ func (a *App) serveMetrics(config Config) error {
 		return err
 	}
 	a.MetricsURL = "http://" + listener.Addr().String() + "/metrics"
-	a.serve("metrics", listener, func(ctx context.Context, l net.Listener) error {
+	a.serve("metrics", metricsLimit, listener, func(ctx context.Context, l net.Listener) error {
 		return metrics.ServeOn(ctx, l, a.parts.registry)
 	})
 	return nil

@@ -68,7 +68,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.redis = address.EnqueueClient()
 	p.queue = queue.NewClient(address.EnqueueClient())
 	p.inspector = queue.NewInspector(address.InspectClient())
-	a.onClose("queue clients", func(context.Context) error {
+	a.onClose("queue clients", shortLimit, func(context.Context) error {
 		return errors.Join(p.queue.Close(), p.inspector.Close(), p.redis.Close())
 	})
 	if roles.Scheduler {
@@ -112,7 +112,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 		p.metrics.Unrecorded(n)
 		log.Warn("utterances not recorded", "count", n, "err", err)
 	})
-	a.onClose("utterance recorder", p.recorder.Close)
+	a.onClose("utterance recorder", recorderLimit, p.recorder.Close)
 	p.sweep = scheduler.NewSweep(db, p.queue, p.inspector, config.SweepAge, clk.Now)
 	return p, nil
 }

@@ -49,7 +49,7 @@ func (a *App) startWorkers(config Config, address queue.Address, names []string)
 	if err != nil {
 		return err
 	}
-	a.onClose("worker pools", serving.Shutdown)
+	a.onClose("worker pools", serving.Grace(), serving.Shutdown)
 	return serving.Start()
 }
 
@@ -61,7 +61,7 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 		return nil, err
 	}
 	postman := mail.New(letters)
-	a.onClose("mail connections", func(context.Context) error {
+	a.onClose("mail connections", shortLimit, func(context.Context) error {
 		postman.Close()
 		return nil
 	})
@@ -123,7 +123,7 @@ func (a *App) startScheduler(config Config) {
 		defer close(done)
 		scheduler.Run(ctx, loops, p.metrics, p.log)
 	}()
-	a.onClose("scheduler", func(context.Context) error {
+	a.onClose("scheduler", schedulerLimit, func(context.Context) error {
 		stop()
 		<-done
 		return nil
@@ -146,7 +146,7 @@ func (p *parts) tidy(ctx context.Context) error {
 func (a *App) startIntake(config Config, door net.Listener) {
 	p := a.parts
 	mailbox := queue.OpenMailbox(p.redis, p.ids.Next("malgil:intake"))
-	a.onClose("mailbox", func(context.Context) error {
+	a.onClose("mailbox", shortLimit, func(context.Context) error {
 		mailbox.Close()
 		return nil
 	})
@@ -155,10 +155,7 @@ func (a *App) startIntake(config Config, door net.Listener) {
 		Record: p.recorder.Record, Metrics: p.metrics, NewID: p.ids.Next, Now: p.clock.Now, Log: p.log,
 		ReplyBudget: config.ReplyBudget, CallbackBudget: config.CallbackBudget,
 	})
-	a.onClose("answers under way", func(ctx context.Context) error {
-		skill.Wait(ctx)
-		return nil
-	})
+	a.onClose("answers under way", answersLimit, skill.Wait)
 	server := intake.New(intake.Config{
 		PublicURL: config.PublicURL, Price: config.Price, Version: Version, Log: p.log, Now: p.clock.Now,
 	}, intake.Services{
@@ -169,7 +166,7 @@ func (a *App) startIntake(config Config, door net.Listener) {
 			{Name: "queue", Ask: func(ctx context.Context) error { return p.redis.Ping(ctx).Err() }},
 		},
 	})
-	a.serve("intake", door, server.Serve)
+	a.serve("intake", serverLimit, door, server.Serve)
 }
 
 // follow enqueues what billing made due. The rows are committed; the sweep finds what is dropped.

@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -85,14 +86,16 @@ type Skill struct {
 // NewSkill returns the route.
 func NewSkill(options SkillOptions) *Skill { return &Skill{SkillOptions: options} }
 
-// Wait returns when the work behind answers that have left is done, or when ctx ends. Call it
-// after the server has stopped.
-func (s *Skill) Wait(ctx context.Context) {
+// Wait returns when the work behind answers that have left is done, or the error of ctx when that
+// ends first: then answers or evidence may be lost. Call it after the server has stopped.
+func (s *Skill) Wait(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() { s.inline.Wait(); close(done) }()
 	select {
 	case <-done:
+		return nil
 	case <-ctx.Done():
+		return fmt.Errorf("answers are under way still: %w", ctx.Err())
 	}
 }
 

@@ -168,7 +168,9 @@ func TestSkill_redisStopped(t *testing.T) {
 	answer, _ = h.ask(h.payload("고장", "", nil))
 	h.wantText("inline, not valid", answer, scenario.FailedText)
 	h.wantRecord(scenario.Refused, "broken")
-	h.skill.Wait(t.Context())
+	if err := h.skill.Wait(t.Context()); err != nil {
+		t.Errorf("Wait = %v, want nil", err)
+	}
 	if len(h.desk.evidence) != 1 {
 		t.Errorf("evidence = %+v, want one", h.desk.evidence)
 	}

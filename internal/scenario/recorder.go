@@ -3,7 +3,9 @@ package scenario
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +18,9 @@ const (
 	recorderBuffer = 20_000 // utterances: a database may be away for some seconds at full load
 	recorderBatch  = 500
 	recorderDelay  = 200 * time.Millisecond
-	recorderTime   = 5 * time.Second // one batch
+	recorderTime   = 5 * time.Second  // one batch
+	recorderClose  = 10 * time.Second // all that is left when it closes
+	recorderLetGo  = time.Second      // for a store to notice that its time is over
 )
 
 // ErrRecorderFull is why utterances were not kept when the store did not keep up.
@@ -29,6 +33,10 @@ type Recorder struct {
 	lost  func(n int, err error)
 	done  chan struct{}
 
+	writing context.Context // ends when nothing more is written
+	giveUp  context.CancelFunc
+	left    atomic.Int64 // utterances that were not written because of that
+
 	mu     sync.RWMutex
 	closed bool
 	queue  chan Utterance
@@ -38,6 +46,7 @@ type Recorder struct {
 // that are not kept.
 func NewRecorder(store UtteranceStore, lost func(n int, err error)) *Recorder {
 	r := &Recorder{store: store, lost: lost, done: make(chan struct{}), queue: make(chan Utterance, recorderBuffer)}
+	r.writing, r.giveUp = context.WithCancel(context.Background())
 	go r.run()
 	return r
 }
@@ -56,8 +65,8 @@ func (r *Recorder) Record(u Utterance) {
 	r.lost(1, ErrRecorderFull)
 }
 
-// Close writes what is left and stops. It returns the context's error when that takes longer
-// than ctx allows. A second call waits for the first.
+// Close writes what is left and stops, within ten seconds and as long as ctx allows. What is not
+// written by then is lost, and the error says how much. A second call waits for the first.
 func (r *Recorder) Close(ctx context.Context) error {
 	r.mu.Lock()
 	if !r.closed {
@@ -65,24 +74,48 @@ func (r *Recorder) Close(ctx context.Context) error {
 		close(r.queue)
 	}
 	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, recorderClose)
+	defer cancel()
 	select {
 	case <-r.done:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+	}
+	r.giveUp()
+	letGo := time.NewTimer(recorderLetGo)
+	defer letGo.Stop()
+	select {
+	case <-r.done:
+		if left := r.left.Load(); left > 0 {
+			return fmt.Errorf("%d utterances are not recorded: %w", left, ctx.Err())
+		}
+		return nil
+	case <-letGo.C:
+		return fmt.Errorf("up to %d utterances are not recorded: %w", len(r.queue)+recorderBatch, ctx.Err())
 	}
 }
 
 func (r *Recorder) run() {
 	defer close(r.done)
 	for first := range r.queue {
-		batch := r.gather(first)
-		ctx, cancel := context.WithTimeout(context.Background(), recorderTime)
-		if err := r.store.RecordUtterances(ctx, batch); err != nil {
-			r.lost(len(batch), err)
-		}
-		cancel()
+		r.write(r.gather(first))
 	}
+}
+
+func (r *Recorder) write(batch []Utterance) {
+	err := r.writing.Err()
+	if err == nil {
+		ctx, cancel := context.WithTimeout(r.writing, recorderTime)
+		defer cancel()
+		err = r.store.RecordUtterances(ctx, batch)
+	}
+	if err == nil {
+		return
+	}
+	if r.writing.Err() != nil {
+		r.left.Add(int64(len(batch)))
+	}
+	r.lost(len(batch), err)
 }
 
 // gather collects a batch until it is full, its time is over or the recorder closes.

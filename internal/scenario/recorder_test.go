@@ -3,6 +3,7 @@ package scenario_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -17,9 +18,13 @@ type log struct {
 	batches []int
 	err     error
 	block   chan struct{} // nil, or closed to let writes go on
+	deaf    bool          // it does not heed its context
 }
 
 func (l *log) RecordUtterances(ctx context.Context, utterances []scenario.Utterance) error {
+	if l.deaf {
+		<-l.block
+	}
 	if l.block != nil {
 		select {
 		case <-l.block:
@@ -127,6 +132,48 @@ func TestRecorder_saysWhatItLoses(t *testing.T) {
 			t.Errorf("%d rows are written, want 20000", rows)
 		}
 	})
+}
+
+// Stopping does not wait for a database that is away, and says what that costs.
+func TestRecorder_Close_whileTheStoreHangs(t *testing.T) {
+	tests := map[string]struct {
+		allowed time.Duration // by the caller
+		deaf    bool          // the store does not heed its context
+		took    time.Duration
+		lost    int // told to the callback
+		says    string
+	}{
+		"ten seconds in all":         {time.Hour, false, 10 * time.Second, 20_000, "00 utterances are not recorded"},
+		"less when the caller says":  {2 * time.Second, false, 2 * time.Second, 20_000, "20000 utterances are not recorded"},
+		"a store that heeds nothing": {time.Hour, true, 11 * time.Second, 0, "up to 20000 utterances are not recorded"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, lost := &log{block: make(chan struct{}), deaf: tt.deaf}, &loss{}
+				r := scenario.NewRecorder(store, lost.add)
+				for range 20_000 {
+					r.Record(scenario.Utterance{})
+				}
+				synctest.Wait() // the first batch hangs in the store
+				ctx, cancel := context.WithTimeout(t.Context(), tt.allowed)
+				defer cancel()
+				began := time.Now()
+				err := r.Close(ctx)
+				if took := time.Since(began); took != tt.took || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("Close = %v after %v, want %q after %v", err, took, tt.says, tt.took)
+				}
+				if n, _ := lost.total(); n != tt.lost {
+					t.Errorf("lost %d, want %d", n, tt.lost)
+				}
+				close(store.block)
+				synctest.Wait()
+				if n, _ := lost.total(); tt.deaf && n != 20_000-500 {
+					t.Errorf("at last lost %d, want all but the batch that the store took", n)
+				}
+			})
+		})
+	}
 }
 
 func TestRecorder_failingStore(t *testing.T) {
