@@ -155,6 +155,49 @@ func (p *Program) Kill() { p.process.kill() }
 // Stop ends the program in good order.
 func (p *Program) Stop() { p.process.stop(syscall.SIGTERM) }
 
+// Signal sends a signal to the program.
+func (p *Program) Signal(signal os.Signal) {
+	p.t.Helper()
+	if err := p.process.cmd.Process.Signal(signal); err != nil {
+		p.t.Fatalf("send %s the signal %v: %v", p.command.name(), signal, err)
+	}
+}
+
+// Says waits until the program has said a text and returns the line that holds it. It is looked
+// for in the end of what was said.
+func (p *Program) Says(text string) string {
+	p.t.Helper()
+	limit := time.NewTimer(startTimeout)
+	defer limit.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		for line := range strings.Lines(p.process.log.String()) {
+			if strings.Contains(line, text) {
+				return strings.TrimSpace(line)
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			p.t.Fatalf("%s does not say %q within %v", p.command.name(), text, startTimeout)
+		}
+	}
+}
+
+// Wait returns how the program ended, which it does soon.
+func (p *Program) Wait() *os.ProcessState {
+	p.t.Helper()
+	limit := time.NewTimer(stopTimeout)
+	defer limit.Stop()
+	select {
+	case <-p.process.done:
+	case <-limit.C:
+		p.t.Fatalf("%s does not end within %v", p.command.name(), stopTimeout)
+	}
+	return p.process.cmd.ProcessState
+}
+
 // Restart starts the program again with the same command and address, after killing it when it
 // runs, and returns when it is up.
 func (p *Program) Restart() {
