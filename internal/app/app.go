@@ -207,6 +207,7 @@ func (a *App) openStore(ctx context.Context, config Config) (*store.Store, error
 		Settlement: wallet.Settlement{
 			Threshold: config.ChargeThreshold, Policy: config.SettlementPolicy, Spread: config.SettlementSpread,
 		},
+		LongUnpaid: config.LongUnpaid,
 	})
 	if err != nil {
 		return nil, err

@@ -61,6 +61,7 @@ type Rules struct {
 	ChargeThreshold  wallet.KRW    `env:"MALGIL_CHARGE_THRESHOLD_KRW" default:"500000" help:"Accrual from which on a card is charged at once."`
 	SettlementPolicy wallet.Policy `env:"MALGIL_SETTLEMENT_POLICY" default:"threshold_or_daily" help:"When less than the threshold is charged: threshold_or_daily at 00:00 in Korea, threshold_or_month_end at 00:00 of the 1st."`
 	ChargeSlice      wallet.KRW    `env:"MALGIL_CHARGE_SLICE_KRW" default:"500000" help:"Most supply value of one charge."`
+	LongUnpaid       time.Duration `env:"MALGIL_LONG_UNPAID" default:"120h" help:"How long a wallet is unpaid before its people are told of a long failure."`
 	CardAmount       wallet.KRW    `env:"MALGIL_CARD_AMOUNT_KRW" default:"0" help:"What the registration of a card costs, with VAT; above 0 it is given back at once."`
 	StormAttempts    int           `env:"MALGIL_STORM_ATTEMPTS" default:"30" help:"How many attempts of the last hour the storm guard looks at."`
 	StormDeclines    int           `env:"MALGIL_STORM_DECLINES" default:"20" help:"Declines among them after which nobody is charged for a while; 0 for no guard."`
@@ -211,6 +212,9 @@ func (c Config) checkNumbers(bad func(name, format string, args ...any)) {
 	}
 	if c.SettlementSpread < 0 || c.SettlementSpread > 6*time.Hour {
 		bad("MALGIL_SETTLEMENT_SPREAD", "must be 0s to 6h")
+	}
+	if c.LongUnpaid < 24*time.Hour {
+		bad("MALGIL_LONG_UNPAID", "must be at least 24h")
 	}
 	if c.CardAmount < 0 || c.CardAmount > 1_000 {
 		bad("MALGIL_CARD_AMOUNT_KRW", "must be 0 to 1000")

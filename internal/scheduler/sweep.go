@@ -26,6 +26,7 @@ type SweepStore interface {
 	ExpireMails(ctx context.Context, now time.Time) (int, error)
 	RecallOverdue(ctx context.Context, now time.Time) (int, error)
 	EndDoubt(ctx context.Context, now time.Time) (int, error)
+	TellLongUnpaid(ctx context.Context, now time.Time) (int, error)
 	RetireOver(ctx context.Context, now time.Time) (more bool, err error)
 }
 
@@ -81,6 +82,7 @@ func (s *Sweep) Run(ctx context.Context) error {
 	step("expire leases of mails", s.store.ExpireMails)
 	step("recall overdue chunks", s.store.RecallOverdue)
 	step("end old doubts", s.store.EndDoubt)
+	step("tell of long unpaid wallets", s.store.TellLongUnpaid)
 	step("retire chunks", s.retire)
 	for _, k := range kinds {
 		if err := s.work(ctx, k); err != nil {

@@ -302,6 +302,9 @@ func (b *brokenStore) RecallOverdue(context.Context, time.Time) (int, error) {
 	return 0, b.fail("overdue")
 }
 func (b *brokenStore) EndDoubt(context.Context, time.Time) (int, error) { return 0, b.fail("doubt") }
+func (b *brokenStore) TellLongUnpaid(context.Context, time.Time) (int, error) {
+	return 0, b.fail("long unpaid")
+}
 func (b *brokenStore) RetireOver(context.Context, time.Time) (bool, error) {
 	return false, b.fail("retire")
 }
@@ -312,7 +315,7 @@ func TestSweep_oneFailureStopsNothingElse(t *testing.T) {
 	if !errors.Is(err, errBroken) {
 		t.Errorf("Run error = %v, want %v", err, errBroken)
 	}
-	want := []string{"sending", "calling", "mails", "overdue", "doubt", "retire",
+	want := []string{"sending", "calling", "mails", "overdue", "doubt", "long unpaid", "retire",
 		"work chunk", "work result", "work wallet", "work attempt", "work resolve", "work mail"}
 	if !slices.Equal(broken.asked, want) {
 		t.Errorf("Run asked for %v, want %v", broken.asked, want)

@@ -119,7 +119,7 @@ func (s *Store) failCharge(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c h
 		return err
 	}
 	if entering {
-		if _, err := tx.ExecContext(ctx, `UPDATE wallet SET unpaid_since = $2 WHERE id = $1`, w.ID, millis(now)); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE wallet SET unpaid_since = $2, long_term_at = 0 WHERE id = $1`, w.ID, millis(now)); err != nil {
 			return err
 		}
 		if err := moveChannels(ctx, tx, w.ID, bot.Disconnected, bot.ByWallet, `state <> 'disconnected'`); err != nil {
@@ -164,7 +164,7 @@ func paidUp(ctx context.Context, tx *sql.Tx, before, after wallet.Wallet) (bool,
 	if before.PaymentState == after.PaymentState || after.PaymentState != wallet.AwaitingReconnect {
 		return false, nil
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE wallet SET unpaid_since = 0 WHERE id = $1`, after.ID); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE wallet SET unpaid_since = 0, long_term_at = 0 WHERE id = $1`, after.ID); err != nil {
 		return false, err
 	}
 	return true, moveChannels(ctx, tx, after.ID, bot.AwaitingReconnect, bot.ByWallet, `state = 'disconnected' AND cause = 'wallet'`)

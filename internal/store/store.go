@@ -5,6 +5,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -26,6 +27,7 @@ type Store struct {
 	dialect     dialect
 	limits      wallet.Limits
 	settlement  wallet.Settlement
+	longUnpaid  time.Duration
 	keys        *seal.Box
 	unlock      func() error
 }
@@ -38,8 +40,13 @@ type Config struct {
 	Limits  wallet.Limits
 	// Settlement says when wallets are charged for what they owe.
 	Settlement wallet.Settlement
+	// LongUnpaid is how long a wallet is unpaid before people are told again; 5 days when 0.
+	LongUnpaid time.Duration
 	Keys       *seal.Box // opens the secrets that rows keep; nil until [Store.UseKeys] gives them
 }
+
+// defaultLongUnpaid is that of Kakao's help centre: 5일 이상 장기 결제 실패.
+const defaultLongUnpaid = 5 * 24 * time.Hour
 
 // Open connects to a database and does not change it: call [Store.Migrate] before use.
 func Open(ctx context.Context, config Config) (*Store, error) {
@@ -57,6 +64,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		return nil, err
 	}
 	s.limits, s.settlement, s.keys = config.Limits, config.Settlement, config.Keys
+	s.longUnpaid = cmp.Or(config.LongUnpaid, defaultLongUnpaid)
 	return s, nil
 }
 
