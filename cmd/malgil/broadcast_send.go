@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,11 +32,16 @@ type broadcastSend struct {
 	Watch       bool              `help:"Wait until everyone has an outcome."`
 }
 
-// Run orders a broadcast, uploads its people, seals it, and perhaps watches it. Cut short, it is
-// repeated with its key: what was done is not done again.
+// Run orders a broadcast, uploads its people, seals it, and perhaps watches it. The file is read
+// before anything is ordered: a bad one leaves nothing behind. Cut short, it is repeated with its
+// key: what was done is not done again.
 func (c broadcastSend) Run(e *env) error {
+	people, err := readPeople(c.Recipients, c.SkipBadRows)
+	if err != nil {
+		return err
+	}
 	if c.DryRun {
-		return c.dryRun(e)
+		return c.dryRun(e, people)
 	}
 	order, err := c.order()
 	if err != nil {
@@ -52,7 +58,7 @@ func (c broadcastSend) Run(e *env) error {
 	}
 	if b.State == "uploading" {
 		if _, err := uploadFile(e, client, b.ID, c.Recipients, c.SkipBadRows); err != nil {
-			return told(lines(err))
+			return told(fmt.Errorf("%w\nbroadcast %s waits for its recipients: malgil broadcast upload %[2]s FILE, then seal %[2]s; or cancel %[2]s", lines(err), b.ID))
 		}
 		if err := client.Call(e.ctx, "POST", broadcastPath(b.ID)+"/seal", nil, &b); err != nil {
 			return told(err)
@@ -88,15 +94,8 @@ func (c broadcastSend) order() (map[string]any, error) {
 	return body, nil
 }
 
-// dryRun reads the file and asks what it would cost; nothing is ordered.
-func (c broadcastSend) dryRun(e *env) error {
-	people, bad, err := countPeople(c.Recipients)
-	if err != nil {
-		return err
-	}
-	if bad != nil && !c.SkipBadRows {
-		return fmt.Errorf("%s: %w; mend the file, or use --skip-bad-rows", c.Recipients, bad)
-	}
+// dryRun asks what so many people would cost; nothing is ordered.
+func (c broadcastSend) dryRun(e *env, people int) error {
 	var b botRow
 	client, err := c.client()
 	if err != nil {
@@ -112,33 +111,49 @@ func (c broadcastSend) dryRun(e *env) error {
 	})
 }
 
-// countPeople counts the rows of a file that can be sent to, each person once where he is named
-// twice, and returns the first row that cannot.
-func countPeople(name string) (people int, bad *broadcast.BadRow, err error) {
+// maxBadRows is how many bad rows are told one by one.
+const maxBadRows = 100
+
+// readPeople reads a whole file of recipients as the server will, and counts the people, each once
+// where he is named twice: 16 bytes of memory a person. Bad rows are an error that names them,
+// unless they are to be left out.
+func readPeople(name string, skipBad bool) (people int, err error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return 0, nil, fault.Field("recipients", "cannot be opened: %v", err)
+		return 0, fault.Field("recipients", "cannot be opened: %v", err)
 	}
 	defer f.Close()
 	rows, err := broadcast.NewCSV(f)
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
-	seen := map[[2]string]bool{}
+	seen := map[[16]byte]struct{}{}
+	var bad []error
+	more := 0
 	for {
 		person, err := rows.Next()
 		var row *broadcast.BadRow
 		switch {
 		case errors.Is(err, io.EOF):
-			return len(seen), bad, nil
+			if len(bad) == 0 || skipBad {
+				return len(seen), nil
+			}
+			if more > 0 {
+				bad = append(bad, fmt.Errorf("and %s more", won(int64(more))))
+			}
+			first := fmt.Errorf("%s has bad rows; mend them, or leave them out with --skip-bad-rows", name)
+			return 0, errors.Join(append([]error{first}, bad...)...)
 		case errors.As(err, &row):
-			if bad == nil {
-				bad = row
+			if len(bad) == maxBadRows {
+				more++
+			} else {
+				bad = append(bad, row)
 			}
 		case err != nil:
-			return 0, nil, fmt.Errorf("read %s: %w", name, err)
+			return 0, fmt.Errorf("read %s: %w", name, err)
 		default:
-			seen[[2]string{person.Type, person.ID}] = true
+			sum := sha256.Sum256([]byte(person.Type + "\x00" + person.ID))
+			seen[[16]byte(sum[:16])] = struct{}{}
 		}
 	}
 }
@@ -158,6 +173,9 @@ type uploadReport struct {
 
 // Run uploads recipients.
 func (c broadcastUpload) Run(e *env) error {
+	if _, err := readPeople(c.Recipients, c.SkipBadRows); err != nil {
+		return err
+	}
 	client, err := c.client()
 	if err != nil {
 		return err

@@ -74,6 +74,16 @@ func TestConfig_Check_namesEveryProblem(t *testing.T) {
 	}
 }
 
+// The name of a setting is put in front of what is wrong with it, once.
+func TestConfig_Check_namesASettingOnce(t *testing.T) {
+	wrong := app.Config{Parts: app.Parts{DB: "mysql://x", Redis: "http://x"}, SealKeys: "short", SMTP: "mail"}
+	for _, one := range wrong.Check(app.Roles{Intake: true, Pools: []string{"mail"}}).(interface{ Unwrap() []error }).Unwrap() {
+		if e := one.(*fault.Error); strings.Contains(e.Message, e.Field) {
+			t.Errorf("Check() says %q of %s, want the name in front alone", e.Message, e.Field)
+		}
+	}
+}
+
 func TestConfig_Check_embeddedPartsServeOneProcess(t *testing.T) {
 	config := app.Config{Parts: app.Parts{DB: "sqlite:/nowhere/malgil.db"}}
 	for name, roles := range map[string]app.Roles{

@@ -126,7 +126,7 @@ func parseHosts(list, defaultPort string) ([]string, error) {
 }
 
 func invalidAddress(problem string) error {
-	return fault.Field("MALGIL_REDIS", "MALGIL_REDIS is not an address of Redis: %s; %s", problem, addressForms)
+	return fault.Field("MALGIL_REDIS", "is not an address of Redis: %s; %s", problem, addressForms)
 }
 
 // String returns the address without user and password, so that a formatted one shows neither.

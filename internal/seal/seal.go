@@ -43,7 +43,7 @@ func New(config string, random io.Reader) (*Box, error) {
 			return nil, err
 		}
 		if _, taken := box.keys[number]; taken {
-			return nil, fault.Field("MALGIL_SEAL_KEY", "names two keys with number %d", number)
+			return nil, fault.Field("MALGIL_SEAL_KEYS", "names two keys with number %d", number)
 		}
 		if len(box.keys) == 0 {
 			box.current = number
@@ -58,13 +58,13 @@ func parse(entry string) (byte, cipher.AEAD, error) {
 	if text, rest, numbered := strings.Cut(entry, ":"); numbered {
 		var err error
 		if number, err = strconv.ParseUint(text, 10, 8); err != nil || number == 0 {
-			return 0, nil, fault.Field("MALGIL_SEAL_KEY", "a key's number must be 1 to 255")
+			return 0, nil, fault.Field("MALGIL_SEAL_KEYS", "a key's number must be 1 to 255")
 		}
 		entry = rest
 	}
 	key, err := base64.StdEncoding.DecodeString(entry)
 	if err != nil || len(key) != keyBytes {
-		return 0, nil, fault.Field("MALGIL_SEAL_KEY", "must be %d random bytes in base64 (openssl rand -base64 %d)", keyBytes, keyBytes)
+		return 0, nil, fault.Field("MALGIL_SEAL_KEYS", "must be %d random bytes in base64 (openssl rand -base64 %d)", keyBytes, keyBytes)
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
