@@ -147,6 +147,7 @@ func TestRecordSend_refusalsInARowPause(t *testing.T) {
 		for i := range people {
 			people[i] = 2
 		}
+		exec(t, s, `UPDATE bot SET rate_per_second = 5000 WHERE id = $1`, botID) // all of them at once
 		b := running(t, s, order("brd_1", botID), people...)
 		dispatch(t, s, t0)
 		refuse := func(seq int) {
