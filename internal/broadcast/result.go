@@ -13,7 +13,7 @@ import (
 // Looked is a sent chunk whose result is to be looked up.
 type Looked struct {
 	Chunk   Chunk
-	RestKey string
+	RestKey string // empty when it does not open
 	Price   wallet.KRW
 }
 

@@ -23,7 +23,7 @@ type Work struct {
 	Message    Message
 	Side       Side
 	Recipients []Recipient
-	RestKey    string // Kakao REST API key of the bot
+	RestKey    string // Kakao REST API key of the bot, empty when it does not open
 	Rate       int    // messages a second that the bot may send
 	InFlight   int    // requests at a time that the bot may have open
 }
@@ -147,6 +147,8 @@ func (s *Sender) SendChunk(ctx, begin context.Context, id ChunkID, epoch int) er
 		verdict = Verdict{Outcome: NotSent, Reason: "the process stopped before it was sent"}
 	case !s.now().Before(claimedAt.Add(s.lease / 2)): // the other half is for the request
 		verdict = Verdict{Outcome: NotSent, Reason: "the database answered too late to send"}
+	case work.RestKey == "":
+		verdict = Verdict{Outcome: BadConfig, Reason: "the bot's REST API key does not open with MALGIL_SEAL_KEYS; set the key again"}
 	default:
 		verdict = outcomeOf(s.events.Send(ctx, request))
 	}

@@ -3,6 +3,7 @@ package broadcast
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,7 +98,7 @@ func (d *desktop) sendBegun(ctx, begin context.Context) error {
 
 func newDesktop() *desktop {
 	return &desktop{ready: true, claims: true, receipt: kakao.SendReceipt{TaskID: "task"},
-		work: Work{Chunk: Chunk{ID: "brd_1-000001", BotID: "bot", People: 7}, Rate: 500, InFlight: 8}}
+		work: Work{Chunk: Chunk{ID: "brd_1-000001", BotID: "bot", People: 7}, RestKey: "key", Rate: 500, InFlight: 8}}
 }
 
 func TestSender_SendChunk(t *testing.T) {
@@ -114,6 +115,18 @@ func TestSender_SendChunk(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"accepted"}, d.metered); diff != "" {
 		t.Errorf("metered (-want +got):\n%s", diff)
+	}
+}
+
+// A key that does not open is the installation's mistake: the chunk has another chance.
+func TestSender_SendChunk_keyDoesNotOpen(t *testing.T) {
+	d := newDesktop()
+	d.work.RestKey = ""
+	if err := d.send(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.requests) != 0 || len(d.verdicts) != 1 || d.verdicts[0].Outcome != BadConfig || !strings.Contains(d.verdicts[0].Reason, "MALGIL_SEAL_KEYS") {
+		t.Errorf("%d requests, verdicts %+v, want none and %s", len(d.requests), d.verdicts, BadConfig)
 	}
 }
 

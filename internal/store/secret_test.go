@@ -103,3 +103,27 @@ func TestUseKeys(t *testing.T) {
 		}
 	})
 }
+
+// What a chunk is to be sent and looked up with does not stand in the way of reading it: nothing
+// is retried, parked or given up for a key that does not open.
+func TestChunkWork_keyDoesNotOpen(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 10_000)
+		b := running(t, s, order("brd_1", botID), 2, 2)
+		dispatch(t, s, t0)
+		queued, sent := chunkOf(t, s, b.ID, 1), chunkOf(t, s, b.ID, 2)
+		if !claim(t, s, sent, t0) {
+			t.Fatal("cannot claim")
+		}
+		record(t, s, sent, accepted("task-2"), t0)
+		bots(t, s, boxOf(t, base64.StdEncoding.EncodeToString([]byte(strings.Repeat("z", 32)))))
+		work, ok, err := s.ChunkWork(t.Context(), queued.ID, queued.Epoch)
+		if err != nil || !ok || work.RestKey != "" || len(work.Recipients) != 2 {
+			t.Errorf("ChunkWork = %+v, %v, %v, want the chunk without a key", work, ok, err)
+		}
+		looked, ok, err := s.SentChunk(t.Context(), sent.ID, sent.Epoch)
+		if err != nil || !ok || looked.RestKey != "" || looked.Chunk.TaskID != "task-2" {
+			t.Errorf("SentChunk = %+v, %v, %v, want the chunk without a key", looked, ok, err)
+		}
+	})
+}
