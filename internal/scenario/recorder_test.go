@@ -22,10 +22,10 @@ type log struct {
 }
 
 func (l *log) RecordUtterances(ctx context.Context, utterances []scenario.Utterance) error {
-	if l.deaf {
+	switch {
+	case l.deaf:
 		<-l.block
-	}
-	if l.block != nil {
+	case l.block != nil:
 		select {
 		case <-l.block:
 		case <-ctx.Done():
