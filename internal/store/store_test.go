@@ -3,11 +3,11 @@ package store
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
 	"testing"
 	"time"
@@ -61,7 +61,7 @@ func openTest(t testing.TB, address string) *Store {
 func testKeys(t testing.TB) *seal.Box {
 	t.Helper()
 	key := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
-	box, err := seal.New(key, rand.NewChaCha8([32]byte{}))
+	box, err := seal.New(key, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
