@@ -10,7 +10,7 @@ have_postgres() { have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >
 missing=()
 have redis-server || missing+=(redis-server)
 have_postgres || missing+=(postgresql)
-have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
+have chromium || have chromium-browser || have google-chrome || missing+=(chromium fonts-noto-cjk) # mails are measured in Korean
 have promtool || missing+=(prometheus)
 have docker-compose || missing+=(docker-compose)
 have gcc || have cc || missing+=(gcc libc6-dev)
