@@ -5,6 +5,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -53,11 +54,17 @@ type Error struct {
 	Field      string        // the input at fault as a path ("recipients[3].id"), or empty
 	Code       string        // a stable word for programs ("INSUFFICIENT_BALANCE"), or empty
 	RetryAfter time.Duration // for Throttled and Unavailable, when the peer said it; else 0
+	Parts      []Part        // everything that is in the way, where one error names it all at once
 	Err        error
 }
 
+// Part is one of several things that are wrong.
+type Part struct{ Field, Message string }
+
 func (e *Error) Error() string {
 	switch {
+	case len(e.Parts) > 0:
+		return e.Message + ": " + e.listed()
 	case e.Err == nil:
 		return e.Message
 	case e.Message == "":
@@ -67,6 +74,15 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// listed names the parts on one line.
+func (e *Error) listed() string {
+	words := make([]string, len(e.Parts))
+	for i, part := range e.Parts {
+		words[i] = part.Field + " " + part.Message
+	}
+	return strings.Join(words, "; ")
+}
 
 // New returns an error of a kind with a formatted message for the caller.
 func New(kind Kind, format string, args ...any) *Error {
@@ -115,11 +131,14 @@ func CodeOf(err error) string {
 	return ""
 }
 
-// MessageOf returns the message of the first [Error] in the chain, which is fit for callers and
-// operators. Any other error gives "internal error": its text may hold anything.
+// MessageOf returns the message of the first [Error] in the chain with its parts, which is fit for
+// callers and operators. Any other error gives "internal error": its text may hold anything.
 func MessageOf(err error) string {
 	var e *Error
 	if errors.As(err, &e) && e.Message != "" {
+		if len(e.Parts) > 0 {
+			return e.Message + ": " + e.listed()
+		}
 		return e.Message
 	}
 	return "internal error"

@@ -44,3 +44,15 @@ func TestWrap_keepsTheCause(t *testing.T) {
 		t.Errorf("Error() = %q, want %q", got, want)
 	}
 }
+
+func TestError_namesEveryPart(t *testing.T) {
+	err := fmt.Errorf("delete: %w", &fault.Error{Kind: fault.Conflict, Message: "it cannot go", Parts: []fault.Part{
+		{Field: "a", Message: "is in the way"}, {Field: "b", Message: "too"},
+	}})
+	if got, want := fault.MessageOf(err), "it cannot go: a is in the way; b too"; got != want {
+		t.Errorf("MessageOf = %q, want %q", got, want)
+	}
+	if got, want := err.Error(), "delete: it cannot go: a is in the way; b too"; got != want {
+		t.Errorf("Error() = %q, want %q", got, want)
+	}
+}

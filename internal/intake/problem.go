@@ -32,7 +32,7 @@ type Problem struct {
 
 // ProblemField is what is wrong with one field, or one line of an upload.
 type ProblemField struct {
-	Location string `json:"location" doc:"body.…, path.…, query.… or header.…"`
+	Location string `json:"location" doc:"body.…, path.…, query.… or header.…, or what of the thing itself is in the way: wallet.…"`
 	Message  string `json:"message"`
 	Line     int    `json:"line,omitempty" doc:"Line of an upload, counted from 1"`
 	Column   string `json:"column,omitempty" doc:"Column of an upload"`
@@ -104,6 +104,11 @@ func problemOf(err error) *Problem {
 	if errors.As(err, &f) && f.Field != "" {
 		p.Errors = []ProblemField{{Location: location(f.Field), Message: f.Message}}
 		p.Detail = f.Field + " " + f.Message
+	}
+	if f != nil {
+		for _, part := range f.Parts {
+			p.Errors = append(p.Errors, ProblemField{Location: part.Field, Message: part.Message})
+		}
 	}
 	if p.Code == keyReused {
 		p.Errors = []ProblemField{{Location: keyHeader, Message: p.Detail}}
