@@ -74,10 +74,14 @@ type Wallet struct {
 // Check tells why the wallet may not pay for sends at all, or nil.
 func (w Wallet) Check() error {
 	switch {
-	case w.Status == Stopped || w.Status == Suspended:
+	case w.Status == Stopped:
 		return ErrStopped
 	case w.PaymentState == Unpaid:
 		return ErrUnpaid
+	case w.Status == Suspended:
+		return ErrSuspended
+	case w.Status == Deleted:
+		return ErrDeleted
 	case w.PaymentState == AwaitingReconnect:
 		return ErrAwaitingReconnect
 	}
