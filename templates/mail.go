@@ -29,6 +29,8 @@ var mails = map[notice.Case]mailTemplate{
 
 	notice.CaseChannelConnected: parseMail("channel_connected"),
 	notice.CaseLongTermFailure:  parseMail("long_term_failure"),
+	notice.CaseFreeCashGranted:  parseMail("free_cash_granted"),
+	notice.CasePaidCashGranted:  parseMail("paid_cash_granted"),
 }
 
 type mailTemplate struct {
@@ -108,6 +110,10 @@ func pathOf(data notice.Data) string {
 	case notice.ChannelConnected:
 		return d.Path
 	case notice.LongTermFailure:
+		return d.Path
+	case notice.FreeCashGranted:
+		return d.Path
+	case notice.PaidCashGranted:
 		return d.Path
 	}
 	return ""

@@ -144,7 +144,8 @@ func TestRender_everyCaseHasAGoldenMail(t *testing.T) {
 		seen[data.Case()] = true
 	}
 	for _, c := range []notice.Case{notice.CaseTopUp, notice.CaseAutoPaySuccess, notice.CaseAutoPayFailure, notice.CaseUnpaid,
-		notice.CaseChannelConnected, notice.CaseLongTermFailure} {
+		notice.CaseChannelConnected, notice.CaseLongTermFailure,
+		notice.CaseFreeCashGranted, notice.CasePaidCashGranted} {
 		if !seen[c] {
 			t.Errorf("no golden mail of case %s", c)
 		}

@@ -17,6 +17,7 @@ import (
 var mailFuncs = map[string]any{
 	"won":    won,
 	"kst":    kst,
+	"day":    day,
 	"line":   line,
 	"names":  names,
 	"number": func(i int) int { return i + 1 },
@@ -60,6 +61,9 @@ func won(amount wallet.KRW) string {
 
 // kst returns a time as people in Korea read it: 2026년 11월 24일 00:00.
 func kst(t time.Time) string { return t.In(clock.Seoul).Format("2006년 1월 2일 15:04") }
+
+// day returns the day in Korea that a time falls in: 2026년 11월 24일.
+func day(t time.Time) string { return t.In(clock.Seoul).Format("2006년 1월 2일") }
 
 // line returns text that somebody else wrote as one line, without characters that would break
 // a header or turn the reading direction of what follows.

@@ -30,12 +30,13 @@ var (
 		broadcast.ProviderEmpty, broadcast.OutcomeInDoubt, broadcast.Stale, broadcast.GivenBack)
 	people       = []string{"delivered", "failed", "unknown"}
 	postingKinds = words(wallet.Capture, wallet.TopUp, wallet.GrantStarted, wallet.ChargeOpened, wallet.ChargePaid, wallet.ChargeFailed,
-		wallet.RefundOpened, wallet.Refund, wallet.RefundFailed)
+		wallet.RefundOpened, wallet.Refund, wallet.RefundFailed, wallet.GrantExpired, wallet.PaidGranted)
 	billingTypes = []string{tasks.TypeChargeWallet, tasks.TypeChargeCard, tasks.TypeResolveAttempt}
 	billingRuns  = words(billing.Outcomes...)
 	cardSlots    = []string{"1", "2", "3", "none"}
 	mailCases    = words(notice.CaseTopUp, notice.CaseAutoPaySuccess, notice.CaseAutoPayFailure, notice.CaseUnpaid, notice.CaseRefundDone,
-		notice.CaseChannelConnected, notice.CaseLongTermFailure)
+		notice.CaseChannelConnected, notice.CaseLongTermFailure,
+		notice.CaseFreeCashGranted, notice.CasePaidCashGranted)
 	mailOutcomes = words(notice.Sent, notice.Waiting, notice.Bounced, notice.Failed)
 	answers      = words(scenario.Outcomes...)
 	callbacks    = words(kakao.CallbackDelivered, kakao.CallbackFailed, kakao.CallbackUnknown)

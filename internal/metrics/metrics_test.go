@@ -157,10 +157,10 @@ func TestMetrics_startAtZero(t *testing.T) {
 		"malgil_event_requests_total":    8,
 		"malgil_event_recipients_total":  8,
 		"malgil_messages_total":          3,
-		"malgil_posted_krw_total":        9,
+		"malgil_posted_krw_total":        11,
 		"malgil_billing_runs_total":      3 * len(billing.Outcomes),
 		"malgil_attempts_total":          4 * len(billing.Outcomes),
-		"malgil_mails_total":             28,
+		"malgil_mails_total":             36,
 		"malgil_callbacks_total":         3,
 		"malgil_callback_failures_total": 11,
 	}

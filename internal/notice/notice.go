@@ -86,6 +86,10 @@ func Decode(c Case, body []byte) (Data, error) {
 		return decode[ChannelConnected](body)
 	case CaseLongTermFailure:
 		return decode[LongTermFailure](body)
+	case CaseFreeCashGranted:
+		return decode[FreeCashGranted](body)
+	case CasePaidCashGranted:
+		return decode[PaidCashGranted](body)
 	}
 	return nil, fault.New(fault.Internal, "no mail is known for case %q", c)
 }
