@@ -52,6 +52,7 @@ func (h *house) openShop(cards int) *shop {
 	}
 	h.do("POST", "/api/v1/wallets", map[string]any{
 		"name": "한빛서점", "kind": "business", "business_number": "999-81-00015", "invoice_email": "tax@hanbit.example", "master": s.master.id,
+		"daily_limit_krw": 100_000_000,
 	}, &made)
 	s.wallet = made.ID
 	for i := range cards {

@@ -46,7 +46,10 @@ const (
 	AskRefund       Permission = "ask_refund" // of unused paid cash, and where it goes
 	Reconnect       Permission = "reconnect"
 	ReadCheckout    Permission = "read_checkout"
-	BillWallet      Permission = "bill_wallet" // let a bot be billed to the wallet
+	BillWallet      Permission = "bill_wallet"   // let a bot be billed to the wallet
+	ChangeWallet    Permission = "change_wallet" // its name, invoice address, status and daily limit; delete it
+	GiveCash        Permission = "give_cash"     // of the platform alone
+	UseCash         Permission = "use_cash"      // make free cash count
 
 	ReadBot        Permission = "read_bot"
 	KeepBot        Permission = "keep_bot" // its name, keys, people, wallet, pace and channels
@@ -67,10 +70,10 @@ var rights = map[Role][]Permission{
 	},
 	WalletMaster: {
 		ReadWallet, QuoteWallet, GiveWalletWork, KeepMembers, LeaveWallet, PutCards, TakeOthersCards, TopUp, AskRefund, Reconnect,
-		ReadCheckout, BillWallet, ReadBot, ReadBroadcast,
+		ReadCheckout, BillWallet, ChangeWallet, UseCash, ReadBot, ReadBroadcast,
 	},
 	WalletWorker: {
-		ReadWallet, QuoteWallet, LeaveWallet, PutCards, TopUp, AskRefund, Reconnect, ReadCheckout, ReadBot, ReadBroadcast,
+		ReadWallet, QuoteWallet, LeaveWallet, PutCards, TopUp, UseCash, AskRefund, Reconnect, ReadCheckout, ReadBot, ReadBroadcast,
 	},
 	ChatbotMaster: {
 		ReadWallet, QuoteWallet, GiveWalletWork, LeaveWallet, Reconnect,

@@ -36,7 +36,7 @@ type NewWallet struct {
 	BusinessNumber string     // 사업자등록번호, with or without dashes; of a business wallet
 	InvoiceEmail   string     // where tax invoices go; of a business wallet
 	Master         string     // account
-	DailyLimit     wallet.KRW // 일 지출한도; 0 for none
+	DailyLimit     wallet.KRW // 일 지출한도; 0 for none yet
 }
 
 // OpenedWallet is a wallet to be stored: empty, in use, ACTIVE.
@@ -45,13 +45,6 @@ type OpenedWallet struct {
 	NewWallet
 	CreatedAt time.Time
 }
-
-// The daily limit in KRW: its least value, its greatest, and its steps (Kakao Moment help).
-const (
-	minDailyLimit  wallet.KRW = 1_000
-	maxDailyLimit  wallet.KRW = 100_000_000
-	dailyLimitStep wallet.KRW = 1_000
-)
 
 // WalletStore keeps wallets and their people.
 type WalletStore interface {
@@ -66,6 +59,7 @@ type WalletStore interface {
 	// DropMember takes a person and his cards off a wallet. It is NotFound for one who is not on
 	// it, and a Conflict for the master.
 	DropMember(ctx context.Context, walletID, accountID string) error
+	WalletChanger
 }
 
 // Wallets opens wallets and says who may work on them. It is safe for concurrent use.
@@ -106,8 +100,10 @@ func (w *Wallets) Open(ctx context.Context, n NewWallet) (id string, err error) 
 	default:
 		return "", fault.Field("kind", "must be business or personal")
 	}
-	if n.DailyLimit != 0 && (n.DailyLimit < minDailyLimit || n.DailyLimit > maxDailyLimit || n.DailyLimit%dailyLimitStep != 0) {
-		return "", fault.Field("daily_limit_krw", "must be %d to %d in steps of %d, or left out for none", minDailyLimit, maxDailyLimit, dailyLimitStep)
+	if n.DailyLimit != 0 { // needed before the wallet gets a card
+		if err := wallet.CheckDailyLimit(n.DailyLimit); err != nil {
+			return "", err
+		}
 	}
 	opened := OpenedWallet{ID: w.newID("wal"), NewWallet: n, CreatedAt: w.now()}
 	if err := w.store.InsertWallet(ctx, opened); err != nil {

@@ -16,6 +16,9 @@ type walletStore struct {
 	opened  []access.OpenedWallet
 	account []access.Account
 	roles   []access.WalletRole
+
+	change   access.WalletChange
+	platform bool
 }
 
 func (s *walletStore) InsertWallet(_ context.Context, w access.OpenedWallet) error {
@@ -27,6 +30,13 @@ func (s *walletStore) PutMember(_ context.Context, _, _ string, role access.Wall
 	s.roles = append(s.roles, role)
 	return nil
 }
+
+func (s *walletStore) ChangeWallet(_ context.Context, _ string, c access.WalletChange, platform bool, _ time.Time) error {
+	s.change, s.platform = c, platform
+	return nil
+}
+
+func (s *walletStore) DeleteWallet(context.Context, string, time.Time) error { return nil }
 
 func (s *walletStore) DropMember(context.Context, string, string) error { return nil }
 
@@ -127,6 +137,37 @@ func TestAccounts_Create(t *testing.T) {
 			want := access.Account{ID: "acc_1", Name: "김하늘", Email: "haneul@hanbit.example", CreatedAt: noon}
 			if err != nil || got != want || len(store.account) != 1 {
 				t.Errorf("Create(%q, %q) = %+v, %v, want %+v", tt.name, tt.email, got, err, want)
+			}
+		})
+	}
+}
+
+func TestWallets_Change(t *testing.T) {
+	name, email, status, limit := " 달빛문구 ", "tax@dalbit.example", wallet.Stopped, wallet.KRW(1000)
+	empty, bad, odd := "", "nobody", wallet.KRW(1500)
+	tests := map[string]struct {
+		change access.WalletChange
+		field  string // at fault
+		ok     bool
+	}{
+		"everything":      {access.WalletChange{Name: &name, InvoiceEmail: &email, Status: &status, DailyLimit: &limit}, "", true},
+		"nothing":         {access.WalletChange{}, "", false},
+		"no name":         {access.WalletChange{Name: &empty}, "name", false},
+		"no address":      {access.WalletChange{InvoiceEmail: &bad}, "invoice_email", false},
+		"an odd limit":    {access.WalletChange{DailyLimit: &odd}, "daily_limit_krw", false},
+		"a limit of none": {access.WalletChange{DailyLimit: new(wallet.KRW)}, "daily_limit_krw", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			store := &walletStore{}
+			wallets := access.NewWallets(store, func() time.Time { return noon }, func(prefix string) string { return prefix + "_1" })
+			err := wallets.Change(t.Context(), "wal_1", tt.change, true)
+			var f *fault.Error
+			switch {
+			case tt.ok && (err != nil || *store.change.Name != "달빛문구" || *store.change.DailyLimit != 1000 || !store.platform):
+				t.Errorf("Change = %v, stored %+v, want the change with a trimmed name", err, store.change)
+			case !tt.ok && (!errors.As(err, &f) || f.Kind != fault.Invalid || f.Field != tt.field || store.change != (access.WalletChange{})):
+				t.Errorf("Change = %v, stored %+v, want Invalid %s and nothing stored", err, store.change, tt.field)
 			}
 		})
 	}

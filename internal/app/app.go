@@ -213,15 +213,23 @@ func (a *App) openStore(ctx context.Context, config Config) (*store.Store, error
 		return nil, err
 	}
 	a.onClose("database", databaseLimit, func(context.Context) error { return db.Close() })
+	if err := current(ctx, db); err != nil {
+		return db, err
+	}
+	return db, db.FirstPrice(ctx, config.Price)
+}
+
+// current makes sure that a schema is up to date: that of one process alone is brought up to date.
+func current(ctx context.Context, db *store.Store) error {
 	if db.Embedded() {
 		_, err := db.Migrate(ctx)
-		return db, err
+		return err
 	}
 	pending, err := db.Pending(ctx)
 	if err == nil && pending > 0 {
 		err = fault.Field("MALGIL_DB", "lacks %d migrations; run malgil migrate", pending)
 	}
-	return db, err
+	return err
 }
 
 // Migrate brings the schema of a database up to date and returns how many migrations it ran.

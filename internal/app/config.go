@@ -57,7 +57,7 @@ type Parts struct {
 
 // Rules are how an installation works, wherever its parts and the services around it are.
 type Rules struct {
-	Price            wallet.KRW    `env:"MALGIL_PRICE_KRW" default:"15" help:"Price of a delivered message, without VAT."`
+	Price            wallet.KRW    `env:"MALGIL_PRICE_KRW" default:"15" help:"First price of a delivered message, without VAT; afterwards the price list decides (malgil price set)."`
 	ChargeThreshold  wallet.KRW    `env:"MALGIL_CHARGE_THRESHOLD_KRW" default:"500000" help:"Accrual from which on a card is charged at once."`
 	SettlementPolicy wallet.Policy `env:"MALGIL_SETTLEMENT_POLICY" default:"threshold_or_daily" help:"When less than the threshold is charged: threshold_or_daily at 00:00 in Korea, threshold_or_month_end at 00:00 of the 1st."`
 	ChargeSlice      wallet.KRW    `env:"MALGIL_CHARGE_SLICE_KRW" default:"500000" help:"Most supply value of one charge."`
@@ -201,7 +201,7 @@ func (c Config) checkSecrets(bad func(name, format string, args ...any), embedde
 }
 
 func (c Config) checkNumbers(bad func(name, format string, args ...any)) {
-	if c.Price < 0 || c.Price > 10_000 {
+	if c.Price < 0 || c.Price > wallet.MaxPrice {
 		bad("MALGIL_PRICE_KRW", "must be 0 to 10000")
 	}
 	if c.ChargeThreshold <= 0 {

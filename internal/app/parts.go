@@ -28,6 +28,7 @@ import (
 	"github.com/malgil/malgil/internal/scheduler"
 	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/store"
+	"github.com/malgil/malgil/internal/wallet"
 )
 
 // parts are the services of a process, whichever roles it plays.
@@ -46,6 +47,8 @@ type parts struct {
 	gate     *access.Gate
 	accounts *access.Accounts
 	wallets  *access.Wallets
+	giver    *wallet.Giver
+	prices   *wallet.PriceSetter
 	bots     *bot.Admin
 	desk     *broadcast.Desk
 	events   *kakao.EventClient
@@ -55,6 +58,19 @@ type parts struct {
 	recorder *scenario.Recorder
 	sweep    *scheduler.Sweep
 	spread   time.Duration // of a settlement
+}
+
+// countedStore counts what the sweep posts.
+type countedStore struct {
+	*store.Store
+	meter wallet.Meter
+}
+
+// ExpireFree is that of the store.
+func (s countedStore) ExpireFree(ctx context.Context, now time.Time) (wallet.KRW, error) {
+	vanished, err := s.Store.ExpireFree(ctx, now)
+	s.meter.Posted(string(wallet.GrantExpired), int64(vanished))
+	return vanished, err
 }
 
 // botTTL is how long a bot's blocks are served before they are looked at again.
@@ -105,7 +121,9 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.accounts = access.NewAccounts(db, clk.Now, p.ids.Next)
 	p.wallets = access.NewWallets(db, clk.Now, p.ids.Next)
 	p.bots = bot.NewAdmin(db, keys, clk.Now, rand.Reader)
-	p.desk = broadcast.NewDesk(db, db, config.Price, clk.Now, p.ids.Next)
+	p.desk = broadcast.NewDesk(db, db, clk.Now, p.ids.Next)
+	p.giver = wallet.NewGiver(db, p.metrics, clk.Now, p.ids.Next)
+	p.prices = wallet.NewPriceSetter(db, clk.Now)
 	p.known = scenario.NewCache(db, botTTL)
 	p.answers = scenario.NewService(p.known, db, hashKey)
 	p.recorder = scenario.NewRecorder(db, func(n int, err error) {
@@ -113,6 +131,6 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 		log.Warn("utterances not recorded", "count", n, "err", err)
 	})
 	a.onClose("utterance recorder", recorderLimit, p.recorder.Close)
-	p.sweep = scheduler.NewSweep(db, p.queue, p.inspector, config.SweepAge, clk.Now)
+	p.sweep = scheduler.NewSweep(countedStore{db, p.metrics}, p.queue, p.inspector, config.SweepAge, clk.Now)
 	return p, nil
 }

@@ -157,9 +157,9 @@ func (a *App) startIntake(config Config, door net.Listener) {
 	})
 	a.onClose("answers under way", answersLimit, skill.Wait)
 	server := intake.New(intake.Config{
-		PublicURL: config.PublicURL, Price: config.Price, Version: Version, Log: p.log, Now: p.clock.Now,
+		PublicURL: config.PublicURL, Version: Version, Log: p.log, Now: p.clock.Now,
 	}, intake.Services{
-		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Bots: p.bots, Broadcasts: p.desk, Billing: p.billing, Read: p.store,
+		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Billing: p.billing, Read: p.store,
 		Follow: p.follow, Skill: skill, Observe: p.metrics.HTTPServed,
 		Checks: []intake.Check{
 			{Name: "database", Ask: p.store.Ping},

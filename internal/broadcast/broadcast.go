@@ -57,7 +57,8 @@ const (
 	WaitDailyLimit Wait = "daily_limit"
 	WaitRate       Wait = "rate" // the bot sends as much as it may, until then
 	WaitPaused     Wait = "paused"
-	WaitUnpaid     Wait = "unpaid" // unpaid, not reconnected yet, or turned off
+	WaitUnpaid     Wait = "unpaid"  // unpaid, or paid again and not reconnected yet
+	WaitStopped    Wait = "stopped" // its wallet was turned off or suspended
 	// WaitDisconnected is a channel that an operator disconnected, or has not connected again.
 	WaitDisconnected Wait = "disconnected"
 	WaitConfig       Wait = "config"   // Kakao does not accept the bot's key
@@ -125,7 +126,7 @@ type Broadcast struct {
 	Side      Side
 	Name      string
 	Message   Message
-	Price     wallet.KRW // per delivered message, without VAT
+	Price     wallet.KRW // per delivered message, without VAT; fixed when it is sealed
 	State     State
 	Wait      Wait
 	WaitUntil time.Time // when the wait ends by itself, zero when that is not known

@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/malgil/malgil/internal/fault"
-	"github.com/malgil/malgil/internal/wallet"
 )
 
 // Order asks for a broadcast.
@@ -33,12 +32,13 @@ type Request struct {
 // Orders keeps broadcasts and what their owners say of them.
 type Orders interface {
 	// CreateBroadcast stores an order and its chunks in one transaction and fills in the wallet of
-	// its bot. A repeated request returns the broadcast that the first one made.
+	// its bot and what a message costs now. A repeated request returns the broadcast that the first one made.
 	CreateBroadcast(ctx context.Context, b Broadcast, chunks []Packed, r Request) (created Broadcast, repeated bool, err error)
 	// RepeatedBroadcast returns the broadcast that an earlier call with the same request made.
 	RepeatedBroadcast(ctx context.Context, r Request) (b Broadcast, repeated bool, err error)
 	Broadcast(ctx context.Context, id ID) (Broadcast, error)
-	// Seal ends the upload: uploading → running. Sealed again it changes nothing.
+	// Seal ends the upload: uploading → running, and fixes what a message costs: the price that is
+	// valid at that moment. Sealed again it changes nothing.
 	Seal(ctx context.Context, id ID, now time.Time) (Broadcast, error)
 	// Pause stops dispatch and recalls what is queued. Paused again it changes nothing.
 	Pause(ctx context.Context, id ID, now time.Time) (Broadcast, error)
@@ -54,12 +54,11 @@ type Desk struct {
 	uploads Uploads
 	now     func() time.Time
 	newID   func(prefix string) string
-	price   wallet.KRW
 }
 
-// NewDesk returns a desk. price is what one delivered message costs without VAT, 15 KRW at Kakao.
-func NewDesk(orders Orders, uploads Uploads, price wallet.KRW, now func() time.Time, newID func(prefix string) string) *Desk {
-	return &Desk{orders: orders, uploads: uploads, price: price, now: now, newID: newID}
+// NewDesk returns a desk.
+func NewDesk(orders Orders, uploads Uploads, now func() time.Time, newID func(prefix string) string) *Desk {
+	return &Desk{orders: orders, uploads: uploads, now: now, newID: newID}
 }
 
 // Create stores an order; its recipients come with [Desk.Upload]. An order that breaks a rule is
@@ -148,7 +147,7 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 	}
 	return Broadcast{
 		ID: ID(d.newID("brd")), BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message,
-		Price: d.price, State: Uploading, Wait: WaitUploading,
+		State: Uploading, Wait: WaitUploading,
 		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now,
 	}, nil
 }

@@ -60,7 +60,7 @@ func (m *memory) EndUpload(_ context.Context, _ ID, _ int, _ int, r Report) erro
 
 func newDesk(m *memory) *Desk {
 	n := 0
-	return NewDesk(m, m, 15, func() time.Time { return start }, func(prefix string) string {
+	return NewDesk(m, m, func() time.Time { return start }, func(prefix string) string {
 		n++
 		return fmt.Sprintf("%s_%d", prefix, n)
 	})
@@ -73,7 +73,7 @@ func goodOrder() Order {
 func TestDesk_Create(t *testing.T) {
 	m := &memory{}
 	got, err := newDesk(m).Create(t.Context(), goodOrder(), Request{})
-	want := Broadcast{ID: "brd_1", BotID: "bot", Side: Live, Name: "겨울 재입고", Message: Message{Event: "restock_alert"}, Price: 15,
+	want := Broadcast{ID: "brd_1", BotID: "bot", Side: Live, Name: "겨울 재입고", Message: Message{Event: "restock_alert"},
 		State: Uploading, Wait: WaitUploading, StartAt: start, CreatedAt: start}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("Create, %v (-want +got):\n%s", err, diff)
@@ -136,7 +136,7 @@ func TestDesk_Create_accepts(t *testing.T) {
 func TestDesk_Create_repeatedAfterItsStart(t *testing.T) {
 	m := &memory{}
 	now := start
-	desk := NewDesk(m, m, 15, func() time.Time { return now }, func(prefix string) string { return prefix + "_1" })
+	desk := NewDesk(m, m, func() time.Time { return now }, func(prefix string) string { return prefix + "_1" })
 	o, request := goodOrder(), Request{Scope: "tok", Key: "k"}
 	o.StartAt = start.Add(time.Hour)
 	first, err := desk.Create(t.Context(), o, request)

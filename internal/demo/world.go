@@ -97,7 +97,7 @@ func (w World) open(ctx context.Context, s seed) (shop Shop, err error) {
 	var wallet id
 	if err := w.API.Call(ctx, "POST", "/api/v1/wallets", map[string]any{
 		"name": s.name, "kind": "business", "business_number": s.number,
-		"invoice_email": s.invoices, "master": shop.Master,
+		"invoice_email": s.invoices, "master": shop.Master, "daily_limit_krw": 10_000_000,
 	}, &wallet); err != nil {
 		return shop, err
 	}

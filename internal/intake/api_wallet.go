@@ -25,6 +25,7 @@ type walletView struct {
 	Members        []memberView        `json:"members,omitempty"`
 	Cards          []walletCardView    `json:"cards,omitempty"`
 	CreatedAt      time.Time           `json:"created_at"`
+	DeletedAt      time.Time           `json:"deleted_at,omitzero"`
 }
 
 type balanceView struct {
@@ -52,7 +53,7 @@ func (s *Server) viewWallet(v store.WalletView) walletView {
 	refundable, _ := v.Refundable() // 0 with a reason that only a refund needs
 	view := walletView{
 		ID: v.ID, Name: v.Name, Kind: v.Kind, BusinessNumber: v.BusinessNumber, InvoiceEmail: v.InvoiceEmail, Representative: v.Representative,
-		Status: v.Status, PaymentState: v.PaymentState, UnpaidSince: v.UnpaidSince, DailyLimit: v.DailyLimit, CreatedAt: v.CreatedAt,
+		Status: v.Status, PaymentState: v.PaymentState, UnpaidSince: v.UnpaidSince, DailyLimit: v.DailyLimit, CreatedAt: v.CreatedAt, DeletedAt: v.DeletedAt,
 		Balance: balanceView{
 			Free: v.Free, Paid: v.Paid, Accrual: v.Accrual, Charging: v.Charging, Held: v.Held,
 			Spendable: v.Spendable(now), Due: v.Due(now),
@@ -85,7 +86,7 @@ type createWalletInput struct {
 		BusinessNumber string     `json:"business_number,omitempty" doc:"사업자등록번호, with or without dashes"`
 		InvoiceEmail   string     `json:"invoice_email,omitempty" doc:"Where tax invoices go"`
 		Master         string     `json:"master" doc:"Account that owns the wallet"`
-		DailyLimit     wallet.KRW `json:"daily_limit_krw,omitempty" doc:"일 지출한도: 1,000 to 100,000,000 in steps of 1,000; none, when left out"`
+		DailyLimit     wallet.KRW `json:"daily_limit_krw,omitempty" doc:"일 지출한도: 1,000 to 100,000,000 in steps of 1,000; needed before the wallet gets a card"`
 	}
 }
 

@@ -108,6 +108,9 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 	if _, err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if err := db.FirstPrice(t.Context(), 15); err != nil {
+		t.Fatal(err)
+	}
 	ids := id.New(atNoon, rand.NewChaCha8([32]byte{1}))
 	h := &house{
 		t: t, store: db, gateway: &gateway{}, log: &lockedBuffer{}, tokens: map[string]string{}, seen: &seen{},
@@ -119,8 +122,10 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		Gate:       h.gate,
 		Accounts:   access.NewAccounts(db, atNoon, ids.Next),
 		Wallets:    access.NewWallets(db, atNoon, ids.Next),
+		Giver:      wallet.NewGiver(db, posted(func(string, int64) {}), atNoon, ids.Next),
+		Prices:     wallet.NewPriceSetter(db, atNoon),
 		Bots:       bot.NewAdmin(db, box, atNoon, rand.NewChaCha8([32]byte{3})),
-		Broadcasts: broadcast.NewDesk(db, db, 15, atNoon, ids.Next),
+		Broadcasts: broadcast.NewDesk(db, db, atNoon, ids.Next),
 		Billing:    billing.New(db, h.gateway, box, ids, rand.NewChaCha8([32]byte{4}), atNoon, settings),
 		Read:       db,
 		Skill:      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { notFound(w) }),
@@ -131,11 +136,16 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		f(&services)
 	}
 	h.server = New(Config{
-		PublicURL: "https://malgil.example/", Price: 15, Version: "test",
+		PublicURL: "https://malgil.example/", Version: "test",
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Now: atNoon,
 	}, services)
 	return h
 }
+
+// posted is a meter of what is posted.
+type posted func(kind string, krw int64)
+
+func (p posted) Posted(kind string, krw int64) { p(kind, krw) }
 
 // on is the house in a subtest.
 func (h *house) on(t *testing.T) *house {
@@ -283,6 +293,7 @@ func (h *house) seed(paid int) (account, walletID, botID string) {
 	account = h.do(call{method: "POST", path: "/api/v1/accounts", body: map[string]any{"name": "김하늘", "email": "haneul@hanbit.example"}}).want(201)["id"].(string)
 	walletID = h.do(call{method: "POST", path: "/api/v1/wallets", body: map[string]any{
 		"name": "한빛서점", "kind": "business", "business_number": "999-81-00015", "invoice_email": "tax@hanbit.example", "master": account,
+		"daily_limit_krw": 100_000_000,
 	}}).want(201)["id"].(string)
 	if paid > 0 {
 		checkout := h.do(call{method: "POST", path: "/api/v1/wallets/" + walletID + "/topups", key: "seed", body: map[string]any{"amount_krw": paid}}).want(202)

@@ -37,6 +37,11 @@ DELETE /api/v1/cards/{id} PAMOWKVvS -
 POST /api/v1/wallets PAMOWKVvS -
 GET /api/v1/wallets PAMOWKVvS -
 GET /api/v1/wallets/{id} PAMWKV O
+PATCH /api/v1/wallets/{id} PAW MOKV
+DELETE /api/v1/wallets/{id} PAW MOKV
+POST /api/v1/wallets/{id}/grants PA MOWKV
+GET /api/v1/wallets/{id}/grants PAMWKV O
+POST /api/v1/wallets/{id}/grants/{grant}/use PAWK MOV
 PUT /api/v1/wallets/{id}/members/{account} PAMW OKV
 DELETE /api/v1/wallets/{id}/members/{account} PAMW OKV
 GET /api/v1/wallets/{id}/postings PAMWKV O
@@ -87,6 +92,7 @@ POST /api/v1/charges/{id}/decide PA MOWKVvS
 GET /api/v1/audit PAMOWKVvS -
 GET /api/v1/audit/verify PA MOWKVvS
 GET /api/v1/prices PAMOWKVvS -
+POST /api/v1/prices PA MOWKVvS
 POST /api/v1/quote PAMOWKV -
 `
 
@@ -112,7 +118,7 @@ func newTown(h *house, name string) *town {
 	must(h.t, h.store.SetAdmin(h.t.Context(), t.people['A'].account, true))
 
 	t.wallet = h.do(call{method: "POST", path: "/api/v1/wallets", body: map[string]any{
-		"name": name, "kind": "personal", "master": t.people['W'].account,
+		"name": name, "kind": "personal", "master": t.people['W'].account, "daily_limit_krw": 1_000_000,
 	}}).want(201)["id"].(string)
 	for letter, role := range map[rune]string{'K': "worker", 'V': "viewer"} {
 		h.do(call{method: "PUT", path: "/api/v1/wallets/" + t.wallet + "/members/" + t.people[letter].account, body: map[string]any{"role": role}}).want(200)
@@ -201,7 +207,7 @@ var bodies = map[string]func(id string) map[string]any{
 func (t *town) verdict(pattern, token, id string, nth int) string {
 	method, path, _ := strings.Cut(pattern, " ")
 	c := call{method: method, token: token, key: fmt.Sprint("matrix-", nth)}
-	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{side}", "live").Replace(path)
+	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{side}", "live").Replace(path)
 	if body := bodies[pattern]; body != nil {
 		c.body = body(id)
 	} else if method != "GET" && method != "DELETE" {

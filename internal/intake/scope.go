@@ -66,6 +66,11 @@ var routes = map[string]guard{
 	"POST /api/v1/wallets":                          {scope: access.Admin, right: access.OpenWallet, on: place{access.OfAccount, "body.master"}},
 	"GET /api/v1/wallets":                           {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/wallets/{id}":                      {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"PATCH /api/v1/wallets/{id}":                    {scope: access.Billing, right: access.ChangeWallet, on: theWallet},
+	"DELETE /api/v1/wallets/{id}":                   {scope: access.Billing, right: access.ChangeWallet, on: theWallet},
+	"POST /api/v1/wallets/{id}/grants":              {scope: access.Admin, right: access.GiveCash, on: theWallet},
+	"GET /api/v1/wallets/{id}/grants":               {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"POST /api/v1/wallets/{id}/grants/{grant}/use":  {scope: access.Billing, right: access.UseCash, on: theWallet},
 	"PUT /api/v1/wallets/{id}/members/{account}":    {scope: access.Admin, right: access.GiveWalletWork, on: theWallet}, // KeepMembers for another role than worker
 	"DELETE /api/v1/wallets/{id}/members/{account}": {scope: access.Admin, right: access.LeaveWallet, on: theWallet},    // as PUT for another than oneself
 	"GET /api/v1/wallets/{id}/postings":             {scope: access.Read, right: access.ReadWallet, on: theWallet},
@@ -118,8 +123,9 @@ var routes = map[string]guard{
 	"GET /api/v1/audit":        {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/audit/verify": {scope: access.Read, right: access.CheckAudit, on: platform},
 
-	"GET /api/v1/prices": {scope: access.Read, right: access.SeePublic, on: platform},
-	"POST /api/v1/quote": {scope: access.Read, right: access.QuoteWallet, on: place{access.OfWallet, "body.wallet"}},
+	"GET /api/v1/prices":  {scope: access.Read, right: access.SeePublic, on: platform},
+	"POST /api/v1/prices": {scope: access.Admin, right: access.KeepPlatform, on: platform},
+	"POST /api/v1/quote":  {scope: access.Read, right: access.QuoteWallet, on: place{access.OfWallet, "body.wallet"}},
 }
 
 // inBody reports whether a call names the object in its body, which is not read yet when a route

@@ -25,6 +25,11 @@ DELETE /api/v1/cards/{id} billing remove_card card path.id
 POST /api/v1/wallets admin open_wallet account body.master
 GET /api/v1/wallets read list_own platform
 GET /api/v1/wallets/{id} read read_wallet wallet path.id
+PATCH /api/v1/wallets/{id} billing change_wallet wallet path.id
+DELETE /api/v1/wallets/{id} billing change_wallet wallet path.id
+POST /api/v1/wallets/{id}/grants admin give_cash wallet path.id
+GET /api/v1/wallets/{id}/grants read read_wallet wallet path.id
+POST /api/v1/wallets/{id}/grants/{grant}/use billing use_cash wallet path.id
 PUT /api/v1/wallets/{id}/members/{account} admin give_wallet_work wallet path.id
 DELETE /api/v1/wallets/{id}/members/{account} admin leave_wallet wallet path.id
 GET /api/v1/wallets/{id}/postings read read_wallet wallet path.id
@@ -73,6 +78,7 @@ GET /api/v1/broadcasts/{id}/failures read read_people broadcast path.id
 GET /api/v1/audit read list_own platform
 GET /api/v1/audit/verify read check_audit platform
 GET /api/v1/prices read see_public platform
+POST /api/v1/prices admin keep_platform platform
 POST /api/v1/quote read quote_wallet wallet body.wallet
 `
 
@@ -133,7 +139,7 @@ func TestRoutes_askForTheirScope(t *testing.T) {
 		t.Run(pattern, func(t *testing.T) {
 			h := h.on(t)
 			method, path, _ := strings.Cut(pattern, " ")
-			path = strings.NewReplacer("{id}", "none", "{account}", "none", "{card}", "none", "{refund}", "none", "{side}", "live").Replace(path)
+			path = strings.NewReplacer("{id}", "none", "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{side}", "live").Replace(path)
 			h.do(call{method: method, path: path, token: "-"}).wantProblem(http.StatusUnauthorized, "UNAUTHENTICATED", "")
 			h.do(call{method: method, path: path, token: "mlg_" + strings.Repeat("A", 43)}).wantProblem(http.StatusUnauthorized, "UNAUTHENTICATED", "")
 			if scope == "any" {

@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"github.com/malgil/malgil/internal/wallet"
 )
 
 // What a request may be and how long it may take.
@@ -34,9 +32,8 @@ const (
 
 // Config is what an operator sets.
 type Config struct {
-	PublicURL string     // where Kakao and payers reach this installation, without a slash at the end
-	Price     wallet.KRW // of a delivered message, without VAT
-	Version   string     // of the program, for the description of the API
+	PublicURL string // where Kakao and payers reach this installation, without a slash at the end
+	Version   string // of the program, for the description of the API
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -65,6 +62,8 @@ func New(config Config, services Services) *Server {
 	s.addAccounts()
 	s.addTokens()
 	s.addWallets()
+	s.addWalletChanges()
+	s.addGrants()
 	s.addCards()
 	s.addReviews()
 	s.addRefunds()

@@ -18,6 +18,8 @@ type Services struct {
 	Gate       Gate
 	Accounts   Accounts
 	Wallets    Wallets
+	Giver      Giver
+	Prices     Pricer
 	Bots       Bots
 	Broadcasts Broadcasts
 	Billing    Billing
@@ -57,6 +59,8 @@ type Wallets interface {
 	Open(ctx context.Context, n access.NewWallet) (id string, err error)
 	PutMember(ctx context.Context, by access.Principal, walletID, accountID string, role access.WalletRole) error
 	DropMember(ctx context.Context, walletID, accountID string) error
+	Change(ctx context.Context, id string, c access.WalletChange, platform bool) error
+	Delete(ctx context.Context, id string) error
 }
 
 // Bots changes bots.
@@ -119,6 +123,8 @@ type Reader interface {
 	WalletView(ctx context.Context, id string) (store.WalletView, error)
 	WalletViews(ctx context.Context, sight access.Sight, after string, limit int) ([]store.WalletView, error)
 	Postings(ctx context.Context, walletID string, before store.PostingMark, limit int) ([]wallet.Posting, error)
+	Gifts(ctx context.Context, walletID, before string, limit int) ([]wallet.Gift, error)
+	Prices(ctx context.Context) (wallet.Prices, error)
 	Charges(ctx context.Context, walletID, before string, limit int) ([]store.ChargeView, error)
 	Charge(ctx context.Context, id string) (store.ChargeView, error)
 	ChargesInReview(ctx context.Context, after string, limit int) ([]store.ChargeView, error)

@@ -11,6 +11,7 @@ import (
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/store"
+	"github.com/malgil/malgil/internal/wallet"
 	"github.com/malgil/malgil/tasks"
 )
 
@@ -21,6 +22,7 @@ type SweepStore interface {
 	Touch(ctx context.Context, kind store.Work, rows []broadcast.Row, now time.Time) error
 	Forget(ctx context.Context, kind store.Work, rows []broadcast.Row, dead bool, now time.Time) error
 
+	ExpireFree(ctx context.Context, now time.Time) (wallet.KRW, error)
 	ExpireSending(ctx context.Context, now time.Time) (int, error)
 	ExpireCalling(ctx context.Context, now time.Time) (int, error)
 	ExpireMails(ctx context.Context, now time.Time) (int, error)
@@ -77,6 +79,10 @@ func (s *Sweep) Run(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 	}
+	step("expire free cash", func(ctx context.Context, now time.Time) (int, error) {
+		_, err := s.store.ExpireFree(ctx, now)
+		return 0, err
+	})
 	step("expire leases of chunks", s.store.ExpireSending)
 	step("expire leases of attempts", s.store.ExpireCalling)
 	step("expire leases of mails", s.store.ExpireMails)

@@ -59,6 +59,7 @@ func newHouse(t *testing.T) *house {
 	t.Cleanup(func() { h.closed(h.store.Close()) })
 	_, err = h.store.Migrate(t.Context())
 	h.must(err)
+	h.must(h.store.FirstPrice(t.Context(), 15))
 	h.db, err = sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
 	h.must(err)
 	t.Cleanup(func() { h.closed(h.db.Close()) })
@@ -291,6 +292,9 @@ func (b *brokenStore) fail(what string) error {
 func (b *brokenStore) Waiting(_ context.Context, kind store.Work, _ time.Time, _ int) ([]broadcast.Row, error) {
 	return nil, b.fail("work " + string(kind))
 }
+func (b *brokenStore) ExpireFree(context.Context, time.Time) (wallet.KRW, error) {
+	return 0, b.fail("free cash")
+}
 func (b *brokenStore) ExpireSending(context.Context, time.Time) (int, error) {
 	return 0, b.fail("sending")
 }
@@ -315,7 +319,7 @@ func TestSweep_oneFailureStopsNothingElse(t *testing.T) {
 	if !errors.Is(err, errBroken) {
 		t.Errorf("Run error = %v, want %v", err, errBroken)
 	}
-	want := []string{"sending", "calling", "mails", "overdue", "doubt", "long unpaid", "retire",
+	want := []string{"free cash", "sending", "calling", "mails", "overdue", "doubt", "long unpaid", "retire",
 		"work chunk", "work result", "work wallet", "work attempt", "work resolve", "work mail"}
 	if !slices.Equal(broken.asked, want) {
 		t.Errorf("Run asked for %v, want %v", broken.asked, want)

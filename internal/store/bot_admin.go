@@ -36,13 +36,13 @@ func (s *Store) InsertBot(ctx context.Context, b bot.Bot, skillKeyHash, sealedRe
 	})
 }
 
-// hasWallet is Invalid when a wallet is named that does not exist.
+// hasWallet is Invalid when a wallet is named that does not exist any more.
 func hasWallet(ctx context.Context, tx querier, id string) error {
 	if id == "" {
 		return nil
 	}
 	var found int
-	err := tx.QueryRowContext(ctx, `SELECT 1 FROM wallet WHERE id = $1`, id).Scan(&found)
+	err := tx.QueryRowContext(ctx, `SELECT 1 FROM wallet WHERE id = $1 AND deleted_at = 0`, id).Scan(&found)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fault.Field("wallet", "there is no wallet %q", id)
 	}

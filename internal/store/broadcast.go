@@ -91,6 +91,9 @@ func (s *Store) CreateBroadcast(ctx context.Context, b broadcast.Broadcast, chun
 			return fault.Coded(fault.Conflict, "NO_WALLET", "bot %s has no wallet; connect one before sending", b.BotID)
 		}
 		b.WalletID = walletID.String
+		if b.Price, err = priceOf(ctx, tx, b.CreatedAt); err != nil {
+			return err
+		}
 		if err := insertBroadcast(ctx, tx, b); err != nil {
 			return err
 		}
@@ -178,7 +181,8 @@ func (s *Store) changeBroadcast(ctx context.Context, id broadcast.ID, now time.T
 	return b, err
 }
 
-// Seal ends the upload of a broadcast. It is a Conflict when nobody was uploaded.
+// Seal ends the upload of a broadcast, whose messages then cost what is valid at that moment. It is
+// a Conflict when nobody was uploaded.
 func (s *Store) Seal(ctx context.Context, id broadcast.ID, now time.Time) (broadcast.Broadcast, error) {
 	return s.changeBroadcast(ctx, id, now, func(tx *sql.Tx, b *broadcast.Broadcast) error {
 		if b.State != broadcast.Uploading {
@@ -191,6 +195,13 @@ func (s *Store) Seal(ctx context.Context, id broadcast.ID, now time.Time) (broad
 			return err
 		}
 		*b = b.Seal(now)
+		var err error
+		if b.Price, err = priceOf(ctx, tx, now); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE broadcast SET price_krw = $2 WHERE id = $1`, id, b.Price); err != nil {
+			return fmt.Errorf("fix the price: %w", err)
+		}
 		return nil
 	})
 }

@@ -102,6 +102,12 @@ func (s *Store) ChangeCards(ctx context.Context, walletID, accountID string, now
 				return err
 			}
 		}
+		switch {
+		case added && w.Status == wallet.Deleted:
+			return wallet.ErrDeleted
+		case added && w.DailyLimit == 0:
+			return wallet.ErrNoDailyLimit
+		}
 		if err := placeCards(ctx, tx, walletID, after); err != nil {
 			return err
 		}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/billing"
-	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -92,18 +91,18 @@ func (s *Store) mayCheckout(ctx context.Context, tx *sql.Tx, c billing.Checkout)
 	case c.Kind == billing.CheckoutCard:
 		return nil
 	}
-	var status wallet.Status
-	var kind access.WalletKind
-	err = tx.QueryRowContext(ctx, `SELECT status, kind FROM wallet WHERE id = $1`, c.WalletID).Scan(&status, &kind)
+	w, err := s.scanWallet(tx.QueryRowContext(ctx, `SELECT `+walletColumns+` FROM wallet WHERE id = $1`, c.WalletID))
+	if err != nil {
+		return orNotFound(err, "wallet", c.WalletID)
+	}
+	kind, err := walletKind(ctx, tx, c.WalletID)
 	switch {
 	case err != nil:
-		return orNotFound(err, "wallet", c.WalletID)
+		return err
 	case c.Method == billing.ByBank && kind == access.Personal:
 		return billing.ErrRefundPersonal
-	case status == wallet.Suspended:
-		return fault.Coded(fault.Refused, "WALLET_SUSPENDED", "the wallet is suspended; it takes no top-up")
 	}
-	return nil
+	return w.CheckTopUp()
 }
 
 // lockAccount locks an account, so that its cards cannot become too many at once, and counts them.

@@ -99,10 +99,13 @@ func (s *Store) dispatchShare(ctx context.Context, tx *sql.Tx, w *wallet.Wallet,
 		return nil, s.setWait(ctx, tx, share.Broadcast, share.BotPaused, time.Time{})
 	}
 	if err := w.Check(); err != nil {
-		return nil, s.setWait(ctx, tx, share.Broadcast, broadcast.WaitUnpaid, time.Time{})
+		return nil, s.setWait(ctx, tx, share.Broadcast, waitWhile(err), time.Time{})
 	}
 	if share.Chunks == 0 {
 		return nil, nil // its turn comes
+	}
+	if over, err := freeIsOver(ctx, tx, *w, now); err != nil || over {
+		return nil, err
 	}
 	b, err := s.lockBroadcast(ctx, tx, share.Broadcast)
 	if err != nil {
@@ -164,6 +167,14 @@ func (s *Store) affordable(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b 
 		ids, held = append(ids, c.id), held+amount
 	}
 	return ids, held, nil, nil
+}
+
+// waitWhile names the reason why a wallet pays for nothing.
+func waitWhile(err error) broadcast.Wait {
+	if errors.Is(err, wallet.ErrUnpaid) || errors.Is(err, wallet.ErrAwaitingReconnect) {
+		return broadcast.WaitUnpaid
+	}
+	return broadcast.WaitStopped
 }
 
 // waitFor names the reason why nothing could be held. Without one, all that is planned waits

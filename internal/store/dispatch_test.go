@@ -113,25 +113,28 @@ func TestDispatch_stopsAtTheDailyLimitUntilMidnight(t *testing.T) {
 }
 
 func TestDispatch_waitsForTheWallet(t *testing.T) {
-	tests := map[string]string{
-		"unpaid":             `payment_state = 'UNPAID'`,
-		"awaiting reconnect": `payment_state = 'AWAITING_RECONNECT'`,
-		"stopped":            `status = 'stopped'`,
-		"suspended":          `status = 'suspended'`,
+	tests := map[string]struct {
+		set  string
+		want broadcast.Wait
+	}{
+		"unpaid":             {`payment_state = 'UNPAID'`, broadcast.WaitUnpaid},
+		"awaiting reconnect": {`payment_state = 'AWAITING_RECONNECT'`, broadcast.WaitUnpaid},
+		"stopped":            {`status = 'stopped'`, broadcast.WaitStopped},
+		"suspended":          {`status = 'suspended'`, broadcast.WaitStopped},
 	}
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		n := 0
-		for name, set := range tests {
+		for name, tt := range tests {
 			n++
 			t.Run(name, func(t *testing.T) {
 				walletID, botID := shop(t, s, fmt.Sprint(n), 1000)
 				b := running(t, s, order(fmt.Sprintf("brd_%d", n), botID), 3)
-				exec(t, s, `UPDATE wallet SET `+set+` WHERE id = $1`, walletID)
+				exec(t, s, `UPDATE wallet SET `+tt.set+` WHERE id = $1`, walletID)
 				if rows := dispatch(t, s, t0); len(rows) != 0 {
 					t.Errorf("Dispatch() queued %v", rows)
 				}
-				if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitUnpaid {
-					t.Errorf("broadcast waits for %q, want unpaid", b.Wait)
+				if b := wantBroadcast(t, s, b.ID); b.Wait != tt.want {
+					t.Errorf("broadcast waits for %q, want %q", b.Wait, tt.want)
 				}
 				exec(t, s, `UPDATE wallet SET payment_state = 'ACTIVE', status = 'in_use' WHERE id = $1`, walletID)
 				if rows := dispatch(t, s, t0); len(rows) != 1 {

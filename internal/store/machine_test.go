@@ -65,6 +65,9 @@ func newMachine(t *testing.T, rt *rapid.T, template string) *machine {
 		m.wallets = append(m.wallets, newWallet(t, s, fmt.Sprintf("wal_%d", n), wallet.KRW(rapid.IntRange(0, 300).Draw(rt, "paid"))))
 	}
 	newGrant(t, s, m.wallets[0], "grt_0", 40, t0.AddDate(1, 0, 0), t0)
+	for n, id := range m.wallets { // vanishes in the middle of things
+		newGrant(t, s, id, fmt.Sprintf("grt_short_%d", n), 150, t0.Add(time.Duration(rapid.IntRange(1, 600).Draw(rt, "seconds"))*time.Second), t0)
+	}
 	newCard(t, s, "crd_0", newAccount(t, s, "acc_0"), m.wallets[1], 1)
 	exec(t, s, `UPDATE wallet SET daily_limit_krw = 450 WHERE id = $1`, m.wallets[1])
 	for n := range 3 {
@@ -184,6 +187,8 @@ func (m *machine) sweep(rt *rapid.T) {
 	}
 	_, err := m.s.RetireOver(background(), m.now)
 	ok(rt, err)
+	_, err = m.s.ExpireFree(background(), m.now)
+	ok(rt, err)
 }
 
 func (m *machine) pay(walletID string, supply wallet.KRW) {
@@ -270,6 +275,7 @@ func TestStorm_machine(t *testing.T) {
 	if _, err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	must(t, s.FirstPrice(t.Context(), price))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

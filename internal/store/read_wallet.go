@@ -21,6 +21,7 @@ type WalletView struct {
 	Representative string // 대표자 of a business; empty while it is not known
 	UnpaidSince    time.Time
 	CreatedAt      time.Time
+	DeletedAt      time.Time    // zero while there is the wallet
 	Members        []MemberView // of one wallet; nil in a list
 }
 
@@ -30,16 +31,17 @@ type MemberView struct {
 	Role                   access.WalletRole
 }
 
-const walletViewColumns = walletColumns + `, name, kind, business_number, invoice_email, representative, unpaid_since, created_at`
+const walletViewColumns = walletColumns + `, name, kind, business_number, invoice_email, representative, unpaid_since, created_at, deleted_at`
 
 func (s *Store) scanWalletView(row scanner) (WalletView, error) {
 	v := WalletView{Wallet: wallet.Wallet{Limits: s.limits, Settlement: s.settlement}}
 	err := row.Scan(append(walletTargets(&v.Wallet),
-		&v.Name, &v.Kind, &v.BusinessNumber, &v.InvoiceEmail, &v.Representative, at(&v.UnpaidSince), at(&v.CreatedAt))...)
+		&v.Name, &v.Kind, &v.BusinessNumber, &v.InvoiceEmail, &v.Representative, at(&v.UnpaidSince), at(&v.CreatedAt), at(&v.DeletedAt))...)
 	return v, err
 }
 
-// WalletView reads a wallet with its people, the master first. It is NotFound when there is none.
+// WalletView reads a wallet with its people, the master first, also one that was deleted. It is
+// NotFound when there is none.
 func (s *Store) WalletView(ctx context.Context, id string) (WalletView, error) {
 	v, err := s.scanWalletView(s.read.QueryRowContext(ctx, `SELECT `+walletViewColumns+` FROM wallet WHERE id = $1`, id))
 	if err != nil {
@@ -57,10 +59,10 @@ func (s *Store) WalletView(ctx context.Context, id string) (WalletView, error) {
 	return v, nil
 }
 
-// WalletViews lists wallets by id, those after an id, without their people; a person sees those
-// that he may read.
+// WalletViews lists wallets by id, those after an id, without their people and without
+// those that were deleted; a person sees those that he may read.
 func (s *Store) WalletViews(ctx context.Context, sight access.Sight, after string, limit int) ([]WalletView, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+walletViewColumns+` FROM wallet WHERE id > $1 AND `+fmt.Sprintf(seesWallet, 3, "id")+`
+	rows, err := s.read.QueryContext(ctx, `SELECT `+walletViewColumns+` FROM wallet WHERE id > $1 AND deleted_at = 0 AND `+fmt.Sprintf(seesWallet, 3, "id")+`
 		ORDER BY id LIMIT $2`, after, limit, string(sight))
 	return collect(rows, err, s.scanWalletView)
 }

@@ -54,6 +54,9 @@ func openTest(t testing.TB, address string) *Store {
 	if _, err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.FirstPrice(t.Context(), price); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 
@@ -91,7 +94,7 @@ func newWallet(t testing.TB, s *Store, id string, paid wallet.KRW) string {
 		free_krw, paid_krw, accrual_krw, charging_krw, held_krw, daily_limit_krw, accrual_day, accrual_old_krw, accrued_krw,
 		next_charge_at, charge_epoch, charge_enqueued_at, created_at)
 		VALUES ($1, '한빛서점', 'business', '9998100015', 'tax@hanbit.example', 'in_use', 'ACTIVE', 0,
-		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $2)`, id, millis(t0))
+		0, 0, 0, 0, 0, 100000000, 0, 0, 0, 0, 0, 0, $2)`, id, millis(t0))
 	if paid > 0 {
 		topUp(t, s, id, paid, "cko_"+id, t0)
 	}
@@ -188,7 +191,21 @@ func booksAgree(s *Store, w wallet.Wallet) error {
 	if got != want {
 		return fmt.Errorf("wallet %s has balances %+v, its postings and holds give %+v", w.ID, got, want)
 	}
-	return nil
+	var left, used, vanished wallet.KRW // of free cash, gift by gift
+	err = s.read.QueryRowContext(context.Background(), `SELECT CAST(COALESCE(SUM(remaining_krw), 0) AS BIGINT),
+		CAST(COALESCE(SUM(amount_krw - remaining_krw - expired_krw), 0) AS BIGINT), CAST(COALESCE(SUM(expired_krw), 0) AS BIGINT)
+		FROM free_grant WHERE wallet_id = $1 AND started_at > 0`, w.ID).Scan(&left, &used, &vanished)
+	if err != nil {
+		return err
+	}
+	var posted [2]wallet.KRW // used, vanished
+	err = s.read.QueryRowContext(context.Background(), `SELECT CAST(COALESCE(SUM(CASE kind WHEN 'capture' THEN -free ELSE 0 END), 0) AS BIGINT),
+		CAST(COALESCE(SUM(CASE kind WHEN 'grant_expired' THEN -free ELSE 0 END), 0) AS BIGINT) FROM posting WHERE wallet_id = $1`, w.ID).Scan(&posted[0], &posted[1])
+	if err == nil && (left != w.Free || used != posted[0] || vanished != posted[1]) {
+		err = fmt.Errorf("wallet %s has %d of free cash, its gifts %d; they were used by %d and lost %d, the postings say %d and %d",
+			w.ID, w.Free, left, used, vanished, posted[0], posted[1])
+	}
+	return err
 }
 
 func TestMigrate(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"github.com/malgil/malgil/internal/wallet"
 )
 
-const walletColumns = `id, status, payment_state, free_krw, paid_krw, accrual_krw, charging_krw, held_krw, refunding_krw,
+const walletColumns = `id, CASE WHEN deleted_at > 0 THEN 'deleted' ELSE status END, payment_state, free_krw, paid_krw, accrual_krw, charging_krw, held_krw, refunding_krw,
 	daily_limit_krw, accrual_day, accrual_old_krw, accrued_krw, place,
 	EXISTS (SELECT 1 FROM wallet_card c WHERE c.wallet_id = wallet.id)`
 
