@@ -53,6 +53,7 @@ type commands struct {
 	Audit     auditCommand     `cmd:"" help:"Who did what, and does the log hold."`
 	Account   accountCommand   `cmd:"" help:"People and their cards."`
 	Wallet    walletCommand    `cmd:"" help:"Wallets: money, people, cards."`
+	Price     priceCommand     `cmd:"" help:"The price list."`
 	Bot       botCommand       `cmd:"" help:"Bots: blocks, channels, keys."`
 	Broadcast broadcastCommand `cmd:"" help:"Broadcasts: send, watch, look after."`
 

@@ -18,6 +18,14 @@ type walletCommand struct {
 	AddCard   walletAddCard   `cmd:"" help:"Put a card of your own on a wallet, behind those that are there."`
 	DropCard  walletDropCard  `cmd:"" help:"Take a card off a wallet."`
 	Cards     walletCards     `cmd:"" help:"Say which cards a wallet is charged on: the payment card, then its backups."`
+	Grant     walletGrant     `cmd:"" help:"Give a wallet free or paid cash."`
+	Grants    walletGrants    `cmd:"" help:"The cash that a wallet was given, newest first."`
+	Use       walletUse       `cmd:"" help:"Make free cash count."`
+	Stop      walletStop      `cmd:"" help:"Turn a wallet off; what it has queued is taken back."`
+	Start     walletStart     `cmd:"" help:"Turn a wallet on."`
+	Limit     walletLimit     `cmd:"" help:"Say how much a wallet's cards may owe per day."`
+	Change    walletChange    `cmd:"" help:"Change the name or invoice address of a wallet."`
+	Delete    walletDelete    `cmd:"" help:"Delete a wallet that is stopped and settled."`
 	Topup     walletTopup     `cmd:"" help:"Begin a top-up; the payer finishes it in a browser, or by bank transfer."`
 	Checkout  walletCheckout  `cmd:"" help:"How a top-up or a card registration goes."`
 	Postings  walletPostings  `cmd:"" help:"The ledger of a wallet, newest first."`
@@ -92,7 +100,7 @@ type walletCreate struct {
 	Kind           string `enum:"business,personal" default:"business" help:"business or personal."`
 	BusinessNumber string `help:"Business registration number, of a business."`
 	InvoiceEmail   string `help:"Where tax invoices go, of a business."`
-	DailyLimit     int64  `help:"Most that may be owed per day, in KRW; 0 for no limit."`
+	DailyLimit     int64  `help:"Most that its cards may owe per day, in KRW; needed before it gets one."`
 }
 
 // Run opens a wallet.
@@ -315,10 +323,19 @@ type quoteRow struct {
 	VAT    int64 `json:"vat_krw"`
 	Total  int64 `json:"total_krw"`
 	Wallet *struct {
-		Spendable int64  `json:"spendable_krw"`
-		Enough    bool   `json:"enough"`
-		Missing   int64  `json:"missing_krw"`
-		Reason    string `json:"reason"`
+		Spendable  int64     `json:"spendable_krw"`
+		Enough     bool      `json:"enough"`
+		Missing    int64     `json:"missing_krw"`
+		Reason     string    `json:"reason"`
+		PeopleNow  int       `json:"people_now"`
+		ResumesAt  time.Time `json:"resumes_at"`
+		DailyLimit int64     `json:"daily_limit_krw"`
+		DailyLeft  int64     `json:"daily_left_krw"`
+		After      struct {
+			Free    int64 `json:"free_krw"`
+			Paid    int64 `json:"paid_krw"`
+			Accrual int64 `json:"accrual_krw"`
+		} `json:"after"`
 	} `json:"wallet"`
 }
 
@@ -329,7 +346,14 @@ func (q quoteRow) print(e *env) {
 	case w.Enough:
 		pairs = append(pairs, "spendable", won(w.Spendable)+", enough")
 	default:
-		pairs = append(pairs, "spendable", won(w.Spendable)+", not enough", "missing", won(w.Missing), "reason", w.Reason)
+		pairs = append(pairs, "spendable", won(w.Spendable)+", not enough", "missing", won(w.Missing), "reason", w.Reason,
+			"at once", won(int64(w.PeopleNow)), "the rest", when(w.ResumesAt))
+	}
+	if w := q.Wallet; w != nil {
+		if w.DailyLimit > 0 {
+			pairs = append(pairs, "limit", won(w.DailyLimit)+" a day, "+won(w.DailyLeft)+" left today")
+		}
+		pairs = append(pairs, "after", "free "+won(w.After.Free)+", paid "+won(w.After.Paid)+", accrual "+won(w.After.Accrual))
 	}
 	facts(e.stdout, pairs...)
 }
