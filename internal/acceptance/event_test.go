@@ -12,6 +12,7 @@ func TestEventAPI(t *testing.T) {
 		"26_price_of_a_message": priceOfAMessage,
 		"27_vat_apart":          vatApart,
 		"28_chat_is_free":       chatIsFree,
+		"29_prices":             prices,
 	})
 }
 

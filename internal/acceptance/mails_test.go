@@ -11,6 +11,7 @@ import (
 func TestMails(t *testing.T) {
 	show(t, map[string]func(*testing.T){
 		"36_receivers":        mailReceivers,
+		"39_cash_granted":     cashGranted,
 		"37_unpaid_once":      unpaidOnce,
 		"41_auto_pay_success": autoPaySuccess,
 		"41_auto_pay_failure": autoPayFailure,
