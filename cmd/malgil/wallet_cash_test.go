@@ -66,10 +66,10 @@ func TestCommands_cashAndPrices(t *testing.T) {
 	}
 	has("stop", ok(t, "wallet", "stop", wallet), "stopped")
 	has("quote of a stopped wallet", ok(t, "wallet", "quote", "100", "--wallet", wallet), "WALLET_STOPPED", "after ")
-	if got := malgil(t, "wallet", "delete", wallet); got.code != exitFailed || !strings.Contains(got.stderr, "wallet.paid_krw is 300 KRW") {
-		t.Errorf("delete = exit %d, %q, want 1 and what is in the way", got.code, got.stderr)
-	}
 	has("start", ok(t, "wallet", "start", wallet), "in_use")
+	if got := malgil(t, "wallet", "delete", wallet); got.code != exitFailed || !strings.Contains(got.stderr, "wallet.status is in_use") {
+		t.Errorf("delete of a wallet in use = exit %d, %q, want 1 and what is in the way", got.code, got.stderr)
+	}
 	has("delete --dry-run", ok(t, "wallet", "delete", wallet, "--dry-run"), "nothing was done")
 	has("change", ok(t, "wallet", "change", wallet, "--name", "한빛책방"), "한빛책방")
 	if got := malgil(t, "wallet", "change", wallet); got.code != exitUsage || !strings.Contains(got.stderr, "nothing to change") {

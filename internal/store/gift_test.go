@@ -321,3 +321,26 @@ func TestWallet_ofSeveralBots(t *testing.T) {
 		}
 	})
 }
+
+// Nobody paid for paid cash that was given: a refund of everything gives back what top-ups brought in.
+func TestGift_paidCashIsNotRefunded(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		owing(t, s, "w", 0)
+		if _, _, err := s.Give(t.Context(), wallet.Gift{ID: "grt_1", WalletID: "w", Kind: wallet.PaidCash, Amount: 500, Reason: "보상", CreatedAt: t0}, wallet.Request{}); err != nil {
+			t.Fatal(err)
+		}
+		b := newTill(t, s, nil)
+		if _, err := b.QuoteRefund(t.Context(), "w", 0); fault.CodeOf(err) != "NOTHING_TO_REFUND" {
+			t.Errorf("QuoteRefund() of given cash error = %v, want NOTHING_TO_REFUND", err)
+		}
+		c, key := b.startTopUp("w", 2000, "k")
+		b.back(c, key)
+		b.run()
+		if r, err := b.QuoteRefund(t.Context(), "w", 0); err != nil || r.Supply != 2000 {
+			t.Errorf("QuoteRefund() of everything = %d, %v, want the 2000 that were paid for", r.Supply, err)
+		}
+		if _, err := b.QuoteRefund(t.Context(), "w", 2001); fault.CodeOf(err) != "REFUND_TOO_MUCH" {
+			t.Errorf("QuoteRefund(2001) error = %v, want REFUND_TOO_MUCH", err)
+		}
+	})
+}

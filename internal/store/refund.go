@@ -58,6 +58,7 @@ func sources(ctx context.Context, q querier, walletID string, amount wallet.KRW)
 func planRefund(ctx context.Context, q querier, w wallet.Wallet, o billing.RefundOpening) (billing.Refund, error) {
 	refund := billing.Refund{ID: o.ID, WalletID: w.ID, Supply: o.Supply, State: billing.RefundOpen, OpenedAt: o.At}
 	refundable, err := w.Refundable()
+	everything := o.Supply == 0 // that top-ups brought in; what was given stays
 	switch {
 	case err != nil:
 		return refund, err
@@ -78,7 +79,12 @@ func planRefund(ctx context.Context, q querier, w wallet.Wallet, o billing.Refun
 		plain[i], byRef[s.Ref] = s.Source, s
 	}
 	parts, missing := wallet.Allocate(refund.Supply, plain)
+	if everything {
+		refund.Supply, missing = refund.Supply-missing, 0
+	}
 	switch {
+	case len(parts) == 0:
+		return refund, billing.ErrNothingToRefund
 	case missing > 0:
 		return refund, billing.ErrRefundTooMuch
 	case len(parts) > billing.MaxRefundLines:

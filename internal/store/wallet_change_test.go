@@ -102,7 +102,7 @@ func TestDeleteWallet(t *testing.T) {
 		if _, err := s.Cancel(t.Context(), b.ID, t0); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.DeleteWallet(t.Context(), "w", t0); err == nil || !strings.Contains(err.Error(), "wallet.paid_krw is 3000 KRW") || strings.Count(err.Error(), "wallet.") != 1 {
+		if err := s.DeleteWallet(t.Context(), "w", t0); err == nil || !strings.Contains(err.Error(), "wallet.paid_krw is 3000 KRW that can be refunded") || strings.Count(err.Error(), "wallet.") != 1 {
 			t.Errorf("DeleteWallet() with paid cash = %v, want that alone named", err)
 		}
 		post1(t, s, "w", func(w wallet.Wallet) (wallet.Wallet, wallet.Posting) { // as a refund takes it out

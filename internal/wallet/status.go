@@ -52,11 +52,13 @@ type Ties struct {
 	Broadcasts int       // not finished or cancelled yet
 	Payments   int       // charges, top-ups, transfers and refunds under way
 	Uninvoiced time.Time // first use that a tax invoice has yet to tell; zero for none
+	Paid       KRW       // what top-ups brought in as paid cash and refunds did not give back yet
 }
 
 // Delete ends the wallet for good. It is a Conflict that names everything that is in the way:
-// the wallet has to be stopped, without paid cash, owe nothing, hold nothing, have nothing under
-// way and no month without its tax invoice (월렛 삭제 조건). Free cash that is left is lost.
+// the wallet has to be stopped, without paid cash that could be refunded, owe nothing, hold nothing,
+// have nothing under way and no month without its tax invoice (월렛 삭제 조건). Free cash that is left
+// is lost, and paid cash that was given.
 func (w Wallet) Delete(t Ties) (Wallet, error) {
 	var parts []fault.Part
 	in := func(way bool, field, format string, args ...any) {
@@ -66,7 +68,7 @@ func (w Wallet) Delete(t Ties) (Wallet, error) {
 	}
 	in(w.Status == InUse, "status", "is in_use; stop the wallet first")
 	in(w.Status == Suspended, "status", "is suspended; the platform has to end that first")
-	in(w.Paid > 0, "paid_krw", "is %d KRW; have it refunded first", w.Paid)
+	in(min(w.Paid, t.Paid) > 0, "paid_krw", "is %d KRW that can be refunded; ask for that first", min(w.Paid, t.Paid))
 	in(w.Refunding > 0, "refunding_krw", "is %d KRW; wait for the end of the refund", w.Refunding)
 	in(w.Accrual+w.Charging > 0, "accrual_krw", "and what is being charged are %d KRW; pay them first", w.Accrual+w.Charging)
 	in(w.Held > 0, "held_krw", "is %d KRW, for messages on their way; wait for their results", w.Held)

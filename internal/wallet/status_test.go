@@ -70,14 +70,16 @@ func TestWallet_Delete_namesEverythingInTheWay(t *testing.T) {
 		ties   wallet.Ties
 		want   string // fields, by spaces
 	}{
-		"free to go":        {wallet.Wallet{Status: wallet.Stopped}, wallet.Ties{}, ""},
-		"free cash is lost": {wallet.Wallet{Status: wallet.Stopped, Free: 500}, wallet.Ties{}, ""},
-		"deleted before":    {wallet.Wallet{Status: wallet.Deleted, Paid: 1}, wallet.Ties{}, ""},
-		"in use":            {wallet.Wallet{Status: wallet.InUse}, wallet.Ties{}, "wallet.status"},
-		"suspended":         {wallet.Wallet{Status: wallet.Suspended}, wallet.Ties{}, "wallet.status"},
-		"a charge":          {wallet.Wallet{Status: wallet.Stopped, Charging: 15}, wallet.Ties{Payments: 1}, "wallet.accrual_krw wallet.payments"},
+		"free to go":         {wallet.Wallet{Status: wallet.Stopped}, wallet.Ties{}, ""},
+		"given cash is lost": {wallet.Wallet{Status: wallet.Stopped, Paid: 300}, wallet.Ties{}, ""},
+		"bought cash is not": {wallet.Wallet{Status: wallet.Stopped, Paid: 300}, wallet.Ties{Paid: 200}, "wallet.paid_krw"},
+		"free cash is lost":  {wallet.Wallet{Status: wallet.Stopped, Free: 500}, wallet.Ties{}, ""},
+		"deleted before":     {wallet.Wallet{Status: wallet.Deleted, Paid: 1}, wallet.Ties{}, ""},
+		"in use":             {wallet.Wallet{Status: wallet.InUse}, wallet.Ties{}, "wallet.status"},
+		"suspended":          {wallet.Wallet{Status: wallet.Suspended}, wallet.Ties{}, "wallet.status"},
+		"a charge":           {wallet.Wallet{Status: wallet.Stopped, Charging: 15}, wallet.Ties{Payments: 1}, "wallet.accrual_krw wallet.payments"},
 		"everything": {
-			wallet.Wallet{Status: wallet.InUse, Paid: 1, Accrual: 2, Held: 3}, wallet.Ties{Broadcasts: 1, Payments: 2, Uninvoiced: used},
+			wallet.Wallet{Status: wallet.InUse, Paid: 1, Accrual: 2, Held: 3}, wallet.Ties{Broadcasts: 1, Payments: 2, Uninvoiced: used, Paid: 5},
 			"wallet.status wallet.paid_krw wallet.accrual_krw wallet.held_krw wallet.broadcasts wallet.payments wallet.invoices",
 		},
 	}
