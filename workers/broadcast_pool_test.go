@@ -148,7 +148,7 @@ func (f *fleet) ChunkWork(_ context.Context, id broadcast.ChunkID, epoch int) (b
 	if c == nil || c.State != broadcast.Queued || c.Epoch != epoch {
 		return broadcast.Work{}, false, nil
 	}
-	return broadcast.Work{Chunk: *c, Rate: f.rates[c.BotID], InFlight: f.inFlight}, true, nil
+	return broadcast.Work{Chunk: *c, RestKey: "rest-key", Rate: f.rates[c.BotID], InFlight: f.inFlight}, true, nil
 }
 
 func (f *fleet) ClaimChunk(_ context.Context, id broadcast.ChunkID, epoch int, _, _ time.Time) (bool, error) {
@@ -166,6 +166,8 @@ func (f *fleet) RecordSend(_ context.Context, id broadcast.ChunkID, epoch int, v
 		to = broadcast.Sent
 	case broadcast.NotSent:
 		to = broadcast.Planned
+	default:
+		f.t.Errorf("chunk %s is %s: %s", id, v.Outcome, v.Reason)
 	}
 	return f.move(id, epoch, broadcast.Sending, to), nil
 }
@@ -216,7 +218,11 @@ func TestSendChunk_processStops(t *testing.T) {
 		}
 	}
 	want := map[broadcast.ChunkID]broadcast.ChunkState{f.dispatch("bot", 1): broadcast.Sent}
-	<-began
+	select {
+	case <-began:
+	case <-time.After(30 * time.Second):
+		t.Fatal("no request began within 30 s")
+	}
 	for n := range 3 {
 		want[f.dispatch("bot", n+2)] = broadcast.Planned
 	}

@@ -34,7 +34,7 @@ func (c *oneChunk) is(state broadcast.ChunkState, id broadcast.ChunkID, epoch in
 }
 
 func (c *oneChunk) ChunkWork(_ context.Context, id broadcast.ChunkID, epoch int) (broadcast.Work, bool, error) {
-	return broadcast.Work{Chunk: broadcast.Chunk{ID: id, BotID: "bot", People: 2}}, c.is(broadcast.Queued, id, epoch), nil
+	return broadcast.Work{Chunk: broadcast.Chunk{ID: id, BotID: "bot", People: 2}, RestKey: "rest-key"}, c.is(broadcast.Queued, id, epoch), nil
 }
 
 func (c *oneChunk) ClaimChunk(_ context.Context, id broadcast.ChunkID, epoch int, _, _ time.Time) (bool, error) {
