@@ -64,11 +64,11 @@ func (s *Server) quote(ctx context.Context, in *quoteInput) (*body[quoteView], e
 		return nil, err
 	}
 	f := w.Forecast(in.Body.People, broadcast.MaxPeople, price.KRW, now)
-	spendable := max(w.Spendable(now), 0)
 	view.Wallet = &quoteWallet{
-		Spendable: spendable, Enough: f.Err == nil, Reason: fault.CodeOf(f.Err), Missing: max(supply-spendable, 0),
+		Spendable: spendable(w, now), Enough: f.Err == nil, Reason: fault.CodeOf(f.Err),
+		Missing: max(supply-max(w.Spendable(now), 0), 0), // money, whatever else the reason tells
 		PeopleNow: f.People, ResumesAt: f.Until, DailyLimit: w.DailyLimit, DailyLeft: w.DailyLeft(now),
-		After: quoteAfter{Free: f.After.Free, Paid: f.After.Paid, Accrual: f.After.Accrual, Spendable: max(f.After.Spendable(now), 0)},
+		After: quoteAfter{Free: f.After.Free, Paid: f.After.Paid, Accrual: f.After.Accrual, Spendable: spendable(f.After, now)},
 	}
 	return reply(view), nil
 }

@@ -48,6 +48,14 @@ type memberView struct {
 	Role    access.WalletRole `json:"role"`
 }
 
+// spendable is what can be taken aside now: nothing while the wallet may not pay for sends at all.
+func spendable(w wallet.Wallet, now time.Time) wallet.KRW {
+	if w.Check() != nil {
+		return 0
+	}
+	return max(w.Spendable(now), 0)
+}
+
 func (s *Server) viewWallet(v store.WalletView) walletView {
 	now := s.config.Now()
 	refundable, _ := v.Refundable() // 0 with a reason that only a refund needs
@@ -56,7 +64,7 @@ func (s *Server) viewWallet(v store.WalletView) walletView {
 		Status: v.Status, PaymentState: v.PaymentState, UnpaidSince: v.UnpaidSince, DailyLimit: v.DailyLimit, CreatedAt: v.CreatedAt, DeletedAt: v.DeletedAt,
 		Balance: balanceView{
 			Free: v.Free, Paid: v.Paid, Accrual: v.Accrual, Charging: v.Charging, Held: v.Held,
-			Spendable: v.Spendable(now), Due: v.Due(now),
+			Spendable: spendable(v.Wallet, now), Due: v.Due(now),
 			Refunding: v.Refunding, Refundable: refundable,
 		},
 	}
