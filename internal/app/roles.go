@@ -100,11 +100,11 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 	return byQueue, nil
 }
 
-// Periods of the loops of the scheduler.
+// Periods of the loops of the scheduler, and the deadlines of one run.
 const (
-	dispatchEvery = 200 * time.Millisecond
-	sweepEvery    = time.Second
-	tidyEvery     = time.Minute
+	dispatchEvery, dispatchWithin = 200 * time.Millisecond, 30 * time.Second
+	sweepEvery, sweepWithin       = time.Second, time.Minute
+	tidyEvery, tidyWithin         = time.Minute, time.Minute
 )
 
 // startScheduler runs the loops.
@@ -113,9 +113,9 @@ func (a *App) startScheduler(config Config) {
 	pace := broadcast.DefaultPace
 	pace.MaxQueued = config.QueuedChunks
 	loops := []scheduler.Loop{
-		{Name: "dispatch", Every: dispatchEvery, Run: scheduler.Dispatch(broadcast.NewDispatcher(p.store, pace, p.clock.Now), p.queue)},
-		{Name: "sweep", Every: sweepEvery, Run: p.sweep.Run},
-		{Name: "tidy", Every: tidyEvery, Run: p.tidy},
+		{Name: "dispatch", Every: dispatchEvery, Within: dispatchWithin, Run: scheduler.Dispatch(broadcast.NewDispatcher(p.store, pace, p.clock.Now), p.queue)},
+		{Name: "sweep", Every: sweepEvery, Within: sweepWithin, Run: p.sweep.Run},
+		{Name: "tidy", Every: tidyEvery, Within: tidyWithin, Run: p.tidy},
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -11,9 +11,20 @@ import (
 
 // Loop is work that is done again and again.
 type Loop struct {
-	Name  string
-	Every time.Duration
-	Run   func(ctx context.Context) error
+	Name   string
+	Every  time.Duration
+	Within time.Duration // the deadline of one run; 0 for none
+	Run    func(ctx context.Context) error
+}
+
+// once runs a loop once, within its deadline.
+func (l Loop) once(ctx context.Context) error {
+	if l.Within == 0 {
+		return l.Run(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.Within)
+	defer cancel()
+	return l.Run(ctx)
 }
 
 // Meter notes that loops are alive.
@@ -31,7 +42,7 @@ func Run(ctx context.Context, loops []Loop, meter Meter, log *slog.Logger) {
 			defer ticker.Stop()
 			for {
 				start := time.Now()
-				err := loop.Run(ctx)
+				err := loop.once(ctx)
 				if ctx.Err() != nil {
 					return
 				}

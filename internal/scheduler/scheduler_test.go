@@ -70,6 +70,28 @@ func TestRun(t *testing.T) {
 	})
 }
 
+// A run that hangs is ended by its deadline, and the loop goes on.
+func TestRun_withinItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMeter()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+		defer cancel()
+		scheduler.Run(ctx, []scheduler.Loop{
+			{Name: "hangs", Every: time.Second, Within: 30 * time.Second, Run: func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}},
+			{Name: "in time", Every: time.Second, Within: 30 * time.Second, Run: func(ctx context.Context) error { return ctx.Err() }},
+		}, m, slog.New(slog.DiscardHandler))
+		if m.ran["hangs"] != 3 || m.errs["hangs"] != 3 {
+			t.Errorf("in 100 s it ended %d times, %d with an error, want 3 and 3", m.ran["hangs"], m.errs["hangs"])
+		}
+		if m.ran["in time"] < 99 || m.errs["in time"] != 0 {
+			t.Errorf("the other ran %d times with %d errors, want every second and none", m.ran["in time"], m.errs["in time"])
+		}
+	})
+}
+
 func TestRun_withoutLoops(t *testing.T) {
 	scheduler.Run(t.Context(), nil, newMeter(), slog.New(slog.DiscardHandler)) // returns
 }

@@ -12,7 +12,8 @@ import (
 	"syscall"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // driver "sqlite"
 
@@ -74,7 +75,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	return &Store{write: write, read: read, dialect: sqliteDialect, unlock: unlock}, nil
+	return &Store{write: write, read: read, schema: write, dialect: sqliteDialect, unlock: unlock}, nil
 }
 
 // lockFile makes sure that one process has the database: two would each keep an embedded queue
@@ -104,11 +105,27 @@ func ownFile(path string) error {
 	return f.Close()
 }
 
+// postgresLimits bound what one process that hangs can hold up for all the others: the server ends
+// a transaction that its client does not go on with, a wait for a lock and a statement that take
+// too long. An address that names one of them decides it.
+var postgresLimits = map[string]string{
+	"idle_in_transaction_session_timeout": "15s",
+	"lock_timeout":                        "10s",
+	"statement_timeout":                   "30s",
+}
+
 func openPostgres(ctx context.Context, address string) (*Store, error) {
-	db, err := sql.Open("pgx", address)
-	if err != nil {
+	config, err := pgx.ParseConfig(address)
+	if err != nil { // its text may show the password
 		return nil, fault.Wrap(fault.Invalid, errors.New("unreadable address"), "MALGIL_DB is not a PostgreSQL URL")
 	}
+	unlimited := config.Copy()
+	for name, limit := range postgresLimits {
+		if _, named := config.RuntimeParams[name]; !named && !strings.Contains(config.RuntimeParams["options"], name) {
+			config.RuntimeParams[name] = limit
+		}
+	}
+	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(24)
 	db.SetMaxIdleConns(24)
 	db.SetConnMaxIdleTime(5 * time.Minute)
@@ -125,7 +142,9 @@ func openPostgres(ctx context.Context, address string) (*Store, error) {
 		_ = db.Close()
 		return nil, fault.Field("MALGIL_DB", "PostgreSQL 15 or later is needed, this is %d.%d", version/10000, version%10000)
 	}
-	return &Store{write: db, read: db, dialect: postgresDialect}, nil
+	schema := stdlib.OpenDB(*unlimited)
+	schema.SetMaxIdleConns(0) // used at the start, if at all
+	return &Store{write: db, read: db, schema: schema, dialect: postgresDialect}, nil
 }
 
 // lockKey numbers PostgreSQL's advisory locks, each for one kind of work done by one process

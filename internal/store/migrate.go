@@ -22,7 +22,7 @@ func (s *Store) Migrate(ctx context.Context) (ran int, err error) {
 		return 0, err
 	}
 	if !s.dialect.embedded { // one process migrates, the others wait and find nothing to do
-		conn, err := s.write.Conn(ctx)
+		conn, err := s.schema.Conn(ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -86,7 +86,7 @@ func (s *Store) provider() (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(s.dialect.goose, s.write, files, goose.WithDisableGlobalRegistry(true))
+	return goose.NewProvider(s.dialect.goose, s.schema, files, goose.WithDisableGlobalRegistry(true))
 }
 
 // migrations returns the files for one database: those without a mark are rewritten from

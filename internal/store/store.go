@@ -24,6 +24,7 @@ import (
 // Store is one database. It is safe for concurrent use.
 type Store struct {
 	write, read *sql.DB
+	schema      *sql.DB // for migrations, which may take their time
 	dialect     dialect
 	limits      wallet.Limits
 	settlement  wallet.Settlement
@@ -71,8 +72,10 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 // Close closes all connections and gives the SQLite file free.
 func (s *Store) Close() error {
 	errs := []error{s.read.Close()}
-	if s.write != s.read {
-		errs = append(errs, s.write.Close())
+	for _, db := range []*sql.DB{s.write, s.schema} {
+		if db != s.read { // closing twice does no harm
+			errs = append(errs, db.Close())
+		}
 	}
 	if s.unlock != nil {
 		errs = append(errs, s.unlock())
@@ -96,7 +99,7 @@ func (s *Store) inTx(ctx context.Context, work func(tx *sql.Tx) error) error {
 	for try := 1; ; try++ {
 		err := s.once(ctx, work)
 		if err == nil || try == maxTries || !repeatable(err) {
-			return err
+			return lockedOut(err)
 		}
 	}
 }
@@ -122,6 +125,16 @@ func (s *Store) once(ctx context.Context, work func(tx *sql.Tx) error) error {
 		undo()
 	case written:
 		deed.Written()
+	}
+	return err
+}
+
+// lockedOut tells a caller that what he wants to change was locked for longer than lock_timeout:
+// nothing was done, and it may pass later.
+func lockedOut(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "55P03" {
+		return fault.Wrap(fault.Unavailable, err, "the database is busy with the same thing; try again")
 	}
 	return err
 }
