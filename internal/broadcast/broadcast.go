@@ -120,20 +120,22 @@ type Message struct {
 
 // Broadcast is one order to send a message to an audience.
 type Broadcast struct {
-	ID        ID
-	WalletID  string
-	BotID     string
-	Side      Side
-	Name      string
-	Message   Message
-	Price     wallet.KRW // per delivered message, without VAT; fixed when it is sealed
-	State     State
-	Wait      Wait
-	WaitUntil time.Time // when the wait ends by itself, zero when that is not known
-	Note      string    // why it paused itself
-	StartAt   time.Time
-	ExpiresAt time.Time // chunks not sent by then expire uncharged; zero for never
-	Counts    Counts
+	ID       ID
+	WalletID string
+	BotID    string
+	Side     Side
+	Name     string
+	Message  Message
+	// Unreadable says why the stored message could not be read, which is then empty.
+	Unreadable string
+	Price      wallet.KRW // per delivered message, without VAT; fixed when it is sealed
+	State      State
+	Wait       Wait
+	WaitUntil  time.Time // when the wait ends by itself, zero when that is not known
+	Note       string    // why it paused itself, or why a request was refused last
+	StartAt    time.Time
+	ExpiresAt  time.Time // chunks not sent by then expire uncharged; zero for never
+	Counts     Counts
 
 	Chunks, PlannedChunks int
 	Captured              wallet.KRW

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/malgil/malgil/internal/fault"
 )
 
 // Pace bounds what is queued at a time, so that a broadcast of ten million people never fills
@@ -98,19 +100,34 @@ func (p Pace) botRoom(perSecond int) int {
 	return max(1, int(p.Ahead.Seconds()*float64(perSecond))/MaxPeople)
 }
 
+// Turn says where a dispatch begins, so that over many of them everybody is served. The zero value
+// is the first turn.
+type Turn struct {
+	N     int // moves the wallet that is served first
+	After ID  // the last broadcast that was looked at because its turn had come
+}
+
+// Dispatched is what one dispatch did.
+type Dispatched struct {
+	Rows []Row // each needs a task
+	Next Turn  // where the next one begins
+	Busy bool  // another process is dispatching, and nothing was done
+}
+
 // Planner takes money aside and queues chunks, in one transaction; one process at a time does it.
 type Planner interface {
-	// Dispatch queues what may go now. It returns the rows that need a task, nothing when another
-	// process is dispatching.
-	Dispatch(ctx context.Context, p Pace, turn int, now time.Time) ([]Row, error)
+	// Dispatch queues what may go now. An error may be about some broadcasts only: the rows that
+	// it returns are committed all the same.
+	Dispatch(ctx context.Context, p Pace, turn Turn, now time.Time) (Dispatched, error)
 }
 
 // Dispatcher decides when chunks go out: pause, time, rate, funds and fairness.
 type Dispatcher struct {
-	planner Planner
-	pace    Pace
-	now     func() time.Time
-	turn    int
+	planner   Planner
+	pace      Pace
+	now       func() time.Time
+	turn      Turn
+	busySince time.Time // since when another process has been dispatching, at every try
 }
 
 // NewDispatcher returns a dispatcher.
@@ -118,13 +135,28 @@ func NewDispatcher(planner Planner, pace Pace, now func() time.Time) *Dispatcher
 	return &Dispatcher{planner: planner, pace: pace, now: now}
 }
 
-// Dispatch queues what may go now and returns the rows that need a task. The rows are committed:
-// one whose task is not enqueued is found by the sweep. Not safe for concurrent use.
+// maxBusy is how long another process may be dispatching at every try: a dispatch takes
+// milliseconds, so one that lasts is one that hangs.
+const maxBusy = time.Minute
+
+// Dispatch queues what may go now and returns the rows that need a task, also beside an error. The
+// rows are committed: one whose task is not enqueued is found by the sweep. It is Unavailable when
+// there was something to queue for more than a minute and another process was dispatching at every
+// try. Not safe for concurrent use.
 func (d *Dispatcher) Dispatch(ctx context.Context) ([]Row, error) {
-	d.turn++
-	rows, err := d.planner.Dispatch(ctx, d.pace, d.turn, d.now())
-	if err != nil {
-		return nil, fmt.Errorf("dispatch: %w", err)
+	done, err := d.planner.Dispatch(ctx, d.pace, d.turn, d.now())
+	d.turn = done.Next
+	switch now := d.now(); {
+	case !done.Busy:
+		d.busySince = time.Time{}
+	case d.busySince.IsZero():
+		d.busySince = now
+	case now.Sub(d.busySince) > maxBusy && err == nil:
+		err = fault.New(fault.Unavailable, "another process holds the dispatch lock since %s; find and stop the one that hangs",
+			d.busySince.Format(time.RFC3339))
 	}
-	return rows, nil
+	if err != nil {
+		return done.Rows, fmt.Errorf("dispatch: %w", err)
+	}
+	return done.Rows, nil
 }

@@ -1,11 +1,16 @@
 package broadcast
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/malgil/malgil/internal/fault"
 )
 
 var start = time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
@@ -97,5 +102,65 @@ func TestPace_Shares_turns(t *testing.T) {
 		if chunks != 30 {
 			t.Errorf("%s got %d chunks in 70 turns of 3, want 30", id, chunks)
 		}
+	}
+}
+
+// planner answers with what a test says and notes the turns it was asked for.
+type planner struct {
+	turns []Turn
+	say   func(turn Turn) (Dispatched, error)
+}
+
+func (p *planner) Dispatch(_ context.Context, _ Pace, turn Turn, _ time.Time) (Dispatched, error) {
+	p.turns = append(p.turns, turn)
+	return p.say(turn)
+}
+
+func TestDispatcher_goesOnWhereItStopped(t *testing.T) {
+	p := &planner{say: func(turn Turn) (Dispatched, error) {
+		return Dispatched{Next: Turn{N: turn.N + 1, After: "brd_z"}}, errors.New("one of them is broken")
+	}}
+	d := NewDispatcher(p, DefaultPace, time.Now)
+	for range 3 {
+		if _, err := d.Dispatch(t.Context()); err == nil {
+			t.Error("Dispatch() error = nil, want what the planner tells")
+		}
+	}
+	if diff := cmp.Diff([]Turn{{}, {1, "brd_z"}, {2, "brd_z"}}, p.turns); diff != "" {
+		t.Errorf("turns (-want +got):\n%s", diff)
+	}
+}
+
+func TestDispatcher_rowsBesideAnError(t *testing.T) {
+	rows := []Row{{"brd_2-000001", 1}}
+	broken := errors.New("brd_1 is broken")
+	p := &planner{say: func(Turn) (Dispatched, error) { return Dispatched{Rows: rows}, broken }}
+	got, err := NewDispatcher(p, DefaultPace, time.Now).Dispatch(t.Context())
+	if !slices.Equal(got, rows) || !errors.Is(err, broken) {
+		t.Errorf("Dispatch() = %v, %v, want %v and %v", got, err, rows, broken)
+	}
+}
+
+// Another process that dispatches is no trouble; one that never ends is.
+func TestDispatcher_anotherHangs(t *testing.T) {
+	busy := true
+	now := start
+	p := &planner{say: func(turn Turn) (Dispatched, error) { return Dispatched{Next: turn, Busy: busy}, nil }}
+	d := NewDispatcher(p, DefaultPace, func() time.Time { return now })
+	dispatch := func(after time.Duration, stuck bool) {
+		t.Helper()
+		now = now.Add(after)
+		if _, err := d.Dispatch(t.Context()); stuck != (fault.KindOf(err) == fault.Unavailable) || !stuck && err != nil {
+			t.Errorf("Dispatch() at %s error = %v, want one: %v", now.Format(time.TimeOnly), err, stuck)
+		}
+	}
+	for range 2 {
+		dispatch(time.Hour, false)
+		dispatch(time.Minute, false)
+		dispatch(time.Millisecond, true)
+		dispatch(time.Hour, true)
+		busy = false
+		dispatch(0, false)
+		busy = true
 	}
 }

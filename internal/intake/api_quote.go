@@ -66,7 +66,7 @@ func (s *Server) quote(ctx context.Context, in *quoteInput) (*body[quoteView], e
 	f := w.Forecast(in.Body.People, broadcast.MaxPeople, price.KRW, now)
 	view.Wallet = &quoteWallet{
 		Spendable: spendable(w, now), Enough: f.Err == nil, Reason: fault.CodeOf(f.Err),
-		Missing: max(supply-max(w.Spendable(now), 0), 0), // money, whatever else the reason tells
+		Missing:   max(supply-max(w.Spendable(now), 0), 0), // money, whatever else the reason tells
 		PeopleNow: f.People, ResumesAt: f.Until, DailyLimit: w.DailyLimit, DailyLeft: w.DailyLeft(now),
 		After: quoteAfter{Free: f.After.Free, Paid: f.After.Paid, Accrual: f.After.Accrual, Spendable: spendable(f.After, now)},
 	}

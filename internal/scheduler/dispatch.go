@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 
 	"github.com/hibiken/asynq"
 
@@ -14,7 +15,8 @@ type Queue interface {
 	EnqueueAll(ctx context.Context, tasks []*asynq.Task) (enqueued int, err error)
 }
 
-// Dispatcher queues the chunks that may go now.
+// Dispatcher queues the chunks that may go now. The rows it returns are committed, also beside an
+// error about others.
 type Dispatcher interface {
 	Dispatch(ctx context.Context) ([]broadcast.Row, error)
 }
@@ -23,10 +25,7 @@ type Dispatcher interface {
 func Dispatch(d Dispatcher, queue Queue) func(context.Context) error {
 	return func(ctx context.Context) error {
 		rows, err := d.Dispatch(ctx)
-		if err != nil {
-			return err
-		}
-		return enqueue(ctx, queue, rows, tasks.NewSendChunk)
+		return errors.Join(err, enqueue(ctx, queue, rows, tasks.NewSendChunk))
 	}
 }
 

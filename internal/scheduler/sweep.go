@@ -110,25 +110,27 @@ func (s *Sweep) retire(ctx context.Context, now time.Time) (int, error) {
 }
 
 // work looks after rows of one kind: those whose task is gone are forgotten, then every row
-// without a task gets one.
+// without a task gets one. What it cannot write about one row keeps no other from its task.
 func (s *Sweep) work(ctx context.Context, k kind) error {
-	if err := s.lost(ctx, k); err != nil {
+	unwritten, err := s.lost(ctx, k)
+	if err != nil {
 		return err
 	}
 	rows, err := s.store.Stamp(ctx, k.work, s.now(), k.limit)
 	if err != nil {
-		return err
+		return errors.Join(unwritten, err)
 	}
-	return enqueue(ctx, s.queue, rows, k.newTask)
+	return errors.Join(unwritten, enqueue(ctx, s.queue, rows, k.newTask))
 }
 
 // lost finds rows that have waited long and asks the queue whether their tasks still exist. A
-// long backlog is left alone, so that it does not multiply.
-func (s *Sweep) lost(ctx context.Context, k kind) error {
+// long backlog is left alone, so that it does not multiply. unwritten is what could not be noted
+// about some rows.
+func (s *Sweep) lost(ctx context.Context, k kind) (unwritten, err error) {
 	now := s.now()
 	rows, err := s.store.Waiting(ctx, k.work, now.Add(-s.age), k.limit)
 	if err != nil || len(rows) == 0 {
-		return err
+		return nil, err
 	}
 	ids := make([]string, len(rows))
 	for i, row := range rows {
@@ -136,7 +138,7 @@ func (s *Sweep) lost(ctx context.Context, k kind) error {
 	}
 	fates, err := s.fates.Fates(ctx, k.queue, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var alive, missing, dead []broadcast.Row
 	for i, row := range rows {
@@ -152,5 +154,5 @@ func (s *Sweep) lost(ctx context.Context, k kind) error {
 	return errors.Join(
 		s.store.Touch(ctx, k.work, alive, now),
 		s.store.Forget(ctx, k.work, missing, false, now),
-		s.store.Forget(ctx, k.work, dead, true, now))
+		s.store.Forget(ctx, k.work, dead, true, now)), nil
 }

@@ -328,3 +328,39 @@ func TestSweep_oneFailureStopsNothingElse(t *testing.T) {
 		t.Errorf("the error tells of %d failures, want %d", n, len(want))
 	}
 }
+
+// stubborn is a store that cannot write what became of a task.
+type stubborn struct{ *store.Store }
+
+func (stubborn) Forget(context.Context, store.Work, []broadcast.Row, bool, time.Time) error {
+	return errBroken
+}
+
+func TestSweep_whatItCannotWriteKeepsNoOtherFromItsTask(t *testing.T) {
+	h := newHouse(t)
+	h.must(h.dispatch(t.Context()))
+	h.exec(`UPDATE chunk SET enqueued_at = 0 WHERE seq = 3`) // it needs a task
+	h.redis.FlushAll()                                       // and the others have lost theirs
+	h.now = h.now.Add(age)
+	err := scheduler.NewSweep(stubborn{h.store}, h.client, h.inspector, age, func() time.Time { return h.now }).Run(t.Context())
+	if !errors.Is(err, errBroken) {
+		t.Errorf("Run error = %v, want %v", err, errBroken)
+	}
+	h.want("swept", queued, queued, again)
+	h.wantTasks("swept", tasks.QueueBroadcast, tasks.KindChunk, 0, 0, 2)
+}
+
+// partly dispatches one chunk and fails at others.
+type partly struct{}
+
+func (partly) Dispatch(context.Context) ([]broadcast.Row, error) {
+	return []broadcast.Row{{ID: string(broadcast.NewChunkID(shop, 1)), Epoch: 1}}, errBroken
+}
+
+func TestDispatch_enqueuesBesideAnError(t *testing.T) {
+	h := newHouse(t)
+	if err := scheduler.Dispatch(partly{}, h.client)(t.Context()); !errors.Is(err, errBroken) {
+		t.Errorf("dispatch error = %v, want %v", err, errBroken)
+	}
+	h.wantTasks("dispatched", tasks.QueueBroadcast, tasks.KindChunk, 1, 0, 0)
+}

@@ -18,6 +18,8 @@ const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_d
 	unknown, skipped, in_doubt, chunks, planned_chunks, captured_krw, refusals, upload_epoch,
 	upload_after, audience_epoch, created_at, sealed_at, started_at, finished_at`
 
+// scanBroadcast reads broadcastColumns. A message that cannot be read fails nothing: the broadcast
+// can still be shown, stopped and settled.
 func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
 	var data, params []byte
 	n := &b.Counts
@@ -29,10 +31,9 @@ func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
 		return b, err
 	}
 	if err := json.Unmarshal(data, &b.Message.Data); err != nil {
-		return b, fmt.Errorf("read event data of %s: %w", b.ID, err)
-	}
-	if err := json.Unmarshal(params, &b.Message.Params); err != nil {
-		return b, fmt.Errorf("read params of %s: %w", b.ID, err)
+		b.Message, b.Unreadable = broadcast.Message{}, "event data: "+err.Error()
+	} else if err := json.Unmarshal(params, &b.Message.Params); err != nil {
+		b.Message, b.Unreadable = broadcast.Message{}, "params: "+err.Error()
 	}
 	return b, nil
 }
@@ -282,7 +283,8 @@ func notNow(b broadcast.Broadcast, what string) error {
 // retireBatch bounds how many planned chunks one transaction ends.
 const retireBatch = 5000
 
-// retire ends planned chunks of a broadcast, uncharged, as expired or cancelled.
+// retire ends planned chunks of a broadcast, uncharged, as expired or cancelled. It leaves the
+// counter of planned chunks at what is there, so that whoever retires until it is 0 comes to an end.
 func (s *Store) retire(ctx context.Context, id broadcast.ID, as broadcast.ChunkState, now time.Time) (broadcast.Broadcast, error) {
 	return s.changeBroadcast(ctx, id, now, func(tx *sql.Tx, b *broadcast.Broadcast) error {
 		rows, err := tx.QueryContext(ctx, `UPDATE chunk SET state = $2, skipped = people WHERE id IN
@@ -295,32 +297,53 @@ func (s *Store) retire(ctx context.Context, id broadcast.ID, as broadcast.ChunkS
 		if err != nil {
 			return fmt.Errorf("retire chunks of %s: %w", id, err)
 		}
-		b.PlannedChunks -= len(people)
 		for _, n := range people {
 			b.Counts.Skipped += n
+		}
+		b.PlannedChunks -= len(people)
+		if all := len(people) < retireBatch; all && b.PlannedChunks == 0 || !all && b.PlannedChunks > 0 {
+			return nil
+		}
+		err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM chunk WHERE broadcast_id = $1 AND state = 'planned'`, id).Scan(&b.PlannedChunks)
+		if err != nil {
+			return fmt.Errorf("count the planned chunks of %s: %w", id, err)
 		}
 		return nil
 	})
 }
 
-// RetireOver ends the planned chunks of broadcasts that expired or were cancelled, a batch at a
-// time, and reports whether there may be more.
+// overAtOnce bounds how many broadcasts one call of RetireOver looks at.
+const overAtOnce = 20
+
+// RetireOver ends planned chunks of broadcasts that expired or were cancelled, a batch of each, and
+// reports whether there may be more. One that fails keeps no other from its end.
 func (s *Store) RetireOver(ctx context.Context, now time.Time) (more bool, err error) {
-	var id broadcast.ID
-	var state broadcast.State
-	err = s.read.QueryRowContext(ctx, `SELECT id, state FROM broadcast WHERE planned_chunks > 0 AND
-		(state = 'cancelled' OR (state IN ('running', 'paused') AND expires_at > 0 AND expires_at <= $1)) LIMIT 1`,
-		millis(now)).Scan(&id, &state)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+	type over struct {
+		id broadcast.ID
+		as broadcast.ChunkState
 	}
+	rows, err := s.read.QueryContext(ctx, `SELECT id, CASE WHEN state = 'cancelled' THEN 'cancelled' ELSE 'expired' END
+		FROM broadcast WHERE planned_chunks > 0 AND
+		(state = 'cancelled' OR (state IN ('running', 'paused') AND expires_at > 0 AND expires_at <= $1)) LIMIT $2`,
+		millis(now), overAtOnce)
+	list, err := collect(rows, err, func(row scanner) (o over, err error) {
+		err = row.Scan(&o.id, &o.as)
+		return o, err
+	})
 	if err != nil {
 		return false, fmt.Errorf("find broadcasts that are over: %w", err)
 	}
-	as := broadcast.Expired
-	if state == broadcast.Cancelled {
-		as = broadcast.ChunkCancelled
+	var failed []error
+	for _, o := range list {
+		b, err := s.retire(ctx, o.id, o.as, now)
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		more = more || b.PlannedChunks > 0
 	}
-	_, err = s.retire(ctx, id, as, now)
-	return err == nil, err
+	return more || len(list) == overAtOnce, errors.Join(failed...)
 }

@@ -164,6 +164,18 @@ func (s *Store) only(ctx context.Context, tx *sql.Tx, key lockKey) (bool, error)
 	return got, err
 }
 
+// waitAtMost bounds how long the statements of this transaction wait for a lock. On SQLite the
+// transaction has the only one there is.
+func (s *Store) waitAtMost(ctx context.Context, tx *sql.Tx, patience time.Duration) error {
+	if s.dialect.embedded {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`SET LOCAL lock_timeout = %d`, patience.Milliseconds())); err != nil {
+		return fmt.Errorf("bound the wait for locks: %w", err)
+	}
+	return nil
+}
+
 // alone waits until no other transaction does a kind of work, and keeps others from it until this
 // one ends. It comes before every other lock.
 func (s *Store) alone(ctx context.Context, tx *sql.Tx, key lockKey) error {

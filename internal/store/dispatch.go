@@ -14,64 +14,80 @@ import (
 	"github.com/malgil/malgil/internal/wallet"
 )
 
-// maxCandidates bounds how many broadcasts one dispatch looks at.
-const maxCandidates = 500
+// dispatchPatience is how long a dispatch waits for one wallet or broadcast that somebody has
+// locked: its customer's turn comes again, the others' should not wait for it.
+const dispatchPatience = time.Second
 
-// Dispatch takes money aside for what may go now and queues it, all in one transaction.
-func (s *Store) Dispatch(ctx context.Context, pace broadcast.Pace, turn int, now time.Time) ([]broadcast.Row, error) {
-	candidates, err := s.candidates(ctx, s.read, now)
-	if err != nil || len(candidates) == 0 {
-		return nil, err
+// Dispatch takes money aside for what may go now and queues it, all in one transaction. What fails
+// of one broadcast is taken back alone.
+func (s *Store) Dispatch(ctx context.Context, pace broadcast.Pace, turn broadcast.Turn, now time.Time) (broadcast.Dispatched, error) {
+	nothing := broadcast.Dispatched{Next: turn}
+	var some bool // a look beside the writer, so that an idle system writes nothing
+	err := s.read.QueryRowContext(ctx, anyCandidate, millis(now)).Scan(&some)
+	if err != nil || !some {
+		return nothing, err
 	}
-	var queued []broadcast.Row
+	var done broadcast.Dispatched
+	var failed []error
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		queued = nil
+		done, failed = nothing, nil
 		mine, err := s.only(ctx, tx, dispatchLock)
-		if err != nil || !mine {
+		if err != nil {
 			return err
 		}
-		// Read again under the lock: another process may just have dealt with these.
-		if candidates, err = s.candidates(ctx, tx, now); err != nil {
+		if !mine {
+			done.Busy = true
+			return nil
+		}
+		if err := s.waitAtMost(ctx, tx, dispatchPatience); err != nil {
 			return err
 		}
+		candidates, after, err := candidates(ctx, tx, turn.After, now)
+		if err != nil {
+			return err
+		}
+		done.Next = broadcast.Turn{N: turn.N + 1, After: after}
 		waiting, err := queuedByBot(ctx, tx)
 		if err != nil {
 			return err
 		}
-		var w wallet.Wallet
-		for _, share := range pace.Shares(candidates, waiting, turn) {
+		done.Rows, failed, err = s.dispatchShares(ctx, tx, pace.Shares(candidates, waiting, turn.N), pace, now)
+		return err
+	})
+	if err != nil {
+		done.Rows = nil
+	}
+	return done, errors.Join(append(failed, err)...)
+}
+
+// dispatchShares queues what shares allow, each apart from the others, and returns what failed of
+// single ones beside what was queued of the rest.
+func (s *Store) dispatchShares(ctx context.Context, tx *sql.Tx, shares []broadcast.Share, pace broadcast.Pace, now time.Time) (queued []broadcast.Row, failed []error, err error) {
+	var w wallet.Wallet
+	for _, share := range shares {
+		failure, err := apart(ctx, tx, func() error {
+			payer := w
 			if share.WalletID != w.ID {
-				if w, err = s.lockWallet(ctx, tx, share.WalletID); err != nil {
+				var err error
+				if payer, err = s.lockWallet(ctx, tx, share.WalletID); err != nil {
 					return err
 				}
 			}
-			rows, err := s.dispatchShare(ctx, tx, &w, share, pace, now)
+			rows, err := s.dispatchShare(ctx, tx, &payer, share, pace, now)
 			if err != nil {
-				return fmt.Errorf("dispatch broadcast %s: %w", share.Broadcast, err)
+				return err
 			}
-			queued = append(queued, rows...)
+			w, queued = payer, append(queued, rows...)
+			return nil
+		})
+		if err != nil {
+			return nil, nil, err
 		}
-		return nil
-	})
-	return queued, err
-}
-
-// candidates lists broadcasts that have planned chunks and whose time has come: of every wallet
-// and bot the one that started first, then their second ones, and so on. What cannot move (no
-// funds, a paused bot) is listed again every time and must not keep others off the list.
-func (s *Store) candidates(ctx context.Context, q querier, now time.Time) ([]broadcast.Candidate, error) {
-	rows, err := q.QueryContext(ctx, `SELECT b.id, b.wallet_id, b.bot_id, b.planned_chunks, b.start_at, t.rate_per_second,
-			CASE WHEN t.paused_reason = '' AND c.state <> 'connected' AND w.payment_state = 'ACTIVE' THEN 'disconnected' ELSE t.paused_reason END
-		FROM broadcast b JOIN bot t ON t.id = b.bot_id JOIN wallet w ON w.id = b.wallet_id
-		LEFT JOIN channel c ON c.bot_id = b.bot_id AND c.side = b.side
-		WHERE b.state = 'running' AND b.planned_chunks > 0 AND b.start_at <= $1 AND (b.expires_at = 0 OR b.expires_at > $1)
-			AND (b.wait_reason <> 'rate' OR b.wait_until <= $1)
-		ORDER BY ROW_NUMBER() OVER (PARTITION BY b.wallet_id, b.bot_id ORDER BY b.start_at, b.id), b.start_at, b.id
-		LIMIT $2`, millis(now), maxCandidates)
-	return collect(rows, err, func(row scanner) (c broadcast.Candidate, err error) {
-		err = row.Scan(&c.Broadcast, &c.WalletID, &c.BotID, &c.Planned, at(&c.StartAt), &c.Rate, &c.BotPaused)
-		return c, err
-	})
+		if failure != nil {
+			failed = append(failed, fmt.Errorf("dispatch broadcast %s: %w", share.Broadcast, failure))
+		}
+	}
+	return queued, failed, nil
 }
 
 // queuedByBot counts queued chunks; there are at most as many as the pace lets in.
@@ -113,6 +129,12 @@ func (s *Store) dispatchShare(ctx context.Context, tx *sql.Tx, w *wallet.Wallet,
 	}
 	if b.State != broadcast.Running {
 		return nil, nil
+	}
+	if b.Unreadable != "" {
+		if err := s.pause(ctx, tx, &b, "its stored message cannot be read: "+b.Unreadable); err != nil {
+			return nil, err
+		}
+		return nil, saveBroadcast(ctx, tx, b, now)
 	}
 	ids, held, short, err := s.affordable(ctx, tx, w, b, share.Chunks, now)
 	if err != nil {

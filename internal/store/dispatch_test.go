@@ -210,22 +210,6 @@ func TestDispatch_keepsToTheTime(t *testing.T) {
 	})
 }
 
-func TestDispatch_isNotHeldUpByWhatCannotMove(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, s *Store) {
-		_, poor := shop(t, s, "poor", 0)
-		b := running(t, s, order("brd_a", poor), 1)
-		exec(t, s, `INSERT INTO broadcast (`+broadcastColumns+`) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)
-			SELECT `+strings.Replace(broadcastColumns, "id,", "id || i,", 1)+` FROM broadcast, n WHERE id = $1`, string(b.ID), maxCandidates+20)
-		_, rich := shop(t, s, "rich", 1000)
-		late := order("brd_z", rich)
-		late.StartAt = t0.Add(time.Minute)
-		running(t, s, late, 1)
-		if rows := dispatch(t, s, t0.Add(time.Hour)); len(rows) != 1 || rows[0].ID != "brd_z-000001" {
-			t.Errorf("Dispatch() = %v, want the one chunk of the wallet that can pay", rows)
-		}
-	})
-}
-
 func TestDispatch_sharesBetweenWallets(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		_, big := shop(t, s, "big", 1_000_000)
@@ -234,15 +218,15 @@ func TestDispatch_sharesBetweenWallets(t *testing.T) {
 		running(t, s, order("brd_small", small), 5)
 		pace := broadcast.DefaultPace
 		pace.MaxQueued = 4
-		rows, err := s.Dispatch(t.Context(), pace, 0, t0)
-		if err != nil || len(rows) != 4 {
-			t.Fatalf("Dispatch() = %v, %v, want 4 chunks", rows, err)
+		done, err := s.Dispatch(t.Context(), pace, broadcast.Turn{}, t0)
+		if err != nil || len(done.Rows) != 4 {
+			t.Fatalf("Dispatch() = %v, %v, want 4 chunks", done.Rows, err)
 		}
-		if !slices.ContainsFunc(rows, func(r broadcast.Row) bool { return r.ID == "brd_small-000001" }) {
-			t.Errorf("Dispatch() = %v, want the small broadcast among them", rows)
+		if !slices.ContainsFunc(done.Rows, func(r broadcast.Row) bool { return r.ID == "brd_small-000001" }) {
+			t.Errorf("Dispatch() = %v, want the small broadcast among them", done.Rows)
 		}
-		if rows, err := s.Dispatch(t.Context(), pace, 1, t0); err != nil || len(rows) != 0 {
-			t.Errorf("Dispatch() into a full queue = %v, %v, want nothing", rows, err)
+		if done, err := s.Dispatch(t.Context(), pace, done.Next, t0); err != nil || len(done.Rows) != 0 {
+			t.Errorf("Dispatch() into a full queue = %v, %v, want nothing", done.Rows, err)
 		}
 	})
 }
@@ -265,14 +249,16 @@ func TestDispatch_manyAtOnce(t *testing.T) {
 		)
 		for d := range 4 {
 			all.Go(func() {
-				for turn := range 10 {
-					rows, err := s.Dispatch(t.Context(), pace, d+turn, t0)
+				turn := broadcast.Turn{N: d}
+				for range 10 {
+					done, err := s.Dispatch(t.Context(), pace, turn, t0)
 					if err != nil {
 						t.Error(err)
 						return
 					}
+					turn = done.Next
 					mu.Lock()
-					for _, row := range rows {
+					for _, row := range done.Rows {
 						queued[row]++
 					}
 					mu.Unlock()

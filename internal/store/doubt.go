@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,41 +27,53 @@ func (s *Store) chunkIDs(ctx context.Context, where string, arg any) ([]broadcas
 	})
 }
 
+// eachChunk changes chunks one by one and returns how many it changed. It goes on after one that
+// fails, and then returns what failed.
+func eachChunk(ctx context.Context, ids []broadcast.ChunkID, what string, change func(broadcast.ChunkID) (bool, error)) (n int, err error) {
+	var failed []error
+	for _, id := range ids {
+		ok, err := change(id)
+		if ctx.Err() != nil {
+			return n, ctx.Err()
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s %s: %w", what, id, err))
+		} else if ok {
+			n++
+		}
+	}
+	return n, errors.Join(failed...)
+}
+
 // ExpireSending gives up chunks whose lease is over: the worker may have died before or after
-// Kakao acted, so they are in doubt. It returns how many.
+// Kakao acted, so they are in doubt. It returns how many; one that fails keeps no other from it.
 func (s *Store) ExpireSending(ctx context.Context, now time.Time) (n int, err error) {
 	ids, err := s.chunkIDs(ctx, `state = 'sending' AND lease_until <= $1`, millis(now))
 	if err != nil {
 		return 0, fmt.Errorf("look for leases that are over: %w", err)
 	}
-	for _, id := range ids {
-		ok, err := s.changeChunk(ctx, id, func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
+	return eachChunk(ctx, ids, "give up chunk", func(id broadcast.ChunkID) (bool, error) {
+		return s.changeChunk(ctx, id, func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
 			b.Counts.InDoubt += c.People
 			return changed(tx.ExecContext(ctx, `UPDATE chunk SET state = 'in_doubt', doubt_at = $2, error = 'the worker that sent it did not report back'
 				WHERE id = $1 AND state = 'sending' AND lease_until <= $2`, id, millis(now)))
 		}, now)
-		if err != nil {
-			return n, fmt.Errorf("give up chunk %s: %w", id, err)
-		}
-		if ok {
-			n++
-		}
-	}
-	return n, nil
+	})
 }
 
 // DoubtTerm is how long money is held for a chunk in doubt.
 const DoubtTerm = 72 * time.Hour
 
 // EndDoubt ends the holds of chunks that have been in doubt for 72 hours: what evidence shows to
-// have arrived is captured, the rest is released. The doubt about the others stays visible.
+// have arrived is captured, the rest is released. The doubt about the others stays visible. One
+// that fails keeps no other from its end.
 func (s *Store) EndDoubt(ctx context.Context, now time.Time) (n int, err error) {
 	ids, err := s.chunkIDs(ctx, `state = 'in_doubt' AND hold_krw > 0 AND doubt_at <= $1`, millis(now.Add(-DoubtTerm)))
 	if err != nil {
 		return 0, fmt.Errorf("look for old doubts: %w", err)
 	}
-	for _, id := range ids {
-		ok, err := s.changeChunk(ctx, id, func(tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
+	return eachChunk(ctx, ids, "end the doubt of chunk", func(id broadcast.ChunkID) (bool, error) {
+		return s.changeChunk(ctx, id, func(tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
 			if c.State != broadcast.InDoubt || c.Hold == 0 {
 				return false, nil
 			}
@@ -75,20 +88,17 @@ func (s *Store) EndDoubt(ctx context.Context, now time.Time) (n int, err error) 
 			b.Counts.InDoubt -= proven
 			return changed(tx.ExecContext(ctx, `UPDATE chunk SET hold_krw = 0, delivered = $2 WHERE id = $1`, id, proven))
 		}, now)
-		if err != nil {
-			return n, fmt.Errorf("end the doubt of chunk %s: %w", id, err)
-		}
-		if ok {
-			n++
-		}
-	}
-	return n, nil
+	})
 }
 
 // parkDead parks those of these chunks whose tasks were found dead too often.
 func (s *Store) parkDead(ctx context.Context, rows []broadcast.Row, now time.Time) error {
-	for _, row := range rows {
-		_, err := s.changeChunk(ctx, broadcast.ChunkID(row.ID), func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
+	ids := make([]broadcast.ChunkID, len(rows))
+	for i, row := range rows {
+		ids[i] = broadcast.ChunkID(row.ID)
+	}
+	_, err := eachChunk(ctx, ids, "park chunk", func(id broadcast.ChunkID) (bool, error) {
+		return s.changeChunk(ctx, id, func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
 			parked, err := changed(tx.ExecContext(ctx, `UPDATE chunk SET state = 'parked', hold_krw = 0, failed = people,
 				error = 'its tasks were found dead again and again' WHERE id = $1 AND state = 'queued' AND dead >= $2`, c.ID, deadToPark))
 			if err != nil || !parked {
@@ -97,9 +107,6 @@ func (s *Store) parkDead(ctx context.Context, rows []broadcast.Row, now time.Tim
 			b.Counts.Failed += c.People
 			return true, moveHeld(ctx, tx, c.WalletID, -c.Hold)
 		}, now)
-		if err != nil {
-			return fmt.Errorf("park chunk %s: %w", row.ID, err)
-		}
-	}
-	return nil
+	})
+	return err
 }

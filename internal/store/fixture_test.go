@@ -89,11 +89,11 @@ func shop(t testing.TB, s *Store, name string, paid wallet.KRW) (walletID, botID
 // dispatch dispatches once at the default pace.
 func dispatch(t testing.TB, s *Store, now time.Time) []broadcast.Row {
 	t.Helper()
-	rows, err := s.Dispatch(t.Context(), broadcast.DefaultPace, 0, now)
+	done, err := s.Dispatch(t.Context(), broadcast.DefaultPace, broadcast.Turn{}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rows
+	return done.Rows
 }
 
 // chunkRow is a chunk as the database has it.

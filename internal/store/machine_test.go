@@ -20,7 +20,7 @@ type machine struct {
 	t     *testing.T
 	s     *Store
 	now   time.Time
-	turn  int
+	turn  broadcast.Turn
 	topup int
 
 	wallets, bots []string
@@ -102,12 +102,11 @@ func (m *machine) broadcast(rt *rapid.T) broadcast.ID {
 }
 
 func (m *machine) dispatch(rt *rapid.T) {
-	m.turn++
 	pace := broadcast.DefaultPace
 	pace.MaxQueued = 6
-	rows, err := m.s.Dispatch(background(), pace, m.turn, m.now)
+	done, err := m.s.Dispatch(background(), pace, m.turn, m.now)
 	ok(rt, err)
-	m.sends = append(m.sends, rows...)
+	m.turn, m.sends = done.Next, append(m.sends, done.Rows...)
 }
 
 // deeds are what Kakao does with a request, and what the worker then believes.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,11 +20,11 @@ type hold struct {
 }
 
 // takeBack turns queued chunks back into planned and returns what was held for them. The caller
-// has locked wallets and broadcasts and takes the sums off them. where names the chunks by $1;
+// has locked wallets and broadcasts and takes the sums off them. where names the chunks by args;
 // raising the epoch makes the tasks that point at them harmless.
-func (s *Store) takeBack(ctx context.Context, tx *sql.Tx, where string, arg any) ([]hold, error) {
+func (s *Store) takeBack(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]hold, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT id, broadcast_id, wallet_id, hold_krw FROM chunk
-		WHERE state = 'queued' AND `+where+` ORDER BY id`+s.dialect.lock, arg)
+		WHERE state = 'queued' AND `+where+` ORDER BY id`+s.dialect.lock, args...)
 	holds, err := collect(rows, err, func(row scanner) (h hold, err error) {
 		err = row.Scan(&h.chunk, &h.broadcast, &h.wallet, &h.amount)
 		return h, err
@@ -32,7 +33,7 @@ func (s *Store) takeBack(ctx context.Context, tx *sql.Tx, where string, arg any)
 		return nil, err
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE chunk SET state = 'planned', hold_krw = 0, epoch = epoch + 1, enqueued_at = 0
-		WHERE state = 'queued' AND `+where, arg)
+		WHERE state = 'queued' AND `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("take back queued chunks: %w", err)
 	}
@@ -123,25 +124,38 @@ func releaseHolds(ctx context.Context, tx *sql.Tx, holds []hold) error {
 	return nil
 }
 
-// RecallOverdue plans queued chunks again whose send_by has passed, and returns how many.
+// RecallOverdue plans queued chunks again whose send_by has passed, and returns how many. One
+// broadcast that fails keeps no other from going on.
 func (s *Store) RecallOverdue(ctx context.Context, now time.Time) (n int, err error) {
-	var due bool
-	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM chunk WHERE state = 'queued' AND send_by <= $1)`, millis(now)).Scan(&due)
-	if err != nil || !due {
-		return 0, err
-	}
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		const overdue = `send_by <= $1`
-		if err := s.alone(ctx, tx, dispatchLock); err != nil {
-			return err
-		}
-		if err := s.lockPayers(ctx, tx, overdue, millis(now)); err != nil {
-			return err
-		}
-		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM chunk WHERE state = 'queued' AND `+overdue, millis(now)).Scan(&n); err != nil {
-			return err
-		}
-		return s.recallWhere(ctx, tx, overdue, millis(now), now)
+	const overdue = `send_by <= $1`
+	rows, err := s.read.QueryContext(ctx, `SELECT DISTINCT broadcast_id FROM chunk WHERE state = 'queued' AND `+overdue, millis(now))
+	ids, err := collect(rows, err, func(row scanner) (id broadcast.ID, err error) {
+		err = row.Scan(&id)
+		return id, err
 	})
-	return n, err
+	if err != nil {
+		return 0, fmt.Errorf("look for overdue chunks: %w", err)
+	}
+	var failed []error
+	for _, id := range ids {
+		var taken int
+		_, err := s.changeBroadcast(ctx, id, now, func(tx *sql.Tx, b *broadcast.Broadcast) error {
+			holds, err := s.takeBack(ctx, tx, overdue+` AND broadcast_id = $2`, millis(now), id)
+			if err != nil {
+				return err
+			}
+			taken = len(holds)
+			b.PlannedChunks += taken
+			return releaseHolds(ctx, tx, holds)
+		})
+		if ctx.Err() != nil {
+			return n, ctx.Err()
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("recall what is overdue of %s: %w", id, err))
+			continue
+		}
+		n += taken
+	}
+	return n, errors.Join(failed...)
 }

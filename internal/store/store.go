@@ -144,6 +144,27 @@ func repeatable(err error) bool {
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
+// apart runs a part of a transaction that may fail alone: what it wrote is taken back and the
+// transaction goes on. failure is what the part returned; err is what the transaction cannot
+// survive.
+func apart(ctx context.Context, tx *sql.Tx, part func() error) (failure, err error) {
+	if _, err := tx.ExecContext(ctx, `SAVEPOINT part`); err != nil {
+		return nil, fmt.Errorf("begin a part: %w", err)
+	}
+	if failure = part(); failure != nil {
+		if repeatable(failure) {
+			return nil, failure
+		}
+		if _, err := tx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT part`); err != nil {
+			return nil, errors.Join(failure, fmt.Errorf("take a part back: %w", err))
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `RELEASE SAVEPOINT part`); err != nil {
+		return nil, fmt.Errorf("end a part: %w", err)
+	}
+	return failure, nil
+}
+
 // querier is what reads have in common: a pool or a transaction.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)

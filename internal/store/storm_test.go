@@ -108,8 +108,8 @@ func TestStorm_everythingAtOnce(t *testing.T) {
 		var group sync.WaitGroup
 		for n := range uint64(2) {
 			st.again(&group, n, 5*time.Millisecond, func(r *rand.Rand) error {
-				rows, err := s.Dispatch(ctx, broadcast.Pace{MaxQueued: 40, Ahead: 2 * time.Second, SendBy: time.Hour}, r.IntN(9), st.now())
-				for _, row := range rows {
+				done, err := s.Dispatch(ctx, broadcast.Pace{MaxQueued: 40, Ahead: 2 * time.Second, SendBy: time.Hour}, broadcast.Turn{N: r.IntN(9)}, st.now())
+				for _, row := range done.Rows {
 					st.sends <- row
 				}
 				return err
