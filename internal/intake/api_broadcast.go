@@ -25,7 +25,7 @@ type broadcastView struct {
 	Params     map[string]any  `json:"params,omitempty"`
 	State      broadcast.State `json:"state"`
 	Wait       *waitView       `json:"wait,omitempty"`
-	Note       string          `json:"note,omitempty" doc:"Why it paused itself"`
+	Note       string          `json:"note,omitempty" doc:"Why it paused itself, or why a request was refused last"`
 	Counts     countsView      `json:"counts"`
 	Progress   float64         `json:"progress" doc:"Share of the audience that has an outcome, 0 to 1"`
 	Chunks     chunksView      `json:"chunks"`

@@ -158,6 +158,7 @@ func (s *Store) recordRefused(ctx context.Context, tx *sql.Tx, b *broadcast.Broa
 		state = broadcast.Rejected
 		b.Counts.Failed += c.People
 		b.Refusals++
+		b.Note = "a request was refused: " + r.Reason
 	case broadcast.OutcomeInDoubt, broadcast.Accepted, broadcast.Stale, broadcast.GivenBack:
 		state, doubtAt, released = broadcast.InDoubt, now, 0
 		b.Counts.InDoubt += c.People

@@ -143,6 +143,7 @@ func TestGiveBack(t *testing.T) {
 func TestRecordSend_refusalsInARowPause(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		walletID, botID := shop(t, s, "1", 10_000)
+		exec(t, s, `UPDATE bot SET rate_per_second = 1000 WHERE id = $1`, botID) // ten chunks at a time
 		people := make([]int, 12)
 		for i := range people {
 			people[i] = 2
@@ -179,6 +180,29 @@ func TestRecordSend_refusalsInARowPause(t *testing.T) {
 		resumed, err := s.Resume(t.Context(), b.ID, t0)
 		if err != nil || resumed.Refusals != 0 || resumed.Note != "" {
 			t.Errorf("Resume = %d in a row, %q, %v, want a new start", resumed.Refusals, resumed.Note, err)
+		}
+	})
+}
+
+// A wrong event name is told also where too few requests are refused to pause the broadcast.
+func TestRecordSend_refusalIsNoted(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 1000)
+		b := running(t, s, order("brd_1", botID), 2, 3)
+		dispatch(t, s, t0)
+		for i, reason := range []string{"a quota is used up", "there is no event restok_alert"} {
+			seq := i + 1
+			c := chunkOf(t, s, b.ID, seq)
+			if !claim(t, s, c, t0) {
+				t.Fatalf("chunk %d is %s", seq, c.State)
+			}
+			record(t, s, c, broadcast.Verdict{Outcome: broadcast.Refused, Reason: reason}, t0)
+			if got, want := wantBroadcast(t, s, b.ID).Note, "a request was refused: "+reason; got != want {
+				t.Errorf("note after chunk %d = %q, want %q", seq, got, want)
+			}
+		}
+		if b := wantBroadcast(t, s, b.ID); b.State != broadcast.Finished || b.Counts.Failed != 5 {
+			t.Errorf("broadcast = %s with %d failed, want finished with 5", b.State, b.Counts.Failed)
 		}
 	})
 }
