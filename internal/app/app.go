@@ -79,6 +79,7 @@ func Run(ctx context.Context, config Config, roles Roles, log *slog.Logger) erro
 		return err
 	}
 	log.Info("malgil is up", "intake", a.IntakeURL, "metrics", a.MetricsURL)
+	a.greet(ctx, config, log)
 	select {
 	case <-ctx.Done():
 	case err = <-a.failed:
