@@ -52,6 +52,7 @@ type commands struct {
 	Token     tokenCommand     `cmd:"" help:"API tokens."`
 	Audit     auditCommand     `cmd:"" help:"Who did what, and does the log hold."`
 	Account   accountCommand   `cmd:"" help:"People and their cards."`
+	Card      cardCommand      `cmd:"" help:"Cards: at their owners, and on wallets."`
 	Wallet    walletCommand    `cmd:"" help:"Wallets: money, people, cards."`
 	Price     priceCommand     `cmd:"" help:"The price list."`
 	Bot       botCommand       `cmd:"" help:"Bots: blocks, channels, keys."`

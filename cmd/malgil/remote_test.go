@@ -157,6 +157,55 @@ func TestCommands(t *testing.T) {
 		t.Errorf("audit verify = %s, want that it holds", report)
 	}
 
+	// Channels and cards.
+	if shown := ok(t, "bot", "channel", "77b2f0", "live", "--disconnect"); !strings.Contains(shown, "disconnected by operator") {
+		t.Errorf("bot channel --disconnect = %q", shown)
+	}
+	if got := ok(t, "bot", "app", "1043277", "새벽서점", "--verified", "--kakao-sync"); strings.TrimSpace(got) != "1043277" {
+		t.Errorf("bot app = %q, want its id", got)
+	}
+	if shown := ok(t, "bot", "channel", "77b2f0", "live", "--connect", "--verified", "--no-deployed", "--app", "1043277"); !strings.Contains(shown, "live 새벽서점 connected verified app 1043277") {
+		t.Errorf("bot channel --connect --verified --app = %q", shown)
+	}
+	if listed := ok(t, "bot", "apps"); !strings.Contains(listed, "1043277") || strings.Count(listed, "yes") != 2 {
+		t.Errorf("bot apps = %s, want one with both", listed)
+	}
+	if begun := ok(t, "card", "add", master, "--key", "card-1"); !strings.Contains(begun, "on a computer") {
+		t.Errorf("card add = %s, want where to send the payer", begun)
+	}
+	seeded := ok(t, "card", "list", "--wallet", d.Ready.Wallet)
+	card := func(listed, role string) string { // the one in a role
+		t.Helper()
+		first(t, listed, role)
+		return strings.Fields(listed[strings.Index(listed, role):])[1]
+	}
+	cards := []string{card(seeded, "payment"), card(seeded, "backup_1"), card(seeded, "backup_2")}
+	if ordered := ok(t, "card", "order", d.Ready.Wallet, cards[2], cards[0], cards[1]); card(ordered, "payment") != cards[2] {
+		t.Errorf("card order = %s, want %s first", ordered, cards[2])
+	}
+	if got := malgil(t, "card", "order", d.Ready.Wallet, cards[2], cards[0]); got.code != exitUsage || !strings.Contains(got.stderr, cards[1]) {
+		t.Errorf("card order without one = exit %d, %q, want 2 and the one that is missing", got.code, got.stderr)
+	}
+	ok(t, "card", "take", d.Ready.Wallet, cards[1])
+	if put := ok(t, "card", "put", d.Ready.Wallet, cards[1]); card(put, "backup_2") != cards[1] {
+		t.Errorf("card put on cards in an order of one's own = %s, want it last", put)
+	}
+	if got := strings.TrimSpace(ok(t, "card", "status", cards[0])); got != "usable" {
+		t.Errorf("card status = %q, want usable", got)
+	}
+	if got := malgil(t, "card", "list"); got.code != exitUsage {
+		t.Errorf("card list of nobody = exit %d, want 2", got.code)
+	}
+	if listed := ok(t, "wallet", "review"); strings.Contains(listed, "chg_") {
+		t.Errorf("wallet review = %s, want none", listed)
+	}
+	if got := malgil(t, "wallet", "review", "chg_none", "--paid", "--tid", "T1", "--reason", "r"); got.code != exitFailed || !strings.Contains(got.stderr, "no charge") {
+		t.Errorf("wallet review of a charge that is not = exit %d, %q, want 1 and why", got.code, got.stderr)
+	}
+	if got := malgil(t, "wallet", "review", "chg_none", "--reason", "r"); got.code != exitUsage || !strings.Contains(got.stderr, "--not-charged") {
+		t.Errorf("wallet review without a finding = exit %d, %q, want 2 and what to say", got.code, got.stderr)
+	}
+
 	// Money.
 	if dry := ok(t, "wallet", "topup", wallet, "100000", "--dry-run"); !strings.Contains(dry, "by card with 100,000 KRW") || !strings.Contains(dry, "110,000 KRW to pay; nothing was done") {
 		t.Errorf("wallet topup --dry-run = %q", dry)

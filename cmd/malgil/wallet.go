@@ -15,7 +15,7 @@ type walletCommand struct {
 	List      walletList      `cmd:"" help:"List wallets."`
 	Show      walletShow      `cmd:"" help:"Balance, people and cards of a wallet."`
 	Member    walletMember    `cmd:"" help:"Give a person a role on a wallet, or take it away."`
-	AddCard   walletAddCard   `cmd:"" help:"Put a card of your own on a wallet, behind those that are there."`
+	AddCard   walletAddCard   `cmd:"" help:"Put a card of your own on a wallet."`
 	DropCard  walletDropCard  `cmd:"" help:"Take a card off a wallet."`
 	Cards     walletCards     `cmd:"" help:"Say which cards a wallet is charged on: the payment card, then its backups."`
 	Grant     walletGrant     `cmd:"" help:"Give a wallet free or paid cash."`

@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -114,6 +115,19 @@ func (s *Service) WalletCards(ctx context.Context, walletID string) ([]Card, err
 	return cards, nil
 }
 
+// Card returns a card in the state that the provider tells now, or the last known one when it does
+// not tell in time. It is NotFound for a card that was removed.
+func (s *Service) Card(ctx context.Context, id string) (Card, error) {
+	c, err := s.store.Card(ctx, id)
+	if err != nil {
+		return c, wrap(err, "read card %s", id)
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusLimit)
+	defer cancel()
+	s.refresh(ctx, &c)
+	return c, nil
+}
+
 // refresh asks for the state of a card and leaves it as it was when that cannot be had.
 func (s *Service) refresh(ctx context.Context, c *Card) {
 	sid, err := s.sealer.Open(c.SealedSID, tableCard, c.ID)
@@ -135,8 +149,9 @@ func (s *Service) refresh(ctx context.Context, c *Card) {
 	}
 }
 
-// AttachCard puts a card on the next free slot of a wallet: payment card, then backups. The card
-// must be of a master or worker of the wallet, and of accountID unless that is empty. It fails with
+// AttachCard puts a card on a wallet. Cards are asked in the order in which they were added to their
+// accounts, the payment card first, then its backups; once somebody has put them in another order, a
+// card comes last. The card must be of a master or worker of the wallet, and of accountID unless that is empty. It fails with
 // [ErrWalletFull], [ErrElsewhere], [ErrForeignCard] or [ErrNotMember]. Attached again the card
 // stays where it is. An unpaid wallet is charged at once.
 func (s *Service) AttachCard(ctx context.Context, walletID, accountID, cardID string) error {
@@ -144,7 +159,17 @@ func (s *Service) AttachCard(ctx context.Context, walletID, accountID, cardID st
 		if slices.Contains(ids, cardID) {
 			return ids, nil
 		}
-		return within(append(ids, cardID))
+		before, err := s.byTimeAdded(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		all := append(slices.Clone(ids), cardID)
+		if slices.Equal(before, ids) {
+			if all, err = s.byTimeAdded(ctx, all); err != nil {
+				return nil, err
+			}
+		}
+		return within(all)
 	})
 	return wrap(err, "attach card %s to wallet %s", cardID, walletID)
 }
@@ -187,6 +212,21 @@ func (s *Service) OrderCards(ctx context.Context, walletID string, cardIDs []str
 		return cardIDs, nil
 	})
 	return wrap(err, "order the cards of wallet %s", walletID)
+}
+
+// byTimeAdded returns cards in the order in which they were added to their accounts.
+func (s *Service) byTimeAdded(ctx context.Context, ids []string) ([]string, error) {
+	added := make(map[string]time.Time, len(ids))
+	for _, id := range ids {
+		c, err := s.store.Card(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		added[id] = c.AddedAt
+	}
+	return slices.SortedFunc(slices.Values(ids), func(a, b string) int {
+		return cmp.Or(added[a].Compare(added[b]), cmp.Compare(a, b))
+	}), nil
 }
 
 func within(ids []string) ([]string, error) {

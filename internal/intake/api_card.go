@@ -85,9 +85,10 @@ func (s *Server) addCards() {
 	begin := []int{http.StatusNotFound, http.StatusServiceUnavailable}
 	add(s, operation{route: "POST /api/v1/accounts/{id}/cards", id: "register-card", group: cards, summary: "Begin the registration of a card", status: http.StatusAccepted, errors: begin}, s.registerCard)
 	add(s, operation{route: "GET /api/v1/accounts/{id}/cards", id: "list-account-cards", group: cards, summary: "List the cards of an account by time added", errors: missing}, s.listAccountCards)
+	add(s, operation{route: "GET /api/v1/cards/{id}", id: "get-card", group: cards, summary: "Show a card in the state that KakaoPay tells now", errors: missing}, s.getCard)
 	add(s, operation{route: "DELETE /api/v1/cards/{id}", id: "delete-card", group: cards, summary: "Forget a card and switch it off at KakaoPay", status: http.StatusNoContent, errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}, s.deleteCard)
 	add(s, operation{route: "PUT /api/v1/wallets/{id}/cards", id: "put-wallet-cards", group: cards, summary: "Say which cards a wallet is charged on, in which order", errors: []int{http.StatusNotFound, http.StatusConflict}}, s.putWalletCards)
-	add(s, operation{route: "POST /api/v1/wallets/{id}/cards", id: "add-wallet-card", group: cards, summary: "Put a card on a wallet, behind those that are there", status: http.StatusCreated, errors: []int{http.StatusNotFound, http.StatusConflict}}, s.addWalletCard)
+	add(s, operation{route: "POST /api/v1/wallets/{id}/cards", id: "add-wallet-card", group: cards, summary: "Put a card on a wallet, in the order of the time added unless another was set", status: http.StatusCreated, errors: []int{http.StatusNotFound, http.StatusConflict}}, s.addWalletCard)
 	add(s, operation{route: "DELETE /api/v1/wallets/{id}/cards/{card}", id: "take-card-off", group: cards, summary: "Take a card off a wallet; those behind it move up", status: http.StatusNoContent, errors: []int{http.StatusNotFound}}, s.deleteWalletCard)
 	add(s, operation{route: "GET /api/v1/wallets/{id}/cards", id: "list-wallet-cards", group: cards, summary: "List the cards of a wallet in the order of their use", errors: missing}, s.listWalletCards)
 	add(s, operation{route: "POST /api/v1/wallets/{id}/topups", id: "top-up", group: checkouts, summary: "Begin a top-up", status: http.StatusAccepted, errors: begin}, s.topUp)
@@ -127,6 +128,14 @@ func (s *Server) listAccountCards(ctx context.Context, in *ByID) (*body[page[Car
 		list.Items = append(list.Items, viewCard(c))
 	}
 	return reply(list), nil
+}
+
+func (s *Server) getCard(ctx context.Context, in *ByID) (*body[CardView], error) {
+	c, err := s.services.Billing.Card(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return reply(viewCard(c)), nil
 }
 
 func (s *Server) deleteCard(ctx context.Context, in *ByID) (*none, error) {

@@ -33,6 +33,7 @@ PUT /api/v1/accounts/{id}/admin PA MOWKVvS
 DELETE /api/v1/accounts/{id}/admin PA MOWKVvS
 POST /api/v1/accounts/{id}/cards PAMOWKVvS -
 GET /api/v1/accounts/{id}/cards PAMOWKVvS -
+GET /api/v1/cards/{id} PAMOWKVvS -
 DELETE /api/v1/cards/{id} PAMOWKVvS -
 POST /api/v1/wallets PAMOWKVvS -
 GET /api/v1/wallets PAMOWKVvS -

@@ -61,6 +61,7 @@ var routes = map[string]guard{
 	"DELETE /api/v1/accounts/{id}/admin": {scope: access.Admin, right: access.KeepPlatform, on: theAccount},
 	"POST /api/v1/accounts/{id}/cards":   {scope: access.Billing, right: access.RegisterCard, on: theAccount},
 	"GET /api/v1/accounts/{id}/cards":    {scope: access.Read, right: access.ReadCards, on: theAccount},
+	"GET /api/v1/cards/{id}":             {scope: access.Read, right: access.ReadCards, on: theCard},
 	"DELETE /api/v1/cards/{id}":          {scope: access.Billing, right: access.RemoveCard, on: theCard},
 
 	"POST /api/v1/wallets":                          {scope: access.Admin, right: access.OpenWallet, on: place{access.OfAccount, "body.master"}},

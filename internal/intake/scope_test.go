@@ -21,6 +21,7 @@ PUT /api/v1/accounts/{id}/admin admin keep_platform account path.id
 DELETE /api/v1/accounts/{id}/admin admin keep_platform account path.id
 POST /api/v1/accounts/{id}/cards billing register_card account path.id
 GET /api/v1/accounts/{id}/cards read read_cards account path.id
+GET /api/v1/cards/{id} read read_cards card path.id
 DELETE /api/v1/cards/{id} billing remove_card card path.id
 POST /api/v1/wallets admin open_wallet account body.master
 GET /api/v1/wallets read list_own platform

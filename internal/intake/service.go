@@ -97,6 +97,7 @@ type Billing interface {
 	TurnBack(ctx context.Context, id, key string, failed bool) (billing.Checkout, error)
 	AccountCards(ctx context.Context, accountID string) ([]billing.Card, error)
 	WalletCards(ctx context.Context, walletID string) ([]billing.Card, error)
+	Card(ctx context.Context, id string) (billing.Card, error)
 	AttachCard(ctx context.Context, walletID, accountID, cardID string) error
 	SetCards(ctx context.Context, walletID, accountID string, cardIDs []string) error
 	DetachCard(ctx context.Context, walletID, accountID, cardID string) error

@@ -143,3 +143,27 @@ func TestWalletCards_providerAway(t *testing.T) {
 		t.Errorf("WalletCards() of no wallet error = %v, want NotFound", err)
 	}
 }
+
+// Cards come on a wallet by the time they were added to their account, whichever comes first, until
+// somebody orders them otherwise.
+func TestCards_byTimeAdded(t *testing.T) {
+	s := openTest(t, sqliteAddress(t))
+	b := newTill(t, s, nil)
+	owing(t, s, "w", 0)
+	for i, card := range []string{"old", "middle", "new"} {
+		newCard(t, s, card, "acc_w", "", 0)
+		exec(t, s, `UPDATE card SET added_at = $2 WHERE id = $1`, card, millis(t0.Add(time.Duration(i)*time.Hour)))
+	}
+	slots := func() []string { return texts(t, s, `SELECT card_id FROM wallet_card WHERE wallet_id = 'w' ORDER BY slot`) }
+	attach := func(card string, order ...string) {
+		t.Helper()
+		must(t, b.AttachCard(t.Context(), "w", "acc_w", card))
+		want(t, "cards after "+card, slots(), order...)
+	}
+	attach("new", "new")
+	attach("old", "old", "new")
+	attach("middle", "old", "middle", "new")
+	must(t, b.DetachCard(t.Context(), "w", "acc_w", "old"))
+	must(t, b.OrderCards(t.Context(), "w", []string{"new", "middle"}))
+	attach("old", "new", "middle", "old")
+}
