@@ -58,6 +58,7 @@ type charge struct {
 }
 
 type attempt struct {
+	ID      string `json:"id"`
 	Slot    int    `json:"slot"`
 	Card    string `json:"card"`
 	Outcome string `json:"outcome"`

@@ -11,9 +11,13 @@ import (
 
 func TestCards(t *testing.T) {
 	show(t, map[string]func(*testing.T){
+		"01_dormant_is_shown":       dormantIsShown,
+		"02_dormant_does_not_pay":   dormantDoesNotPay,
 		"03_card_is_enough":         cardIsEnough,
 		"04_before_any_wallet":      cardBeforeAnyWallet,
 		"05_ten_cards":              tenCards,
+		"06_registered_at_kakaopay": registeredAtKakaoPay,
+		"07_three_cards":            threeCards,
 		"08_backup_pays_once":       backupPaysOnce,
 		"08_unknown_and_paid":       unknownAndPaid,
 		"08_unknown_and_not_paid":   unknownAndNotPaid,
@@ -25,6 +29,7 @@ func TestCards(t *testing.T) {
 		"11_removed_from_the_bot":   nobodyLeftToPay(removedFromBot),
 		"11_charge_in_flight":       chargeInFlight,
 		"12_cash_is_used_first":     cashIsUsedFirst,
+		"13_by_time_added":          byTimeAdded,
 	})
 }
 
