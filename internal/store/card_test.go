@@ -154,7 +154,9 @@ func TestCards_byTimeAdded(t *testing.T) {
 		newCard(t, s, card, "acc_w", "", 0)
 		exec(t, s, `UPDATE card SET added_at = $2 WHERE id = $1`, card, millis(t0.Add(time.Duration(i)*time.Hour)))
 	}
-	slots := func() []string { return texts(t, s, `SELECT card_id FROM wallet_card WHERE wallet_id = 'w' ORDER BY slot`) }
+	slots := func() []string {
+		return texts(t, s, `SELECT card_id FROM wallet_card WHERE wallet_id = 'w' ORDER BY slot`)
+	}
 	attach := func(card string, order ...string) {
 		t.Helper()
 		must(t, b.AttachCard(t.Context(), "w", "acc_w", card))
