@@ -23,7 +23,7 @@ func (s *Service) approve(ctx context.Context, a Attempt) (Result, error) {
 	if err != nil {
 		return Result{}, wrap(err, "approve attempt %s", a.ID)
 	}
-	lease, ok, err := s.claim(ctx, a, time.Time{})
+	lease, ok, err := s.claim(ctx, &a, time.Time{})
 	if err != nil || !ok {
 		return Result{Outcome: Skipped, WalletID: a.WalletID}, err
 	}
@@ -155,7 +155,7 @@ func (s *Service) checkoutOrder(ctx context.Context, a Attempt, order Order) (Re
 
 // giveBack cancels the payment that a card registration cost.
 func (s *Service) giveBack(ctx context.Context, a Attempt) (Result, error) {
-	lease, ok, err := s.claim(ctx, a, time.Time{})
+	lease, ok, err := s.claim(ctx, &a, time.Time{})
 	if err != nil || !ok {
 		return Result{Outcome: Skipped}, err
 	}

@@ -84,8 +84,8 @@ type Report struct {
 type AttemptStore interface {
 	// Attempt reads an attempt. It is NotFound when there is none.
 	Attempt(ctx context.Context, id string, now time.Time) (Attempt, error)
-	// ClaimAttempt moves an attempt of this epoch from prepared to calling, when its time has
-	// come. A charge must be open still, its card on the wallet, and nothing halted. ok is false
+	// ClaimAttempt moves an attempt of this epoch from prepared to calling and raises the epoch, so
+	// that another run of the same task changes nothing any more; when its time has come. A charge must be open still, its card on the wallet, and nothing halted. ok is false
 	// when it may not be called (any more).
 	ClaimAttempt(ctx context.Context, c Claim) (ok bool, err error)
 	// PostponeAttempt returns an attempt of this epoch to prepared until NextAt: certainly
@@ -129,11 +129,14 @@ func (s *Service) RunAttempt(ctx context.Context, id string, epoch int) (Result,
 	return result.about(a), err
 }
 
-// claim takes the attempt and returns when its lease ends.
-func (s *Service) claim(ctx context.Context, a Attempt, cardApprovedAt time.Time) (lease time.Time, ok bool, err error) {
+// claim takes the attempt, which then is of the next epoch, and returns when its lease ends.
+func (s *Service) claim(ctx context.Context, a *Attempt, cardApprovedAt time.Time) (lease time.Time, ok bool, err error) {
 	now := s.now()
 	lease = now.Add(s.settings.Lease)
 	ok, err = s.store.ClaimAttempt(ctx, Claim{ID: a.ID, Epoch: a.Epoch, At: now, LeaseUntil: lease, CardApprovedAt: cardApprovedAt})
+	if ok {
+		a.State, a.Epoch = Calling, a.Epoch+1
+	}
 	return lease, ok, wrap(err, "claim attempt %s", a.ID)
 }
 

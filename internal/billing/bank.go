@@ -138,7 +138,7 @@ func (s *Service) runTransfer(ctx context.Context, a Attempt) (Result, error) {
 		r.Reason = ReasonExpired
 		return s.store.CheckoutFailed(ctx, r, "")
 	}
-	lease, ok, err := s.claim(ctx, a, time.Time{})
+	lease, ok, err := s.claim(ctx, &a, time.Time{})
 	if err != nil || !ok {
 		return Result{Outcome: Skipped, WalletID: a.WalletID}, err
 	}

@@ -101,7 +101,7 @@ func (s *Service) chargeCard(ctx context.Context, a Attempt) (Result, error) {
 	if wait := settle(now, status.LastApprovedAt, a.CardPaidAt); wait > 0 {
 		return s.postpone(ctx, a, now.Add(wait), "")
 	}
-	lease, ok, err := s.claim(ctx, a, status.LastApprovedAt)
+	lease, ok, err := s.claim(ctx, &a, status.LastApprovedAt)
 	if err != nil || !ok {
 		return Result{Outcome: Skipped, WalletID: a.WalletID}, err
 	}

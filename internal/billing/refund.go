@@ -194,7 +194,7 @@ func (s *Service) refundLine(ctx context.Context, a Attempt) (Result, error) {
 	if err != nil || result.Outcome != "" {
 		return result, err
 	}
-	lease, ok, err := s.claim(ctx, a, time.Time{})
+	lease, ok, err := s.claim(ctx, &a, time.Time{})
 	if err != nil || !ok {
 		return Result{Outcome: Skipped, WalletID: a.WalletID}, err
 	}
@@ -314,7 +314,7 @@ func (s *Service) sendBack(ctx context.Context, a Attempt, p RefundPayment) (Res
 		return Result{}, wrap(err, "open the refund account of attempt %s", a.ID)
 	}
 	p.To.Number = string(number)
-	lease, ok, err := s.claim(ctx, a, time.Time{})
+	lease, ok, err := s.claim(ctx, &a, time.Time{})
 	if err != nil || !ok {
 		return Result{Outcome: Skipped, WalletID: a.WalletID}, err
 	}

@@ -43,7 +43,7 @@ func (s *Store) Attempt(ctx context.Context, id string, now time.Time) (a billin
 // ClaimAttempt moves an attempt from prepared to calling.
 func (s *Store) ClaimAttempt(ctx context.Context, c billing.Claim) (bool, error) {
 	return changed(s.write.ExecContext(ctx, `UPDATE attempt
-		SET state = 'calling', called_at = $3, lease_until = $4, card_approved_at = $5, enqueued_at = 0
+		SET state = 'calling', epoch = epoch + 1, called_at = $3, lease_until = $4, card_approved_at = $5, enqueued_at = 0
 		WHERE id = $1 AND epoch = $2 AND state = 'prepared' AND next_at <= $3 AND (kind IN ('cancel', 'refund')
 			OR kind = 'charge' AND EXISTS (SELECT 1 FROM charge c WHERE c.id = attempt.subject_id AND c.state = 'open')
 				AND EXISTS (SELECT 1 FROM wallet_card w WHERE w.card_id = attempt.card_id AND w.wallet_id = attempt.wallet_id)

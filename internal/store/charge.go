@@ -205,7 +205,7 @@ func (s *Store) ChargePaid(ctx context.Context, r billing.Report) (billing.Resul
 	return s.changeCharge(ctx, r, func(tx *sql.Tx, w wallet.Wallet, a heldAttempt, c heldCharge) (billing.Result, error) {
 		switch {
 		case a.open(r, r.Fenced, billing.Calling, billing.Unknown):
-		case !r.Fenced && a.state == billing.Declined:
+		case a.state == billing.Declined && (!r.Fenced || a.epoch == r.Epoch):
 			return s.paidLate(ctx, tx, w, c, r)
 		default:
 			return billing.Result{Outcome: billing.Skipped, WalletID: w.ID}, nil
