@@ -33,7 +33,7 @@ type market struct {
 	settings billing.Settings
 }
 
-func newMarket(t *testing.T, s *Store) *market {
+func newMarket(t *testing.T, s *Store, changes ...func(*billing.Settings)) *market {
 	t.Helper()
 	shared := &clock.Clock{}
 	sand, err := sandbox.Start(context.Background(), sandbox.Options{Clock: shared, KakaoPaySecret: "secret-key", BankSecret: "bank-secret"})
@@ -65,6 +65,9 @@ func newMarket(t *testing.T, s *Store) *market {
 	}
 	t.Cleanup(m.client.CloseIdleConnections)
 	m.settings.PublicURL = "http://127.0.0.1:1"
+	for _, change := range changes {
+		change(&m.settings)
+	}
 	m.serve()
 	return m
 }
