@@ -65,7 +65,8 @@ func TestAllocate(t *testing.T) {
 }
 
 // However a top-up goes back, in whatever parts, some of which fail: never more than was paid goes
-// out, nothing but the whole payment once all of it went back, and every posting sums to 0.
+// out, nothing but the whole payment once all of it went back, every posting sums to 0, and rounding
+// carries what the parts were rounded to beyond their sum.
 func TestRefundVAT_neverMoreThanWasPaid(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		supply := wallet.KRW(rapid.IntRange(1, 5000).Draw(t, "supply"))
@@ -100,6 +101,9 @@ func TestRefundVAT_neverMoreThanWasPaid(t *testing.T) {
 			if sums.Paid != w.Paid || sums.Refunding != w.Refunding {
 				t.Fatalf("legs say %d and %d, balances %d and %d", sums.Paid, sums.Refunding, w.Paid, w.Refunding)
 			}
+			if vat := -(sums.VAT - in.VAT); sums.Rounding != wallet.Rounding(source.Refunded, vat) || source.Returned != wallet.VAT(source.Refunded) {
+				t.Fatalf("of %d with %d VAT, %d went back and %d are rounding, want the VAT of one part and the rest of it", source.Refunded, vat, source.Returned, sums.Rounding)
+			}
 			if sums.Clearing > 0 {
 				t.Fatalf("%d more went back than was paid", sums.Clearing)
 			}
@@ -114,5 +118,7 @@ func add(a, b wallet.Posting) wallet.Posting {
 	a.Paid += b.Paid
 	a.Refunding += b.Refunding
 	a.Clearing += b.Clearing
+	a.VAT += b.VAT
+	a.Rounding += b.Rounding
 	return a
 }

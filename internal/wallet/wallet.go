@@ -165,6 +165,3 @@ func (w Wallet) accrue(amount KRW, now time.Time) Wallet {
 	w.Accrued += amount
 	return w
 }
-
-// VAT returns the value added tax (부가세) on a supply value: 10 %, rounded half up.
-func VAT(supply KRW) KRW { return (supply + 5) / 10 }

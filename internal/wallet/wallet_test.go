@@ -99,14 +99,6 @@ func TestWallet_unpaidUntilNothingIsDue(t *testing.T) {
 	}
 }
 
-func TestVAT(t *testing.T) {
-	for supply, want := range map[wallet.KRW]wallet.KRW{0: 0, 4: 0, 5: 1, 15: 2, 1500: 150, 500_000: 50_000} {
-		if got := wallet.VAT(supply); got != want {
-			t.Errorf("VAT(%d) = %d, want %d", supply, got, want)
-		}
-	}
-}
-
 // Whatever happens in whatever order, legs sum to 0, balances follow the legs and nothing
 // becomes negative.
 func TestWallet_anyOrderKeepsTheBooks(t *testing.T) {
