@@ -62,7 +62,7 @@ func forbidden(self, imported string) string {
 	switch {
 	case inHouse && under(name, "cmd"):
 		return "cmd is imported by nothing"
-	case inHouse && under(name, "internal/testserver"), inHouse && under(name, "internal/acceptance"):
+	case inHouse && underAny(name, "internal/testserver", "internal/acceptance", "internal/wallet/ledgertest"):
 		return "it is for tests only"
 	case inHouse && name == "internal/app" && !underAny(self, "cmd", "internal/demo", "internal/acceptance"):
 		return "only cmd, the demo and the acceptance tests start the program"
@@ -165,6 +165,7 @@ func TestViolations(t *testing.T) {
 		"the store with an edge":             {"internal/store", module + "internal/console", true},
 		"the queue with a rule":              {"internal/queue", module + "internal/billing", true},
 		"the program with test servers":      {"internal/app", module + "internal/testserver", true},
+		"the store with a test ledger":       {"internal/store", module + "internal/wallet/ledgertest", true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/wallet"
 )
@@ -97,79 +95,4 @@ func TestWallet_unpaidUntilNothingIsDue(t *testing.T) {
 	if whole.PaymentState != wallet.AwaitingReconnect || whole.Accrual != 0 || whole.Paid != 100 || p.Sum() != 0 {
 		t.Errorf("TopUp(700) of 600 due = %+v, want AWAITING_RECONNECT with 100 paid", whole)
 	}
-}
-
-// Whatever happens in whatever order, legs sum to 0, balances follow the legs and nothing
-// becomes negative.
-func TestWallet_anyOrderKeepsTheBooks(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		now := noon
-		w := wallet.Wallet{PaymentState: wallet.Active, HasCard: true, Limits: limits, Settlement: wallet.Settlement{Threshold: 500_000}}
-		var grants []wallet.Grant
-		var holds []wallet.KRW
-		var open wallet.KRW
-		var legs wallet.Posting
-		post := func(next wallet.Wallet, p wallet.Posting) {
-			if p.Sum() != 0 {
-				t.Fatalf("posting %+v sums to %d, want 0", p, p.Sum())
-			}
-			for _, use := range p.Grants {
-				for i := range grants {
-					if grants[i].ID == use.GrantID {
-						grants[i].Remaining -= use.Amount
-					}
-				}
-			}
-			legs.Free += p.Free
-			legs.Paid += p.Paid
-			legs.Accrual += p.Accrual
-			legs.Charging += p.Charging
-			w = next
-		}
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			now = now.Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "hours")) * time.Hour)
-			amount := wallet.KRW(rapid.IntRange(1, 700_000).Draw(t, "amount"))
-			switch rapid.SampledFrom([]string{"topup", "grant", "hold", "capture", "open", "pay", "fail"}).Draw(t, "step") {
-			case "topup":
-				post(w.TopUp(amount, wallet.VAT(amount), "r", now))
-			case "grant":
-				grants = append(grants, wallet.Grant{ID: string(rune('a' + len(grants))), Remaining: amount})
-				post(w.StartGrant(amount, "r", now))
-			case "hold":
-				if next, err := w.Hold(amount, now); err == nil {
-					w, holds = next, append(holds, amount)
-				}
-			case "capture":
-				if len(holds) > 0 {
-					used := min(amount, holds[0])
-					post(w.Capture(holds[0], used, grants, "r", now))
-					holds = holds[1:]
-				}
-			case "open":
-				if due := min(w.Due(now), 500_000); due > 0 && open == 0 {
-					open = due
-					post(w.OpenCharge(due, "r", now))
-				}
-			case "pay":
-				if open > 0 {
-					post(w.PayCharge(open, wallet.VAT(open), "r", now))
-					open = 0
-				}
-			case "fail":
-				if open > 0 {
-					post(w.FailCharge(open, "r", now))
-					open = 0
-				}
-			}
-			if w.Free != legs.Free || w.Paid != legs.Paid || w.Accrual != -legs.Accrual || w.Charging != -legs.Charging {
-				t.Fatalf("wallet %+v differs from the sum of its legs %+v", w, legs)
-			}
-			if w.Free < 0 || w.Paid < 0 || w.Accrual < 0 || w.Charging < 0 || w.Held < 0 || w.AccrualOld < 0 {
-				t.Fatalf("wallet %+v has a negative balance", w)
-			}
-			if w.AccrualOld > w.Accrual {
-				t.Fatalf("wallet %+v: older accrual exceeds accrual", w)
-			}
-		}
-	})
 }
