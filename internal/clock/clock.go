@@ -48,3 +48,9 @@ func MonthStart(t time.Time) time.Time {
 	y, m, _ := t.In(Seoul).Date()
 	return time.Date(y, m, 1, 0, 0, 0, 0, Seoul).UTC()
 }
+
+// NextMonth returns the first start of a month in Korea after t.
+func NextMonth(t time.Time) time.Time {
+	y, m, _ := t.In(Seoul).Date()
+	return time.Date(y, m+1, 1, 0, 0, 0, 0, Seoul).UTC()
+}

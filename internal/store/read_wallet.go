@@ -67,37 +67,6 @@ func (s *Store) WalletViews(ctx context.Context, sight access.Sight, after strin
 	return collect(rows, err, s.scanWalletView)
 }
 
-// PostingMark is the place of a posting in the history of its wallet.
-type PostingMark struct {
-	At   int64  `json:"at"` // Unix milliseconds
-	Kind string `json:"kind"`
-	Ref  string `json:"ref"`
-}
-
-// Mark returns the place of a posting.
-func Mark(p wallet.Posting) PostingMark {
-	return PostingMark{At: millis(p.At), Kind: string(p.Kind), Ref: p.Ref}
-}
-
-// Postings lists the postings of a wallet, newest first: those before a mark, or from the newest
-// with the zero mark. It is NotFound when there is no wallet.
-func (s *Store) Postings(ctx context.Context, walletID string, before PostingMark, limit int) ([]wallet.Posting, error) {
-	if _, err := s.Wallet(ctx, walletID); err != nil {
-		return nil, err
-	}
-	if before == (PostingMark{}) {
-		before.At = 1<<63 - 1
-	}
-	rows, err := s.read.QueryContext(ctx, `SELECT kind, ref, at, free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion, refunding
-		FROM posting WHERE wallet_id = $1 AND (at, kind, ref) < ($2, $3, $4) ORDER BY at DESC, kind DESC, ref DESC LIMIT $5`,
-		walletID, before.At, before.Kind, before.Ref, limit)
-	return collect(rows, err, func(row scanner) (p wallet.Posting, err error) {
-		err = row.Scan(&p.Kind, &p.Ref, at(&p.At), &p.Free, &p.Paid, &p.Accrual, &p.Charging, &p.Revenue, &p.Clearing, &p.VAT,
-			&p.Rounding, &p.Promotion, &p.Refunding)
-		return p, err
-	})
-}
-
 // ChargeView is a charge with its attempts in the order in which they were made.
 type ChargeView struct {
 	ID, WalletID       string
