@@ -258,23 +258,6 @@ func (s *Store) SentChunk(ctx context.Context, id broadcast.ChunkID, epoch int) 
 	return l, true, nil
 }
 
-// SettleChunk captures what was delivered, releases the rest and ends the chunk.
-func (s *Store) SettleChunk(ctx context.Context, id broadcast.ChunkID, epoch int, r broadcast.Settlement, now time.Time) (bool, error) {
-	return s.changeChunk(ctx, id, func(tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
-		if c.State != broadcast.Sent || c.Epoch != epoch {
-			return false, nil
-		}
-		if err := captureChunk(ctx, tx, w, b, c, r.Tally.Delivered, now); err != nil {
-			return false, err
-		}
-		b.Counts.Failed += r.Tally.Failed
-		b.Counts.Unknown += r.Tally.Unknown
-		return changed(tx.ExecContext(ctx, `UPDATE chunk SET state = 'settled', hold_krw = 0, enqueued_at = 0, unconfirmed = 0,
-			delivered = $2, failed = $3, unknown = $4, result = $5, error = '' WHERE id = $1`,
-			id, r.Tally.Delivered, r.Tally.Failed, r.Tally.Unknown, storable(string(r.Result))))
-	}, now)
-}
-
 // captureChunk ends the hold of a locked chunk: delivered messages are posted, the rest of the
 // hold is released. The chunk's own row is the caller's to write.
 func captureChunk(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk, delivered int, now time.Time) error {

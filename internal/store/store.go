@@ -31,6 +31,7 @@ type Store struct {
 	longUnpaid  time.Duration
 	keys        *seal.Box
 	unlock      func() error
+	settlements gathering[*settling] // by wallet
 }
 
 // Config says which database to open, and the settings that the rules inside its transactions need.

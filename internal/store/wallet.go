@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 
 	"github.com/malgil/malgil/internal/wallet"
 )
@@ -66,18 +67,37 @@ func moveHeld(ctx context.Context, tx *sql.Tx, id string, change wallet.KRW) err
 // post writes a posting and what it takes from free-cash grants. The caller saves the wallet
 // that the rule returned with it, in the same transaction.
 func post(ctx context.Context, tx *sql.Tx, walletID string, p wallet.Posting) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO posting (wallet_id, kind, ref, at,
-		free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion, refunding)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-		walletID, p.Kind, p.Ref, millis(p.At),
-		p.Free, p.Paid, p.Accrual, p.Charging, p.Revenue, p.Clearing, p.VAT, p.Rounding, p.Promotion, p.Refunding)
-	if err != nil {
-		return fmt.Errorf("post %s %s: %w", p.Kind, p.Ref, err)
+	return postAll(ctx, tx, walletID, []wallet.Posting{p})
+}
+
+const postingColumns = `wallet_id, kind, ref, at, free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion, refunding`
+
+// postAll is post for several postings, in one statement and one for each grant.
+func postAll(ctx context.Context, tx *sql.Tx, walletID string, all []wallet.Posting) error {
+	if len(all) == 0 {
+		return nil
 	}
-	for _, use := range p.Grants {
-		if _, err := tx.ExecContext(ctx, `UPDATE free_grant SET remaining_krw = remaining_krw - $2 WHERE id = $1`,
-			use.GrantID, use.Amount); err != nil {
-			return fmt.Errorf("use grant %s: %w", use.GrantID, err)
+	var text strings.Builder
+	text.WriteString(`INSERT INTO posting (` + postingColumns + `) VALUES `)
+	args := make([]any, 0, 14*len(all))
+	used := map[string]wallet.KRW{}
+	for i, p := range all {
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		text.WriteString("(" + placeholders(14*i+1, 14) + ")")
+		args = append(args, walletID, p.Kind, p.Ref, millis(p.At),
+			p.Free, p.Paid, p.Accrual, p.Charging, p.Revenue, p.Clearing, p.VAT, p.Rounding, p.Promotion, p.Refunding)
+		for _, use := range p.Grants {
+			used[use.GrantID] += use.Amount
+		}
+	}
+	if _, err := tx.ExecContext(ctx, text.String(), args...); err != nil {
+		return fmt.Errorf("post %s %s and %d more: %w", all[0].Kind, all[0].Ref, len(all)-1, err)
+	}
+	for id, amount := range used {
+		if _, err := tx.ExecContext(ctx, `UPDATE free_grant SET remaining_krw = remaining_krw - $2 WHERE id = $1`, id, amount); err != nil {
+			return fmt.Errorf("use grant %s: %w", id, err)
 		}
 	}
 	return nil
