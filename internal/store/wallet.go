@@ -70,7 +70,7 @@ func post(ctx context.Context, tx *sql.Tx, walletID string, p wallet.Posting) er
 	return postAll(ctx, tx, walletID, []wallet.Posting{p})
 }
 
-const postingColumns = `wallet_id, kind, ref, at, free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion, refunding`
+const postingInsert = `wallet_id, kind, ref, at, free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion, refunding`
 
 // postAll is post for several postings, in one statement and one for each grant.
 func postAll(ctx context.Context, tx *sql.Tx, walletID string, all []wallet.Posting) error {
@@ -78,7 +78,7 @@ func postAll(ctx context.Context, tx *sql.Tx, walletID string, all []wallet.Post
 		return nil
 	}
 	var text strings.Builder
-	text.WriteString(`INSERT INTO posting (` + postingColumns + `) VALUES `)
+	text.WriteString(`INSERT INTO posting (` + postingInsert + `) VALUES `)
 	args := make([]any, 0, 14*len(all))
 	used := map[string]wallet.KRW{}
 	for i, p := range all {
