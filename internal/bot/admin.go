@@ -8,7 +8,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/malgil/malgil/internal/fault"
 )
@@ -141,11 +140,8 @@ func (a *Admin) Change(ctx context.Context, id string, c Change) (Bot, error) {
 // check checks the fields that are given.
 func check(c Change) error {
 	if c.Name != nil {
-		if *c.Name == "" {
-			return fault.Field("name", "is missing")
-		}
-		if utf8.RuneCountInString(*c.Name) > maxName {
-			return fault.Field("name", "must be at most %d characters", maxName)
+		if err := checkTitle(*c.Name); err != nil {
+			return err
 		}
 	}
 	if c.RestKey != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -29,12 +30,59 @@ func (s *Server) newAPI() huma.API {
 	return humago.New(s, config)
 }
 
-// unmarshal reads JSON that is not nested too deep.
+// misfit is how [unmarshal] says which field cannot take its value. [fieldOf] reads it: huma passes
+// on nothing of an error but its words.
+const misfit = "the field %q %s"
+
+// unmarshal reads JSON that is not nested too deep. The fields of a struct take no NUL character,
+// which a database does not, and no number but those that they can hold.
 func unmarshal(data []byte, v any) error {
 	if depth(data) > maxDepth {
 		return fmt.Errorf("is nested deeper than %d levels", maxDepth)
 	}
-	return json.Unmarshal(data, v)
+	err := json.Unmarshal(data, v)
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && wrong.Field != "" {
+		if strings.HasPrefix(wrong.Value, "number") {
+			return fmt.Errorf(misfit, wrong.Field, "must be an integer of at most 18 digits, without a point or an exponent")
+		}
+		return fmt.Errorf(misfit, wrong.Field, "does not take a "+wrong.Value)
+	}
+	if _, checked := v.(*any); err != nil || checked || !bytes.Contains(data, []byte(`\u0000`)) {
+		return err
+	}
+	var all any
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	if field, has := nulIn(all); has {
+		return fmt.Errorf(misfit, field, "holds a NUL character")
+	}
+	return nil
+}
+
+// nulIn finds a text of a value with a NUL character.
+func nulIn(value any) (field string, has bool) {
+	switch value := value.(type) {
+	case string:
+		return "", strings.ContainsRune(value, 0)
+	case []any:
+		for i, one := range value {
+			if below, has := nulIn(one); has {
+				return strings.TrimSuffix(fmt.Sprintf("[%d].%s", i, below), "."), true
+			}
+		}
+	case map[string]any:
+		for name, one := range value {
+			if strings.ContainsRune(name, 0) {
+				return "", true
+			}
+			if below, has := nulIn(one); has {
+				return strings.ReplaceAll(strings.TrimSuffix(name+"."+below, "."), ".[", "["), true
+			}
+		}
+	}
+	return "", false
 }
 
 // depth returns how deep the objects and arrays of a text nest, whether or not it is JSON.

@@ -20,7 +20,7 @@ func TestRefund_badInput(t *testing.T) {
 		"less than zero":   {call{method: "POST", path: path + "/refunds", key: "k", body: map[string]any{"amount_krw": -1}}, 422, "INVALID", "body.amount_krw"},
 		"half a won":       {call{method: "POST", path: path + "/refunds", key: "k", body: `{"amount_krw":1.5}`}, 422, "INVALID", "body.amount_krw"},
 		"a text":           {call{method: "POST", path: path + "/refunds", key: "k", body: `{"amount_krw":"1"}`}, 422, "INVALID", "body.amount_krw"},
-		"too many won":     {call{method: "POST", path: path + "/refunds", key: "k", body: `{"amount_krw":99999999999999999999}`}, 422, "INVALID", "body"},
+		"too many won":     {call{method: "POST", path: path + "/refunds", key: "k", body: `{"amount_krw":99999999999999999999}`}, 422, "INVALID", "body.amount_krw"},
 		"another field":    {call{method: "POST", path: path + "/refunds", key: "k", body: map[string]any{"sum": 1}}, 422, "INVALID", "body.sum"},
 		"an empty wallet":  {call{method: "POST", path: path + "/refunds", key: "k", body: map[string]any{}}, 422, "NOTHING_TO_REFUND", ""},
 		"no such refund":   {call{method: "GET", path: path + "/refunds/rfd_none"}, 404, "NOT_FOUND", ""},

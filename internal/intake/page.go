@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 
@@ -29,7 +30,7 @@ func (p Paged) after(mark any) error {
 	if err == nil {
 		err = json.Unmarshal(text, mark)
 	}
-	if err != nil {
+	if err != nil || bytes.Contains(text, []byte(`\u0000`)) {
 		return fault.Field("query.cursor", "is not a cursor of this list; use the next_cursor of the page before")
 	}
 	return nil

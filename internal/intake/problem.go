@@ -190,10 +190,18 @@ func fieldOf(d *huma.ErrorDetail) ProblemField {
 	if n, _ := fmt.Sscanf(d.Message, validation.MsgExpectedRequiredProperty, &missing); n == 1 {
 		return ProblemField{Location: d.Location + "." + missing, Message: "is missing"}
 	}
+	var field string
+	if n, _ := fmt.Sscanf(d.Message, misfit, &field, new(string)); n == 2 {
+		_, message, _ := strings.Cut(d.Message, strconv.Quote(field)+" ")
+		return ProblemField{Location: strings.TrimSuffix(d.Location+"."+field, "."), Message: message}
+	}
 	return ProblemField{Location: d.Location, Message: d.Message}
 }
 
-func init() { huma.NewError = newHumaError } // huma's way to be told of another shape of errors
+func init() {
+	huma.NewError = newHumaError     // huma's way to be told of another shape of errors
+	huma.ValidateStrictCasing = true // a field in another spelling is one that is not known
+}
 
 // writeProblem answers a request outside of huma.
 func writeProblem(w http.ResponseWriter, p *Problem) {

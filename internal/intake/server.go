@@ -14,8 +14,11 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/malgil/malgil/internal/fault"
 )
 
 // What a request may be and how long it may take.
@@ -91,7 +94,29 @@ func (s *Server) HandleFunc(pattern string, handle func(http.ResponseWriter, *ht
 	if ofAPI(pattern) {
 		handle = s.guarded(pattern, handle)
 	}
-	s.mux.HandleFunc(pattern, handle)
+	s.mux.HandleFunc(pattern, legible(handle))
+}
+
+// legible passes on requests whose address is text. Of others a database would make an error: what
+// no id can be is not there, and a query is refused by name.
+func legible(handle http.HandlerFunc) http.HandlerFunc {
+	is := func(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !is(r.URL.Path) {
+			notFound(w)
+			return
+		}
+		for name, values := range r.URL.Query() {
+			for _, text := range append(values, name) {
+				if !is(text) {
+					field := "query." + strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", ""), "")
+					writeProblem(w, problemOf(fault.Field(field, "is not text")))
+					return
+				}
+			}
+		}
+		handle(w, r)
+	}
 }
 
 // ofAPI reports whether a pattern is of the API, whose routes have a guard.
