@@ -107,6 +107,7 @@ func (c walletRefunds) Run(e *env) error {
 
 type walletSettleRefund struct {
 	remote
+	once
 	Wallet   string `arg:"" help:"Wallet."`
 	Refund   string `arg:"" help:"Refund in review."`
 	WentBack bool   `help:"The gateway or the bank shows that the money went back."`
@@ -118,9 +119,20 @@ func (c walletSettleRefund) Run(e *env) error {
 	if c.WentBack == c.Kept {
 		return fault.New(fault.Invalid, "say --went-back or --kept, as the gateway or the bank shows it")
 	}
+	path := walletPath(c.Wallet) + "/refunds/" + url.PathEscape(c.Refund)
 	var refund refundRow
-	return c.call(e, "POST", walletPath(c.Wallet)+"/refunds/"+url.PathEscape(c.Refund)+"/settle",
-		map[string]any{"went_back": c.WentBack}, &refund, func() { refund.print(e) })
+	if c.DryRun {
+		return c.call(e, "GET", path, nil, &refund, func() {
+			refund.print(e)
+			what := "is paid cash again"
+			if c.WentBack {
+				what = "went back"
+			}
+			fmt.Fprintf(e.stdout, "would say that the money of its open lines %s; nothing was done\n", what)
+		})
+	}
+	key, told := c.key()
+	return told(c.call(e, "POST", path+"/settle", map[string]any{"went_back": c.WentBack}, &refund, func() { refund.print(e) }, apiclient.IdempotencyKey(key)))
 }
 
 type walletRefundAccount struct {

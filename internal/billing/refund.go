@@ -121,8 +121,9 @@ type RefundStore interface {
 	// LineMismatch puts a refund in review: money moved, but not what was asked for.
 	LineMismatch(ctx context.Context, r Report) (Result, error)
 	// SettleRefund ends the open lines of a refund in review as a person says: their money went
-	// back, or is paid cash again. It is a Conflict when the refund is not in review.
-	SettleRefund(ctx context.Context, walletID, id string, wentBack bool, now time.Time) (Refund, error)
+	// back, or is paid cash again. It is a Conflict when the refund is not in review, unless the same
+	// request settled it before.
+	SettleRefund(ctx context.Context, walletID, id string, wentBack bool, now time.Time, r Request) (Refund, error)
 	// PutRefundAccount keeps where transfers go.
 	PutRefundAccount(ctx context.Context, walletID string, a SealedAccount, now time.Time) error
 	// RefundAccount reads it, masked. It is NotFound when there is none.
@@ -161,12 +162,13 @@ func (s *Service) Refund(ctx context.Context, walletID, id string) (Refund, erro
 }
 
 // SettleRefund ends a refund in review: a person has looked at the gateway or the bank and says
-// whether the money of its open lines went back. It is a Conflict when it is not in review.
-func (s *Service) SettleRefund(ctx context.Context, walletID, id string, wentBack bool) (Refund, error) {
+// whether the money of its open lines went back. Repeated with the same key it returns the refund as
+// it stands. It is a Conflict when it is not in review.
+func (s *Service) SettleRefund(ctx context.Context, walletID, id string, wentBack bool, r Request) (Refund, error) {
 	if _, err := s.Refund(ctx, walletID, id); err != nil {
 		return Refund{}, err
 	}
-	refund, err := s.store.SettleRefund(ctx, walletID, id, wentBack, s.now())
+	refund, err := s.store.SettleRefund(ctx, walletID, id, wentBack, s.now(), r)
 	return refund, wrap(err, "settle refund %s", id)
 }
 

@@ -136,13 +136,19 @@ func (s *Server) getRefund(ctx context.Context, in *RefundInput) (*body[refundVi
 
 type settleRefundInput struct {
 	RefundInput
-	Body struct {
+	Keyed
+	RawBody []byte
+	Body    struct {
 		WentBack bool `json:"went_back" doc:"The money of its open lines went back; otherwise it is paid cash again"`
 	}
 }
 
 func (s *Server) settleRefund(ctx context.Context, in *settleRefundInput) (*body[refundView], error) {
-	refund, err := s.services.Billing.SettleRefund(ctx, in.ID, in.Refund, in.Body.WentBack)
+	r, err := in.request(ctx, "settle "+in.ID+" "+in.Refund, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	refund, err := s.services.Billing.SettleRefund(ctx, in.ID, in.Refund, in.Body.WentBack, billing.Request(r))
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func TestRefund_badInput(t *testing.T) {
 		"another field":    {call{method: "POST", path: path + "/refunds", key: "k", body: map[string]any{"sum": 1}}, 422, "INVALID", "body.sum"},
 		"an empty wallet":  {call{method: "POST", path: path + "/refunds", key: "k", body: map[string]any{}}, 422, "NOTHING_TO_REFUND", ""},
 		"no such refund":   {call{method: "GET", path: path + "/refunds/rfd_none"}, 404, "NOT_FOUND", ""},
-		"nothing settled":  {call{method: "POST", path: path + "/refunds/rfd_none/settle", body: map[string]any{"went_back": true}}, 404, "NOT_FOUND", ""},
+		"nothing settled":  {call{method: "POST", path: path + "/refunds/rfd_none/settle", key: "k", body: map[string]any{"went_back": true}}, 404, "NOT_FOUND", ""},
 		"no account yet":   {call{method: "GET", path: path + "/refund-account"}, 404, "NOT_FOUND", ""},
 		"no number":        {call{method: "PUT", path: path + "/refund-account", body: map[string]any{"bank": "한빛은행", "number": "1", "holder": "한빛서점"}}, 422, "INVALID", "body.number"},
 		"somebody else's":  {call{method: "PUT", path: path + "/refund-account", body: map[string]any{"bank": "한빛은행", "number": "110222345678", "holder": "박노을"}}, 422, "REFUND_ACCOUNT_HOLDER", "body.holder"},

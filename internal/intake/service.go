@@ -107,7 +107,7 @@ type Billing interface {
 	OpenRefund(ctx context.Context, o billing.RefundOrder) (billing.Refund, []billing.Follow, error)
 	QuoteRefund(ctx context.Context, walletID string, supply wallet.KRW) (billing.Refund, error)
 	Refund(ctx context.Context, walletID, id string) (billing.Refund, error)
-	SettleRefund(ctx context.Context, walletID, id string, wentBack bool) (billing.Refund, error)
+	SettleRefund(ctx context.Context, walletID, id string, wentBack bool, r billing.Request) (billing.Refund, error)
 	SetRefundAccount(ctx context.Context, walletID string, a billing.OneTimeAccount) (billing.OneTimeAccount, error)
 	RefundAccount(ctx context.Context, walletID string) (billing.OneTimeAccount, error)
 	SetRepresentative(ctx context.Context, walletID, name string) error

@@ -106,8 +106,16 @@ func (s *Store) reviewLine(ctx context.Context, tx *sql.Tx, w wallet.Wallet, l h
 }
 
 // SettleRefund ends the open lines of a refund in review as a person says.
-func (s *Store) SettleRefund(ctx context.Context, walletID, id string, wentBack bool, now time.Time) (refund billing.Refund, err error) {
+func (s *Store) SettleRefund(ctx context.Context, walletID, id string, wentBack bool, now time.Time, r billing.Request) (refund billing.Refund, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		_, repeated, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
+		if err != nil {
+			return err
+		}
+		if repeated {
+			refund, err = readRefund(ctx, tx, id)
+			return err
+		}
 		if _, err := s.lockWallet(ctx, tx, walletID); err != nil {
 			return err
 		}
@@ -126,8 +134,10 @@ func (s *Store) SettleRefund(ctx context.Context, walletID, id string, wentBack 
 		}
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: walletID},
 			map[string]any{"refund": id, "state": refund.State}, map[string]any{"refund": id, "went_back": wentBack})
-		refund, err = readRefund(ctx, tx, id)
-		return err
+		if refund, err = readRefund(ctx, tx, id); err != nil {
+			return err
+		}
+		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(id))
 	})
 	return refund, err
 }

@@ -317,15 +317,23 @@ func TestRefund_mismatch(t *testing.T) {
 	if _, err := m.refund("w", 100, "beside"); fault.CodeOf(err) != "REFUND_OPEN" {
 		t.Errorf("OpenRefund() beside one in review error = %v, want REFUND_OPEN", err)
 	}
-	settled, err := m.SettleRefund(t.Context(), "w", opened.ID, false)
+	asked := billing.Request{Scope: "tok_1", Key: "settle-1", BodyHash: []byte("kept")}
+	settled, err := m.SettleRefund(t.Context(), "w", opened.ID, false, asked)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want(t, "lines", lines(settled), "card 1000+100 failed settled")
+	if again, err := m.SettleRefund(t.Context(), "w", opened.ID, false, asked); err != nil || again.State != settled.State {
+		t.Errorf("SettleRefund() repeated with its key = %s, %v, want %s as it stands", again.State, err, settled.State)
+	}
+	asked.BodyHash = []byte("went back")
+	if _, err := m.SettleRefund(t.Context(), "w", opened.ID, true, asked); fault.CodeOf(err) != "IDEMPOTENCY_KEY_REUSED" {
+		t.Errorf("SettleRefund() of another finding with the key error = %v, want IDEMPOTENCY_KEY_REUSED", err)
+	}
 	if got := wantWallet(t, m.s, "w"); settled.State != billing.RefundFailed || got.Paid != 10_000 || got.Refunding != 0 {
 		t.Errorf("settled %s with %d paid and %d refunding, want failed, 10000, 0", settled.State, got.Paid, got.Refunding)
 	}
-	if _, err := m.SettleRefund(t.Context(), "w", opened.ID, true); fault.KindOf(err) != fault.Conflict {
+	if _, err := m.SettleRefund(t.Context(), "w", opened.ID, true, billing.Request{}); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("SettleRefund() again error = %v, want a Conflict", err)
 	}
 }
@@ -346,7 +354,7 @@ func TestSettleRefund_wentBack(t *testing.T) {
 			m.pass(time.Hour)
 			m.run()
 		}
-		settled, err := m.SettleRefund(t.Context(), "w", opened.ID, true)
+		settled, err := m.SettleRefund(t.Context(), "w", opened.ID, true, billing.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
