@@ -46,6 +46,9 @@ POST /api/v1/wallets/{id}/grants/{grant}/use PAWK MOV
 PUT /api/v1/wallets/{id}/members/{account} PAMW OKV
 DELETE /api/v1/wallets/{id}/members/{account} PAMW OKV
 GET /api/v1/wallets/{id}/postings PAMWKV O
+GET /api/v1/wallets/{id}/history PAMWKV O
+GET /api/v1/wallets/{id}/days PAMWKV O
+GET /api/v1/wallets/{id}/statements/{month} PAMWKV O
 GET /api/v1/wallets/{id}/charges PAMWKV O
 POST /api/v1/wallets/{id}/topups PAWK MOV
 PUT /api/v1/wallets/{id}/cards PAWK MOV
@@ -208,7 +211,7 @@ var bodies = map[string]func(id string) map[string]any{
 func (t *town) verdict(pattern, token, id string, nth int) string {
 	method, path, _ := strings.Cut(pattern, " ")
 	c := call{method: method, token: token, key: fmt.Sprint("matrix-", nth)}
-	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{side}", "live").Replace(path)
+	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{side}", "live", "{month}", "2026-11").Replace(path)
 	if body := bodies[pattern]; body != nil {
 		c.body = body(id)
 	} else if method != "GET" && method != "DELETE" {

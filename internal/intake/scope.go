@@ -75,6 +75,9 @@ var routes = map[string]guard{
 	"PUT /api/v1/wallets/{id}/members/{account}":    {scope: access.Admin, right: access.GiveWalletWork, on: theWallet}, // KeepMembers for another role than worker
 	"DELETE /api/v1/wallets/{id}/members/{account}": {scope: access.Admin, right: access.LeaveWallet, on: theWallet},    // as PUT for another than oneself
 	"GET /api/v1/wallets/{id}/postings":             {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"GET /api/v1/wallets/{id}/history":              {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"GET /api/v1/wallets/{id}/days":                 {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"GET /api/v1/wallets/{id}/statements/{month}":   {scope: access.Read, right: access.ReadWallet, on: theWallet},
 	"GET /api/v1/wallets/{id}/charges":              {scope: access.Read, right: access.ReadWallet, on: theWallet},
 	"POST /api/v1/wallets/{id}/topups":              {scope: access.Billing, right: access.TopUp, on: theWallet},
 	"PUT /api/v1/wallets/{id}/cards":                {scope: access.Billing, right: access.PutCards, on: theWallet},

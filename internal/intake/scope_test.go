@@ -34,6 +34,9 @@ POST /api/v1/wallets/{id}/grants/{grant}/use billing use_cash wallet path.id
 PUT /api/v1/wallets/{id}/members/{account} admin give_wallet_work wallet path.id
 DELETE /api/v1/wallets/{id}/members/{account} admin leave_wallet wallet path.id
 GET /api/v1/wallets/{id}/postings read read_wallet wallet path.id
+GET /api/v1/wallets/{id}/history read read_wallet wallet path.id
+GET /api/v1/wallets/{id}/days read read_wallet wallet path.id
+GET /api/v1/wallets/{id}/statements/{month} read read_wallet wallet path.id
 GET /api/v1/wallets/{id}/charges read read_wallet wallet path.id
 POST /api/v1/wallets/{id}/topups billing top_up wallet path.id
 PUT /api/v1/wallets/{id}/cards billing put_cards wallet path.id
@@ -140,7 +143,7 @@ func TestRoutes_askForTheirScope(t *testing.T) {
 		t.Run(pattern, func(t *testing.T) {
 			h := h.on(t)
 			method, path, _ := strings.Cut(pattern, " ")
-			path = strings.NewReplacer("{id}", "none", "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{side}", "live").Replace(path)
+			path = strings.NewReplacer("{id}", "none", "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{side}", "live", "{month}", "2026-11").Replace(path)
 			h.do(call{method: method, path: path, token: "-"}).wantProblem(http.StatusUnauthorized, "UNAUTHENTICATED", "")
 			h.do(call{method: method, path: path, token: "mlg_" + strings.Repeat("A", 43)}).wantProblem(http.StatusUnauthorized, "UNAUTHENTICATED", "")
 			if scope == "any" {

@@ -51,12 +51,15 @@ type Server struct {
 	patterns []string          // of every route, in the order in which they were made
 	actions  map[string]string // what the audit log calls a route's calls, by pattern
 	docsOnce func() []byte
+
+	statements chan struct{} // those being written
 }
 
 // New returns a server of the services; what it lacks is [Server.Handler]'s or [Server.Serve]'s
 // to use. It panics when a route cannot be registered, which no configuration can cause.
 func New(config Config, services Services) *Server {
-	s := &Server{config: config, services: services, log: config.Log, mux: http.NewServeMux(), actions: map[string]string{}}
+	s := &Server{config: config, services: services, log: config.Log, mux: http.NewServeMux(), actions: map[string]string{},
+		statements: make(chan struct{}, statementsAtOnce)}
 	s.config.PublicURL = strings.TrimRight(config.PublicURL, "/")
 	if s.services.Observe == nil {
 		s.services.Observe = func(string, string, int, time.Duration) {}
@@ -67,6 +70,7 @@ func New(config Config, services Services) *Server {
 	s.addWallets()
 	s.addWalletChanges()
 	s.addGrants()
+	s.addHistory()
 	s.addCards()
 	s.addReviews()
 	s.addRefunds()
@@ -161,8 +165,12 @@ func (s *Server) serve(w *answer, r *http.Request, pattern string) {
 		return
 	}
 	limit := callTime
-	if pattern == uploadRoute {
+	switch pattern {
+	case uploadRoute:
 		limit = uploadTime
+	case statementRoute:
+		limit = statementTime
+		beSlow(w, limit)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), limit)
 	defer cancel()

@@ -124,6 +124,9 @@ type Reader interface {
 	WalletView(ctx context.Context, id string) (store.WalletView, error)
 	WalletViews(ctx context.Context, sight access.Sight, after string, limit int) ([]store.WalletView, error)
 	Postings(ctx context.Context, walletID string, before store.PostingMark, limit int) ([]wallet.Posting, error)
+	History(ctx context.Context, walletID string, f store.HistoryFilter, before store.PostingMark, known *wallet.Balances, limit int) ([]store.HistoryEntry, error)
+	Days(ctx context.Context, walletID string, from, until time.Time) ([]wallet.DaySummary, error)
+	Statement(ctx context.Context, walletID string, month, now time.Time, write func(store.Statement) error) error
 	Gifts(ctx context.Context, walletID, before string, limit int) ([]wallet.Gift, error)
 	Prices(ctx context.Context) (wallet.Prices, error)
 	Charges(ctx context.Context, walletID, before string, limit int) ([]store.ChargeView, error)

@@ -1,6 +1,7 @@
 package statement
 
 import (
+	"bufio"
 	"encoding/json"
 	"io"
 
@@ -41,7 +42,8 @@ func Write(w io.Writer, f Format, st store.Statement) error {
 }
 
 // writeJSON writes a [Statement], one broadcast at a time.
-func writeJSON(w io.Writer, st store.Statement) error {
+func writeJSON(to io.Writer, st store.Statement) error {
+	w := bufio.NewWriter(to)
 	head, err := json.Marshal(viewHead(st))
 	if err != nil {
 		return err
@@ -63,6 +65,8 @@ func writeJSON(w io.Writer, st store.Statement) error {
 		}
 		separator = ","
 	}
-	_, err = io.WriteString(w, "]}\n")
-	return err
+	if _, err := io.WriteString(w, "]}\n"); err != nil {
+		return err
+	}
+	return w.Flush()
 }
