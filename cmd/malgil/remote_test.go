@@ -272,6 +272,13 @@ func TestCommands(t *testing.T) {
 	if postings := ok(t, "wallet", "postings", d.Ready.Wallet); !strings.Contains(postings, id+"-000001") {
 		t.Errorf("wallet postings = %s, want the capture", postings)
 	}
+	if past := ok(t, "wallet", "history", d.Ready.Wallet, "--kind", "consumption"); !strings.Contains(past, "capture") || strings.Contains(past, "topup") {
+		t.Errorf("wallet history --kind consumption = %s, want captures alone", past)
+	}
+	if days := ok(t, "wallet", "days", d.Ready.Wallet); !strings.Contains(days, "so far") || strings.Contains(days, "▁") {
+		t.Errorf("wallet days = %s, want today, and no picture for a program", days)
+	}
+	statements(t, d.Ready.Wallet, id)
 	var shown map[string]any
 	if err := json.Unmarshal([]byte(ok(t, "broadcast", "show", id, "--json")), &shown); err != nil || shown["state"] != "finished" {
 		t.Errorf("broadcast show --json = %v, %v, want the API's answer", shown, err)

@@ -28,6 +28,9 @@ type walletCommand struct {
 	Delete    walletDelete    `cmd:"" help:"Delete a wallet that is stopped and settled."`
 	Topup     walletTopup     `cmd:"" help:"Begin a top-up; the payer finishes it in a browser, or by bank transfer."`
 	Checkout  walletCheckout  `cmd:"" help:"How a top-up or a card registration goes."`
+	History   walletHistory   `cmd:"" help:"What happened to a wallet, newest first, with its balances."`
+	Days      walletDays      `cmd:"" help:"A wallet day by day."`
+	Statement walletStatement `cmd:"" help:"A month of a wallet, as a file for people or programs."`
 	Postings  walletPostings  `cmd:"" help:"The ledger of a wallet, newest first."`
 	Charges   walletCharges   `cmd:"" help:"Charges with the cards that were tried, newest first."`
 	Review    walletReview    `cmd:"" help:"List charges that wait for a person, or take one out of review."`

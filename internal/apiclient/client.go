@@ -21,13 +21,13 @@ const maxAnswer = 8 << 20
 type Client struct {
 	base, token string
 	calls       *http.Client
-	uploads     *http.Client // as long as their ctx: a file of 512 MiB takes its time
+	files       *http.Client // as long as their ctx: a file of 512 MiB takes its time
 }
 
 // New returns a client for the server at a base URL such as "http://127.0.0.1:8080". token may be
 // empty for servers that ask for none.
 func New(base, token string) *Client {
-	return &Client{base: strings.TrimRight(base, "/"), token: token, calls: &http.Client{Timeout: time.Minute}, uploads: &http.Client{}}
+	return &Client{base: strings.TrimRight(base, "/"), token: token, calls: &http.Client{Timeout: time.Minute}, files: &http.Client{}}
 }
 
 // Problem is an answer of the API that is not a success (RFC 9457).
@@ -70,14 +70,18 @@ func Reason(text string) Option {
 }
 
 // Call sends in as JSON (nil for no body, an io.Reader as CSV as it is) and reads a successful
-// answer into out, where out is not nil. Any other answer is a [*Problem].
+// answer into out, where out is not nil: from JSON, or as it is into an io.Writer, however long it
+// takes. Any other answer is a [*Problem].
 func (c *Client) Call(ctx context.Context, method, path string, in, out any, options ...Option) error {
 	var body io.Reader
 	client, contentType := c.calls, "application/json"
+	if _, is := out.(io.Writer); is {
+		client = c.files
+	}
 	switch in := in.(type) {
 	case nil:
 	case io.Reader:
-		body, client, contentType = in, c.uploads, "text/csv"
+		body, client, contentType = in, c.files, "text/csv"
 	default:
 		text, err := json.Marshal(in)
 		if err != nil {
@@ -103,6 +107,12 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any, opt
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	defer answer.Body.Close()
+	if to, is := out.(io.Writer); is && answer.StatusCode < 300 {
+		if _, err := io.Copy(to, answer.Body); err != nil {
+			return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
+		}
+		return nil
+	}
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil {
 		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)

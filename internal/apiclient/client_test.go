@@ -55,6 +55,14 @@ func TestCall(t *testing.T) {
 	if err := client.Call(t.Context(), "DELETE", "/nothing", nil, nil); err != nil {
 		t.Errorf("Call() of an empty answer = %v, want none", err)
 	}
+	var file strings.Builder
+	if err := client.Call(t.Context(), "GET", "/echo", nil, &file); err != nil || file.String() != `{"said":"GET|Bearer mlg_x|||"}` {
+		t.Errorf("Call() into a writer = %q, %v, want the answer as it is", file.String(), err)
+	}
+	file.Reset()
+	if err := client.Call(t.Context(), "GET", "/proxy", nil, &file); err == nil || file.Len() > 0 {
+		t.Errorf("Call() of a problem into a writer = %v with %q written, want an error and nothing", err, file.String())
+	}
 	var p *apiclient.Problem
 	if err := client.Call(t.Context(), "GET", "/problem", nil, nil); !errors.As(err, &p) || p.Code != "INVALID" || p.Error() != "name is missing" || p.Errors[0].Line != 3 {
 		t.Errorf("Call() of a problem = %v, want it as it was told", err)
