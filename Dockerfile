@@ -19,7 +19,7 @@ FROM scratch
 COPY --from=build /out/ /
 ENV ZONEINFO=/zoneinfo.zip
 USER 65532:65532
-# Only /data is written to (the embedded SQLite file) and /tmp (large uploads), so the root may be
+# Only /data is written to (the embedded SQLite file) and /tmp (large uploads, statements), so the root may be
 # read-only: docker run --read-only --tmpfs /tmp -v malgil:/data …
 WORKDIR /data
 VOLUME /data
