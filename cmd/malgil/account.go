@@ -111,6 +111,9 @@ func (c accountCards) Run(e *env) error {
 // checkoutRow is a payment that its payer approves in a browser.
 type checkoutRow struct {
 	ID       string `json:"id"`
+	Kind     string `json:"kind"`
+	Wallet   string `json:"wallet"`
+	Order    string `json:"order"`
 	State    string `json:"state"`
 	Reason   string `json:"reason"`
 	Total    int64  `json:"total_krw"`
@@ -120,6 +123,7 @@ type checkoutRow struct {
 	} `json:"redirect"`
 	Transfer  *transferRow `json:"transfer"`
 	Method    string       `json:"method"`
+	CreatedAt time.Time    `json:"created_at"`
 	ExpiresAt time.Time    `json:"expires_at"`
 }
 

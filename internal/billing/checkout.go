@@ -116,6 +116,8 @@ type CheckoutStore interface {
 	// CheckoutFailed ends a checkout whose attempt took nothing that is kept. With a cancelID
 	// the payer paid for a card whose key was lost, and gets the money back.
 	CheckoutFailed(ctx context.Context, r Report, cancelID string) (Result, error)
+	// DecideCheckout takes a checkout out of review; see [Service.DecideCheckout].
+	DecideCheckout(ctx context.Context, d CheckoutDecision) error
 	// CancelEnded ends the attempt that gives a registration's cost back.
 	CancelEnded(ctx context.Context, r Report, state State) (Result, error)
 }

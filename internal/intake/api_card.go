@@ -54,6 +54,7 @@ type checkoutView struct {
 	Account   string                  `json:"account" doc:"Who pays"`
 	Wallet    string                  `json:"wallet,omitempty"`
 	Card      string                  `json:"card,omitempty" doc:"The card that was registered"`
+	Order     string                  `json:"order" doc:"The order id at KakaoPay or the bank"`
 	Supply    wallet.KRW              `json:"supply_krw"`
 	VAT       wallet.KRW              `json:"vat_krw"`
 	Total     wallet.KRW              `json:"total_krw"`
@@ -66,7 +67,7 @@ type checkoutView struct {
 
 func viewCheckout(c billing.Checkout) checkoutView {
 	view := checkoutView{
-		ID: c.ID, Kind: c.Kind, Method: c.Method, State: c.State, Reason: c.Reason, Account: c.AccountID, Wallet: c.WalletID, Card: c.CardID,
+		ID: c.ID, Kind: c.Kind, Method: c.Method, State: c.State, Reason: c.Reason, Account: c.AccountID, Wallet: c.WalletID, Card: c.CardID, Order: c.AttemptID,
 		Supply: c.Supply, VAT: c.VAT, Total: c.Supply + c.VAT,
 		CreatedAt: c.CreatedAt, ExpiresAt: c.ExpiresAt(), ClosedAt: c.ClosedAt,
 	}

@@ -12,6 +12,7 @@ var keyedRoutes = []string{
 	"POST /api/v1/broadcasts",
 	"POST /api/v1/accounts/{id}/cards",
 	"POST /api/v1/charges/{id}/decide",
+	"POST /api/v1/checkouts/{id}/decide",
 	"POST /api/v1/wallets/{id}/topups",
 	"POST /api/v1/wallets/{id}/grants",
 	"POST /api/v1/wallets/{id}/grants/{grant}/use",
@@ -26,6 +27,7 @@ func TestKeyedRoutes(t *testing.T) {
 	account, walletID, botID := h.seed(0)
 	bodies := map[string]string{
 		"POST /api/v1/broadcasts":                           `{"bot":"` + botID + `","event":{"name":"x"}}`,
+		"POST /api/v1/checkouts/{id}/decide":                `{"finding":"not_charged","reason":"x"}`,
 		"POST /api/v1/charges/{id}/decide":                  `{"finding":"not_charged","reason":"x"}`,
 		"POST /api/v1/wallets/{id}/topups":                  `{"amount_krw":1000}`,
 		"POST /api/v1/wallets/{id}/grants":                  `{"amount_krw":1000,"kind":"paid","reason":"x"}`,

@@ -66,6 +66,8 @@ PUT /api/v1/wallets/{id}/representative PA MOWKV
 POST /api/v1/wallets/{id}/reconnect PAMWK OV
 GET /api/v1/reviews PA MOWKVvS
 POST /api/v1/charges/{id}/decide PA MOWKVvS
+GET /api/v1/reviews/checkouts PA MOWKVvS
+POST /api/v1/checkouts/{id}/decide PA MOWKVvS
 GET /api/v1/checkouts/{id} PAMOWKVvS -
 POST /api/v1/bots PA MOWKVvS
 GET /api/v1/bots PAMOWKVvS -
@@ -91,8 +93,6 @@ POST /api/v1/broadcasts/{id}/resume PAMO WKVv
 POST /api/v1/broadcasts/{id}/cancel PAMO WKVv
 GET /api/v1/broadcasts/{id}/chunks PAMOWKVv -
 GET /api/v1/broadcasts/{id}/failures PAMO WKVv
-GET /api/v1/reviews PA MOWKVvS
-POST /api/v1/charges/{id}/decide PA MOWKVvS
 GET /api/v1/audit PAMOWKVvS -
 GET /api/v1/audit/verify PA MOWKVvS
 GET /api/v1/prices PAMOWKVvS -

@@ -86,6 +86,8 @@ var routes = map[string]guard{
 	"GET /api/v1/wallets/{id}/cards":                {scope: access.Read, right: access.ReadWallet, on: theWallet},
 	"POST /api/v1/wallets/{id}/reconnect":           {scope: access.Billing, right: access.Reconnect, on: theWallet},
 	"GET /api/v1/reviews":                           {scope: access.Read, right: access.KeepPlatform, on: platform},
+	"GET /api/v1/reviews/checkouts":                 {scope: access.Read, right: access.KeepPlatform, on: platform},
+	"POST /api/v1/checkouts/{id}/decide":            {scope: access.Billing, right: access.KeepPlatform, on: platform},
 	"POST /api/v1/charges/{id}/decide":              {scope: access.Billing, right: access.KeepPlatform, on: platform},
 	"GET /api/v1/checkouts/{id}":                    {scope: access.Read, right: access.ReadCheckout, on: theCheckout},
 

@@ -54,6 +54,8 @@ PUT /api/v1/wallets/{id}/representative admin keep_platform wallet path.id
 POST /api/v1/wallets/{id}/reconnect billing reconnect wallet path.id
 GET /api/v1/reviews read keep_platform platform
 POST /api/v1/charges/{id}/decide billing keep_platform platform
+GET /api/v1/reviews/checkouts read keep_platform platform
+POST /api/v1/checkouts/{id}/decide billing keep_platform platform
 GET /api/v1/checkouts/{id} read read_checkout checkout path.id
 POST /api/v1/bots admin keep_platform platform
 GET /api/v1/bots read list_own platform

@@ -104,6 +104,7 @@ type Billing interface {
 	RemoveCard(ctx context.Context, accountID, cardID string) error
 	Reconnect(ctx context.Context, walletID string) error
 	Decide(ctx context.Context, d billing.Decision) (billing.Result, error)
+	DecideCheckout(ctx context.Context, d billing.CheckoutDecision) error
 	OpenRefund(ctx context.Context, o billing.RefundOrder) (billing.Refund, []billing.Follow, error)
 	QuoteRefund(ctx context.Context, walletID string, supply wallet.KRW) (billing.Refund, error)
 	Refund(ctx context.Context, walletID, id string) (billing.Refund, error)
@@ -132,6 +133,7 @@ type Reader interface {
 	Charges(ctx context.Context, walletID, before string, limit int) ([]store.ChargeView, error)
 	Charge(ctx context.Context, id string) (store.ChargeView, error)
 	ChargesInReview(ctx context.Context, after string, limit int) ([]store.ChargeView, error)
+	CheckoutsInReview(ctx context.Context, after string, limit int) ([]billing.Checkout, error)
 	Refunds(ctx context.Context, walletID, before string, limit int) ([]billing.Refund, error)
 	BotDetails(ctx context.Context, id string) (bot.Bot, error)
 	BotList(ctx context.Context, sight access.Sight, after string, limit int) ([]bot.Bot, error)

@@ -98,7 +98,7 @@ var (
 	attemptOldest = describe("malgil_attempt_oldest_unknown_seconds",
 		"Age of the oldest attempt whose outcome is not known yet; 0 when none is.")
 	chargesInReview = describe("malgil_charges_in_review",
-		"Charges that wait for a person.")
+		"Charges, refunds and checkouts that wait for a person.")
 	chargingHalted = describe("malgil_charging_halted",
 		"1 while nobody is charged because the card gateway does not accept our access, else 0.")
 	chargingStorm = describe("malgil_charging_storm",

@@ -21,7 +21,7 @@ type Sample struct {
 	// Unknown attempts are those whose outcome is not known, UnknownSince the call of the oldest.
 	Unknown      int64
 	UnknownSince time.Time
-	InReview     int64     // charges and refunds
+	InReview     int64     // charges, refunds and checkouts
 	HaltedUntil  time.Time // the gateway does not accept our access: nobody is charged before; zero when that was never so
 	StormUntil   time.Time // the same, for too many declines
 }
@@ -47,7 +47,8 @@ const sampleMoney = `SELECT
 	(SELECT COUNT(*) FROM wallet WHERE payment_state = 'UNPAID'),
 	(SELECT COUNT(*) FROM wallet WHERE payment_state = 'AWAITING_RECONNECT'),
 	(SELECT COUNT(*) FROM charge WHERE state IN ('open', 'review') AND state = 'review') +
-	(SELECT COUNT(*) FROM refund WHERE state IN ('open', 'review') AND state = 'review'),
+	(SELECT COUNT(*) FROM refund WHERE state IN ('open', 'review') AND state = 'review') +
+	(SELECT COUNT(*) FROM checkout WHERE state = 'review'),
 	(SELECT COUNT(*) FROM attempt WHERE ` + openAttempt + ` AND state = 'unknown'),
 	(SELECT COALESCE(MIN(called_at), 0) FROM attempt WHERE ` + openAttempt + ` AND state = 'unknown'),
 	(SELECT COALESCE(MAX(until), 0) FROM halt WHERE name <> '` + haltStorm + `'),

@@ -76,6 +76,11 @@ func TestSample_money(t *testing.T) {
 			exec(t, s, `INSERT INTO charge (id, wallet_id, supply_krw, vat_krw, state, opened_at, closed_at) VALUES ($1, $2, 100, 10, $3, 1, 0)`,
 				"chg_"+charge[0], charge[0], charge[1])
 		}
+		exec(t, s, `INSERT INTO account (id, name, email, created_at) VALUES ('acc_1', 'a', 'a@b.example', 1)`)
+		for _, state := range []string{"ready", "review", "failed"} {
+			exec(t, s, `INSERT INTO checkout (id, kind, account_id, wallet_id, supply_krw, vat_krw, state, return_key_hash, redirect, reason, created_at, closed_at)
+				VALUES ($1, 'topup', 'acc_1', 'wal_1', 1000, 100, $2, $3, '', '', 1, 0)`, "cko_"+state, state, []byte{})
+		}
 		for i, state := range []string{"unknown", "unknown", "calling", "done"} {
 			id := string(rune('a' + i))
 			exec(t, s, `INSERT INTO attempt (id, kind, subject_id, wallet_id, card_id, slot, total_krw, state, epoch, next_at, enqueued_at,
@@ -86,7 +91,7 @@ func TestSample_money(t *testing.T) {
 		exec(t, s, `INSERT INTO halt (name, reason, at, until) VALUES ('charge', 'a key is wrong', $1, $2)`, millis(t0), millis(t0.Add(time.Hour)))
 		want := Sample{
 			Wallets: map[string]int64{"ACTIVE": 2, "UNPAID": 1, "AWAITING_RECONNECT": 1},
-			Unknown: 2, UnknownSince: t0, InReview: 1, HaltedUntil: t0.Add(time.Hour),
+			Unknown: 2, UnknownSince: t0, InReview: 2, HaltedUntil: t0.Add(time.Hour),
 		}
 		got, err := s.Sample(t.Context())
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
