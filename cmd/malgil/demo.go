@@ -35,6 +35,9 @@ func (c demoCommand) Run(e *env) error {
 		return err
 	}
 	err = c.play(e, d)
+	if e.ctx.Err() != nil {
+		fmt.Fprintln(e.stderr, "malgil: stopping; a second Ctrl-C ends it at once")
+	}
 	if closeErr := d.Close(context.WithoutCancel(e.ctx)); err == nil {
 		err = closeErr
 	}

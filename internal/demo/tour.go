@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/malgil/malgil/internal/apiclient"
-	"github.com/malgil/malgil/internal/clock"
 )
 
 // Step is what became of one step of the tour.
@@ -30,24 +30,15 @@ type tour struct {
 	books, stationery Shop
 	progress          Progress
 	step              string
+	waiting           progressOf // ordered while the wallet is unpaid
 }
 
 // Tour plays the tour and returns its steps in order. A step that fails does not keep the later
 // ones from being played. After each step the sandbox's truth is compared with the ledger.
 func (w World) Tour(ctx context.Context, books, stationery Shop, told func(Step), progress Progress) []Step {
 	t := &tour{World: w, books: books, stationery: stationery, progress: progress}
-	plays := []struct {
-		name string
-		play func(ctx context.Context) (shows string, err error)
-	}{
-		{"answer", t.answer},
-		{"callback", t.callback},
-		{"broadcast", t.broadcast},
-		{"charge", t.charge},
-		{"unpaid", t.unpaid},
-	}
 	var steps []Step
-	for _, p := range plays {
+	for _, p := range t.plays() {
 		t.step = p.name
 		start := time.Now()
 		shows, err := p.play(ctx)
@@ -62,6 +53,31 @@ func (w World) Tour(ctx context.Context, books, stationery Shop, told func(Step)
 		told(step)
 	}
 	return steps
+}
+
+// play is one step: it returns what was seen, for people.
+type play struct {
+	name string
+	play func(ctx context.Context) (shows string, err error)
+}
+
+// plays is the steps in order: a bot that answers, then the story of the bookshop's wallet.
+func (t *tour) plays() []play {
+	plays := []play{
+		{"answer", t.answer},
+		{"callback", t.callback},
+		{"grant", t.grant},
+		{"broadcast", t.broadcast},
+		{"charge", t.charge},
+		{"unpaid", t.unpaid},
+		{"five_days", t.fiveDays},
+		{"topup", t.topUp},
+		{"reconnect", t.reconnect},
+	}
+	if t.FixedClock { // days do not pass in a tour
+		plays = slices.DeleteFunc(plays, func(p play) bool { return p.name == "five_days" })
+	}
+	return plays
 }
 
 // said is what the sandbox tells of an utterance that it played.
@@ -180,133 +196,3 @@ func (t *tour) finish(ctx context.Context, b progressOf) (progressOf, error) {
 	}
 	return b, nil
 }
-
-// broadcast: 1,000 people, 30 of whom are not friends of the channel; only the others cost.
-func (t *tour) broadcast(ctx context.Context) (string, error) {
-	if err := t.TopUp(ctx, t.books.Wallet, 3_000); err != nil {
-		return "", err
-	}
-	b, err := t.order(ctx, t.books, "재입고 알림", 1_000, func(i int) string {
-		if i%33 == 0 && i < 990 {
-			return fmt.Sprintf("stranger-%d", i)
-		}
-		return fmt.Sprintf("reader-%d", i)
-	})
-	if err != nil {
-		return "", err
-	}
-	if b, err = t.finish(ctx, b); err != nil {
-		return "", err
-	}
-	if b.Counts.Delivered != 970 || b.Counts.Failed != 30 || b.Captured != 970*15 {
-		return "", fmt.Errorf("%d delivered, %d failed, %d KRW; want 970, 30 and 14550", b.Counts.Delivered, b.Counts.Failed, b.Captured)
-	}
-	w, err := t.wallet(ctx, t.books)
-	if err != nil {
-		return "", err
-	}
-	if w.Balance.Paid != 0 || w.Balance.Accrual != 14_550-3_000 {
-		return "", fmt.Errorf("paid %d and accrual %d, want 0 and 11550: paid cash goes first", w.Balance.Paid, w.Balance.Accrual)
-	}
-	return "970 delivered, 30 not friends, 14,550원 captured", nil
-}
-
-// charge: usage passes 500,000 KRW; the payment card is declined, and the first backup pays while
-// its answer is lost. No other card is asked until a look-up has found that out.
-func (t *tour) charge(ctx context.Context) (string, error) {
-	for i, is := range []string{"declined", "unknown_paid"} {
-		if err := t.personality(ctx, t.books.Plastic[i], is); err != nil {
-			return "", err
-		}
-	}
-	b, err := t.order(ctx, t.books, "겨울 세일", 33_000, func(i int) string { return fmt.Sprintf("customer-%d", i) })
-	if err != nil {
-		return "", err
-	}
-	if _, err := t.finish(ctx, b); err != nil {
-		return "", err
-	}
-	var paid charge
-	err = poll(ctx, 20*time.Second, func() (bool, error) {
-		charges, err := t.charges(ctx, t.books)
-		if len(charges) > 0 {
-			paid = charges[0]
-		}
-		return paid.State == "paid", err
-	})
-	if err != nil {
-		return "", fmt.Errorf("wait for the charge, which is %q: %w", paid.State, err)
-	}
-	if len(paid.Attempts) != 2 || paid.Attempts[0].Outcome != "declined" || paid.Attempts[1].Outcome != "done" || paid.Total != 550_000 {
-		return "", fmt.Errorf("charge %+v, want 550000 KRW declined by card 1 and paid by card 2", paid)
-	}
-	if err := t.personality(ctx, t.books.Plastic[1], "ok"); err != nil {
-		return "", err
-	}
-	if err := t.mailed(ctx, bookshop.people[0].email, "자동결제"); err != nil {
-		return "", err
-	}
-	return "550,000원: card 1 declined, card 2 paid as a look-up found out, mail delivered", nil
-}
-
-// unpaid: every card of the stationer fails; sends then wait, and people are told.
-func (t *tour) unpaid(ctx context.Context) (string, error) {
-	if err := t.personality(ctx, t.stationery.Plastic[0], "declined"); err != nil {
-		return "", err
-	}
-	if err := t.makeDue(ctx); err != nil {
-		return "", err
-	}
-	var w walletOf
-	err := poll(ctx, 20*time.Second, func() (_ bool, err error) {
-		w, err = t.wallet(ctx, t.stationery)
-		return w.PaymentState == "UNPAID", err
-	})
-	if err != nil {
-		return "", fmt.Errorf("wait for UNPAID, wallet is %s: %w", w.PaymentState, err)
-	}
-	next, err := t.order(ctx, t.stationery, "신학기 2", 10, pupil)
-	if err != nil {
-		return "", err
-	}
-	err = poll(ctx, 10*time.Second, func() (bool, error) {
-		err := t.API.Call(ctx, "GET", "/api/v1/broadcasts/"+next.ID, nil, &next)
-		return next.Wait.Reason == "unpaid", err
-	})
-	if err != nil {
-		return "", fmt.Errorf("wait for the reason of waiting, which is %q: %w", next.Wait.Reason, err)
-	}
-	if err := t.mailed(ctx, stationer.people[0].email, "미납"); err != nil {
-		return "", err
-	}
-	return "every card failed: wallet UNPAID, sends wait, mail delivered", nil
-}
-
-// makeDue makes the stationer owe what is to be charged now: what was used before 00:00, or, where
-// the clock cannot be moved, more than 500,000 KRW.
-func (t *tour) makeDue(ctx context.Context) error {
-	people := 100
-	if t.FixedClock {
-		people = 33_400
-	}
-	b, err := t.order(ctx, t.stationery, "신학기", people, pupil)
-	if err != nil {
-		return err
-	}
-	if _, err := t.finish(ctx, b); err != nil || t.FixedClock {
-		return err
-	}
-	midnight := clock.NextMidnight(time.Now())
-	var told struct {
-		Now time.Time `json:"now"`
-	}
-	if err := t.Sandbox.Call(ctx, "GET", "/sandbox/clock", nil, &told); err == nil {
-		midnight = clock.NextMidnight(told.Now)
-	}
-	if err := t.Sandbox.Call(ctx, "PUT", "/sandbox/clock", map[string]any{"now": midnight.Add(time.Second)}, nil); err != nil {
-		return fmt.Errorf("move the clock past 00:00: %w", err)
-	}
-	return nil
-}
-
-func pupil(i int) string { return fmt.Sprintf("pupil-%d", i) }

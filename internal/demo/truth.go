@@ -4,19 +4,57 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
+
+	"github.com/malgil/malgil/internal/clock"
 )
 
 // walletOf is the part of a wallet that the tour looks at.
 type walletOf struct {
-	PaymentState string `json:"payment_state"`
-	Balance      struct {
-		Free     int64 `json:"free_krw"`
-		Paid     int64 `json:"paid_krw"`
-		Accrual  int64 `json:"accrual_krw"`
-		Charging int64 `json:"charging_krw"`
-		Held     int64 `json:"held_krw"`
-	} `json:"balance"`
+	PaymentState string  `json:"payment_state"`
+	Balance      balance `json:"balance"`
+}
+
+type balance struct {
+	Free     int64 `json:"free_krw"`
+	Paid     int64 `json:"paid_krw"`
+	Accrual  int64 `json:"accrual_krw"`
+	Charging int64 `json:"charging_krw"`
+	Held     int64 `json:"held_krw"`
+}
+
+// has says that a shop's wallet does not stand as it should.
+func (w World) has(ctx context.Context, shop Shop, when string, want walletOf) error {
+	got, err := w.wallet(ctx, shop)
+	if err == nil && got != want {
+		err = fmt.Errorf("%s the wallet is %+v, want %+v", when, got, want)
+	}
+	return err
+}
+
+// now is the time of everything that shares the sandbox's clock.
+func (w World) now(ctx context.Context) (time.Time, error) {
+	if w.FixedClock {
+		return time.Now(), nil
+	}
+	var told struct {
+		Now time.Time `json:"now"`
+	}
+	err := w.Sandbox.Call(ctx, "GET", "/sandbox/clock", nil, &told)
+	return told.Now, err
+}
+
+// midnight moves the clock just past the next 00:00 in Korea.
+func (w World) midnight(ctx context.Context) error {
+	now, err := w.now(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.Sandbox.Call(ctx, "PUT", "/sandbox/clock", map[string]any{"now": clock.NextMidnight(now).Add(time.Second)}, nil); err != nil {
+		return fmt.Errorf("move the clock past 00:00: %w", err)
+	}
+	return nil
 }
 
 func (w World) wallet(ctx context.Context, shop Shop) (o walletOf, err error) {
@@ -41,6 +79,29 @@ func (w World) charges(ctx context.Context, shop Shop) ([]charge, error) {
 	}
 	err := w.API.Call(ctx, "GET", "/api/v1/wallets/"+shop.Wallet+"/charges", nil, &list)
 	return list.Items, err
+}
+
+// tries tells how a charge went, card by card.
+func (c charge) tries() (list []string) {
+	for _, a := range c.Attempts {
+		list = append(list, strings.TrimSpace(a.Outcome+" "+a.Reason))
+	}
+	return list
+}
+
+// charged waits for the bookshop's charge of a number, counted from 1, to end in a state.
+func (t *tour) charged(ctx context.Context, number int, state string) (c charge, err error) {
+	err = poll(ctx, 20*time.Second, func() (bool, error) {
+		charges, err := t.charges(ctx, t.books) // the newest first
+		if len(charges) >= number {
+			c = charges[len(charges)-number]
+		}
+		return c.State == state, err
+	})
+	if err != nil {
+		return c, fmt.Errorf("wait for charge %d to be %s, which is %q: %w", number, state, c.State, err)
+	}
+	return c, nil
 }
 
 // mailed waits for a mail to an address whose subject holds a word.
@@ -96,7 +157,7 @@ func (t *tour) booksBalance(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if sums.sum() != 0 || sums.Paid != w.Balance.Paid || -sums.Accrual != w.Balance.Accrual || -sums.Charging != w.Balance.Charging {
+		if sums.sum() != 0 || sums.Free != w.Balance.Free || sums.Paid != w.Balance.Paid || -sums.Accrual != w.Balance.Accrual || -sums.Charging != w.Balance.Charging {
 			return fmt.Errorf("%s: balances %+v differ from the ledger %+v", shop.Name, w.Balance, sums)
 		}
 		revenue, clearing = revenue+sums.Revenue, clearing+sums.Clearing
@@ -155,7 +216,20 @@ func (w World) legs(ctx context.Context, shop Shop) (sums posting, err error) {
 	}
 }
 
+// dormant makes a card of the sandbox dormant (휴면), or revives it.
+func (w World) dormant(ctx context.Context, plastic string, is bool) error {
+	to := "revive"
+	if is {
+		to = "dormant"
+	}
+	return w.Sandbox.Call(ctx, "POST", "/sandbox/cards/"+plastic+"/"+to, nil, nil)
+}
+
 // personality makes the sandbox treat a card in a way: ok, declined, dormant, dead.
 func (w World) personality(ctx context.Context, plastic, is string) error {
-	return w.Sandbox.Call(ctx, "PUT", "/sandbox/cards/"+plastic, map[string]any{"personality": is}, nil)
+	as := map[string]any{"personality": is}
+	if is == "declined" {
+		as["method_result_code"], as["method_result_message"] = "8326", "한도초과"
+	}
+	return w.Sandbox.Call(ctx, "PUT", "/sandbox/cards/"+plastic, as, nil)
 }
