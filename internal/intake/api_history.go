@@ -73,7 +73,7 @@ type changeView struct {
 
 func viewHistory(e store.HistoryEntry, balances bool) historyView {
 	view := historyView{
-		Kind: e.Kind.InHistory(), Posting: e.Kind, Ref: e.Ref, At: e.At, Amount: e.Amount(), VAT: max(e.VAT, -e.VAT-e.Rounding), Change: changeView(e.Change()),
+		Kind: e.InHistory(), Posting: e.Kind, Ref: e.Ref, At: e.At, Amount: e.Amount(), VAT: max(e.VAT, -e.VAT-e.Rounding), Change: changeView(e.Change()),
 	}
 	if balances {
 		after := statement.ViewBalances(e.After)

@@ -89,7 +89,7 @@ func TestDays(t *testing.T) {
 	wantAt(t, "two days, and some to come", two, map[string]any{
 		"to": "2026-11-24", "items.0.day": "2026-11-23", "items.0.closing.paid_krw": 0, "items.1.so_far": true, "items.2": nil,
 		"items.1.opening.paid_krw": 0, "items.1.topped_up.supply_krw": 3000, "items.1.topped_up.vat_krw": 300, "items.1.granted.free_krw": 400, "items.1.granted.paid_krw": 50,
-		"items.1.messages": 0, "items.1.consumed.all_krw": 0, "items.1.closing.free_krw": 400, "items.1.closing.paid_krw": 3050, "items.1.corrected": nil,
+		"items.1.messages": 0, "items.1.consumed.all_krw": 0, "items.1.closing.free_krw": 400, "items.1.closing.paid_krw": 3050,
 	})
 	wantAt(t, "days to come", h.do(call{method: "GET", path: path + "/days?from=2027-01-01&to=2027-01-31"}).want(200), map[string]any{"items.0": nil})
 	h.do(call{method: "GET", path: path + "/days?from=2025-11-23&to=2026-11-24"}).wantProblem(422, "INVALID", "query.from")

@@ -26,14 +26,13 @@ func ViewBalances(b wallet.Balances) Balances { return Balances(b) }
 
 // Flow is what moved in a wallet.
 type Flow struct {
-	Messages  int64        `json:"messages" doc:"Delivered and paid for"`
-	Consumed  Consumed     `json:"consumed"`
-	ToppedUp  ToppedUp     `json:"topped_up"`
-	Granted   Granted      `json:"granted" doc:"Cash that the platform gave"`
-	Expired   wallet.KRW   `json:"expired_krw" doc:"Free cash that vanished"`
-	Charges   Charges      `json:"charges" doc:"What cards were asked for"`
-	Refunds   Refunds      `json:"refunds"`
-	Corrected *Corrections `json:"corrected,omitempty" doc:"Changes of the balances by corrections"`
+	Messages int64      `json:"messages" doc:"Delivered and paid for"`
+	Consumed Consumed   `json:"consumed"`
+	ToppedUp ToppedUp   `json:"topped_up"`
+	Granted  Granted    `json:"granted" doc:"Cash that the platform gave"`
+	Expired  wallet.KRW `json:"expired_krw" doc:"Free cash that vanished"`
+	Charges  Charges    `json:"charges" doc:"What cards were asked for"`
+	Refunds  Refunds    `json:"refunds"`
 }
 
 // Consumed is the consumption by what paid for it.
@@ -74,12 +73,9 @@ type Refunds struct {
 	Failed   wallet.KRW `json:"failed_krw" doc:"Paid cash again"`
 }
 
-// Corrections is what corrections changed of the balances.
-type Corrections Balances
-
 // ViewFlow shows a flow.
 func ViewFlow(f wallet.Flow) Flow {
-	view := Flow{
+	return Flow{
 		Messages: f.Messages,
 		Consumed: Consumed{Free: f.UsedFree, Paid: f.UsedPaid, Accrual: f.UsedAccrual, All: f.Used()},
 		ToppedUp: ToppedUp{Supply: f.TopUps, VAT: f.TopUpVAT, Owed: f.TopUpOwed},
@@ -88,11 +84,6 @@ func ViewFlow(f wallet.Flow) Flow {
 		Charges:  Charges{Opened: f.ChargesOpened, Paid: f.ChargesPaid, VAT: f.ChargeVAT, Failed: f.ChargesFailed},
 		Refunds:  Refunds{Opened: f.RefundsOpened, Returned: f.Refunded, VAT: f.RefundVAT, Failed: f.RefundsFailed},
 	}
-	if f.Corrected != (wallet.Balances{}) {
-		corrected := Corrections(f.Corrected)
-		view.Corrected = &corrected
-	}
-	return view
 }
 
 // Day is one day in Korea.
@@ -119,9 +110,14 @@ type Invoice struct {
 	Total  wallet.KRW `json:"total_krw"`
 }
 
+// invoiceOf may be below 0: where more came back by corrections than was used.
 func invoiceOf(f wallet.Flow) Invoice {
 	supply := f.Invoiceable()
-	return Invoice{Supply: supply, VAT: wallet.VAT(supply), Total: supply + wallet.VAT(supply)}
+	vat := wallet.VAT(supply)
+	if supply < 0 {
+		vat = -wallet.VAT(-supply)
+	}
+	return Invoice{Supply: supply, VAT: vat, Total: supply + vat}
 }
 
 // Broadcast is what one broadcast used in a month.

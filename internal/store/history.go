@@ -33,9 +33,6 @@ func Mark(p wallet.Posting) PostingMark {
 	return PostingMark{At: millis(p.At), Kind: string(p.Kind), Ref: p.Ref}
 }
 
-// historyTime bounds the statements of a history: one that ends long ago adds up all that came after.
-const historyTime = 30 * time.Second
-
 // Postings lists the postings of a wallet, newest first: those before a mark, or from the newest
 // with the zero mark. It is NotFound when there is no wallet.
 func (s *Store) Postings(ctx context.Context, walletID string, before PostingMark, limit int) ([]wallet.Posting, error) {
@@ -49,7 +46,7 @@ func (s *Store) Postings(ctx context.Context, walletID string, before PostingMar
 // also the balances after each. Those before the mark are known where the caller read them with the
 // page before; nil has them added up.
 func (s *Store) History(ctx context.Context, walletID string, f HistoryFilter, before PostingMark, known *wallet.Balances, limit int) (entries []HistoryEntry, err error) {
-	err = s.snapshot(ctx, historyTime, func(q querier) error {
+	err = s.snapshot(ctx, 0, func(q querier) error {
 		w, err := s.scanWallet(q.QueryRowContext(ctx, `SELECT `+walletColumns+` FROM wallet WHERE id = $1`, walletID))
 		if err != nil {
 			return orNotFound(err, "wallet", walletID)
@@ -78,6 +75,14 @@ func (s *Store) History(ctx context.Context, walletID string, f HistoryFilter, b
 		return nil
 	})
 	return entries, err
+}
+
+// correctionsIn is [wallet.Posting.InHistory] for corrections.
+var correctionsIn = map[wallet.HistoryKind]string{
+	wallet.HistoryConsumption: `revenue > 0`,
+	wallet.HistoryRestitution: `revenue < 0`,
+	wallet.HistoryTopUp:       `revenue = 0 AND clearing < 0`,
+	wallet.HistoryRefund:      `revenue = 0 AND clearing >= 0`,
 }
 
 const postingColumns = `kind, ref, at, free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion, refunding`
@@ -109,12 +114,16 @@ func listPostings(ctx context.Context, q querier, walletID string, f HistoryFilt
 		if f.Kind != wallet.HistoryConsumption {
 			where += ` AND kind <> 'capture'` // the index of what is no capture
 		}
-		var words []string
+		words := []string{"''"}
 		for _, kind := range f.Kind.Postings() {
 			args = append(args, kind)
 			words = append(words, fmt.Sprintf("$%d", len(args)))
 		}
-		where += ` AND kind IN (` + strings.Join(words, ", ") + `)`
+		where += ` AND (kind IN (` + strings.Join(words, ", ") + `)`
+		if what, some := correctionsIn[f.Kind]; some {
+			where += ` OR kind = 'correction' AND ` + what
+		}
+		where += `)`
 	}
 	args = append(args, limit)
 	rows, err := q.QueryContext(ctx, `SELECT `+postingColumns+` FROM posting WHERE `+where+

@@ -75,7 +75,7 @@ func TestHistory_ofOneKind(t *testing.T) {
 			wallet.HistoryRefund, wallet.HistoryCharge, wallet.HistoryExpiry} {
 			var want, got []PostingMark
 			for _, p := range ledger {
-				if p.Kind.InHistory() == kind && !p.At.Before(period.From) && p.At.Before(period.Until) {
+				if p.InHistory() == kind && !p.At.Before(period.From) && p.At.Before(period.Until) {
 					want = append(want, Mark(p))
 				}
 			}

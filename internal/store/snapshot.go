@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// snapshot reads in one transaction: every query of it sees the database as the first one did. Its
-// statements may take up to patience, longer than statements usually may.
+// snapshot reads in one transaction: every query of it sees the database as the first one did. With
+// a patience its statements may take as long, which is longer than statements usually may.
 func (s *Store) snapshot(ctx context.Context, patience time.Duration, read func(q querier) error) error {
 	options := &sql.TxOptions{ReadOnly: true}
 	if !s.dialect.embedded {
@@ -19,7 +19,7 @@ func (s *Store) snapshot(ctx context.Context, patience time.Duration, read func(
 		return fmt.Errorf("begin to read: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit it answers ErrTxDone
-	if !s.dialect.embedded {
+	if !s.dialect.embedded && patience > 0 {
 		for _, limit := range []string{"statement_timeout", "idle_in_transaction_session_timeout"} {
 			if _, err := tx.ExecContext(ctx, fmt.Sprintf(`SET LOCAL %s = %d`, limit, patience.Milliseconds())); err != nil {
 				return fmt.Errorf("allow time to read: %w", err)

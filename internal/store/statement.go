@@ -40,11 +40,12 @@ type BroadcastLine struct {
 // postings, and one that ended long ago adds up all that came after.
 const statementTime = 10 * time.Minute
 
-// The day of a posting, counted from 1970 in Korea, and the broadcast of a capture: its ref is a
-// chunk, see [broadcast.NewChunkID].
+// The day of a posting, counted from 1970 in Korea, and the broadcast that it is about: the ref of
+// a capture is a chunk, see [broadcast.NewChunkID], and that of its correction capture/<chunk>/<number>.
 const (
 	koreanDay   = `(at + 32400000) / 86400000`
-	ofBroadcast = `rtrim(rtrim(ref, '0123456789'), '-')`
+	ofBroadcast = `CASE kind WHEN 'capture' THEN rtrim(rtrim(ref, '0123456789'), '-')
+		ELSE substr(rtrim(rtrim(rtrim(rtrim(ref, '0123456789'), '/'), '0123456789'), '-'), length('capture/') + 1) END`
 )
 
 func dayNumber(t time.Time) int64 { return (t.UnixMilli() + 32_400_000) / 86_400_000 }
@@ -108,15 +109,16 @@ func listDays(ctx context.Context, q querier, w wallet.Wallet, from, until time.
 		}
 		return &days[i], true
 	}
-	rows, err := q.QueryContext(ctx, `SELECT CASE WHEN at >= $3 THEN 0 ELSE `+koreanDay+` END, kind, `+ownLegs+`,
-		CAST(SUM(clearing) AS BIGINT), CAST(SUM(vat) AS BIGINT)
-		FROM posting WHERE wallet_id = $1 AND at >= $2 GROUP BY 1, 2`, w.ID, millis(from), millis(until))
+	rows, err := q.QueryContext(ctx, `SELECT CASE WHEN at >= $3 THEN 0 ELSE `+koreanDay+` END, kind, CASE WHEN revenue > 0 THEN 1 WHEN revenue < 0 THEN -1 ELSE 0 END, `+ownLegs+`,
+		CAST(SUM(clearing) AS BIGINT), CAST(SUM(vat) AS BIGINT), CAST(SUM(revenue) AS BIGINT), CAST(SUM(promotion) AS BIGINT)
+		FROM posting WHERE wallet_id = $1 AND at >= $2 GROUP BY 1, 2, 3`, w.ID, millis(from), millis(until))
 	type sum struct {
 		wallet.Posting
 		day int64
 	}
 	sums, err := collect(rows, err, func(row scanner) (s sum, err error) {
-		err = row.Scan(&s.day, &s.Kind, &s.Free, &s.Paid, &s.Accrual, &s.Charging, &s.Refunding, &s.Clearing, &s.VAT)
+		var sign int
+		err = row.Scan(&s.day, &s.Kind, &sign, &s.Free, &s.Paid, &s.Accrual, &s.Charging, &s.Refunding, &s.Clearing, &s.VAT, &s.Revenue, &s.Promotion)
 		return s, err
 	})
 	if err != nil {
@@ -132,7 +134,7 @@ func listDays(ctx context.Context, q querier, w wallet.Wallet, from, until time.
 	}
 	rows, err = q.QueryContext(ctx, `SELECT g.day, CAST(SUM(g.revenue / b.price_krw) AS BIGINT) FROM
 		(SELECT `+koreanDay+` AS day, `+ofBroadcast+` AS broadcast_id, CAST(SUM(revenue) AS BIGINT) AS revenue
-			FROM posting WHERE wallet_id = $1 AND at >= $2 AND at < $3 AND kind = 'capture' GROUP BY 1, 2) g
+			FROM posting WHERE wallet_id = $1 AND at >= $2 AND at < $3 AND revenue <> 0 GROUP BY 1, 2) g
 		JOIN broadcast b ON b.id = g.broadcast_id WHERE b.price_krw > 0 GROUP BY g.day`, w.ID, millis(from), millis(until))
 	_, err = collect(rows, err, func(row scanner) (struct{}, error) {
 		var number, messages int64
@@ -158,9 +160,9 @@ func broadcastLines(ctx context.Context, q querier, walletID string, from, until
 	return func(yield func(BroadcastLine, error) bool) {
 		rows, err := q.QueryContext(ctx, `SELECT g.broadcast_id, COALESCE(b.name, ''), COALESCE(b.bot_id, ''), COALESCE(t.name, ''), COALESCE(b.side, ''),
 			COALESCE(b.price_krw, 0), g.used, g.free, g.first_at, g.last_at FROM
-			(SELECT `+ofBroadcast+` AS broadcast_id, CAST(SUM(revenue) AS BIGINT) AS used, CAST(-SUM(free) AS BIGINT) AS free,
+			(SELECT `+ofBroadcast+` AS broadcast_id, CAST(SUM(revenue) AS BIGINT) AS used, CAST(-SUM(free + promotion) AS BIGINT) AS free,
 				MIN(at) AS first_at, MAX(at) AS last_at
-				FROM posting WHERE wallet_id = $1 AND at >= $2 AND at < $3 AND kind = 'capture' GROUP BY 1) g
+				FROM posting WHERE wallet_id = $1 AND at >= $2 AND at < $3 AND revenue <> 0 GROUP BY 1) g
 			LEFT JOIN broadcast b ON b.id = g.broadcast_id LEFT JOIN bot t ON t.id = b.bot_id
 			ORDER BY g.broadcast_id`, walletID, millis(from), millis(until))
 		if err != nil {

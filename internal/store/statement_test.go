@@ -21,6 +21,26 @@ func captured(t testing.TB, s *Store, walletID string, id broadcast.ID, seq, mes
 	})
 }
 
+// correct posts a correction: of so many messages, or for none of a payment.
+func correct(t testing.TB, s *Store, walletID string, id broadcast.ID, seq, messages int, now time.Time) {
+	t.Helper()
+	post1(t, s, walletID, func(w wallet.Wallet) (wallet.Wallet, wallet.Posting) {
+		p := wallet.Posting{Kind: "correction", Ref: fmt.Sprintf("capture/%s/1", broadcast.NewChunkID(id, seq)), At: now}
+		switch amount := price * wallet.KRW(messages); {
+		case messages > 0: // had arrived, and were not paid for
+			p.Revenue, p.Accrual = amount, -amount
+		case messages < 0: // had been paid for, and did not arrive; a part of it was free cash that is over
+			p.Revenue, p.Paid, p.Promotion = amount, -amount-5, 5
+		default:
+			p.Ref = "payment/att_1/" + fmt.Sprint(seq)
+			p.Paid, p.VAT, p.Clearing = 100, 10, -110
+		}
+		w.Paid += p.Paid
+		w.Accrual -= p.Accrual
+		return w, p
+	})
+}
+
 // live moves a wallet so many times through everything that moves one, at times that begin and end
 // days, months and years, and returns how many messages were captured on each day.
 func live(t testing.TB, s *Store, walletID string, ids []broadcast.ID, r *rand.Rand, times []time.Time) map[time.Time]int64 {
@@ -34,10 +54,14 @@ func live(t testing.TB, s *Store, walletID string, ids []broadcast.ID, r *rand.R
 		ref := fmt.Sprintf("ref_%04d", i)
 		amount := func(most wallet.KRW) wallet.KRW { return 1 + wallet.KRW(r.Int64N(int64(most))) }
 		rule := func(f func(w wallet.Wallet) (wallet.Wallet, wallet.Posting)) { post1(t, s, walletID, f) }
-		switch n := r.IntN(10); {
+		switch n := r.IntN(11); {
 		case n < 4:
 			people := 1 + r.IntN(100)
 			captured(t, s, walletID, ids[r.IntN(len(ids))], i+1, people, now)
+			messages[clock.Midnight(now)] += int64(people)
+		case n == 10:
+			people := r.IntN(40) - 20
+			correct(t, s, walletID, ids[r.IntN(len(ids))], i+1, people, now)
 			messages[clock.Midnight(now)] += int64(people)
 		case n == 4 && w.Accrual > 0:
 			rule(func(w wallet.Wallet) (wallet.Wallet, wallet.Posting) {
@@ -165,15 +189,15 @@ func wantDay(t testing.TB, d wallet.DaySummary, ledger []wallet.Posting, message
 		case day.Equal(d.Start):
 			revenue += p.Revenue
 			outside -= p.Clearing
-			if p.Kind == wallet.Capture {
-				used -= p.Free + p.Paid + p.Accrual
+			if p.Revenue != 0 {
+				used -= p.Free + p.Paid + p.Accrual + p.Promotion
 			}
 		}
 		if p.At.Before(d.Start.Add(24 * time.Hour)) {
 			closing = closing.Plus(p.Change())
 		}
 	}
-	if d.Opening != opening || d.Closing != closing || d.Opening.Plus(d.Change()) != d.Closing || d.Corrected != (wallet.Balances{}) {
+	if d.Opening != opening || d.Closing != closing || d.Opening.Plus(d.Change()) != d.Closing || d.Other != (wallet.Balances{}) {
 		t.Errorf("%v opens with %+v and closes with %+v (%+v), the ledger with %+v and %+v", d.Start, d.Opening, d.Closing, d.Flow, opening, closing)
 	}
 	if d.Used() != used || d.Used() != revenue || d.Messages != messages || int64(revenue) != messages*int64(price) {
@@ -199,6 +223,7 @@ func TestStatement(t *testing.T) {
 		captured(t, s, w, "brd_2", 1, 10, eve)
 		captured(t, s, w, "brd_2", 2, 7, seoul(2026, 12, 1, 0, 0))
 		captured(t, s, w, "brd_3", 1, 1, seoul(2026, 12, 31, 23, 59))
+		correct(t, s, w, "brd_1", 1, -10, seoul(2026, 12, 2, 9, 0)) // November's, found in December
 		later := seoul(2027, 2, 1, 0, 0)
 
 		november, lines := readStatement(t, s, w, seoul(2026, 11, 1, 0, 0), later)
@@ -214,15 +239,15 @@ func TestStatement(t *testing.T) {
 		}
 
 		december, lines := readStatement(t, s, w, seoul(2026, 12, 1, 0, 0), later)
-		wantLines(t, lines, "brd_2 7 105 0", "brd_3 1 15 0")
-		if len(december.Days) != 31 || december.Opening != november.Closing || december.Closing.Paid != 9_230 {
-			t.Errorf("December = %d days, opens with %+v, closes with %+v; want 31, November's closing, 9230 paid", len(december.Days), december.Opening, december.Closing)
+		wantLines(t, lines, "brd_1 -10 -150 -5", "brd_2 7 105 0", "brd_3 1 15 0")
+		if len(december.Days) != 31 || december.Opening != november.Closing || december.Closing.Paid != 9_375 || december.Total.Messages != -2 || december.Total.Used() != -30 {
+			t.Errorf("December = %d days, opens with %+v, closes with %+v; want 31, November's closing, 9375 paid and 2 messages less than none", len(december.Days), december.Opening, december.Closing)
 		}
 		halfway := seoul(2026, 12, 15, 8, 0)
 		if st, _ := readStatement(t, s, w, seoul(2026, 12, 1, 0, 0), halfway); len(st.Days) != 15 || !st.SoFar.Equal(halfway) {
 			t.Errorf("December by its 15th = %d days, so far %v, want 15", len(st.Days), st.SoFar)
 		}
-		if st, lines := readStatement(t, s, w, seoul(2028, 2, 1, 0, 0), seoul(2030, 1, 1, 0, 0)); len(st.Days) != 29 || len(lines) != 0 || st.Total != (wallet.Flow{}) || st.Opening.Paid != 9_230 {
+		if st, lines := readStatement(t, s, w, seoul(2028, 2, 1, 0, 0), seoul(2030, 1, 1, 0, 0)); len(st.Days) != 29 || len(lines) != 0 || st.Total != (wallet.Flow{}) || st.Opening.Paid != 9_375 {
 			t.Errorf("a month without anything = %d days, %d lines, %+v; want 29 empty ones", len(st.Days), len(lines), st.Total)
 		}
 		if err := s.Statement(t.Context(), "wal_9", t0, t0, nil); fault.KindOf(err) != fault.NotFound {

@@ -2,12 +2,13 @@ package wallet
 
 import "time"
 
-// Flow is what moved in a wallet in some time, by its postings. Amounts are positive and supply
-// value, but for those of VAT.
+// Flow is what moved in a wallet in some time, by its postings. Amounts are supply value, but for
+// those of VAT, and positive, unless corrections took back more than there was: a correction counts as
+// what it corrects, on its own day.
 type Flow struct {
 	Messages int64 // delivered and paid for
 
-	UsedFree, UsedPaid, UsedAccrual KRW // consumption (소진) by what paid for it
+	UsedFree, UsedPaid, UsedAccrual KRW // consumption (소진) by what paid for it, less what came back
 
 	TopUps, TopUpVAT KRW // money that came in (충전)
 	TopUpOwed        KRW // the part of TopUps that paid the accrual instead of becoming paid cash
@@ -23,20 +24,16 @@ type Flow struct {
 	RefundsOpened, Refunded, RefundsFailed KRW // paid cash taken aside, gone back, not gone back
 	RefundVAT                              KRW // that went back with Refunded
 
-	Corrected Balances // by postings of other kinds
+	Other Balances // what postings changed that are none of these
 }
 
-// Add returns the flow with a posting, or a sum of postings of one kind.
+// Add returns the flow with a posting, or a sum of postings of one kind whose revenue has one sign.
 func (f Flow) Add(p Posting) Flow {
 	switch p.Kind {
 	case Capture:
-		f.UsedFree -= p.Free
-		f.UsedPaid -= p.Paid
-		f.UsedAccrual -= p.Accrual
+		return f.use(p)
 	case TopUp:
-		f.TopUps += p.Paid + p.Accrual
-		f.TopUpVAT += p.VAT
-		f.TopUpOwed += p.Accrual
+		return f.topUp(p)
 	case GrantStarted:
 		f.GrantedFree += p.Free
 	case PaidGranted:
@@ -59,8 +56,33 @@ func (f Flow) Add(p Posting) Flow {
 	case RefundFailed:
 		f.RefundsFailed += p.Paid
 	default:
-		f.Corrected = f.Corrected.Plus(p.Change())
+		after := f
+		switch {
+		case p.Revenue != 0:
+			after = f.use(p)
+		case p.Clearing != 0:
+			after = f.topUp(p)
+		}
+		after.Other = after.Other.Plus(f.Change().Plus(p.Change()).Minus(after.Change()))
+		return after
 	}
+	return f
+}
+
+// use adds consumption, or takes it back. Free cash that comes back too late to be used vanishes at once.
+func (f Flow) use(p Posting) Flow {
+	f.UsedFree -= p.Free + p.Promotion
+	f.UsedPaid -= p.Paid
+	f.UsedAccrual -= p.Accrual
+	f.Expired += p.Promotion
+	return f
+}
+
+// topUp adds money that came in, or takes it back.
+func (f Flow) topUp(p Posting) Flow {
+	f.TopUps += p.Paid + p.Accrual
+	f.TopUpVAT += p.VAT
+	f.TopUpOwed += p.Accrual
 	return f
 }
 
@@ -76,13 +98,13 @@ func (f Flow) Plus(g Flow) Flow {
 		ChargesFailed: f.ChargesFailed + g.ChargesFailed, ChargeVAT: f.ChargeVAT + g.ChargeVAT,
 		RefundsOpened: f.RefundsOpened + g.RefundsOpened, Refunded: f.Refunded + g.Refunded,
 		RefundsFailed: f.RefundsFailed + g.RefundsFailed, RefundVAT: f.RefundVAT + g.RefundVAT,
-		Corrected: f.Corrected.Plus(g.Corrected),
+		Other: f.Other.Plus(g.Other),
 	}
 }
 
 // Change returns what the flow changes of the balances.
 func (f Flow) Change() Balances {
-	return f.Corrected.Plus(Balances{
+	return f.Other.Plus(Balances{
 		Free:      f.GrantedFree - f.UsedFree - f.Expired,
 		Paid:      f.TopUps - f.TopUpOwed + f.GrantedPaid - f.GrantedOwed - f.UsedPaid - f.RefundsOpened + f.RefundsFailed,
 		Refunding: f.RefundsOpened - f.Refunded - f.RefundsFailed,

@@ -19,8 +19,8 @@ const (
 	HistoryExpiry      HistoryKind = "expiry"      // 소멸: free cash vanished
 )
 
-// historyKinds says what each kind of posting is in a history. A hold that ends is no posting, so
-// it is no restitution: nothing had left the wallet.
+// historyKinds says what each kind of posting is in a history, but for corrections, which are what
+// they do. A hold that ends is no posting, so it is no restitution: nothing had left the wallet.
 var historyKinds = map[PostingKind]HistoryKind{
 	TopUp: HistoryTopUp, GrantStarted: HistoryTopUp, PaidGranted: HistoryTopUp,
 	Capture:      HistoryConsumption,
@@ -30,11 +30,24 @@ var historyKinds = map[PostingKind]HistoryKind{
 	GrantExpired: HistoryExpiry,
 }
 
-// InHistory returns what postings of this kind are in a history.
-func (k PostingKind) InHistory() HistoryKind { return historyKinds[k] }
+// InHistory returns what a posting is in a history.
+func (p Posting) InHistory() HistoryKind {
+	kind, known := historyKinds[p.Kind]
+	switch {
+	case known:
+		return kind
+	case p.Revenue > 0:
+		return HistoryConsumption
+	case p.Revenue < 0:
+		return HistoryRestitution
+	case p.Clearing < 0:
+		return HistoryTopUp
+	}
+	return HistoryRefund
+}
 
-// Postings returns the kinds of postings that are of this kind in a history, sorted; none for a
-// word that is no kind.
+// Postings returns the kinds of postings that are of this kind in a history whatever they do, sorted;
+// none for a word that is no kind.
 func (k HistoryKind) Postings() []PostingKind {
 	var kinds []PostingKind
 	for _, posting := range slices.Sorted(maps.Keys(historyKinds)) {
@@ -87,5 +100,5 @@ func (p Posting) Amount() KRW {
 	for _, leg := range []KRW{p.Free, p.Paid, p.Refunding, p.Accrual, p.Charging, p.Revenue, p.Promotion} {
 		amount += max(leg, 0)
 	}
-	return amount
+	return max(amount, -(p.Paid + p.Accrual))
 }

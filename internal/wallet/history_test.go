@@ -44,22 +44,27 @@ func declaredKinds(t *testing.T) map[string]wallet.PostingKind {
 	return kinds
 }
 
-// Every kind of posting is of one kind in a history, and that kind lists it.
+// Every kind of posting is of one kind in a history, and that kind lists it, but for corrections.
 func TestInHistory(t *testing.T) {
 	declared := declaredKinds(t)
 	if len(declared) < 11 {
 		t.Fatalf("the source declares %d kinds of postings, want at least 11: %v", len(declared), declared)
 	}
 	for name, kind := range declared {
-		in := kind.InHistory()
-		found := 0
-		for _, listed := range in.Postings() {
-			if listed == kind {
-				found++
-			}
+		if kind == "correction" {
+			continue
 		}
-		if in == "" || found != 1 {
-			t.Errorf("%s is %q in a history, which lists it %d times; want a kind that lists it once", name, in, found)
+		want := wallet.Posting{Kind: kind}.InHistory()
+		for _, in := range everyHistoryKind {
+			found := 0
+			for _, listed := range in.Postings() {
+				if listed == kind {
+					found++
+				}
+			}
+			if (in == want) != (found == 1) || found > 1 {
+				t.Errorf("%s is %s in a history, and %s lists it %d times; want it listed once, there", name, want, in, found)
+			}
 		}
 	}
 	if got := wallet.HistoryKind("deposit").Postings(); got != nil {
@@ -67,18 +72,20 @@ func TestInHistory(t *testing.T) {
 	}
 }
 
+var everyHistoryKind = []wallet.HistoryKind{wallet.HistoryTopUp, wallet.HistoryConsumption, wallet.HistoryRestitution,
+	wallet.HistoryRefund, wallet.HistoryCharge, wallet.HistoryExpiry}
+
 // Each rule's posting changes the balances as the rule changed the wallet, and a flow says the same.
 func TestFlow_explainsEveryPosting(t *testing.T) {
 	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
 	full := wallet.Wallet{Free: 700, Paid: 1_000, Accrual: 300, Charging: 200, Refunding: 100}
 	grants := []wallet.Grant{{ID: "grt_1", Remaining: 700, ExpiresAt: now}}
-	type step func() (wallet.Wallet, wallet.Posting)
 	expire := func() (wallet.Wallet, wallet.Posting) {
 		w, p, _ := full.ExpireGrant(grants[0], now)
 		return w, p
 	}
 	tests := map[string]struct {
-		step   step
+		step   func() (wallet.Wallet, wallet.Posting)
 		amount wallet.KRW
 		want   wallet.Flow
 	}{
@@ -93,11 +100,12 @@ func TestFlow_explainsEveryPosting(t *testing.T) {
 		"refund opened": {func() (wallet.Wallet, wallet.Posting) { return full.OpenRefund(600, "r", now) }, 600, wallet.Flow{RefundsOpened: 600}},
 		"refund":        {func() (wallet.Wallet, wallet.Posting) { return full.PayRefund(95, 9, "r", now) }, 95, wallet.Flow{Refunded: 95, RefundVAT: 9}},
 		"refund failed": {func() (wallet.Wallet, wallet.Posting) { return full.FailRefund(100, "r", now) }, 100, wallet.Flow{RefundsFailed: 100}},
-		"another": {func() (wallet.Wallet, wallet.Posting) {
-			after := full
-			after.Paid += 15
-			return after, wallet.Posting{Kind: "unheard_of", Paid: 15, Revenue: -15}
-		}, 15, wallet.Flow{Corrected: wallet.Balances{Paid: 15}}},
+		"another":       {corrected(full, wallet.Posting{Charging: -15, Accrual: 15}), 15, wallet.Flow{Other: wallet.Balances{Charging: 15, Accrual: -15}}},
+		// Corrections are what they correct.
+		"used, not captured": {corrected(full, wallet.Posting{Free: -5, Paid: -10, Accrual: -15, Revenue: 30}), 30, wallet.Flow{UsedFree: 5, UsedPaid: 10, UsedAccrual: 15}},
+		"captured, not used": {corrected(full, wallet.Posting{Free: 5, Paid: 10, Accrual: 15, Promotion: 30, Revenue: -60}), 60, wallet.Flow{UsedFree: -35, UsedPaid: -10, UsedAccrual: -15, Expired: 30}},
+		"paid, not posted":   {corrected(full, wallet.Posting{Paid: 100, Accrual: 50, VAT: 15, Clearing: -165}), 150, wallet.Flow{TopUps: 150, TopUpOwed: 50, TopUpVAT: 15}},
+		"posted, not paid":   {corrected(full, wallet.Posting{Paid: -100, Accrual: -50, VAT: -15, Clearing: 165}), 150, wallet.Flow{TopUps: -150, TopUpOwed: -50, TopUpVAT: -15}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -122,5 +130,27 @@ func TestFlow_explainsEveryPosting(t *testing.T) {
 	}
 	if got := (wallet.Flow{UsedFree: 5, UsedPaid: 30, UsedAccrual: 40}).Invoiceable(); got != 70 {
 		t.Errorf("Invoiceable() = %d, want 70: free cash is not invoiced", got)
+	}
+}
+
+// corrected is a wallet with a posting that no rule here makes.
+func corrected(w wallet.Wallet, p wallet.Posting) func() (wallet.Wallet, wallet.Posting) {
+	p.Kind = "correction"
+	w.Free, w.Paid, w.Refunding, w.Accrual, w.Charging = w.Free+p.Free, w.Paid+p.Paid, w.Refunding+p.Refunding, w.Accrual-p.Accrual, w.Charging-p.Charging
+	return func() (wallet.Wallet, wallet.Posting) { return w, p }
+}
+
+// What a correction is in a history depends on what it does.
+func TestInHistory_corrections(t *testing.T) {
+	for want, p := range map[wallet.HistoryKind]wallet.Posting{
+		wallet.HistoryConsumption: {Paid: -15, Revenue: 15},
+		wallet.HistoryRestitution: {Paid: 15, Revenue: -15},
+		wallet.HistoryTopUp:       {Paid: 10, VAT: 1, Clearing: -11},
+		wallet.HistoryRefund:      {Paid: -10, VAT: -1, Clearing: 11},
+	} {
+		p.Kind = "correction"
+		if got := p.InHistory(); got != want {
+			t.Errorf("InHistory() of %+v = %s, want %s", p, got, want)
+		}
 	}
 }
