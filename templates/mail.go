@@ -55,15 +55,15 @@ type mailPage struct {
 
 var blankLines = regexp.MustCompile(`\n{3,}`)
 
-// Render writes the mail for an event's data. publicURL is where people reach this installation
-// ("https://malgil.example.com"); the button leads to the data's path below it. The subject is
-// one line whatever the data holds. The same data always gives the same mail.
-func Render(data notice.Data, publicURL string) (notice.Mail, error) {
+// Render writes the mail for an event's data. pages is where people reach the pages of this
+// installation ("https://malgil.example.com"); a button leads to the data's path below it. Empty,
+// as where nothing serves them, the mail has no button. The subject is one line whatever the data holds. The same data always gives the same mail.
+func Render(data notice.Data, pages string) (notice.Mail, error) {
 	mail, ok := mails[data.Case()]
 	if !ok {
 		return notice.Mail{}, fault.New(fault.Internal, "no mail template for case %q", data.Case())
 	}
-	link, err := linkTo(publicURL, pathOf(data))
+	link, err := linkTo(pages, pathOf(data))
 	if err != nil {
 		return notice.Mail{}, err
 	}
@@ -119,11 +119,14 @@ func pathOf(data notice.Data) string {
 	return ""
 }
 
-// linkTo returns the address of a page of this installation.
-func linkTo(publicURL, path string) (string, error) {
-	base, err := url.Parse(publicURL)
+// linkTo returns the address of a page of this installation; none without pages.
+func linkTo(pages, path string) (string, error) {
+	if pages == "" {
+		return "", nil
+	}
+	base, err := url.Parse(pages)
 	if err != nil || (base.Scheme != "https" && base.Scheme != "http") || base.Host == "" {
-		return "", fault.New(fault.Invalid, "the public URL %q is not an http or https address; set MALGIL_PUBLIC_URL", publicURL)
+		return "", fault.New(fault.Invalid, "the public URL %q is not an http or https address; set MALGIL_PUBLIC_URL", pages)
 	}
 	if path != "" && !strings.HasPrefix(path, "/") {
 		return "", fault.New(fault.Invalid, "the page %q of a mail does not begin with a slash", path)

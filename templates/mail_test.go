@@ -285,3 +285,18 @@ func TestRender_links(t *testing.T) {
 		})
 	}
 }
+
+// Where nothing serves the pages, a mail leads nowhere rather than astray.
+func TestRender_withoutPages(t *testing.T) {
+	for name, data := range mails {
+		got, err := templates.Render(data, "")
+		if err != nil {
+			t.Fatalf("Render(%s) error = %v", name, err)
+		}
+		for _, part := range []string{"/console/", "href=", `class="button"`, "://"} {
+			if strings.Contains(got.HTML, part) && part != "://" || strings.Contains(got.Text, part) {
+				t.Errorf("Render(%s) without pages holds %q:\n%s", name, part, got.Text)
+			}
+		}
+	}
+}

@@ -23,7 +23,7 @@ type Config struct {
 
 	Listen        string `env:"MALGIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the HTTP intake."`
 	MetricsListen string `env:"MALGIL_METRICS_LISTEN" default:"127.0.0.1:9100" help:"Address of /metrics; empty for none."`
-	PublicURL     string `name:"public-url" env:"MALGIL_PUBLIC_URL" url:"" default:"http://127.0.0.1:8080" help:"Where people and Kakao reach the intake; goes into mails and payment returns."`
+	PublicURL     string `name:"public-url" env:"MALGIL_PUBLIC_URL" url:"" default:"http://127.0.0.1:8080" help:"Where people and Kakao reach the intake; goes into skill URLs and payment returns."`
 
 	KakaoURL      string   `name:"kakao-url" env:"MALGIL_KAKAO_URL" url:"" default:"https://bot-api.kakao.com" help:"Event API."`
 	CallbackHosts []string `env:"MALGIL_CALLBACK_HOSTS" default:".kakao.com" help:"Hosts that callback URLs may name; a leading dot means any host below."`

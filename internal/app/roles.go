@@ -65,7 +65,8 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 		postman.Close()
 		return nil
 	})
-	render := func(d notice.Data) (notice.Mail, error) { return templates.Render(d, config.PublicURL) }
+	const pages = "" // nothing serves the pages that mails could lead to
+	render := func(d notice.Data) (notice.Mail, error) { return templates.Render(d, pages) }
 
 	answer := workers.AnswerUtterance(workers.AnswerUtteranceOptions{
 		Answers: p.answers, Exchange: queue.NewExchange(p.redis),
