@@ -16,22 +16,32 @@ import (
 
 // provider is the truth of a card gateway whose clock is some seconds off.
 type provider struct {
-	b      *till
-	skew   time.Duration
-	answer string // what the next calls do
-	calls  int
-	last   map[string]time.Time
-	taken  wallet.KRW
-	orders map[string]wallet.KRW // taken by order id
+	b        *till
+	skew     time.Duration
+	answer   string // what the next calls do
+	calls    int
+	last     map[string]time.Time
+	taken    wallet.KRW               // less what was given back
+	orders   map[string]wallet.KRW    // taken by order id
+	payments map[string]billing.Order // by tid
 }
 
-func (p *provider) take(sid, order string, total wallet.KRW) {
-	p.last[sid] = p.b.clock().Add(p.skew).Truncate(time.Second)
-	p.taken += total
-	p.orders[order] += total
+// newProvider makes the gateway of a till.
+func newProvider(b *till) *provider {
+	p := &provider{b: b, answer: "pays", last: map[string]time.Time{}, orders: map[string]wallet.KRW{}, payments: map[string]billing.Order{}}
+	b.g.charge, b.g.statusIs, b.g.approve, b.g.order, b.g.cancel = p.charge, p.status, p.approve, p.order, p.cancel
+	return p
 }
 
-func (p *provider) charge(r billing.ChargeRequest) (billing.Payment, error) {
+func (p *provider) take(paid billing.Payment) {
+	p.last[paid.SID] = p.b.clock().Add(p.skew).Truncate(time.Second)
+	p.taken += paid.Total
+	p.orders[paid.OrderID] += paid.Total
+	p.payments[paid.TID] = billing.Order{Status: billing.OrderPaid, Payment: paid}
+}
+
+// does acts on a call as the mood is, and says what the caller hears of it.
+func (p *provider) does(act func()) error {
 	p.calls++
 	answer := p.answer
 	if answer == "pays, every other answer lost" {
@@ -39,21 +49,57 @@ func (p *provider) charge(r billing.ChargeRequest) (billing.Payment, error) {
 	}
 	switch answer {
 	case "pays":
-		p.take(r.SID, r.OrderID, r.Total)
-		return paidFor(r), nil
+		act()
+		return nil
 	case "pays, answer lost":
-		p.take(r.SID, r.OrderID, r.Total)
-		return billing.Payment{}, failed(billing.MayHaveMoved, "")
+		act()
+		return failed(billing.MayHaveMoved, "")
 	case "request lost":
-		return billing.Payment{}, failed(billing.MayHaveMoved, "")
+		return failed(billing.MayHaveMoved, "")
 	case "not sent":
-		return billing.Payment{}, failed(billing.NotSent, "")
+		return failed(billing.NotSent, "")
 	case "broken access":
-		return billing.Payment{}, failed(billing.BadConfig, "")
+		return failed(billing.BadConfig, "")
 	case "refuses":
-		return billing.Payment{}, failed(billing.BadRequest, "")
+		return failed(billing.BadRequest, "")
 	}
-	return billing.Payment{}, failed(billing.CardDeclined, "한도초과")
+	return failed(billing.CardDeclined, "한도초과")
+}
+
+func (p *provider) charge(r billing.ChargeRequest) (billing.Payment, error) {
+	return paidFor(r), p.does(func() { p.take(paidFor(r)) })
+}
+
+func (p *provider) approve(r billing.ApproveRequest) (billing.Payment, error) {
+	if known, paid := p.payments[r.TID]; paid { // one tid pays once
+		return known.Payment, failed(billing.MayHaveMoved, "approved before")
+	}
+	return approvedFor(r), p.does(func() { p.take(approvedFor(r)) })
+}
+
+func (p *provider) order(tid string) (billing.Order, error) {
+	if p.answer == "silent" {
+		return billing.Order{}, failed(billing.MayHaveMoved, "")
+	}
+	order, known := p.payments[tid]
+	if !known {
+		order = billing.Order{Status: billing.OrderOpen, Payment: billing.Payment{TID: tid}}
+	}
+	return order, nil
+}
+
+// cancel gives a payment back, and refuses when less is left than the caller thinks.
+func (p *provider) cancel(r billing.CancelRequest) (wallet.KRW, error) {
+	order := p.payments[r.TID]
+	if order.Payment.Total-order.Cancelled != r.Left || r.Amount > r.Left {
+		return 0, failed(billing.BadRequest, "another amount is left")
+	}
+	return r.Amount, p.does(func() {
+		p.taken -= r.Amount
+		order.Cancelled += r.Amount
+		order.Status = billing.OrderPartly
+		p.payments[r.TID] = order
+	})
 }
 
 func (p *provider) status(sid string) (billing.CardStatus, error) {
@@ -77,9 +123,9 @@ func TestBilling_anyOrderOfAnswers(t *testing.T) {
 		owing(t, s, w, 0, w+"_c1", w+"_c2")
 		b := newTill(t, s, func(c *billing.Settings) { c.Declines = 0 })
 		b.pass(time.Duration(n) * 10 * 24 * time.Hour) // nothing of the runs before is due
-		p := &provider{b: b, answer: "pays", last: map[string]time.Time{}, orders: map[string]wallet.KRW{}}
+		p := newProvider(b)
 		p.skew = time.Duration(rapid.IntRange(-5, 5).Draw(rt, "skew")) * time.Second
-		b.g.charge, b.g.statusIs = p.charge, p.status
+		b.g.approve = nil // top-ups are paid in any mood
 		topped := wallet.KRW(0)
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
 			switch rapid.SampledFrom([]string{"use", "use", "gateway", "gateway", "seconds", "hours", "day", "topup"}).Draw(rt, "step") {

@@ -211,6 +211,17 @@ func countsAgree(s *Store, b broadcast.Broadcast) error {
 	if err != nil {
 		return err
 	}
+	var revenue wallet.KRW
+	err = s.read.QueryRowContext(context.Background(), `SELECT CAST(COALESCE(SUM(revenue), 0) AS BIGINT) FROM posting
+		WHERE kind = 'capture' AND ref IN (SELECT id FROM chunk WHERE broadcast_id = $1)`, b.ID).Scan(&revenue)
+	if err != nil {
+		return err
+	}
+	return countsFit(b, chunks, revenue)
+}
+
+// countsFit is countsAgree with the chunks of a broadcast and what its postings captured.
+func countsFit(b broadcast.Broadcast, chunks []chunkRow, revenue wallet.KRW) error {
 	want := broadcast.Broadcast{Captured: 0}
 	for _, c := range chunks {
 		n := &want.Counts
@@ -244,11 +255,8 @@ func countsAgree(s *Store, b broadcast.Broadcast) error {
 	if done != !b.FinishedAt.IsZero() || done && b.State != broadcast.Finished && b.State != broadcast.Cancelled || !done && b.State == broadcast.Finished {
 		return fmt.Errorf("broadcast %s is %s, finished at %v, with %d of %d done", b.ID, b.State, b.FinishedAt, b.Counts.Done(), b.Counts.Audience)
 	}
-	var revenue wallet.KRW
-	err = s.read.QueryRowContext(context.Background(), `SELECT CAST(COALESCE(SUM(revenue), 0) AS BIGINT) FROM posting
-		WHERE kind = 'capture' AND ref IN (SELECT id FROM chunk WHERE broadcast_id = $1)`, b.ID).Scan(&revenue)
-	if err == nil && revenue != b.Captured {
-		err = fmt.Errorf("broadcast %s captured %d, its postings say %d", b.ID, b.Captured, revenue)
+	if revenue != b.Captured {
+		return fmt.Errorf("broadcast %s captured %d, its postings say %d", b.ID, b.Captured, revenue)
 	}
-	return err
+	return nil
 }

@@ -3,12 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/wallet"
 )
@@ -21,38 +22,39 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			ok(rt, err)
 		}
 	}
-	return map[string]func(*rapid.T){
-		"":          m.check,
-		"dispatch":  m.dispatch,
-		"dispatch2": m.dispatch,
-		"prepare":   m.prepareSome, "prepare2": m.prepareSome,
-		"send": m.sendSome, "send2": m.sendSome,
-		"give back": m.giveSomeBack,
-		"answer":    m.answerOne, "answer2": m.answerOne,
-		"look up": m.lookUpSome, "look up2": m.lookUpSome,
-		"stamp":  m.stamp,
-		"sweep":  m.sweep,
-		"pause":  orders(m.s.Pause),
-		"resume": orders(m.s.Resume),
+	all := map[string]func(*rapid.T){
+		"a good minute": m.goodMinute,
+		"dispatch":      m.dispatch,
+		"prepare":       m.prepareSome,
+		"send":          m.sendSome,
+		"give back":     m.giveSomeBack,
+		"answer":        m.answerOne,
+		"look up":       m.lookUpSome,
+		"stamp":         m.stamp,
+		"sweep":         m.sweep,
+		"pause":         orders(m.s.Pause),
+		"resume":        orders(m.s.Resume),
 		"cancel": func(rt *rapid.T) {
 			if rapid.IntRange(0, 9).Draw(rt, "cancel") == 0 {
 				orders(m.s.Cancel)(rt)
 			}
 		},
 		"worker dies": func(rt *rapid.T) {
-			if len(m.flights) > 0 {
+			if len(m.flights) > 0 && rapid.IntRange(0, 3).Draw(rt, "really") == 3 {
 				i := rapid.IntRange(0, len(m.flights)-1).Draw(rt, "flight")
 				m.flights = slices.Delete(m.flights, i, i+1)
 			}
 		},
 		"time goes by": func(rt *rapid.T) {
-			m.now = m.now.Add(rapid.SampledFrom([]time.Duration{
+			m.pass(rapid.SampledFrom([]time.Duration{
 				time.Second, time.Second, 5 * time.Second, 31 * time.Second, 31 * time.Second, 11 * time.Minute, 25 * time.Hour,
 			}).Draw(rt, "time"))
 		},
 		"three days later": func(rt *rapid.T) {
-			m.now = m.now.Add(DoubtTerm)
-			m.sweep(rt)
+			if rapid.IntRange(0, 3).Draw(rt, "really") == 3 {
+				m.pass(DoubtTerm)
+				m.sweep(rt)
+			}
 		},
 		"forget tasks": func(rt *rapid.T) {
 			dead := rapid.Bool().Draw(rt, "dead")
@@ -62,34 +64,14 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 				ok(rt, m.s.Forget(background(), kind, rows, dead, m.now))
 			}
 		},
-		"wallet unpaid": func(rt *rapid.T) {
-			id := rapid.SampledFrom(m.wallets).Draw(rt, "wallet")
-			ok(rt, m.s.inTx(background(), func(tx *sql.Tx) error {
-				if _, err := m.s.lockWallet(background(), tx, id); err != nil {
-					return err
-				}
-				if _, err := tx.Exec(`UPDATE wallet SET payment_state = 'UNPAID' WHERE id = $1`, id); err != nil {
-					return err
-				}
-				return m.s.recallWallet(background(), tx, id, m.now)
-			}))
-		},
 		"recall a bot": func(rt *rapid.T) {
 			bot := rapid.SampledFrom(m.bots).Draw(rt, "bot")
 			ok(rt, m.s.inTx(background(), func(tx *sql.Tx) error { return m.s.recallBot(background(), tx, bot, m.now) }))
 		},
-		"mend":   func(*rapid.T) { m.mend() },
-		"top up": func(rt *rapid.T) { m.pay(rapid.SampledFrom(m.wallets).Draw(rt, "wallet"), 60) },
-		"charge": func(rt *rapid.T) {
-			id := m.wallets[1]
-			w, err := m.s.Wallet(background(), id)
-			ok(rt, err)
-			if m.topup++; w.Accrual > 0 {
-				ref := fmt.Sprintf("chg_%d", m.topup)
-				post1(m.t, m.s, id, func(w wallet.Wallet) (wallet.Wallet, wallet.Posting) { return w.OpenCharge(w.Accrual, ref, m.now) })
-				post1(m.t, m.s, id, func(w wallet.Wallet) (wallet.Wallet, wallet.Posting) {
-					return w.PayCharge(w.Charging, wallet.VAT(w.Charging), ref, m.now)
-				})
+		"mend": m.mend,
+		"order": func(rt *rapid.T) {
+			if len(m.broadcasts) < 50 {
+				m.order(rt)
 			}
 		},
 		"evidence": func(rt *rapid.T) {
@@ -105,6 +87,8 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			}
 		},
 	}
+	maps.Copy(all, m.moneyActions())
+	return all
 }
 
 func (m *machine) prepareSome(rt *rapid.T) {
@@ -153,7 +137,12 @@ func (m *machine) lookUpSome(rt *rapid.T) {
 	}
 }
 
-func (m *machine) mend() {
+// mend turns on again what is off: bots that were paused, wallets that were stopped or have paid.
+func (m *machine) mend(rt *rapid.T) {
 	exec(m.t, m.s, `UPDATE bot SET paused_reason = '', paused_at = 0`)
-	exec(m.t, m.s, `UPDATE wallet SET payment_state = 'ACTIVE'`)
+	inUse := wallet.InUse
+	for _, id := range m.wallets {
+		may(rt, m.s.ChangeWallet(background(), id, access.WalletChange{Status: &inUse}, true, m.now))
+		may(rt, m.s.Reconnect(background(), id))
+	}
 }

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,15 +11,16 @@ import (
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
+	"github.com/malgil/malgil/internal/wallet/ledgertest"
 )
 
-// machine plays scheduler, workers, Kakao and people against one store, in any order.
+// machine plays scheduler, workers, Kakao, the gateway and people against one store, in any order.
 type machine struct {
-	t     *testing.T
-	s     *Store
-	now   time.Time
-	turn  broadcast.Turn
-	topup int
+	*purse
+	t    *testing.T
+	s    *Store
+	now  time.Time
+	turn broadcast.Turn
 
 	wallets, bots []string
 	broadcasts    []broadcast.ID
@@ -30,6 +29,7 @@ type machine struct {
 	prepared       []broadcast.Row // send tasks that have read their chunk and not claimed it yet
 	flights        []flight        // requests whose answer is not recorded yet
 	accepted       map[broadcast.ChunkID]int
+	checked        time.Time // when all was well the last time
 }
 
 // flight is a request that a worker made and whose answer it has yet to record.
@@ -41,53 +41,51 @@ type flight struct {
 
 func background() context.Context { return context.Background() }
 
-// newMachine copies a migrated database and puts two wallets, three bots and five broadcasts in.
-func newMachine(t *testing.T, rt *rapid.T, template string) *machine {
-	dir, err := os.MkdirTemp(t.TempDir(), "machine")
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := os.ReadFile(template)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "malgil.db")
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err := Open(background(), Config{Address: "sqlite:" + path, Limits: wallet.Limits{AccrualCap: 600}, Settlement: wallet.Settlement{Threshold: 300}, Keys: testKeys(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	exec(t, s, `PRAGMA synchronous = OFF`)
+// newMachine puts two wallets, three bots and five broadcasts into an empty database.
+func newMachine(t *testing.T, rt *rapid.T, s *Store) *machine {
 	m := &machine{t: t, s: s, now: t0, accepted: make(map[broadcast.ChunkID]int)}
+	m.purse = newPurse(m, rt)
 	for n := range 2 {
-		m.wallets = append(m.wallets, newWallet(t, s, fmt.Sprintf("wal_%d", n), wallet.KRW(rapid.IntRange(0, 300).Draw(rt, "paid"))))
+		id := newWallet(t, s, fmt.Sprintf("wal_%d", n), 0)
+		exec(t, s, `INSERT INTO wallet_member (wallet_id, account_id, role) VALUES ($1, $2, 'master')`, id, newAccount(t, s, "acc_"+id))
+		m.wallets, m.ledgers[id] = append(m.wallets, id), ledgertest.New(machineSettlement)
+		if paid := wallet.KRW(rapid.IntRange(0, 300).Draw(rt, "paid")); paid > 0 {
+			m.buy(rt, id, paid)
+		}
 	}
-	newGrant(t, s, m.wallets[0], "grt_0", 40, t0.AddDate(1, 0, 0), t0)
-	for n, id := range m.wallets { // vanishes in the middle of things
-		newGrant(t, s, id, fmt.Sprintf("grt_short_%d", n), 150, t0.Add(time.Duration(rapid.IntRange(1, 600).Draw(rt, "seconds"))*time.Second), t0)
+	m.give(rt, m.wallets[0], wallet.FreeCash, 40, t0.AddDate(1, 0, 0))
+	for _, id := range m.wallets { // vanishes in the middle of things
+		m.give(rt, id, wallet.FreeCash, 150, t0.Add(time.Duration(rapid.IntRange(1, 600).Draw(rt, "seconds"))*time.Second))
 	}
-	newCard(t, s, "crd_0", newAccount(t, s, "acc_0"), m.wallets[1], 1)
+	for _, g := range m.gifts {
+		m.use(rt, g)
+	}
+	for n := range 2 {
+		newCard(t, s, fmt.Sprintf("crd_%d", n), "acc_"+m.wallets[1], m.wallets[1], n+1)
+	}
 	exec(t, s, `UPDATE wallet SET daily_limit_krw = 450 WHERE id = $1`, m.wallets[1])
 	for n := range 3 {
-		m.bots = append(m.bots, newBot(t, s, fmt.Sprintf("bot_%d", n), m.wallets[n%2]))
+		m.bots = append(m.bots, newBot(t, s, fmt.Sprintf("bot_%d", n), m.wallets[min(n, 1)]))
 	}
-	for n := range 5 {
-		o := order(fmt.Sprintf("brd_%d", n), m.bots[n%3])
-		if n == 3 {
-			o.StartAt, o.ExpiresAt = t0.Add(time.Minute), t0.Add(30*time.Hour)
-		}
-		b := running(t, s, o, rapid.SliceOfN(rapid.IntRange(1, 4), 1, 7).Draw(rt, "people")...)
-		m.broadcasts = append(m.broadcasts, b.ID)
+	for range 5 {
+		m.order(rt)
 	}
 	return m
 }
 
-func (m *machine) close() {
-	if err := m.s.Close(); err != nil {
-		m.t.Error(err)
+// order lets a bot send one more broadcast; the fourth is for later and expires.
+func (m *machine) order(rt *rapid.T) {
+	n := len(m.broadcasts)
+	o := order(fmt.Sprintf("brd_%02d", n), m.bots[n%3])
+	o.StartAt, o.CreatedAt = m.now, m.now
+	if n == 3 {
+		o.StartAt, o.ExpiresAt = t0.Add(time.Minute), t0.Add(30*time.Hour)
 	}
+	people := make([]int, rapid.IntRange(1, 7).Draw(rt, "chunks"))
+	for i := range people {
+		people[i] = rapid.IntRange(1, 4).Draw(rt, "people")
+	}
+	m.broadcasts = append(m.broadcasts, running(m.t, m.s, o, people...).ID)
 }
 
 // ok fails on everything but a refusal by state.
@@ -151,6 +149,23 @@ func (m *machine) answer(rt *rapid.T, f flight) {
 	ok(rt, err)
 }
 
+// goodMinute sends what can be sent, up to the look-ups.
+func (m *machine) goodMinute(rt *rapid.T) {
+	m.dispatch(rt)
+	for _, row := range m.sends {
+		m.prepare(rt, row)
+	}
+	for _, row := range m.prepared {
+		m.send(rt, row, 0)
+	}
+	for _, f := range m.flights {
+		m.answer(rt, f)
+	}
+	m.sends, m.prepared, m.flights = nil, nil, nil
+	m.pass(2 * time.Second)
+	m.stamp(rt)
+}
+
 // lookUp runs a result task: complete with so many delivered, or postponed.
 func (m *machine) lookUp(rt *rapid.T, row broadcast.Row, complete bool) {
 	id := broadcast.ChunkID(row.ID)
@@ -190,69 +205,60 @@ func (m *machine) sweep(rt *rapid.T) {
 	ok(rt, err)
 }
 
-func (m *machine) pay(walletID string, supply wallet.KRW) {
-	m.topup++
-	topUp(m.t, m.s, walletID, supply, fmt.Sprintf("cko_more_%d", m.topup), m.now)
-}
-
-// check is what holds after every step.
+// check is what holds after every step. What has ended is looked at once more at the end.
 func (m *machine) check(rt *rapid.T) {
-	for _, id := range m.wallets {
-		w, err := m.s.Wallet(background(), id)
-		ok(rt, err)
-		if err := booksAgree(m.s, w); err != nil {
+	m.checkMoney(rt)
+	rows, err := m.s.read.QueryContext(background(), `SELECT `+chunkRowColumns+` FROM chunk c
+		WHERE c.broadcast_id IN (SELECT id FROM broadcast WHERE finished_at = 0 OR finished_at >= $1) ORDER BY c.seq`, millis(m.checked))
+	chunks, err := collect(rows, err, scanChunkRow)
+	ok(rt, err)
+	of := map[broadcast.ID][]chunkRow{}
+	for _, c := range chunks {
+		if n := m.accepted[c.ID]; n > 1 || n == 0 && c.Delivered > 0 {
+			rt.Fatalf("chunk %s was accepted %d times and counts %d delivered", c.ID, n, c.Delivered)
+		}
+		of[c.Broadcast] = append(of[c.Broadcast], c)
+	}
+	rows, err = m.s.read.QueryContext(background(), `SELECT `+broadcastColumns+` FROM broadcast WHERE finished_at = 0 OR finished_at >= $1`, millis(m.checked))
+	broadcasts, err := collect(rows, err, func(row scanner) (broadcast.Broadcast, error) { return scanBroadcast(row) })
+	ok(rt, err)
+	for _, b := range broadcasts {
+		if err := countsFit(b, of[b.ID], m.revenue[b.ID]); err != nil {
 			rt.Fatal(err)
 		}
-		if min(w.Free, w.Paid, w.Accrual, w.Charging, w.Held, w.AccrualOld, w.Accrued) < 0 {
-			rt.Fatalf("wallet has something negative: %+v", w)
-		}
 	}
-	for _, id := range m.broadcasts {
-		b, err := m.s.Broadcast(background(), id)
-		ok(rt, err)
-		if err := countsAgree(m.s, b); err != nil {
-			rt.Fatal(err)
-		}
-		chunks, err := chunksOf(m.s, id)
-		ok(rt, err)
-		for _, c := range chunks {
-			if n := m.accepted[c.ID]; n > 1 || n == 0 && c.Delivered > 0 {
-				rt.Fatalf("chunk %s was accepted %d times and counts %d delivered", c.ID, n, c.Delivered)
-			}
-		}
-	}
+	m.checked = m.now
 }
 
-// drain lets everything go well from now on: every broadcast must come to its end.
+// drain lets everything go well from now on: every broadcast and every payment must come to its end.
 func (m *machine) drain(rt *rapid.T) {
+	m.gateway.answer = "pays"
 	for range 60 {
-		m.mend()
+		m.mend(rt)
 		for _, id := range m.wallets {
-			m.pay(id, 500)
+			m.buy(rt, id, 500)
 		}
+		m.till.run()
 		for _, id := range m.broadcasts {
 			_, err := m.s.Resume(background(), id, m.now)
 			ok(rt, err)
 		}
 		m.sweep(rt)
-		m.dispatch(rt)
 		m.stamp(rt)
-		for _, row := range m.sends {
-			m.prepare(rt, row)
-		}
-		for _, row := range m.prepared {
-			m.send(rt, row, 0)
-		}
-		for _, f := range m.flights {
-			m.answer(rt, f)
-		}
+		m.goodMinute(rt)
 		for _, row := range m.lookups {
 			m.lookUp(rt, row, true)
 		}
-		m.sends, m.prepared, m.flights, m.lookups = nil, nil, nil, nil
-		m.now = m.now.Add(time.Minute)
+		m.lookups = nil
+		m.pass(time.Minute)
+		if len(texts(m.t, m.s, `SELECT id FROM broadcast WHERE finished_at = 0`)) == 0 {
+			break
+		}
 	}
+	m.settleMoney(rt)
+	m.checked = time.Time{} // look at everything
 	m.check(rt)
+	m.replay(rt)
 	for _, id := range m.broadcasts {
 		b, err := m.s.Broadcast(background(), id)
 		ok(rt, err)
@@ -261,27 +267,4 @@ func (m *machine) drain(rt *rapid.T) {
 				id, b.State, b.Wait, b.Counts.Done(), b.Counts.Audience, b.PlannedChunks)
 		}
 	}
-}
-
-// Whatever happens in whatever order: the books agree, everybody is counted once, nobody is in two
-// accepted requests, nothing is captured that Kakao did not accept, and every broadcast ends.
-func TestStorm_machine(t *testing.T) {
-	template := filepath.Join(t.TempDir(), "template.db")
-	s, err := Open(t.Context(), Config{Address: "sqlite:" + template, Keys: testKeys(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	must(t, s.FirstPrice(t.Context(), price))
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	rapid.Check(t, func(rt *rapid.T) {
-		m := newMachine(t, rt, template)
-		defer m.close()
-		rt.Repeat(m.actions())
-		m.drain(rt)
-	})
 }
