@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net"
 	"time"
 
@@ -131,16 +132,14 @@ func (a *App) startScheduler(config Config) {
 	})
 }
 
-// tidy keeps Redis small and its list of queues whole.
+// tidy keeps Redis small and its list of queues whole, and forgets old keys of repeatable calls.
+// What fails keeps nothing else from being done.
 func (p *parts) tidy(ctx context.Context) error {
-	if _, err := p.inspector.Relist(ctx, tasks.Queues); err != nil {
-		return err
-	}
-	if _, err := p.inspector.TrimUtterances(ctx); err != nil {
-		return err
-	}
-	_, err := p.inspector.TrimArchives(ctx)
-	return err
+	_, keys := p.store.ForgetKeys(ctx, time.Now())
+	_, relist := p.inspector.Relist(ctx, tasks.Queues)
+	_, utterances := p.inspector.TrimUtterances(ctx)
+	_, archives := p.inspector.TrimArchives(ctx)
+	return errors.Join(keys, relist, utterances, archives)
 }
 
 // startIntake serves HTTP.

@@ -58,3 +58,29 @@ func answerRequest(ctx context.Context, tx *sql.Tx, scope, key string, answer []
 	}
 	return nil
 }
+
+const (
+	// keyLife is how long a key is remembered: a caller who was cut short repeats his call within
+	// days, not months.
+	keyLife = 30 * 24 * time.Hour
+	// keysAtOnce bounds how many keys one transaction forgets.
+	keysAtOnce = 5_000
+)
+
+// ForgetKeys removes keys older than 30 days, at most 5,000 at a time, and returns how many. With
+// such a key a call is a new one.
+func (s *Store) ForgetKeys(ctx context.Context, now time.Time) (int, error) {
+	before := millis(now.Add(-keyLife))
+	var any bool
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM idempotency WHERE at < $1)`, before).Scan(&any)
+	if err != nil || !any {
+		return 0, err
+	}
+	result, err := s.write.ExecContext(ctx, `DELETE FROM idempotency WHERE (scope, idem_key) IN
+		(SELECT scope, idem_key FROM idempotency WHERE at < $1 ORDER BY at LIMIT $2)`, before, keysAtOnce)
+	if err != nil {
+		return 0, fmt.Errorf("forget idempotency keys: %w", err)
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/malgil/malgil/internal/fault"
 )
@@ -101,6 +102,33 @@ func TestClaimRequest_atOnce(t *testing.T) {
 		}
 		if firsts != 1 {
 			t.Errorf("%d calls were the first, want 1", firsts)
+		}
+	})
+}
+
+// A key is remembered for 30 days, and no longer.
+func TestForgetKeys(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		for i, key := range []string{"old", "young"} {
+			if _, _, err := repeatableCall(t.Context(), s, "tok_1", key, "a", fmt.Sprint("acc_", i), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now := time.Now() // keys age in real time
+		exec(t, s, `UPDATE idempotency SET at = $1 WHERE idem_key = 'old'`, millis(now.Add(-keyLife-time.Minute)))
+		exec(t, s, `UPDATE idempotency SET at = $1 WHERE idem_key = 'young'`, millis(now.Add(-keyLife+time.Minute)))
+		for _, want := range []int{1, 0} {
+			if n, err := s.ForgetKeys(t.Context(), now); err != nil || n != want {
+				t.Fatalf("ForgetKeys() = %d, %v, want %d", n, err, want)
+			}
+		}
+		for _, tt := range []struct {
+			key      string
+			repeated bool
+		}{{"old", false}, {"young", true}} {
+			if _, repeated, err := repeatableCall(t.Context(), s, "tok_1", tt.key, "a", "acc_new", nil); err != nil || repeated != tt.repeated {
+				t.Errorf("a call with the %s key is repeated = %v, %v, want %v", tt.key, repeated, err, tt.repeated)
+			}
 		}
 	})
 }
