@@ -24,6 +24,7 @@ import (
 	"github.com/malgil/malgil/internal/kakaopay"
 	"github.com/malgil/malgil/internal/metrics"
 	"github.com/malgil/malgil/internal/queue"
+	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/scenario"
 	"github.com/malgil/malgil/internal/scheduler"
 	"github.com/malgil/malgil/internal/seal"
@@ -53,6 +54,7 @@ type parts struct {
 	desk     *broadcast.Desk
 	events   *kakao.EventClient
 	billing  *billing.Service
+	books    *reconcile.Service
 	answers  *scenario.Service
 	known    *scenario.Cache
 	recorder *scenario.Recorder
@@ -109,13 +111,16 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.spread = config.SettlementSpread
 	settings.Payee, settings.TransferTime = config.BankPayee, config.BankDeadline
 	p.billing = billing.New(db, gateway, keys, p.ids, rand.Reader, clk.Now, settings)
+	var lookups reconcile.Bank
 	if config.BankURL != "" {
 		teller, err := bank.New(config.BankURL, config.BankSecret, 0)
 		if err != nil {
 			return nil, err
 		}
 		p.billing.WithBank(teller)
+		lookups = teller
 	}
+	p.books = reconcile.New(db, gateway, lookups, p.metrics, clk.Now)
 
 	p.gate = access.NewGate(db, clk.Now, p.ids.Next, rand.Reader)
 	p.accounts = access.NewAccounts(db, clk.Now, p.ids.Next)

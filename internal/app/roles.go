@@ -107,6 +107,7 @@ const (
 	dispatchEvery, dispatchWithin = 200 * time.Millisecond, 30 * time.Second
 	sweepEvery, sweepWithin       = time.Second, time.Minute
 	tidyEvery, tidyWithin         = time.Minute, time.Minute
+	booksEvery, booksWithin       = time.Minute, time.Minute // each wallet once an hour
 )
 
 // startScheduler runs the loops.
@@ -118,6 +119,7 @@ func (a *App) startScheduler(config Config) {
 		{Name: "dispatch", Every: dispatchEvery, Within: dispatchWithin, Run: scheduler.Dispatch(broadcast.NewDispatcher(p.store, pace, p.clock.Now), p.queue)},
 		{Name: "sweep", Every: sweepEvery, Within: sweepWithin, Run: p.sweep.Run},
 		{Name: "tidy", Every: tidyEvery, Within: tidyWithin, Run: p.tidy},
+		{Name: "books", Every: booksEvery, Within: booksWithin, Run: p.books.Check},
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -159,7 +161,7 @@ func (a *App) startIntake(config Config, door net.Listener) {
 	server := intake.New(intake.Config{
 		PublicURL: config.PublicURL, Version: Version, Log: p.log, Now: p.clock.Now,
 	}, intake.Services{
-		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Billing: p.billing, Read: p.store,
+		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Billing: p.billing, Books: p.books, Read: p.store,
 		Follow: p.follow, Skill: skill, Observe: p.metrics.HTTPServed,
 		Checks: []intake.Check{
 			{Name: "database", Ask: p.store.Ping},

@@ -151,7 +151,7 @@ func (s *Service) StartTopUp(ctx context.Context, o TopUpOrder) (Checkout, error
 // StartCard begins the registration of a card for an account. It fails with [ErrAccountFull]
 // when the account has [MaxAccountCards] cards; else as [Service.StartTopUp].
 func (s *Service) StartCard(ctx context.Context, accountID string, r Request) (Checkout, error) {
-	vat := (s.settings.CardAmount + 5) / 11 // the part of a total: 10 of 110, rounded half up
+	vat := wallet.VATOfTotal(s.settings.CardAmount)
 	return s.start(ctx, Checkout{
 		Kind: CheckoutCard, Method: ByCard, AccountID: accountID, Supply: s.settings.CardAmount - vat, VAT: vat,
 	}, r, ItemCard)

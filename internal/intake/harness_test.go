@@ -22,6 +22,7 @@ import (
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/id"
+	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/wallet"
@@ -127,6 +128,7 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		Bots:       bot.NewAdmin(db, box, atNoon, rand.NewChaCha8([32]byte{3})),
 		Broadcasts: broadcast.NewDesk(db, db, atNoon, ids.Next),
 		Billing:    billing.New(db, h.gateway, box, ids, rand.NewChaCha8([32]byte{4}), atNoon, settings),
+		Books:      reconcile.New(db, h.gateway, nil, posted(func(string, int64) {}), atNoon),
 		Read:       db,
 		Skill:      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { notFound(w) }),
 		Checks:     []Check{{Name: "database", Ask: db.Ping}},

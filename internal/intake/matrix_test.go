@@ -68,6 +68,8 @@ GET /api/v1/reviews PA MOWKVvS
 POST /api/v1/charges/{id}/decide PA MOWKVvS
 GET /api/v1/reviews/checkouts PA MOWKVvS
 POST /api/v1/checkouts/{id}/decide PA MOWKVvS
+GET /api/v1/reconciliation PA MOWKVvS
+POST /api/v1/wallets/{id}/corrections PA MOWKV
 GET /api/v1/checkouts/{id} PAMOWKVvS -
 POST /api/v1/bots PA MOWKVvS
 GET /api/v1/bots PAMOWKVvS -

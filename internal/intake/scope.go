@@ -89,6 +89,8 @@ var routes = map[string]guard{
 	"GET /api/v1/reviews/checkouts":                 {scope: access.Read, right: access.KeepPlatform, on: platform},
 	"POST /api/v1/checkouts/{id}/decide":            {scope: access.Billing, right: access.KeepPlatform, on: platform},
 	"POST /api/v1/charges/{id}/decide":              {scope: access.Billing, right: access.KeepPlatform, on: platform},
+	"GET /api/v1/reconciliation":                    {scope: access.Read, right: access.KeepPlatform, on: platform},
+	"POST /api/v1/wallets/{id}/corrections":         {scope: access.Billing, right: access.KeepPlatform, on: theWallet},
 	"GET /api/v1/checkouts/{id}":                    {scope: access.Read, right: access.ReadCheckout, on: theCheckout},
 
 	"POST /api/v1/wallets/{id}/refunds":                 {scope: access.Billing, right: access.AskRefund, on: theWallet},

@@ -56,6 +56,8 @@ GET /api/v1/reviews read keep_platform platform
 POST /api/v1/charges/{id}/decide billing keep_platform platform
 GET /api/v1/reviews/checkouts read keep_platform platform
 POST /api/v1/checkouts/{id}/decide billing keep_platform platform
+GET /api/v1/reconciliation read keep_platform platform
+POST /api/v1/wallets/{id}/corrections billing keep_platform wallet path.id
 GET /api/v1/checkouts/{id} read read_checkout checkout path.id
 POST /api/v1/bots admin keep_platform platform
 GET /api/v1/bots read list_own platform

@@ -73,6 +73,7 @@ func New(config Config, services Services) *Server {
 	s.addHistory()
 	s.addCards()
 	s.addReviews()
+	s.addReconcile()
 	s.addRefunds()
 	s.addBots()
 	s.addChannels()

@@ -23,6 +23,7 @@ type Services struct {
 	Bots       Bots
 	Broadcasts Broadcasts
 	Billing    Billing
+	Books      Reconciler
 	Read       Reader
 	// Follow is told which rows billing made due; it enqueues them. The sweep finds what it drops.
 	Follow func(ctx context.Context, rows []billing.Follow)

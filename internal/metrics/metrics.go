@@ -30,7 +30,7 @@ var (
 		broadcast.ProviderEmpty, broadcast.OutcomeInDoubt, broadcast.Stale, broadcast.GivenBack)
 	people       = []string{"delivered", "failed", "unknown"}
 	postingKinds = words(wallet.Capture, wallet.TopUp, wallet.GrantStarted, wallet.ChargeOpened, wallet.ChargePaid, wallet.ChargeFailed,
-		wallet.RefundOpened, wallet.Refund, wallet.RefundFailed, wallet.GrantExpired, wallet.PaidGranted)
+		wallet.RefundOpened, wallet.Refund, wallet.RefundFailed, wallet.GrantExpired, wallet.PaidGranted, wallet.Correction)
 	billingTypes = []string{tasks.TypeChargeWallet, tasks.TypeChargeCard, tasks.TypeResolveAttempt}
 	billingRuns  = words(billing.Outcomes...)
 	cardSlots    = []string{"1", "2", "3", "none"}

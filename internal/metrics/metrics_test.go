@@ -157,7 +157,7 @@ func TestMetrics_startAtZero(t *testing.T) {
 		"malgil_event_requests_total":    8,
 		"malgil_event_recipients_total":  8,
 		"malgil_messages_total":          3,
-		"malgil_posted_krw_total":        11,
+		"malgil_posted_krw_total":        12,
 		"malgil_billing_runs_total":      3 * len(billing.Outcomes),
 		"malgil_attempts_total":          4 * len(billing.Outcomes),
 		"malgil_mails_total":             36,

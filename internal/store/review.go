@@ -103,7 +103,7 @@ func (s *Store) foundPaid(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c he
 		return billing.Result{}, err
 	}
 	if beyond > 0 {
-		vat := (beyond + 5) / 11 // of a total, as KakaoPay rounds it
+		vat := wallet.VATOfTotal(beyond) // as KakaoPay rounds it
 		if err := s.postTopUp(ctx, tx, w, beyond-vat, vat, a.id, r); err != nil {
 			return billing.Result{}, err
 		}

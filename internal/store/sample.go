@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -24,6 +25,10 @@ type Sample struct {
 	InReview     int64     // charges, refunds and checkouts
 	HaltedUntil  time.Time // the gateway does not accept our access: nobody is charged before; zero when that was never so
 	StormUntil   time.Time // the same, for too many declines
+	// Differences are what the hourly comparison found, by kind; every kind that it compares is there.
+	// CheckedSince is when the wallet was compared that waits longest, zero when none was yet.
+	Differences  map[string]wallet.KRW
+	CheckedSince time.Time
 }
 
 // sampleChunks counts by partial indexes, and planned chunks by the sums that broadcasts keep, so
@@ -54,6 +59,12 @@ const sampleMoney = `SELECT
 	(SELECT COALESCE(MAX(until), 0) FROM halt WHERE name <> '` + haltStorm + `'),
 	(SELECT COALESCE(MAX(until), 0) FROM halt WHERE name = '` + haltStorm + `')`
 
+// sampleChecks reads the few wallets whose books differ, by an index whose condition it repeats.
+const sampleChecks = `SELECT CAST(COALESCE(SUM(balance_krw), 0) AS BIGINT), CAST(COALESCE(SUM(held_krw), 0) AS BIGINT),
+	CAST(COALESCE(SUM(free_krw), 0) AS BIGINT), CAST(COALESCE(SUM(messages_krw), 0) AS BIGINT), CAST(COALESCE(SUM(payments_krw), 0) AS BIGINT),
+	(SELECT COALESCE(MIN(checked_at), 0) FROM ledger_check)
+	FROM ledger_check WHERE balance_krw + held_krw + free_krw + messages_krw + payments_krw > 0`
+
 // Sample counts what stands in the database. It reads indexes only where rows may be many.
 func (s *Store) Sample(ctx context.Context) (Sample, error) {
 	var v Sample
@@ -67,6 +78,14 @@ func (s *Store) Sample(ctx context.Context) (Sample, error) {
 	err := s.read.QueryRowContext(ctx, sampleMoney).Scan(&active, &unpaid, &awaiting, &v.InReview, &v.Unknown, at(&v.UnknownSince), at(&v.HaltedUntil), at(&v.StormUntil))
 	if err != nil {
 		return Sample{}, fmt.Errorf("count wallets and attempts: %w", err)
+	}
+	var d [5]wallet.KRW
+	if err := s.read.QueryRowContext(ctx, sampleChecks).Scan(&d[0], &d[1], &d[2], &d[3], &d[4], at(&v.CheckedSince)); err != nil {
+		return Sample{}, fmt.Errorf("sum differences: %w", err)
+	}
+	v.Differences = map[string]wallet.KRW{}
+	for i, kind := range []reconcile.Kind{reconcile.Balance, reconcile.Held, reconcile.Free, reconcile.Messages, reconcile.Payments} {
+		v.Differences[string(kind)] = d[i]
 	}
 	v.Wallets = map[string]int64{"ACTIVE": active, "UNPAID": unpaid, "AWAITING_RECONNECT": awaiting}
 	return v, nil

@@ -199,7 +199,7 @@ func booksAgree(s *Store, w wallet.Wallet) error {
 		return err
 	}
 	var posted [2]wallet.KRW // used, vanished
-	err = s.read.QueryRowContext(context.Background(), `SELECT CAST(COALESCE(SUM(CASE kind WHEN 'capture' THEN -free ELSE 0 END), 0) AS BIGINT),
+	err = s.read.QueryRowContext(context.Background(), `SELECT CAST(COALESCE(SUM(CASE WHEN kind IN ('capture', 'correction') THEN -free ELSE 0 END), 0) AS BIGINT),
 		CAST(COALESCE(SUM(CASE kind WHEN 'grant_expired' THEN -free ELSE 0 END), 0) AS BIGINT) FROM posting WHERE wallet_id = $1`, w.ID).Scan(&posted[0], &posted[1])
 	if err == nil && (left != w.Free || used != posted[0] || vanished != posted[1]) {
 		err = fmt.Errorf("wallet %s has %d of free cash, its gifts %d; they were used by %d and lost %d, the postings say %d and %d",

@@ -72,7 +72,7 @@ func post(ctx context.Context, tx *sql.Tx, walletID string, p wallet.Posting) er
 
 const postingInsert = `wallet_id, kind, ref, at, free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion, refunding`
 
-// postAll is post for several postings, in one statement and one for each grant.
+// postAll is post for several postings, in one statement, one for each grant, and one that keeps which paid what.
 func postAll(ctx context.Context, tx *sql.Tx, walletID string, all []wallet.Posting) error {
 	if len(all) == 0 {
 		return nil
@@ -99,6 +99,26 @@ func postAll(ctx context.Context, tx *sql.Tx, walletID string, all []wallet.Post
 		if _, err := tx.ExecContext(ctx, `UPDATE free_grant SET remaining_krw = remaining_krw - $2 WHERE id = $1`, id, amount); err != nil {
 			return fmt.Errorf("use grant %s: %w", id, err)
 		}
+	}
+	return noteUses(ctx, tx, walletID, all)
+}
+
+// noteUses keeps which grants paid for which postings, in one statement.
+func noteUses(ctx context.Context, tx *sql.Tx, walletID string, all []wallet.Posting) error {
+	var rows []string
+	var args []any
+	for _, p := range all {
+		for _, use := range p.Grants {
+			rows = append(rows, "("+placeholders(len(args)+1, 5)+")")
+			args = append(args, walletID, p.Kind, p.Ref, use.GrantID, use.Amount)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO grant_use (wallet_id, kind, ref, grant_id, amount_krw) VALUES `+strings.Join(rows, ", "), args...)
+	if err != nil {
+		return fmt.Errorf("note which grants paid: %w", err)
 	}
 	return nil
 }

@@ -13,3 +13,6 @@ func VAT(supply KRW) KRW { return (supply + 5) / 10 }
 // payment. It is the sum of their VAT less the VAT of their sum, so positive where rounding one by
 // one took more; with n values it is from −(4n + 5)/10 to (5n + 4)/10.
 func Rounding(supply, vat KRW) KRW { return vat - VAT(supply) }
+
+// VATOfTotal returns the VAT in a total that is not negative: the whole number nearest to its eleventh.
+func VATOfTotal(total KRW) KRW { return (total + 5) / 11 }
