@@ -18,6 +18,7 @@ var keyedRoutes = []string{
 	"POST /api/v1/wallets/{id}/grants/{grant}/use",
 	"POST /api/v1/wallets/{id}/refunds",
 	"POST /api/v1/wallets/{id}/refunds/{refund}/settle",
+	"POST /api/v1/wallets/{id}/corrections",
 }
 
 // Nothing that moves money is done without a key, and the description of the API says which calls
@@ -30,6 +31,7 @@ func TestKeyedRoutes(t *testing.T) {
 		"POST /api/v1/checkouts/{id}/decide":                `{"finding":"not_charged","reason":"x"}`,
 		"POST /api/v1/charges/{id}/decide":                  `{"finding":"not_charged","reason":"x"}`,
 		"POST /api/v1/wallets/{id}/topups":                  `{"amount_krw":1000}`,
+		"POST /api/v1/wallets/{id}/corrections":             `{"kind":"messages","subject":"x","difference_krw":15}`,
 		"POST /api/v1/wallets/{id}/grants":                  `{"amount_krw":1000,"kind":"paid","reason":"x"}`,
 		"POST /api/v1/wallets/{id}/refunds":                 `{"amount_krw":1000}`,
 		"POST /api/v1/wallets/{id}/refunds/{refund}/settle": `{"went_back":true}`,

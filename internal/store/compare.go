@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/malgil/malgil/internal/billing"
@@ -21,22 +19,8 @@ const (
 	comparePayments = 50 // each may be a look-up
 )
 
-// longRead runs a read that may take longer than what serves calls: on PostgreSQL the limit of its
-// statements is raised, within the deadline of ctx.
-func (s *Store) longRead(ctx context.Context, read func(q querier) error) error {
-	if s.dialect.embedded {
-		return read(s.read)
-	}
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.ExecContext(ctx, `SET LOCAL statement_timeout = '10min'`); err != nil {
-		return fmt.Errorf("raise the limit of statements: %w", err)
-	}
-	return read(tx)
-}
+// compareTime bounds the statements of a comparison: some add up all postings of a wallet.
+const compareTime = 10 * time.Minute
 
 // WalletsAfter lists wallets by id, also those that were deleted.
 func (s *Store) WalletsAfter(ctx context.Context, after string, limit int) ([]string, error) {
@@ -49,14 +33,12 @@ func scanText(row scanner) (text string, err error) {
 	return text, err
 }
 
-// numbered returns the parameters $1 to $n and values as arguments.
+// numbered returns parameters from $1 on and values as arguments.
 func numbered(values []string) (list string, args []any) {
-	names := make([]string, len(values))
-	for i, v := range values {
-		names[i] = fmt.Sprintf("$%d", i+1)
+	for _, v := range values {
 		args = append(args, v)
 	}
-	return strings.Join(names, ", "), args
+	return placeholders(1, len(values)), args
 }
 
 // compareWallets is one statement, so that it sees one moment: wallets with the sums of their legs,
@@ -97,7 +79,7 @@ func (s *Store) compareBalances(ctx context.Context, walletIDs []string, parts [
 	}
 	list, args := numbered(walletIDs)
 	query := fmt.Sprintf(compareWallets, append([]any{list}, parts...)...)
-	err = s.longRead(ctx, func(q querier) error {
+	err = s.snapshot(ctx, compareTime, func(q querier) error {
 		found = nil
 		rows, err := q.QueryContext(ctx, query, args...)
 		all, err := collect(rows, err, scanBalances)
@@ -177,7 +159,7 @@ func (c chunkBooks) due() wallet.KRW { return c.price * wallet.KRW(c.reached()) 
 // CompareMessages compares chunks that went out in the window and have ended with their captures.
 func (s *Store) CompareMessages(ctx context.Context, m reconcile.Mark, w reconcile.Window) (found []reconcile.Finding, next *reconcile.Mark, err error) {
 	var all []chunkBooks
-	err = s.longRead(ctx, func(q querier) error {
+	err = s.snapshot(ctx, compareTime, func(q querier) error {
 		rows, err := q.QueryContext(ctx, `SELECT c.out, `+capturedChunk+`
 			FROM (SELECT id, wallet_id, broadcast_id, people, delivered, `+outAt+` AS out FROM chunk
 				WHERE wallet_id = $1 AND `+endedChunk+` AND `+outAt+` < $2 AND (`+outAt+`, id) > ($3, $4)
@@ -225,7 +207,7 @@ const orphan = `(p.kind = 'capture' AND p.revenue <> 0 AND NOT EXISTS (SELECT 1 
 // ComparePostings finds postings of the window that nothing has caused.
 func (s *Store) ComparePostings(ctx context.Context, m reconcile.Mark, w reconcile.Window) (found []reconcile.Finding, next *reconcile.Mark, err error) {
 	var last reconcile.Mark
-	err = s.longRead(ctx, func(q querier) error {
+	err = s.snapshot(ctx, compareTime, func(q querier) error {
 		rows, err := q.QueryContext(ctx, `SELECT p.kind, p.ref, p.at, CASE WHEN p.kind = 'capture' THEN p.revenue ELSE -p.clearing END FROM posting p
 			WHERE p.wallet_id = $1 AND p.at >= $3 AND p.at < $2 AND (p.at > $3 OR p.ref > $4) AND `+orphan+`
 			ORDER BY p.at, p.ref LIMIT $5`, m.Wallet, millis(w.To), max(m.At, millis(w.From)), m.ID, comparePostings)

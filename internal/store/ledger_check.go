@@ -74,7 +74,7 @@ func (s *Store) advanceBases(ctx context.Context, walletIDs []string, now time.T
 	}
 	for _, o := range behind {
 		var sums [5]int64
-		err := s.longRead(ctx, func(q querier) error {
+		err := s.snapshot(ctx, compareTime, func(q querier) error {
 			return q.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(free), 0) AS BIGINT), CAST(COALESCE(SUM(paid), 0) AS BIGINT),
 				CAST(COALESCE(SUM(refunding), 0) AS BIGINT), CAST(COALESCE(SUM(accrual), 0) AS BIGINT), CAST(COALESCE(SUM(charging), 0) AS BIGINT)
 				FROM posting WHERE wallet_id = $1 AND at >= $2 AND at < $3`, o.id, o.at, base).Scan(&sums[0], &sums[1], &sums[2], &sums[3], &sums[4])

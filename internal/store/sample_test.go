@@ -10,11 +10,12 @@ import (
 
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/testserver"
+	"github.com/malgil/malgil/internal/wallet"
 )
 
 func TestSample_empty(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
-		want := Sample{Wallets: map[string]int64{"ACTIVE": 0, "UNPAID": 0, "AWAITING_RECONNECT": 0}}
+		want := Sample{Wallets: map[string]int64{"ACTIVE": 0, "UNPAID": 0, "AWAITING_RECONNECT": 0}, Differences: agreeing()}
 		got, err := s.Sample(t.Context())
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("Sample() error = %v (-want +got):\n%s", err, diff)
@@ -91,7 +92,7 @@ func TestSample_money(t *testing.T) {
 		exec(t, s, `INSERT INTO halt (name, reason, at, until) VALUES ('charge', 'a key is wrong', $1, $2)`, millis(t0), millis(t0.Add(time.Hour)))
 		want := Sample{
 			Wallets: map[string]int64{"ACTIVE": 2, "UNPAID": 1, "AWAITING_RECONNECT": 1},
-			Unknown: 2, UnknownSince: t0, InReview: 2, HaltedUntil: t0.Add(time.Hour),
+			Unknown: 2, UnknownSince: t0, InReview: 2, HaltedUntil: t0.Add(time.Hour), Differences: agreeing(),
 		}
 		got, err := s.Sample(t.Context())
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
@@ -156,4 +157,9 @@ func plan(t *testing.T, s *Store, explain string, queries []string) []string {
 		t.Fatal("the database told no plan")
 	}
 	return steps
+}
+
+// agreeing is the differences of books that agree.
+func agreeing() map[string]wallet.KRW {
+	return map[string]wallet.KRW{"balance": 0, "held": 0, "free": 0, "messages": 0, "payments": 0}
 }

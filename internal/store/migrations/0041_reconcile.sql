@@ -6,7 +6,7 @@ CREATE TABLE grant_use (
 	wallet_id  TEXT COLLATE "C" NOT NULL,
 	kind       TEXT NOT NULL,
 	ref        TEXT COLLATE "C" NOT NULL,
-	grant_id   TEXT COLLATE "C" NOT NULL REFERENCES free_grant (id),
+	grant_id   TEXT COLLATE "C" NOT NULL,
 	amount_krw BIGINT NOT NULL, -- below 0 where a correction gave free cash back
 	PRIMARY KEY (wallet_id, kind, ref, grant_id)
 );
