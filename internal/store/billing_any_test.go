@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 // provider is the truth of a card gateway whose clock is some seconds off.
 type provider struct {
+	mu       sync.Mutex
 	b        *till
 	skew     time.Duration
 	answer   string // what the next calls do
@@ -67,10 +69,14 @@ func (p *provider) does(act func()) error {
 }
 
 func (p *provider) charge(r billing.ChargeRequest) (billing.Payment, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	return paidFor(r), p.does(func() { p.take(paidFor(r)) })
 }
 
 func (p *provider) approve(r billing.ApproveRequest) (billing.Payment, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if known, paid := p.payments[r.TID]; paid { // one tid pays once
 		return known.Payment, failed(billing.MayHaveMoved, "approved before")
 	}
@@ -78,6 +84,8 @@ func (p *provider) approve(r billing.ApproveRequest) (billing.Payment, error) {
 }
 
 func (p *provider) order(tid string) (billing.Order, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.answer == "silent" {
 		return billing.Order{}, failed(billing.MayHaveMoved, "")
 	}
@@ -90,6 +98,8 @@ func (p *provider) order(tid string) (billing.Order, error) {
 
 // cancel gives a payment back, and refuses when less is left than the caller thinks.
 func (p *provider) cancel(r billing.CancelRequest) (wallet.KRW, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	order := p.payments[r.TID]
 	if order.Payment.Total-order.Cancelled != r.Left || r.Amount > r.Left {
 		return 0, failed(billing.BadRequest, "another amount is left")
@@ -103,6 +113,8 @@ func (p *provider) cancel(r billing.CancelRequest) (wallet.KRW, error) {
 }
 
 func (p *provider) status(sid string) (billing.CardStatus, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	switch p.answer {
 	case "silent":
 		return billing.CardStatus{}, failed(billing.MayHaveMoved, "")
