@@ -21,6 +21,7 @@ import (
 	"github.com/malgil/malgil/internal/metrics"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/store"
+	"github.com/malgil/malgil/internal/wallet"
 )
 
 type noQueues struct{}
@@ -31,7 +32,7 @@ func (noQueues) OldestWaiting(context.Context, string) (time.Duration, error) { 
 type noRows struct{}
 
 func (noRows) Sample(context.Context) (store.Sample, error) {
-	return store.Sample{Wallets: map[string]int64{"ACTIVE": 0}}, nil
+	return store.Sample{Wallets: map[string]int64{"ACTIVE": 0}, Differences: map[string]wallet.KRW{"balance": 0}}, nil
 }
 
 // knownMetrics are the names that a process of malgil tells, each with its labels. A histogram

@@ -60,6 +60,10 @@ var overview = []row{
 			queries: []query{{`max(malgil_attempts_unknown)`, "시도"}}},
 		{title: "가장 오래 모르는 결제", help: "결과를 모르는 결제 시도 중 가장 오래된 것의 나이.", unit: "s",
 			queries: []query{{`max(malgil_attempt_oldest_unknown_seconds)`, "나이"}}},
+		{title: "맞지 않는 장부", help: "1시간마다 월렛별로 견준 장부의 차이를 종류별로 봅니다. 0이어야 합니다.", unit: "currencyKRW",
+			queries: []query{{`max by (kind) (malgil_ledger_difference_krw)`, "{{kind}}"}}},
+		{title: "장부를 견주지 못한 시간", help: "가장 오래 견주지 못한 월렛이 기다린 시간. 1시간을 조금 넘는 것이 보통입니다.", unit: "s",
+			queries: []query{{`max(malgil_ledger_oldest_check_seconds)`, "시간"}}},
 	}},
 	{title: "대기열과 작업", panels: []panel{
 		{title: "기다리는 작업", help: "바로 시작할 수 있는데 기다리는 작업 수를 대기열별로 봅니다.", unit: "short",

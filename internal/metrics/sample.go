@@ -101,6 +101,10 @@ var (
 		"Charges, refunds and checkouts that wait for a person.")
 	chargingHalted = describe("malgil_charging_halted",
 		"1 while nobody is charged because the card gateway does not accept our access, else 0.")
+	ledgerDifference = describe("malgil_ledger_difference_krw",
+		"By how much the books differ, in KRW: sums of differences without their signs, as the hourly comparison of each wallet found them.", "kind")
+	ledgerOldest = describe("malgil_ledger_oldest_check_seconds",
+		"How long the wallet waits for its hourly comparison that waits longest; 0 when there is none.")
 	chargingStorm = describe("malgil_charging_storm",
 		"1 while nobody is charged because one card after another was declined, else 0.")
 )
@@ -108,7 +112,8 @@ var (
 // Describe implements [prometheus.Collector].
 func (s *Sampler) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{sampleTimestamp, queueTasks, queueOldest, chunks, doubtOldest, doubtHeld,
-		wallets, attemptsUnknown, attemptOldest, chargesInReview, chargingHalted, chargingStorm} {
+		wallets, attemptsUnknown, attemptOldest, chargesInReview, chargingHalted, chargingStorm,
+		ledgerDifference, ledgerOldest} {
 		descs <- desc
 	}
 }
@@ -151,6 +156,10 @@ func (s *Sampler) Collect(metrics chan<- prometheus.Metric) {
 	gauge(attemptsUnknown, float64(rows.Unknown))
 	gauge(attemptOldest, age(now, rows.UnknownSince))
 	gauge(chargesInReview, float64(rows.InReview))
+	for kind, krw := range rows.Differences {
+		gauge(ledgerDifference, float64(krw), kind)
+	}
+	gauge(ledgerOldest, age(now, rows.CheckedSince))
 	gauge(chargingHalted, ahead(now, rows.HaltedUntil))
 	gauge(chargingStorm, ahead(now, rows.StormUntil))
 }

@@ -44,6 +44,7 @@ func (steadyRows) Sample(context.Context) (store.Sample, error) {
 	return store.Sample{
 		Planned: 10, Queued: 20, Sending: 3, Sent: 4, InDoubt: 2, Parked: 1,
 		DoubtHeld: wallet.KRW(3000), Wallets: map[string]int64{"ACTIVE": 7, "UNPAID": 1, "AWAITING_RECONNECT": 0}, InReview: 1,
+		Differences: map[string]wallet.KRW{"balance": 77, "messages": 0},
 	}, nil
 }
 
@@ -68,6 +69,7 @@ func TestSampler_tellsEverything(t *testing.T) {
 	reg := newRegistry(&rows{sample: func(ctx context.Context, _ int) (store.Sample, error) {
 		s, err := steadyRows{}.Sample(ctx)
 		s.DoubtSince, s.Unknown, s.UnknownSince, s.HaltedUntil = now.Add(-time.Hour), 1, now.Add(-time.Minute), now.Add(time.Second)
+		s.CheckedSince = now.Add(-2 * time.Hour)
 		return s, err
 	}}, func() time.Time { return now })
 	families := gathered(t, reg)
@@ -79,6 +81,8 @@ func TestSampler_tellsEverything(t *testing.T) {
 		"malgil_attempts_unknown":               {"": 1},
 		"malgil_attempt_oldest_unknown_seconds": {"": 60},
 		"malgil_charges_in_review":              {"": 1},
+		"malgil_ledger_difference_krw":          {"balance": 77, "messages": 0},
+		"malgil_ledger_oldest_check_seconds":    {"": 7200},
 		"malgil_charging_halted":                {"": 1},
 		"malgil_charging_storm":                 {"": 0},
 		"malgil_queue_tasks":                    {"mail,pending": 3, "mail,active": 2, "mail,scheduled": 1, "mail,retry": 4, "mail,archived": 5, "mail,completed": 6, "reply,pending": 0},
