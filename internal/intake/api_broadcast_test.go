@@ -158,11 +158,11 @@ type failing struct{ Reader }
 
 func (failing) FailedChunks(_ context.Context, _ broadcast.ID, after, limit int) ([]store.FailedChunk, error) {
 	all := []store.FailedChunk{
-		{ID: "brd_1-000001", Seq: 1, Result: []byte(`{"fail":{"count":2,"list":[
+		{ID: "brd_1-000001", Seq: 1, Result: []byte(`{"allRequestCount":100,"fail":{"count":2,"list":[
 			{"userId":"u1","reqUserType":"botUserKey","createdAt":1795490003,"errorMsg":{"errorType":201,"msg":"Bot skill server responded with an HTTP error."}},
 			{"userId":"u2","reqUserType":"appUserId","errorMsg":"NotFriend"}]}}`)},
 		{ID: "brd_1-000004", Seq: 4, Result: []byte(`not JSON`)},
-		{ID: "brd_1-000007", Seq: 7, Result: []byte(`{"fail":{"count":1,"list":[{"userId":"u3"}]}}`)},
+		{ID: "brd_1-000007", Seq: 7, Result: []byte(`{"allRequestCount":100,"fail":{"count":1,"list":[{"userId":"u3"}]}}`)},
 	}
 	var page []store.FailedChunk
 	for _, c := range all {

@@ -2,10 +2,10 @@ package intake
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/store"
 )
 
@@ -38,42 +38,14 @@ func (s *Server) listFailures(ctx context.Context, in *PageByID) (*body[page[fai
 	return reply(list), nil
 }
 
-// kakaoFailures is the part of a stored result that names people. Older answers spell the id
-// "userID" and give the reason as plain text.
-type kakaoFailures struct {
-	Fail struct {
-		List []struct {
-			UserID    string          `json:"userId"`
-			UserType  string          `json:"reqUserType"`
-			CreatedAt int64           `json:"createdAt"` // seconds
-			Error     json.RawMessage `json:"errorMsg"`
-		} `json:"list"`
-	} `json:"fail"`
-}
-
 // failuresOf reads the people whom Kakao names in the result of a chunk; none in a result that
 // cannot be read, whose counts stand all the same.
 func failuresOf(c store.FailedChunk) []failureView {
-	var result kakaoFailures
-	if err := json.Unmarshal(c.Result, &result); err != nil {
-		return nil
-	}
 	var failures []failureView
-	for _, f := range result.Fail.List {
-		view := failureView{Chunk: c.ID, Type: f.UserType, ID: f.UserID}
-		if f.CreatedAt > 0 {
-			view.At = time.Unix(f.CreatedAt, 0).UTC()
-		}
-		var reason struct {
-			Type    int    `json:"errorType"`
-			Message string `json:"msg"`
-		}
-		if json.Unmarshal(f.Error, &reason) == nil {
-			view.ErrorType, view.Message = reason.Type, reason.Message
-		} else {
-			_ = json.Unmarshal(f.Error, &view.Message) // neither form: no reason is known
-		}
-		failures = append(failures, view)
+	for _, f := range kakao.Failures(c.Result) {
+		failures = append(failures, failureView{
+			Chunk: c.ID, Type: f.UserType, ID: f.UserID, ErrorType: f.ErrorType, Message: f.Message, At: f.At,
+		})
 	}
 	return failures
 }

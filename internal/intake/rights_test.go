@@ -266,7 +266,11 @@ func TestAudit(t *testing.T) {
 	h.do(call{method: "PATCH", path: "/api/v1/bots/" + own.bot, body: map[string]any{"rest_api_key": "planted-secret", "name": "새 이름"}}).want(200)
 	wantAt(t, "after a change", last(), map[string]any{"action": "change-bot", "before.name": "own", "after.name": "새 이름", "after.rest_api_key": "replaced"})
 	h.do(call{method: "POST", path: "/api/v1/bots/" + own.bot + "/skill-key"}).want(200)
-	wantAt(t, "after a new key", last(), map[string]any{"action": "rotate-skill-key", "subject.id": own.bot, "wallet": own.wallet})
+	rotated := last()
+	wantAt(t, "after a new key", rotated, map[string]any{"action": "rotate-skill-key", "subject.id": own.bot, "wallet": own.wallet})
+	if before, after := at(rotated, "before.skill_key"), at(rotated, "after.skill_key"); before == nil || after == nil || before == after {
+		t.Errorf("a new key is noted as %v → %v, want a fingerprint of each", before, after)
+	}
 	made := h.do(call{method: "POST", path: "/api/v1/tokens", body: map[string]any{"name": "t", "scopes": []string{"read"}}}).want(201)
 	wantAt(t, "after a token", last(), map[string]any{"action": "create-token", "subject.id": made["id"], "after.scopes.0": "read"})
 

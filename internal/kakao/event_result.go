@@ -65,6 +65,12 @@ func (c *EventClient) Result(ctx context.Context, restKey, taskID string) (SendR
 	return SendResult{}, fault.New(fault.Unavailable, "Kakao answered the look-up with status %d", answer.Status)
 }
 
+// Failures reads the people whom Kakao names in an answer that was kept; none in one that is no result.
+func Failures(answer []byte) []SendFailure {
+	result, _ := readSendResult(answer)
+	return result.Failures
+}
+
 // readSendResult reads a result in each of the spellings that have been seen. It is no result
 // without the number of people requested.
 func readSendResult(body []byte) (SendResult, bool) {

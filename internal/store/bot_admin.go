@@ -78,7 +78,22 @@ func (s *Store) lockBot(ctx context.Context, tx *sql.Tx, id string) (version int
 
 // SetSkillKey replaces the SHA-256 of the key in a bot's skill URL.
 func (s *Store) SetSkillKey(ctx context.Context, id string, hash []byte) error {
-	return s.updateBot(ctx, id, `UPDATE bot SET skill_key_hash = $2 WHERE id = $1`, hash)
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		var before []byte
+		err := tx.QueryRowContext(ctx, `SELECT skill_key_hash FROM bot WHERE id = $1`+s.dialect.lock, id).Scan(&before)
+		if err != nil {
+			return orNotFound(err, "bot", id)
+		}
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfBot, ID: id},
+			map[string]any{"skill_key": fingerprint(before)}, map[string]any{"skill_key": fingerprint(hash)})
+		_, err = tx.ExecContext(ctx, `UPDATE bot SET skill_key_hash = $2 WHERE id = $1`, id, hash)
+		return err
+	})
+}
+
+// fingerprint tells one key from another by the SHA-256 of it, of which it shows a part.
+func fingerprint(hash []byte) string {
+	return fmt.Sprintf("sha256:%.4x", hash)
 }
 
 // ResumeBot ends the pause of a bot. One that is not paused stays as it is.
@@ -96,20 +111,6 @@ func (s *Store) ResumeBot(ctx context.Context, id string) error {
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfBot, ID: id}, map[string]any{"paused": reason}, nil)
 		_, err = tx.ExecContext(ctx, `UPDATE bot SET paused_reason = '', paused_at = 0 WHERE id = $1`, id)
 		return err
-	})
-}
-
-// updateBot runs a statement on one bot, whose id is $1. It is NotFound when there is none.
-func (s *Store) updateBot(ctx context.Context, id, statement string, args ...any) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		found, err := changed(tx.ExecContext(ctx, statement, append([]any{id}, args...)...))
-		if err != nil {
-			return err
-		}
-		if !found {
-			return orNotFound(sql.ErrNoRows, "bot", id)
-		}
-		return nil
 	})
 }
 
