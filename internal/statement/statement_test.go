@@ -275,7 +275,7 @@ func TestWrite_memoryStaysFlat(t *testing.T) {
 		t.Skip("writes large files")
 	}
 	for f, most := range map[Format]uint64{JSON: 32, CSV: 32, XLSX: 96} {
-		for _, n := range []int{10_000, 100_000} {
+		for _, n := range []int{5_000, 50_000} {
 			var p peak
 			if err := Write(&p, f, many(n, p.look)); err != nil {
 				t.Fatal(err)
