@@ -25,14 +25,14 @@ func captured(t testing.TB, s *Store, walletID string, id broadcast.ID, seq, mes
 func correct(t testing.TB, s *Store, walletID string, id broadcast.ID, seq, messages int, now time.Time) {
 	t.Helper()
 	post1(t, s, walletID, func(w wallet.Wallet) (wallet.Wallet, wallet.Posting) {
-		p := wallet.Posting{Kind: "correction", Ref: fmt.Sprintf("capture/%s/1", broadcast.NewChunkID(id, seq)), At: now}
+		p := wallet.Posting{Kind: wallet.Correction, Ref: wallet.CorrectionRef(wallet.CorrectsCapture, string(broadcast.NewChunkID(id, seq)), 1), At: now}
 		switch amount := price * wallet.KRW(messages); {
 		case messages > 0: // had arrived, and were not paid for
 			p.Revenue, p.Accrual = amount, -amount
 		case messages < 0: // had been paid for, and did not arrive; a part of it was free cash that is over
 			p.Revenue, p.Paid, p.Promotion = amount, -amount-5, 5
 		default:
-			p.Ref = "payment/att_1/" + fmt.Sprint(seq)
+			p.Ref = wallet.CorrectionRef(wallet.CorrectsPayment, "att_1", seq)
 			p.Paid, p.VAT, p.Clearing = 100, 10, -110
 		}
 		w.Paid += p.Paid

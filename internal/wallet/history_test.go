@@ -51,7 +51,7 @@ func TestInHistory(t *testing.T) {
 		t.Fatalf("the source declares %d kinds of postings, want at least 11: %v", len(declared), declared)
 	}
 	for name, kind := range declared {
-		if kind == "correction" {
+		if kind == wallet.Correction {
 			continue
 		}
 		want := wallet.Posting{Kind: kind}.InHistory()
@@ -135,7 +135,7 @@ func TestFlow_explainsEveryPosting(t *testing.T) {
 
 // corrected is a wallet with a posting that no rule here makes.
 func corrected(w wallet.Wallet, p wallet.Posting) func() (wallet.Wallet, wallet.Posting) {
-	p.Kind = "correction"
+	p.Kind = wallet.Correction
 	w.Free, w.Paid, w.Refunding, w.Accrual, w.Charging = w.Free+p.Free, w.Paid+p.Paid, w.Refunding+p.Refunding, w.Accrual-p.Accrual, w.Charging-p.Charging
 	return func() (wallet.Wallet, wallet.Posting) { return w, p }
 }
@@ -148,7 +148,7 @@ func TestInHistory_corrections(t *testing.T) {
 		wallet.HistoryTopUp:       {Paid: 10, VAT: 1, Clearing: -11},
 		wallet.HistoryRefund:      {Paid: -10, VAT: -1, Clearing: 11},
 	} {
-		p.Kind = "correction"
+		p.Kind = wallet.Correction
 		if got := p.InHistory(); got != want {
 			t.Errorf("InHistory() of %+v = %s, want %s", p, got, want)
 		}
