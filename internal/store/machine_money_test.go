@@ -97,8 +97,30 @@ func (m *machine) buy(rt *rapid.T, walletID string, supply wallet.KRW) {
 	if !may(rt, err) || rapid.IntRange(0, 9).Draw(rt, "payer goes") == 9 {
 		return
 	}
-	_, _, err = m.till.Return(background(), c.ID, m.till.keyOf(c), "pg-token")
+	for range rapid.IntRange(1, 2).Draw(rt, "returns") { // a payer who reloads the page
+		_, _, err = m.till.Return(background(), c.ID, m.till.keyOf(c), "pg-token")
+		ok(rt, err)
+	}
+}
+
+// late is the answer of a call that was given up: the card paid after all.
+func (m *machine) late(rt *rapid.T) {
+	declined := texts(m.t, m.s, `SELECT id FROM attempt WHERE kind = 'charge' AND state = 'declined' ORDER BY id`)
+	if len(declined) == 0 {
+		return
+	}
+	id := rapid.SampledFrom(declined).Draw(rt, "attempt")
+	a, err := m.s.Attempt(background(), id, m.now)
 	ok(rt, err)
+	m.gateway.taken += a.Total
+	m.gateway.payments["T-"+id] = billing.Order{Status: billing.OrderPaid, Payment: billing.Payment{TID: "T-" + id, OrderID: id, Total: a.Total}}
+	for n := range 2 {
+		result, err := m.s.ChargePaid(background(), billing.Report{ID: id, TID: "T-" + id, At: m.now})
+		ok(rt, err)
+		if want := []billing.Outcome{billing.Late, billing.Skipped}[n]; result.Outcome != want {
+			rt.Fatalf("payment no. %d of %s that was given up is %s, want %s", n+1, id, result.Outcome, want)
+		}
+	}
 }
 
 // giveBack asks for a refund; its lines go as the gateway's mood is.
@@ -169,6 +191,7 @@ func (m *machine) moneyActions() map[string]func(*rapid.T) {
 			ok(rt, m.s.PutPrice(background(), p))
 		},
 		"look up many": m.lookUpMany,
+		"late":         m.late,
 		// A correction goes here.
 	}
 }

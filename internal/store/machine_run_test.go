@@ -117,7 +117,7 @@ func TestStorm_machine(t *testing.T) {
 
 // oftenFirst lists actions, those first that lead far: rapid picks the first of a list more often.
 func oftenFirst(actions map[string]func(*rapid.T)) []string {
-	names := []string{"a good minute", "dispatch", "prepare", "send", "answer", "stamp", "look up many", "bill", "look up", "sweep", "top up", "order", "mend", "resume", "time goes by", "refund", "gateway"}
+	names := []string{"a good minute", "dispatch", "prepare", "send", "answer", "stamp", "look up many", "bill", "look up", "sweep", "top up", "order", "mend", "resume", "time goes by", "refund", "gateway", "late"}
 	for _, name := range slices.Sorted(maps.Keys(actions)) {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
