@@ -114,6 +114,8 @@ func open(t testing.TB, p plan) *house {
 	if p.log == nil {
 		p.log = slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})
 	}
+	var log record
+	p.log = slog.NewMultiHandler(p.log, slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	roles := app.Roles{Intake: true, Scheduler: true, Pools: everyPool}
 	if p.noPools {
 		roles.Pools = nil
@@ -127,7 +129,9 @@ func open(t testing.TB, p plan) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return enter(t, running.IntakeURL, outside.URL(), running.MetricsURL, token)
+	h := enter(t, running.IntakeURL, outside.URL(), running.MetricsURL, token)
+	h.keepsSecrets(t, log.String, config.Redis)
+	return h
 }
 
 // enter returns a house that runs already.

@@ -17,6 +17,7 @@ type town struct {
 	env               []string // what every role is told
 	intake, scheduler *testserver.Program
 	workers           []*testserver.Program
+	everyone          []*testserver.Program // who was started
 }
 
 // settle starts a town with so many workers. settings are added to what every role is told.
@@ -51,15 +52,23 @@ func settle(t *testing.T, workers int, settings ...string) *town {
 	}
 	town.intake = town.start(t, "intake", "MALGIL_LISTEN={address}", "MALGIL_PUBLIC_URL=http://{address}")
 	town.house = enter(t, "http://"+town.intake.Address, at.Sandbox, "", token)
+	town.keepsSecrets(t, func() (said string) {
+		for _, p := range town.everyone {
+			said += p.Said()
+		}
+		return said
+	}, town.redis.URL())
 	return town
 }
 
 // start starts a role as a process.
 func (town *town) start(t *testing.T, role string, settings ...string) *testserver.Program {
 	t.Helper()
-	return testserver.StartProgram(t, testserver.Command{
+	p := testserver.StartProgram(t, testserver.Command{
 		Args: []string{role}, Ready: `"malgil is up"`, Env: append(settings, town.env...),
 	})
+	town.everyone = append(town.everyone, p)
+	return p
 }
 
 // command runs a command of malgil that is to succeed, and returns what it prints.

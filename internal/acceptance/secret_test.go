@@ -2,8 +2,7 @@ package acceptance_test
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/hex"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -134,7 +134,7 @@ func secretsStay(t *testing.T) {
 		config: func(c *app.Config) {
 			var address string
 			address, outsideAsked, _ = tap(t, c.KakaoURL)
-			c.KakaoURL, c.KakaoPayURL = address, address
+			c.KakaoURL, c.KakaoPayURL, c.BankURL = address, address, address
 			redis := strings.TrimSuffix(strings.TrimPrefix(c.Redis, "redis://"), "/0")
 			if redis == "" {
 				redis = miniredis.RunT(t).Addr()
@@ -150,23 +150,44 @@ func secretsStay(t *testing.T) {
 	h.world.API = h.api
 	s := h.openShop(2)
 	s.misfortunes()
+	recipient, visitor := "planted-"+rand.Text(), "planted-"+rand.Text()
+	h.do("POST", "/api/v1/bots/"+s.bot+"/resume", nil, nil)
+	s.finish(s.order(recipient))
+	if err := h.saysAndHears(s, visitor, "안녕", greeting); err != nil {
+		t.Error(err)
+	}
+	if err := h.world.Transfer(t.Context(), s.wallet, 1_000); err != nil {
+		t.Error(err)
+	}
+	redisGot := &record{}
+	_, _ = io.WriteString(redisGot, sent())
 
+	// Each with where else it has to be: a chunk names its people, and a task of an utterance is
+	// Kakao's own call.
 	planted := map[string]struct {
 		secret string
 		peer   *record // what it was asked
 		as     string
+		but    string
 	}{
-		"the API token":         {h.token, apiAsked, "Authorization: Bearer "},
-		"KakaoPay's secret key": {paySecret, outsideAsked, "Authorization: SECRET_KEY "},
-		"the bot's REST key":    {s.restKey, outsideAsked, "Authorization: KakaoAK "},
-		"the first card's sid":  {h.paidBy(s.cards[0]).SIDs[0], outsideAsked, `"sid":"`},
-		"the second card's sid": {h.paidBy(s.cards[1]).SIDs[0], outsideAsked, `"sid":"`},
+		"the API token":         {h.token, apiAsked, "Authorization: Bearer ", ""},
+		"KakaoPay's secret key": {paySecret, outsideAsked, "Authorization: SECRET_KEY ", ""},
+		"the bank's secret":     {bankSecret, outsideAsked, "Authorization: Bearer ", ""},
+		"the bot's REST key":    {s.restKey, outsideAsked, "Authorization: KakaoAK ", ""},
+		"the first card's sid":  {h.paidBy(s.cards[0]).SIDs[0], outsideAsked, `"sid":"`, ""},
+		"the second card's sid": {h.paidBy(s.cards[1]).SIDs[0], outsideAsked, `"sid":"`, ""},
+		"a recipient's key":     {recipient, outsideAsked, `"id":"`, "files of the SQLite"},
+		"a visitor's key":       {visitor, redisGot, `"id":"`, "tasks and errors"},
 	}
+	var audit json.RawMessage
+	h.get("/api/v1/audit?limit=200", &audit)
 	var inbox json.RawMessage
 	h.ask("/sandbox/mails", &inbox)
 	places := map[string]struct{ text, proof string }{ // with what shows that the place was looked into
 		"the log":             {log.String(), `"skill call is not readable"`},
-		"tasks and errors":    {sent(), "broadcast:send_chunk"},
+		"tasks and errors":    {redisGot.String(), "broadcast:send_chunk"},
+		"the audit log":       {string(audit), `"top-up"`},
+		"pages":               {s.pages(), "충전이 완료되었습니다"},
 		"answers of the API":  {apiAnswered.String(), `"INVALID"`},
 		"mails":               {string(inbox), "자동결제 완료"},
 		"metrics":             {h.metrics(), "malgil_attempts_total"},
@@ -180,11 +201,8 @@ func secretsStay(t *testing.T) {
 			t.Errorf("%s has not reached its peer as %s…", name, p.as)
 		}
 		for place, found := range places {
-			for _, form := range []string{p.secret, base64.StdEncoding.EncodeToString([]byte(p.secret)), hex.EncodeToString([]byte(p.secret)), url.QueryEscape(p.secret)} {
-				if at := strings.Index(found.text, form); at >= 0 {
-					t.Errorf("%s is in %s: …%.200q", name, place, found.text[max(0, at-100):])
-					break
-				}
+			if around := find(found.text, p.secret); around != "" && place != p.but {
+				t.Errorf("%s is in %s: …%q…", name, place, around)
 			}
 		}
 	}
@@ -193,6 +211,31 @@ func secretsStay(t *testing.T) {
 			t.Errorf("%s do not hold %s, so nothing was shown of them", place, found.proof)
 		}
 	}
+}
+
+// pages reads what people see in a browser: the end of a payment, and what they see with a wrong
+// address, and the description of the API.
+func (s *shop) pages() string {
+	h := s.house
+	h.t.Helper()
+	var begun struct {
+		ID       string            `json:"id"`
+		Redirect map[string]string `json:"redirect"`
+	}
+	h.do("POST", "/api/v1/wallets/"+s.wallet+"/topups", map[string]any{"amount_krw": 1_000}, &begun, apiclient.IdempotencyKey(rand.Text()))
+	var back struct {
+		URL string `json:"redirect_url"`
+	}
+	h.tell("POST", "/sandbox/pay/"+path.Base(begun.Redirect["pc"]), map[string]any{"card": "hanbit"}, &back)
+	var all strings.Builder
+	for _, address := range []string{back.URL, back.URL, h.url + "/pay/" + begun.ID + "/wrong", h.url + "/api/docs", h.url + "/api/openapi.json"} {
+		text, err := page(h.t.Context(), address)
+		if err != nil {
+			h.t.Errorf("read %s: %v", address, err)
+		}
+		all.WriteString(text)
+	}
+	return all.String()
 }
 
 // files reads files that may not be there.

@@ -185,6 +185,9 @@ func (p *Program) Says(text string) string {
 	}
 }
 
+// Said returns the end of what the program has said since it was last started.
+func (p *Program) Said() string { return p.process.log.String() }
+
 // Wait returns how the program ended, which it does soon.
 func (p *Program) Wait() *os.ProcessState {
 	p.t.Helper()
