@@ -43,9 +43,9 @@ func (l *life) pay(supply wallet.KRW, ref string) {
 
 func (l *life) giveFree() bool {
 	l.gifts = slices.DeleteFunc(l.gifts, func(g wallet.Gift) bool {
-		return g.Remaining == 0 || g.StartedAt.IsZero() && !l.now.Before(g.ExpiresAt)
+		return (g.Remaining == 0 || g.StartedAt.IsZero()) && !l.now.Before(g.ExpiresAt)
 	})
-	if len(l.gifts) > 8 {
+	if len(l.gifts) > 12 {
 		return false
 	}
 	amount := l.krw(50_000)
@@ -172,6 +172,53 @@ func (l *life) take(delivered func(people int) int) bool {
 		return true
 	}
 	l.post(w, p)
+	l.used = append(l.used, wallet.Used{Free: -p.Free, Cash: -p.Paid - p.Accrual, Grants: p.Grants})
+	return true
+}
+
+// correctUse pays for messages that nobody knew were delivered.
+func (l *life) correctUse() bool {
+	if !l.seldom(4) {
+		return false
+	}
+	amount := l.krw(1_500)
+	l.delivered += amount
+	l.post(l.w.CorrectUse(amount, l.grants(), l.ref("capture/chunk/"), l.now))
+	return true
+}
+
+// giveBack takes back what was captured for messages that were not delivered, once for a capture.
+func (l *life) giveBack() bool {
+	if len(l.used) == 0 || !l.seldom(2) {
+		return false
+	}
+	used := l.used[len(l.used)-1]
+	l.used = l.used[:len(l.used)-1]
+	used.Grants = slices.DeleteFunc(slices.Clone(used.Grants), func(use wallet.GrantUse) bool { // those that are over
+		return !slices.ContainsFunc(l.gifts, func(g wallet.Gift) bool { return g.ID == use.GrantID && l.now.Before(g.ExpiresAt) })
+	})
+	amount := l.krw(100_000)
+	w, p := l.w.GiveBack(amount, used, l.ref("capture/chunk/"), l.now)
+	if back := -p.Revenue; back != min(amount, used.Free+used.Cash) {
+		l.Fatalf("GiveBack(%d) of %+v gave %d back", amount, used, back)
+	}
+	l.delivered += p.Revenue
+	l.post(w, p)
+	return true
+}
+
+// correctPayment posts what a gateway took or gave back and nobody knew of.
+func (l *life) correctPayment() bool {
+	if !l.cash() || !l.seldom(2) {
+		return false
+	}
+	total := l.krw(50_000)
+	if in := -l.ledger.Legs.Clearing; rapid.Bool().Draw(l.T, "out") {
+		if total = -min(total, in); total >= 0 {
+			return false
+		}
+	}
+	l.post(l.w.CorrectPayment(total, l.ref("payment/att/"), l.now))
 	return true
 }
 

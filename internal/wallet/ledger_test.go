@@ -28,10 +28,11 @@ type life struct {
 
 	gifts   []wallet.Gift // free cash, in any state
 	holds   []hold
-	charge  part       // the open one
-	failed  []part     // charges that no card paid, whose money may still come
-	refund  []part     // lines of the open one
-	sources []*payment // top-ups, oldest first
+	charge  part          // the open one
+	failed  []part        // charges that no card paid, whose money may still come
+	refund  []part        // lines of the open one
+	sources []*payment    // top-ups, oldest first
+	used    []wallet.Used // of captures that may be corrected
 
 	postpaid  bool       // seldom has cash
 	delivered wallet.KRW // price of all that was delivered
@@ -144,8 +145,8 @@ func (l *life) commands() map[string]func() bool {
 		"fail a charge": l.failCharge, "halt a charge": l.haltCharge, "pay a charge late": l.payLate,
 		"open a refund": l.openRefund, "pay a line": l.payLine, "pay a line 2": l.payLine, "fail a line": l.failLine,
 		"status": l.status, "daily limit": l.limit, "card": l.card, "reconnect": l.reconnect,
+		"correct use": l.correctUse, "give back": l.giveBack, "correct a payment": l.correctPayment,
 		"wait": l.wait, "midnight": l.midnight,
-		// A correction goes here.
 	}
 }
 

@@ -27,6 +27,7 @@ type Ledger struct {
 	owed       []lot                 // oldest first
 	accrued    map[time.Time]wallet.KRW
 	last       time.Time
+	tookBack   bool // a provider gave back what nobody asked it to
 }
 
 // gift is free cash as the ledger knows it.
@@ -101,6 +102,7 @@ func (l *Ledger) add(p wallet.Posting) error {
 		return err
 	}
 	l.refs[key], l.last = true, p.At
+	l.tookBack = l.tookBack || p.Kind == wallet.Correction && p.Clearing > 0
 	l.owe(p)
 	s := &l.Legs
 	s.Free, s.Paid, s.Refunding, s.Accrual, s.Charging = s.Free+p.Free, s.Paid+p.Paid, s.Refunding+p.Refunding, s.Accrual+p.Accrual, s.Charging+p.Charging
@@ -109,7 +111,7 @@ func (l *Ledger) add(p wallet.Posting) error {
 	switch {
 	case min(s.Free, s.Paid, s.Refunding, -s.Accrual, -s.Charging) < 0:
 		return errors.New("makes an account negative")
-	case s.Clearing > 0:
+	case s.Clearing > 0 && !l.tookBack:
 		return errors.New("more has gone out than came in")
 	}
 	return nil
@@ -120,7 +122,7 @@ func legs(p wallet.Posting) [10]wallet.KRW {
 }
 
 // expect returns what the legs of a posting have to be, given how much it is about. It reports false
-// for a kind that has no rule of its own, such as a correction.
+// for a kind that it does not know.
 func (l *Ledger) expect(p wallet.Posting) (want wallet.Posting, known bool) {
 	s := l.Legs
 	switch p.Kind {
@@ -158,10 +160,46 @@ func (l *Ledger) expect(p wallet.Posting) (want wallet.Posting, known bool) {
 		want.Clearing = -(want.Refunding + want.VAT + want.Rounding)
 	case wallet.RefundFailed:
 		want.Refunding, want.Paid = p.Refunding, -p.Refunding
+	case wallet.Correction:
+		return l.expectCorrection(p), true
 	default:
 		return want, false
 	}
 	return want, true
+}
+
+// expectCorrection is expect for a correction: of use or of a payment, in one direction or the other.
+func (l *Ledger) expectCorrection(p wallet.Posting) (want wallet.Posting) {
+	s := l.Legs
+	switch {
+	case p.Revenue > 0: // as a capture
+		p.Kind = wallet.Capture
+		want, _ = l.expect(p)
+	case p.Revenue < 0: // what was paid for pays what is owed, free cash is free cash again or gone
+		cash := p.Accrual + p.Paid
+		want.Accrual = min(cash, -s.Accrual)
+		want.Paid = cash - want.Accrual
+		want.Free, want.Promotion = p.Free, -p.Revenue-cash-p.Free
+		want.Revenue = p.Revenue
+	case p.Clearing < 0: // as a top-up, but that only the total is known
+		want.VAT, want.Clearing = nearestEleventh(-p.Clearing), p.Clearing
+		supply := -want.Clearing - want.VAT
+		want.Accrual = min(supply, -s.Accrual)
+		want.Paid = supply - want.Accrual
+	default: // paid cash goes, what is not there is owed
+		want.VAT, want.Clearing = -nearestEleventh(p.Clearing), p.Clearing
+		supply := want.Clearing + want.VAT
+		want.Paid = -min(supply, s.Paid)
+		want.Accrual = -supply - want.Paid
+	}
+	return want
+}
+
+func nearestEleventh(total wallet.KRW) (vat wallet.KRW) {
+	for 11*(vat+1)-total <= total-11*vat {
+		vat++
+	}
+	return vat
 }
 
 // ends checks that what ends was begun and is not ended beyond its amount.
@@ -223,19 +261,18 @@ func (l *Ledger) useGifts(p wallet.Posting) error {
 		if g.Remaining += p.Free; p.Ref != fmt.Sprintf("%s/%d", id, g.Remaining) {
 			return fmt.Errorf("leaves %d", g.Remaining)
 		}
-	case wallet.Capture:
-		var uses []wallet.GrantUse
-		rest := -p.Free
-		for _, g := range l.order {
-			if take := min(rest, g.Remaining); take > 0 {
-				uses = append(uses, wallet.GrantUse{GrantID: g.ID, Amount: take})
-				g.Remaining -= take
-				rest -= take
+	case wallet.Correction:
+		if p.Free < 0 {
+			return l.takeGifts(p)
+		}
+		for _, use := range p.Grants { // is given back
+			g := l.gifts[use.GrantID]
+			if g.Remaining -= use.Amount; use.Amount >= 0 || g.Remaining > g.amount || !p.At.Before(g.ExpiresAt) {
+				return fmt.Errorf("gives %d back to %+v", -use.Amount, g)
 			}
 		}
-		if rest != 0 || p.Grants != nil && !slices.Equal(uses, p.Grants) {
-			return fmt.Errorf("uses gifts %v, want %v, earliest end first", p.Grants, uses)
-		}
+	case wallet.Capture:
+		return l.takeGifts(p)
 	default:
 		if p.Free != 0 {
 			return errors.New("moves free cash of no gift")
@@ -244,11 +281,28 @@ func (l *Ledger) useGifts(p wallet.Posting) error {
 	return nil
 }
 
+// takeGifts takes the free cash of a posting from the gifts, the one that ends first first.
+func (l *Ledger) takeGifts(p wallet.Posting) error {
+	var uses []wallet.GrantUse
+	rest := -p.Free
+	for _, g := range l.order {
+		if take := min(rest, g.Remaining); take > 0 {
+			uses = append(uses, wallet.GrantUse{GrantID: g.ID, Amount: take})
+			g.Remaining -= take
+			rest -= take
+		}
+	}
+	if rest != 0 || p.Grants != nil && !slices.Equal(uses, p.Grants) {
+		return fmt.Errorf("uses gifts %v, want %v, earliest end first", p.Grants, uses)
+	}
+	return nil
+}
+
 // owe follows the accrual: what is paid is the oldest part of it, and what a charge could not
-// collect is older than everything.
+// collect, or a payment took back, is older than everything.
 func (l *Ledger) owe(p wallet.Posting) {
 	switch {
-	case p.Kind == wallet.ChargeFailed:
+	case p.Kind == wallet.ChargeFailed, p.Kind == wallet.Correction && p.Clearing > 0 && p.Accrual < 0:
 		l.owed = slices.Insert(l.owed, 0, lot{amount: -p.Accrual})
 	case p.Accrual < 0:
 		l.owed = append(l.owed, lot{p.At, -p.Accrual})
