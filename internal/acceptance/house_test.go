@@ -92,7 +92,7 @@ func open(t testing.TB, p plan) *house {
 		t.Fatal(err)
 	}
 	var running *app.App
-	outside, err := sandbox.Start(t.Context(), sandbox.Options{
+	outside, err := sandbox.Start(context.WithoutCancel(t.Context()), sandbox.Options{
 		Clock: clk, KakaoPaySecret: paySecret, BankSecret: bankSecret,
 		MoveClock: func(ctx context.Context, to time.Time) error {
 			if running == nil {
@@ -120,7 +120,7 @@ func open(t testing.TB, p plan) *house {
 	if p.noPools {
 		roles.Pools = nil
 	}
-	running, err = app.Start(t.Context(), config, roles, clk, slog.New(p.log))
+	running, err = app.Start(context.WithoutCancel(t.Context()), config, roles, clk, slog.New(p.log))
 	if err != nil {
 		t.Fatal(err)
 	}
