@@ -82,6 +82,19 @@ func TestReconcile(t *testing.T) {
 	if got := ok(t, "reconcile", "--apply"); !strings.HasPrefix(got, "the books agree: ") {
 		t.Errorf("reconcile --apply again = %q, want that the books agree", got)
 	}
+	var ledger struct{ Items []postingRow }
+	if err := json.Unmarshal([]byte(ok(t, "wallet", "postings", d.Ready.Wallet, "--json")), &ledger); err != nil || len(ledger.Items) == 0 {
+		t.Fatalf("wallet postings = %+v, %v", ledger, err)
+	}
+	for _, p := range ledger.Items {
+		got := ok(t, "wallet", "why", d.Ready.Wallet, p.Kind+"/"+p.Ref)
+		if !strings.HasPrefix(got, p.Kind+" "+p.Ref+", ") || p.Kind == "correction" && !strings.Contains(got, "3,300 KRW by card, done: order ") {
+			t.Errorf("wallet why %s/%s = %s, want its cause", p.Kind, p.Ref, got)
+		}
+	}
+	if got := malgil(t, "wallet", "why", d.Ready.Wallet, "cko_none"); got.code != exitFailed || !strings.Contains(got.stderr, "no posting") {
+		t.Errorf("wallet why of nothing = exit %d, %q, want 1 and why", got.code, got.stderr)
+	}
 	if got := malgil(t, "reconcile", "--from", "2026-11-31"); got.code != exitFailed {
 		t.Errorf("reconcile --from=2026-11-31 = exit %d, want 1", got.code)
 	}

@@ -32,6 +32,7 @@ type walletCommand struct {
 	Days      walletDays      `cmd:"" help:"A wallet day by day."`
 	Statement walletStatement `cmd:"" help:"A month of a wallet, as a file for people or programs."`
 	Postings  walletPostings  `cmd:"" help:"The ledger of a wallet, newest first."`
+	Why       walletWhy       `cmd:"" help:"Why was I charged this: what caused a posting or a charge, what a broadcast cost, and what paid it."`
 	Charges   walletCharges   `cmd:"" help:"Charges with the cards that were tried, newest first."`
 	Review    walletReview    `cmd:"" help:"List charges that wait for a person, or take one out of review."`
 	Reconnect walletReconnect `cmd:"" help:"Connect the channels of a wallet that has paid."`
@@ -260,6 +261,7 @@ type postingRow struct {
 
 	Refunding int64 `json:"refunding_krw"`
 	Rounding  int64 `json:"rounding_krw"`
+	Promotion int64 `json:"promotion_krw"`
 }
 
 type walletPostings struct {
@@ -270,10 +272,10 @@ type walletPostings struct {
 
 // Run lists postings.
 func (c walletPostings) Run(e *env) error {
-	header := []string{"AT", "KIND", "REF", "FREE", "PAID", "REFUNDING", "ACCRUAL", "CHARGING", "REVENUE", "CLEARING", "VAT", "ROUNDING"}
+	header := []string{"AT", "KIND", "REF", "FREE", "PAID", "REFUNDING", "ACCRUAL", "CHARGING", "REVENUE", "CLEARING", "VAT", "ROUNDING", "PROMOTION"}
 	return listAll(c.remote, e, c.list, walletPath(c.Wallet)+"/postings", header, func(p postingRow) []string {
 		return []string{when(p.At), p.Kind, p.Ref, won(p.Free), won(p.Paid), won(p.Refunding), won(p.Accrual), won(p.Charging),
-			won(p.Revenue), won(p.Clearing), won(p.VAT), won(p.Rounding)}
+			won(p.Revenue), won(p.Clearing), won(p.VAT), won(p.Rounding), won(p.Promotion)}
 	})
 }
 

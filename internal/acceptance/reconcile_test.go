@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/malgil/malgil/internal/apiclient"
@@ -16,6 +17,10 @@ func TestReconcile(t *testing.T) {
 		"a_payment_cancelled_behind_our_back": reconcileCancelled,
 		"a_whole_day_agrees":                  reconcileAgrees,
 	})
+}
+
+func TestWhy(t *testing.T) {
+	show(t, map[string]func(*testing.T){"from_a_message_to_the_card_and_back": whyWasICharged})
 }
 
 // difference is one difference of the books as the API shows it.
@@ -179,4 +184,115 @@ func reconcileAgrees(t *testing.T) {
 	if err := h.api.Call(t.Context(), "GET", fmt.Sprintf("/api/v1/reconciliation?wallet=%s&from=2026-13-01", s.wallet), nil, nil); err == nil {
 		t.Error("reconcile from the 13th month is answered, want a refusal")
 	}
+}
+
+// paidBy is what paid for accrual, as the API shows it.
+type paidBy struct {
+	Kind   string `json:"kind"`
+	Ref    string `json:"ref"`
+	Amount int64  `json:"amount_krw"`
+	State  string `json:"state"`
+}
+
+// 100 messages, 1,500 KRW: 600 of free cash, 400 of paid cash and 500 that a card paid at midnight. From
+// one person to the posting, from the posting to the charge, and from the charge back to the messages.
+func whyWasICharged(t *testing.T) {
+	h := open(t, plan{})
+	s := h.openShop(1)
+	var grant struct {
+		ID string `json:"id"`
+	}
+	h.do("POST", "/api/v1/wallets/"+s.wallet+"/grants", map[string]any{"amount_krw": 600, "expires_on": h.now().AddDate(0, 1, 0).Format("2006-01-02"), "reason": "첫 이용 축하"},
+		&grant, apiclient.IdempotencyKey(rand.Text()))
+	h.do("POST", "/api/v1/wallets/"+s.wallet+"/grants/"+grant.ID+"/use", nil, nil, apiclient.IdempotencyKey(rand.Text()))
+	s.topUp(1_000)
+	first := s.deliver(40) // 600
+	second := s.deliver(100)
+	h.midnight()
+	charged := s.charged(1, "paid")
+
+	var cost struct {
+		Captured int64    `json:"captured_krw"`
+		Free     int64    `json:"free_krw"`
+		Paid     int64    `json:"paid_krw"`
+		Accrual  int64    `json:"accrual_krw"`
+		PaidBy   []paidBy `json:"paid_by"`
+		Unpaid   int64    `json:"unpaid_krw"`
+	}
+	h.get("/api/v1/broadcasts/"+first.ID+"/cost", &cost)
+	if cost.Captured != 600 || cost.Free != 600 || len(cost.PaidBy) != 0 {
+		t.Errorf("the first broadcast cost %+v, want 600 of free cash", cost)
+	}
+	h.get("/api/v1/broadcasts/"+second.ID+"/cost", &cost)
+	byCard := paidBy{Kind: "charge_opened", Ref: charged.ID, Amount: 500, State: "paid"}
+	if cost.Captured != 1_500 || cost.Paid != 1_000 || cost.Accrual != 500 || len(cost.PaidBy) != 1 || cost.PaidBy[0] != byCard || cost.Unpaid != 0 {
+		t.Errorf("the second broadcast cost %+v, want 1000 of paid cash and 500 paid by %+v", cost, byCard)
+	}
+
+	var people struct {
+		Items []struct {
+			ID       string `json:"id"`
+			Outcome  string `json:"outcome"`
+			Captured int64  `json:"captured_krw"`
+			Posting  string `json:"posting"`
+		} `json:"items"`
+	}
+	last := fmt.Sprintf("reader-%s-%d", s.bot[20:], s.people)
+	h.get("/api/v1/broadcasts/"+second.ID+"/people?type=botUserKey&person="+last, &people)
+	if len(people.Items) != 1 || people.Items[0].ID != last || people.Items[0].Outcome != "delivered" || people.Items[0].Captured != 15 {
+		t.Fatalf("%s = %+v, want delivered for 15", last, people.Items)
+	}
+	kind, ref, _ := strings.Cut(people.Items[0].Posting, "/")
+	var why struct {
+		Messages struct {
+			Broadcast string `json:"broadcast"`
+			Delivered int    `json:"delivered"`
+		} `json:"messages"`
+		Grants []struct {
+			Grant  string `json:"grant"`
+			Amount int64  `json:"amount_krw"`
+		} `json:"grants"`
+		PaidBy  []paidBy `json:"paid_by"`
+		Payment struct {
+			Order string `json:"order"`
+			TID   string `json:"tid"`
+		} `json:"payment"`
+	}
+	h.get("/api/v1/wallets/"+s.wallet+"/why?kind="+kind+"&ref="+ref, &why)
+	if why.Messages.Broadcast != second.ID || why.Messages.Delivered != 100 || len(why.PaidBy) != 1 || why.PaidBy[0] != byCard || len(why.Grants) != 0 {
+		t.Errorf("why %s = %+v, want the second broadcast and the charge", ref, why)
+	}
+	h.get("/api/v1/wallets/"+s.wallet+"/why?ref="+first.ID+"-000001", &why)
+	if len(why.Grants) != 1 || why.Grants[0].Grant != grant.ID || why.Grants[0].Amount != 600 {
+		t.Errorf("grants of the first capture = %+v, want 600 of %s", why.Grants, grant.ID)
+	}
+	var origins struct {
+		Items []struct {
+			Ref     string `json:"ref"`
+			Accrued int64  `json:"accrued_krw"`
+			Paid    int64  `json:"paid_krw"`
+		} `json:"items"`
+	}
+	h.get("/api/v1/wallets/"+s.wallet+"/charges/"+charged.ID+"/origins", &origins)
+	if len(origins.Items) != 1 || origins.Items[0].Ref != ref || origins.Items[0].Accrued != 500 || origins.Items[0].Paid != 500 {
+		t.Errorf("the charge pays %+v, want 500 of %s", origins.Items, ref)
+	}
+	for _, p := range s.postings() {
+		if p.Kind == "topup" {
+			h.get("/api/v1/wallets/"+s.wallet+"/why?kind=topup&ref="+p.Ref, &why)
+			if at := h.paidAtGateway(); why.Payment.TID == "" || at.TID == "" {
+				t.Errorf("top-up %s = %+v, want its payment at the gateway", p.Ref, why.Payment)
+			}
+		}
+	}
+
+	// Whoever keeps the books sees the money and not the people.
+	bookkeeper := h.account("bookkeeper")
+	s.member(bookkeeper, "viewer")
+	his := h.as(bookkeeper)
+	his.get("/api/v1/broadcasts/"+second.ID+"/cost", &cost)
+	his.get("/api/v1/wallets/"+s.wallet+"/why?ref="+ref, &why)
+	his.refusal("a viewer of the wallet lists people", "GET", "/api/v1/broadcasts/"+second.ID+"/people", nil, 403, "FORBIDDEN")
+	stranger := h.as(h.account("stranger"))
+	stranger.refusal("a stranger asks why", "GET", "/api/v1/wallets/"+s.wallet+"/why?ref="+ref, nil, 404, "NOT_FOUND")
 }

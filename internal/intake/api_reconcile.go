@@ -2,8 +2,6 @@ package intake
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -110,11 +108,9 @@ func (s *Server) reconcile(ctx context.Context, in *reconcileInput) (*body[compa
 		view.Items = append(view.Items, viewDifference(f))
 	}
 	if page.Next != nil {
-		text, err := json.Marshal(page.Next)
-		if err != nil {
+		if view.Next, err = cursorOf(page.Next); err != nil {
 			return nil, err
 		}
-		view.Next = base64.RawURLEncoding.EncodeToString(text)
 	}
 	return reply(view), nil
 }

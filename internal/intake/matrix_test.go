@@ -68,6 +68,11 @@ GET /api/v1/reviews PA MOWKVvS
 POST /api/v1/charges/{id}/decide PA MOWKVvS
 GET /api/v1/reviews/checkouts PA MOWKVvS
 POST /api/v1/checkouts/{id}/decide PA MOWKVvS
+GET /api/v1/wallets/{id}/why PAMWKV O
+GET /api/v1/wallets/{id}/charges/{charge}/origins PAMWKV O
+GET /api/v1/broadcasts/{id}/cost PAMOWKVv -
+GET /api/v1/broadcasts/{id}/postings PAMOWKVv -
+GET /api/v1/broadcasts/{id}/people PAMO WKVv
 GET /api/v1/reconciliation PA MOWKVvS
 POST /api/v1/wallets/{id}/corrections PA MOWKV
 GET /api/v1/checkouts/{id} PAMOWKVvS -
@@ -213,7 +218,7 @@ var bodies = map[string]func(id string) map[string]any{
 func (t *town) verdict(pattern, token, id string, nth int) string {
 	method, path, _ := strings.Cut(pattern, " ")
 	c := call{method: method, token: token, key: fmt.Sprint("matrix-", nth)}
-	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{side}", "live", "{month}", "2026-11").Replace(path)
+	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{charge}", "none", "{side}", "live", "{month}", "2026-11").Replace(path)
 	if body := bodies[pattern]; body != nil {
 		c.body = body(id)
 	} else if method != "GET" && method != "DELETE" {

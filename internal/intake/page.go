@@ -42,14 +42,23 @@ func pageOf[E, T any](p Paged, entries []E, mark func(E) any, show func(E) T) (*
 	result := page[T]{Items: make([]T, 0, min(len(entries), p.Limit))}
 	for i, e := range entries {
 		if i == p.Limit {
-			text, err := json.Marshal(mark(entries[i-1]))
+			next, err := cursorOf(mark(entries[i-1]))
 			if err != nil {
 				return nil, err
 			}
-			result.Next = base64.RawURLEncoding.EncodeToString(text)
+			result.Next = next
 			break
 		}
 		result.Items = append(result.Items, show(e))
 	}
 	return reply(result), nil
+}
+
+// cursorOf writes a mark as [Paged.after] reads it.
+func cursorOf(mark any) (string, error) {
+	text, err := json.Marshal(mark)
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(text), nil
 }

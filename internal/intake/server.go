@@ -74,6 +74,7 @@ func New(config Config, services Services) *Server {
 	s.addCards()
 	s.addReviews()
 	s.addReconcile()
+	s.addWhy()
 	s.addRefunds()
 	s.addBots()
 	s.addChannels()

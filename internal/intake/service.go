@@ -24,6 +24,7 @@ type Services struct {
 	Broadcasts Broadcasts
 	Billing    Billing
 	Books      Reconciler
+	Explain    Explainer
 	Read       Reader
 	// Follow is told which rows billing made due; it enqueues them. The sweep finds what it drops.
 	Follow func(ctx context.Context, rows []billing.Follow)

@@ -29,8 +29,7 @@ var (
 	requests     = words(broadcast.Accepted, broadcast.NotSent, broadcast.Refused, broadcast.BadConfig,
 		broadcast.ProviderEmpty, broadcast.OutcomeInDoubt, broadcast.Stale, broadcast.GivenBack)
 	people       = []string{"delivered", "failed", "unknown"}
-	postingKinds = words(wallet.Capture, wallet.TopUp, wallet.GrantStarted, wallet.ChargeOpened, wallet.ChargePaid, wallet.ChargeFailed,
-		wallet.RefundOpened, wallet.Refund, wallet.RefundFailed, wallet.GrantExpired, wallet.PaidGranted, wallet.Correction)
+	postingKinds = words(wallet.PostingKinds...)
 	billingTypes = []string{tasks.TypeChargeWallet, tasks.TypeChargeCard, tasks.TypeResolveAttempt}
 	billingRuns  = words(billing.Outcomes...)
 	cardSlots    = []string{"1", "2", "3", "none"}

@@ -18,6 +18,11 @@ const (
 	RefundFailed PostingKind = "refund_failed" // a part of it moved back to paid cash
 )
 
+// PostingKinds lists every kind of posting.
+var PostingKinds = []PostingKind{
+	Capture, TopUp, GrantStarted, GrantExpired, PaidGranted, ChargeOpened, ChargePaid, ChargeFailed, RefundOpened, Refund, RefundFailed, Correction,
+}
+
 // Posting is one entry of the ledger. Its legs are fields: an amount is a credit when positive
 // and a debit when negative, and the legs sum to 0. Free, Paid and Refunding are owed to the
 // customer, so they grow by credits; Accrual and Charging are owed by the customer, so they grow by debits.
