@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/apiclient"
+	"github.com/malgil/malgil/internal/fault"
 )
 
 // accountCommand keeps accounts of people and their cards.
 type accountCommand struct {
 	Create  accountCreate  `cmd:"" help:"Make an account."`
 	List    accountList    `cmd:"" help:"List accounts."`
+	Change  accountChange  `cmd:"" help:"Change the name or e-mail address of a person."`
 	Admin   accountAdmin   `cmd:"" help:"Make a person a platform admin, or end that."`
 	Cards   accountCards   `cmd:"" help:"List the cards of an account."`
 	AddCard accountAddCard `cmd:"" help:"Begin the registration of a card; the payer finishes it in a browser."`
@@ -54,6 +56,28 @@ func (c accountList) Run(e *env) error {
 		}
 		return []string{a.ID, a.Name, a.Email, when(a.CreatedAt), admin}
 	})
+}
+
+type accountChange struct {
+	remote
+	Account string  `arg:"" help:"Account."`
+	Name    *string `help:"Name."`
+	Email   *string `help:"Where mails go from now on."`
+}
+
+// Run changes name or address.
+func (c accountChange) Run(e *env) error {
+	change := map[string]any{}
+	for name, value := range map[string]*string{"name": c.Name, "email": c.Email} {
+		if value != nil {
+			change[name] = *value
+		}
+	}
+	if len(change) == 0 {
+		return fault.New(fault.Invalid, "there is nothing to change; give --name or --email")
+	}
+	var a accountRow
+	return c.call(e, "PATCH", "/api/v1/accounts/"+url.PathEscape(c.Account), change, &a, func() { fmt.Fprintln(e.stdout, a.ID, a.Name, a.Email) })
 }
 
 type accountAdmin struct {

@@ -18,6 +18,7 @@ type botCommand struct {
 	List     botList     `cmd:"" help:"List bots."`
 	Show     botShow     `cmd:"" help:"People, channels and pause of a bot."`
 	Change   botChange   `cmd:"" help:"Change what is given of a bot."`
+	Member   botMember   `cmd:"" help:"Give a person a role on a bot, or take it away."`
 	Blocks   botBlocks   `cmd:"" help:"List the blocks of a bot, or replace them from a file."`
 	Channel  botChannel  `cmd:"" help:"Connect, disconnect or rename a channel of a bot, or say what Kakao says of it."`
 	App      botApp      `cmd:"" help:"Say what Kakao says of an app that channels are linked to."`
@@ -170,6 +171,41 @@ func (c botChange) Run(e *env) error {
 	}
 	var b botRow
 	return c.call(e, "PATCH", botPath(c.Bot), body, &b, func() { b.print(e) })
+}
+
+type botMember struct {
+	remote
+	Bot     string `arg:"" help:"Bot."`
+	Account string `arg:"" help:"Account."`
+	Role    string `enum:"master,operator,viewer" default:"operator" help:"master, operator or viewer."`
+	Remove  bool   `help:"Take the person off the bot, and with him the wallet permission that rests on it."`
+}
+
+// Run changes one member in the list of all; of two people who do that at once, the later one wins.
+func (c botMember) Run(e *env) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	var b botRow
+	if err := client.Call(e.ctx, "GET", botPath(c.Bot), nil, &b); err != nil {
+		return err
+	}
+	members, was := []map[string]string{}, false
+	for _, m := range b.Members {
+		if m.Account == c.Account {
+			was = true
+			continue
+		}
+		members = append(members, map[string]string{"account": m.Account, "role": m.Role})
+	}
+	if c.Remove && !was {
+		return fault.New(fault.NotFound, "%s has no role on bot %s", c.Account, c.Bot)
+	}
+	if !c.Remove {
+		members = append(members, map[string]string{"account": c.Account, "role": c.Role})
+	}
+	return c.call(e, "PATCH", botPath(c.Bot), map[string]any{"members": members}, &b, func() { b.print(e) })
 }
 
 type botBlocks struct {

@@ -63,7 +63,7 @@ func (c cardOrder) Run(e *env) error {
 	if len(c.Cards) != len(there.Items) {
 		return fault.Field("cards", "must name the cards of the wallet, each once, and no others")
 	}
-	return walletCards(c).Run(e)
+	return walletCards{remote: c.remote, Wallet: c.Wallet, Cards: c.Cards}.Run(e)
 }
 
 type cardStatus struct {

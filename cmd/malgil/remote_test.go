@@ -101,6 +101,12 @@ func TestCommands(t *testing.T) {
 	}
 	worker := strings.TrimSpace(ok(t, "account", "create", "최노을", "dusk@shop.example"))
 	wallet := strings.TrimSpace(ok(t, "wallet", "create", "새벽서점", "--master", master, "--business-number", "999-81-00015", "--invoice-email", "tax@shop.example"))
+	if got := ok(t, "account", "change", worker, "--email", "evening@shop.example"); !strings.Contains(got, "최노을 evening@shop.example") {
+		t.Errorf("account change = %q, want the new address", got)
+	}
+	if taken := malgil(t, "account", "change", worker, "--email", "DAWN@shop.example"); taken.code != exitFailed || !strings.Contains(taken.stderr, "belongs to another account") {
+		t.Errorf("an address that is another's = exit %d, %q, want 1 and why", taken.code, taken.stderr)
+	}
 	ok(t, "wallet", "member", wallet, worker)
 	ok(t, "wallet", "member", wallet, worker, "--remove")
 	if shown := ok(t, "wallet", "show", wallet); !strings.Contains(shown, "박새벽") || strings.Contains(shown, "최노을") {
@@ -108,6 +114,18 @@ func TestCommands(t *testing.T) {
 	}
 	if url := ok(t, "bot", "create", "77b2f0", "새벽서점 도우미", "--wallet", wallet, "--master", master); !strings.Contains(url, "/skill/77b2f0/") {
 		t.Errorf("bot create = %q, want its skill URL", url)
+	}
+	if got := ok(t, "bot", "member", "77b2f0", worker, "--role", "operator"); !strings.Contains(got, "operator") || !strings.Contains(got, master) {
+		t.Errorf("bot member = %s, want the operator beside the master", got)
+	}
+	if got := ok(t, "bot", "member", "77b2f0", worker, "--remove"); strings.Contains(got, worker) || !strings.Contains(got, master) {
+		t.Errorf("bot member --remove = %s, want the master alone", got)
+	}
+	if got := malgil(t, "bot", "member", "77b2f0", worker, "--remove"); got.code != exitFailed || !strings.Contains(got.stderr, "has no role") {
+		t.Errorf("bot member --remove again = exit %d, %q, want 1 and why", got.code, got.stderr)
+	}
+	if got := ok(t, "wallet", "reconnect", wallet, "--dry-run"); !strings.Contains(got, "ACTIVE already; nothing was done") {
+		t.Errorf("reconnect --dry-run = %q, want that there is nothing to do", got)
 	}
 	ok(t, "bot", "channel", "77b2f0", "live", "새벽서점")
 	blocks := file(t, "blocks.json", `[{"id":"b1","name":"재입고","kind":"normal","event_name":"restock_alert","answer":{"outputs":[{"simpleText":{"text":"들어왔어요"}}]}}]`)

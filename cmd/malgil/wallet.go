@@ -164,54 +164,6 @@ func (c walletMember) Run(e *env) error {
 	return c.call(e, "PUT", path, map[string]string{"role": c.Role}, &m, func() { fmt.Fprintln(e.stdout, m.Name, "is", m.Role) })
 }
 
-type walletCards struct {
-	remote
-	Wallet string   `arg:"" help:"Wallet."`
-	Cards  []string `arg:"" optional:"" help:"Cards in the order of their use, 1 to 3; none to list those that are there."`
-}
-
-// Run lists or sets the cards of a wallet.
-func (c walletCards) Run(e *env) error {
-	var cards struct{ Items []cardRow }
-	show := func() { printCards(e, cards.Items) }
-	if len(c.Cards) == 0 {
-		return c.call(e, "GET", walletPath(c.Wallet)+"/cards", nil, &cards, show)
-	}
-	return c.call(e, "PUT", walletPath(c.Wallet)+"/cards", map[string]any{"cards": c.Cards}, &cards, show)
-}
-
-type walletAddCard struct {
-	remote
-	Wallet string `arg:"" help:"Wallet."`
-	Card   string `arg:"" help:"Card."`
-}
-
-// Run puts a card on a wallet.
-func (c walletAddCard) Run(e *env) error {
-	var cards struct{ Items []cardRow }
-	return c.call(e, "POST", walletPath(c.Wallet)+"/cards", map[string]string{"card": c.Card}, &cards, func() { printCards(e, cards.Items) })
-}
-
-type walletDropCard struct {
-	remote
-	Wallet string `arg:"" help:"Wallet."`
-	Card   string `arg:"" help:"Card."`
-}
-
-// Run takes a card off a wallet.
-func (c walletDropCard) Run(e *env) error {
-	return c.call(e, "DELETE", walletPath(c.Wallet)+"/cards/"+url.PathEscape(c.Card), nil, nil, nil)
-}
-
-// printCards prints the cards of a wallet in the order of their use.
-func printCards(e *env, cards []cardRow) {
-	var rows [][]string
-	for _, card := range cards {
-		rows = append(rows, []string{card.Role, card.ID, card.Issuer, card.Masked, card.standing(), card.Account})
-	}
-	_ = table(e.stdout, []string{"ROLE", "ID", "ISSUER", "CARD", "STATE", "ACCOUNT"}, rows) // as any print to a terminal
-}
-
 type walletTopup struct {
 	remote
 	once
@@ -312,11 +264,24 @@ func (c walletCharges) Run(e *env) error {
 type walletReconnect struct {
 	remote
 	Wallet string `arg:"" help:"Wallet."`
+	DryRun bool   `help:"Say what would happen, and do nothing."`
 }
 
 // Run reconnects a wallet.
 func (c walletReconnect) Run(e *env) error {
 	var w walletRow
+	if c.DryRun {
+		return c.call(e, "GET", walletPath(c.Wallet), nil, &w, func() {
+			would := "would connect the channels of " + w.ID + " again, and what waits on them would go out"
+			switch w.PaymentState {
+			case "ACTIVE":
+				would = w.ID + " is ACTIVE already"
+			case "UNPAID":
+				would = fmt.Sprintf("%s is UNPAID and would be refused: %s KRW are due", w.ID, won(w.Balance.Due))
+			}
+			fmt.Fprintf(e.stdout, "%s; nothing was done\n", would)
+		})
+	}
 	return c.call(e, "POST", walletPath(c.Wallet)+"/reconnect", nil, &w, func() { w.print(e) })
 }
 

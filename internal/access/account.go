@@ -23,6 +23,9 @@ type Account struct {
 type AccountStore interface {
 	// InsertAccount is a Conflict when another account has the address, whatever its letter case.
 	InsertAccount(ctx context.Context, a Account) error
+	// ChangeAccount sets what is given. It is NotFound when there is none, and a Conflict when the
+	// address is another's.
+	ChangeAccount(ctx context.Context, id string, c AccountChange) error
 }
 
 // Accounts makes accounts. It is safe for concurrent use.
@@ -51,6 +54,38 @@ func (a *Accounts) Create(ctx context.Context, name, email string) (Account, err
 		return Account{}, fmt.Errorf("keep account %s: %w", account.ID, err)
 	}
 	return account, nil
+}
+
+// AccountChange is what is changed of an account; nil leaves a field as it is.
+type AccountChange struct {
+	Name  *string
+	Email *string
+}
+
+// Change changes name or address of a person. It is NotFound when there is no such account, Invalid
+// with the field named, and a Conflict when the address belongs to another account.
+func (a *Accounts) Change(ctx context.Context, id string, c AccountChange) error {
+	if c.Name == nil && c.Email == nil {
+		return fault.New(fault.Invalid, "there is nothing to change; give name or email")
+	}
+	if c.Name != nil {
+		name, err := checkName("name", *c.Name)
+		if err != nil {
+			return err
+		}
+		c.Name = &name
+	}
+	if c.Email != nil {
+		email, err := checkEmail("email", *c.Email)
+		if err != nil {
+			return err
+		}
+		c.Email = &email
+	}
+	if err := a.store.ChangeAccount(ctx, id, c); err != nil {
+		return fmt.Errorf("change account %s: %w", id, err)
+	}
+	return nil
 }
 
 // maxEmail is how long an address may be (RFC 5321, path without brackets).

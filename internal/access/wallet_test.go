@@ -15,6 +15,7 @@ import (
 type walletStore struct {
 	opened  []access.OpenedWallet
 	account []access.Account
+	changed []access.AccountChange
 	roles   []access.WalletRole
 
 	change   access.WalletChange
@@ -39,6 +40,11 @@ func (s *walletStore) ChangeWallet(_ context.Context, _ string, c access.WalletC
 func (s *walletStore) DeleteWallet(context.Context, string, time.Time) error { return nil }
 
 func (s *walletStore) DropMember(context.Context, string, string) error { return nil }
+
+func (s *walletStore) ChangeAccount(_ context.Context, _ string, c access.AccountChange) error {
+	s.changed = append(s.changed, c)
+	return nil
+}
 
 func (s *walletStore) InsertAccount(_ context.Context, a access.Account) error {
 	s.account = append(s.account, a)
@@ -139,6 +145,30 @@ func TestAccounts_Create(t *testing.T) {
 				t.Errorf("Create(%q, %q) = %+v, %v, want %+v", tt.name, tt.email, got, err, want)
 			}
 		})
+	}
+}
+
+func TestAccounts_Change(t *testing.T) {
+	name, email, bad, lines := " 이바다 ", " bada@hanbit.example ", "nobody", "a\nb"
+	for what, tt := range map[string]struct {
+		change access.AccountChange
+		field  string // at fault
+		ok     bool
+	}{
+		"both":                {access.AccountChange{Name: &name, Email: &email}, "", true},
+		"nothing":             {access.AccountChange{}, "", false},
+		"no address":          {access.AccountChange{Email: &bad}, "email", false},
+		"a name of two lines": {access.AccountChange{Name: &lines, Email: &email}, "name", false},
+	} {
+		store := &walletStore{}
+		err := access.NewAccounts(store, func() time.Time { return noon }, fixedID).Change(t.Context(), "acc_1", tt.change)
+		var f *fault.Error
+		if (err == nil) != tt.ok || len(store.changed) > 0 != tt.ok || !tt.ok && (!errors.As(err, &f) || f.Kind != fault.Invalid || f.Field != tt.field) {
+			t.Errorf("%s: Change() error = %v with %d stored, want ok %v, field %q", what, err, len(store.changed), tt.ok, tt.field)
+		}
+		if tt.ok && (*store.changed[0].Name != "이바다" || *store.changed[0].Email != "bada@hanbit.example") {
+			t.Errorf("%s: stored %q %q, want them trimmed", what, *store.changed[0].Name, *store.changed[0].Email)
+		}
 	}
 }
 

@@ -25,6 +25,7 @@ func (s *Server) addAccounts() {
 	add(s, operation{route: "POST /api/v1/accounts", id: "create-account", group: group, summary: "Make an account of a person", status: http.StatusCreated, errors: []int{http.StatusConflict}}, s.createAccount)
 	add(s, operation{route: "GET /api/v1/accounts", id: "list-accounts", group: group, summary: "List accounts"}, s.listAccounts)
 	add(s, operation{route: "GET /api/v1/accounts/{id}", id: "get-account", group: group, summary: "Show an account", errors: []int{http.StatusNotFound}}, s.getAccount)
+	add(s, operation{route: "PATCH /api/v1/accounts/{id}", id: "change-account", group: group, summary: "Change the name or e-mail address of a person", errors: []int{http.StatusNotFound, http.StatusConflict}}, s.changeAccount)
 	for route, admin := range map[string]bool{"PUT /api/v1/accounts/{id}/admin": true, "DELETE /api/v1/accounts/{id}/admin": false} {
 		op := operation{route: route, id: "make-admin", group: group, summary: "Make an account a platform admin", status: http.StatusNoContent, errors: []int{http.StatusNotFound}}
 		if !admin {
@@ -69,6 +70,21 @@ func (s *Server) getAccount(ctx context.Context, in *ByID) (*body[accountView], 
 		return nil, err
 	}
 	return reply(viewAccount(a)), nil
+}
+
+type changeAccountInput struct {
+	ByID
+	Body struct {
+		Name  *string `json:"name,omitempty"`
+		Email *string `json:"email,omitempty"`
+	}
+}
+
+func (s *Server) changeAccount(ctx context.Context, in *changeAccountInput) (*body[accountView], error) {
+	if err := s.services.Accounts.Change(ctx, in.ID, access.AccountChange{Name: in.Body.Name, Email: in.Body.Email}); err != nil {
+		return nil, err
+	}
+	return s.getAccount(ctx, &in.ByID)
 }
 
 type TokenView struct {

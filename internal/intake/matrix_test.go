@@ -29,6 +29,7 @@ DELETE /api/v1/tokens/{id} PAMOWKVvS -
 POST /api/v1/accounts PA MOWKVvS
 GET /api/v1/accounts PAMOWKVvS -
 GET /api/v1/accounts/{id} PAMOWKVvS -
+PATCH /api/v1/accounts/{id} PA MOWKVvS
 PUT /api/v1/accounts/{id}/admin PA MOWKVvS
 DELETE /api/v1/accounts/{id}/admin PA MOWKVvS
 POST /api/v1/accounts/{id}/cards PAMOWKVvS -

@@ -57,6 +57,7 @@ var routes = map[string]guard{
 	"POST /api/v1/accounts":              {scope: access.Admin, right: access.KeepPlatform, on: platform},
 	"GET /api/v1/accounts":               {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/accounts/{id}":          {scope: access.Read, right: access.ReadAccount, on: theAccount},
+	"PATCH /api/v1/accounts/{id}":        {scope: access.Admin, right: access.KeepPlatform, on: theAccount},
 	"PUT /api/v1/accounts/{id}/admin":    {scope: access.Admin, right: access.KeepPlatform, on: theAccount},
 	"DELETE /api/v1/accounts/{id}/admin": {scope: access.Admin, right: access.KeepPlatform, on: theAccount},
 	"POST /api/v1/accounts/{id}/cards":   {scope: access.Billing, right: access.RegisterCard, on: theAccount},

@@ -17,6 +17,7 @@ DELETE /api/v1/tokens/{id} admin keep_tokens token path.id
 POST /api/v1/accounts admin keep_platform platform
 GET /api/v1/accounts read list_own platform
 GET /api/v1/accounts/{id} read read_account account path.id
+PATCH /api/v1/accounts/{id} admin keep_platform account path.id
 PUT /api/v1/accounts/{id}/admin admin keep_platform account path.id
 DELETE /api/v1/accounts/{id}/admin admin keep_platform account path.id
 POST /api/v1/accounts/{id}/cards billing register_card account path.id

@@ -54,6 +54,7 @@ type Gate interface {
 // Accounts makes accounts.
 type Accounts interface {
 	Create(ctx context.Context, name, email string) (access.Account, error)
+	Change(ctx context.Context, id string, c access.AccountChange) error
 }
 
 // Wallets opens wallets and keeps their people.

@@ -185,3 +185,37 @@ func TestPutMember_mastersAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestChangeAccount(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		for _, id := range []string{"acc_1", "acc_2"} {
+			if err := s.InsertAccount(t.Context(), access.Account{ID: id, Name: id, Email: id + "@b.example", CreatedAt: t0}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		taken, own, name := "ACC_2@b.example", "ACC_1@b.example", "이바다"
+		for _, tt := range []struct {
+			id     string
+			change access.AccountChange
+			want   access.Account
+			code   string
+			kind   fault.Kind
+		}{
+			{id: "acc_1", change: access.AccountChange{Email: &taken}, code: "EMAIL_TAKEN", kind: fault.Conflict},
+			{id: "acc_1", change: access.AccountChange{Email: &own}, want: access.Account{ID: "acc_1", Name: "acc_1", Email: own, CreatedAt: t0}},
+			{id: "acc_1", change: access.AccountChange{Name: &name}, want: access.Account{ID: "acc_1", Name: name, Email: own, CreatedAt: t0}},
+			{id: "none", change: access.AccountChange{Name: &name}, kind: fault.NotFound},
+		} {
+			err := s.ChangeAccount(t.Context(), tt.id, tt.change)
+			if tt.want.ID == "" {
+				if fault.KindOf(err) != tt.kind || fault.CodeOf(err) != tt.code {
+					t.Errorf("ChangeAccount(%s) error = %v, want %v %s", tt.id, err, tt.kind, tt.code)
+				}
+				continue
+			}
+			if got, readErr := s.Account(t.Context(), tt.id); err != nil || readErr != nil || got != tt.want {
+				t.Errorf("ChangeAccount(%s) = %v, %v; the account is %+v, want %+v", tt.id, err, readErr, got, tt.want)
+			}
+		}
+	})
+}

@@ -10,6 +10,8 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 )
 
+var errEmailTaken = &fault.Error{Kind: fault.Conflict, Field: "email", Code: "EMAIL_TAKEN", Message: "belongs to another account"}
+
 const accountColumns = `id, name, email, platform_admin, created_at`
 
 func scanAccount(row scanner) (a access.Account, err error) {
@@ -28,9 +30,42 @@ func (s *Store) InsertAccount(ctx context.Context, a access.Account) error {
 			return fmt.Errorf("insert account: %w", err)
 		}
 		if !stored {
-			return &fault.Error{Kind: fault.Conflict, Field: "email", Code: "EMAIL_TAKEN", Message: "belongs to another account"}
+			return errEmailTaken
 		}
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfAccount, ID: a.ID}, nil, map[string]any{"name": a.Name, "email": a.Email})
+		return nil
+	})
+}
+
+// ChangeAccount sets what is given of an account. It is NotFound when there is none, and a Conflict
+// when another has the address.
+func (s *Store) ChangeAccount(ctx context.Context, id string, c access.AccountChange) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		before, err := scanAccount(tx.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM account WHERE id = $1`+s.dialect.lock, id))
+		if err != nil {
+			return orNotFound(err, "account", id)
+		}
+		after := before
+		if c.Name != nil {
+			after.Name = *c.Name
+		}
+		if c.Email != nil {
+			after.Email = *c.Email
+		}
+		if after == before {
+			access.DeedOf(ctx).Nothing()
+			return nil
+		}
+		stored, err := changed(tx.ExecContext(ctx, `UPDATE account SET name = $2, email = $3 WHERE id = $1
+			AND NOT EXISTS (SELECT 1 FROM account o WHERE lower(o.email) = lower(CAST($3 AS TEXT)) AND o.id <> $1)`, id, after.Name, after.Email))
+		if err != nil {
+			return fmt.Errorf("change account %s: %w", id, err)
+		}
+		if !stored {
+			return errEmailTaken
+		}
+		facts := func(a access.Account) map[string]any { return map[string]any{"name": a.Name, "email": a.Email} }
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfAccount, ID: id}, facts(before), facts(after))
 		return nil
 	})
 }
