@@ -96,7 +96,7 @@ type RefundPayment struct {
 	Method   Method
 	Purpose  Purpose
 	TID      string
-	Returned wallet.KRW // what refunds gave back of it before, with VAT
+	Returned wallet.KRW // what went back of it before by refunds and, as corrections say, without us; with VAT
 	To       OneTimeAccount
 	Sealed   []byte // the number of To, sealed for table refund_account
 	WalletID string

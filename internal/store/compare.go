@@ -129,18 +129,18 @@ const (
 	endedChunk = `state IN ('settled', 'rejected', 'in_doubt') AND hold_krw = 0`
 )
 
-// corrections sums a leg of the corrections of something: a range of the primary key, '0' being the
+// corrections sums legs of the corrections of something: a range of the primary key, '0' being the
 // letter after '/'.
-func corrections(leg, walletID, what, id string) string {
-	return fmt.Sprintf(`(SELECT CAST(COALESCE(SUM(x.%s), 0) AS BIGINT) FROM posting x WHERE x.wallet_id = %s AND x.kind = 'correction'
-		AND x.ref > '%s/' || %s || '/' AND x.ref < '%s/' || %s || '0')`, leg, walletID, what, id, what, id)
+func corrections(legs, walletID, what, id string) string {
+	return fmt.Sprintf(`(SELECT CAST(COALESCE(SUM(%s), 0) AS BIGINT) FROM posting x WHERE x.wallet_id = %s AND x.kind = 'correction'
+		AND x.ref > '%s/' || %s || '/' AND x.ref < '%s/' || %s || '0')`, legs, walletID, what, id, what, id)
 }
 
 // capturedChunk is what a chunk's people and postings say. Evidence is counted only where it could
 // say more than Kakao did.
 var capturedChunk = `c.id, c.people, c.delivered, CASE WHEN c.delivered < c.people
 		THEN (SELECT COUNT(*) FROM chunk_evidence e WHERE e.chunk_id = c.id) ELSE 0 END,
-	b.price_krw, COALESCE(p.at, 0), CAST(COALESCE(p.revenue, 0) + ` + corrections("revenue", "c.wallet_id", wallet.CorrectsCapture, "c.id") + ` AS BIGINT)`
+	b.price_krw, COALESCE(p.at, 0), CAST(COALESCE(p.revenue, 0) + ` + corrections("x.revenue", "c.wallet_id", wallet.CorrectsCapture, "c.id") + ` AS BIGINT)`
 
 // chunkBooks is what a chunk's people and postings say.
 type chunkBooks struct {
@@ -244,7 +244,7 @@ var paymentColumns = `a.id, a.wallet_id, a.kind, COALESCE(NULLIF(rl.method, ''),
 				THEN COALESCE((SELECT -p.clearing FROM posting p WHERE p.wallet_id = a.wallet_id AND p.kind = 'charge_paid' AND p.ref = a.subject_id), 0) ELSE 0 END END,
 	(SELECT CAST(COALESCE(SUM(p.clearing), 0) AS BIGINT) FROM refund_line l JOIN posting p ON p.wallet_id = l.wallet_id AND p.kind = 'refund' AND p.ref = l.id
 		WHERE l.wallet_id = a.wallet_id AND l.topup_ref IN (a.id, a.subject_id)),
-	-` + corrections("clearing", "a.wallet_id", wallet.CorrectsPayment, "a.id") + `,
+	-` + corrections("x.clearing", "a.wallet_id", wallet.CorrectsPayment, "a.id") + `,
 	EXISTS (SELECT 1 FROM refund_line l WHERE l.wallet_id = a.wallet_id AND l.topup_ref IN (a.id, a.subject_id) AND l.state = 'open'),
 	COALESCE(o.state, h.state, rf.state, '') = 'review', a.reason = '` + billing.ReasonMismatch + `',
 	COALESCE((SELECT t.id FROM attempt t WHERE t.subject_id = rl.topup_ref AND t.kind = 'topup'), rl.topup_ref, ''), a.closed_at

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/wallet"
 )
 
 const refundColumns = `id, wallet_id, supply_krw, vat_krw, state, bank, masked, holder, opened_at, closed_at FROM refund`
@@ -79,6 +80,7 @@ func (s *Store) RefundPayment(ctx context.Context, lineID string) (p billing.Ref
 	err = s.read.QueryRowContext(ctx, `SELECT l.method, l.wallet_id, COALESCE(a.tid, c.tid, ''), c.id IS NOT NULL, r.bank, r.holder, r.number_sealed,
 		(SELECT CAST(COALESCE(SUM(d.supply_krw + d.vat_krw), 0) AS BIGINT) FROM refund_line d
 			WHERE d.wallet_id = l.wallet_id AND d.topup_ref = l.topup_ref AND d.state = 'done')
+		+ `+corrections("x.clearing", "l.wallet_id", wallet.CorrectsPayment, "COALESCE(a.id, c.id)")+`
 		FROM refund_line l JOIN refund r ON r.id = l.refund_id
 		LEFT JOIN attempt a ON a.subject_id = l.topup_ref AND a.kind = 'topup'
 		LEFT JOIN attempt c ON c.id = l.topup_ref AND c.kind = 'charge'

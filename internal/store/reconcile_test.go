@@ -370,3 +370,55 @@ func TestReconcile_hourly(t *testing.T) {
 		want(t, "wallets with sums of old postings", texts(t, s, `SELECT wallet_id FROM ledger_check WHERE base_accrual <> 0`), "w")
 	})
 }
+
+// What the gateway gave back behind our back, and a correction took off the wallet, is not refunded
+// again, and no refund takes it for its own.
+func TestReconcile_refundsWhatIsLeft(t *testing.T) {
+	tests := map[string]struct {
+		ask, supply, vat wallet.KRW
+	}{
+		"as much again":   {400, 400, 40},
+		"all of the rest": {0, 600, 60},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			eachDatabase(t, func(t *testing.T, s *Store) {
+				d := &desk{market: newMarket(t, s), posted: posts{}}
+				d.books = reconcile.New(s, d.gateway, d.teller, d.posted, d.clock)
+				d.put("w", 0, "hanbit")
+				today := clock.Midnight(d.clock())
+				d.window = reconcile.Window{From: today.Add(-24 * time.Hour), To: today.Add(48 * time.Hour)}
+				d.topUpBy(billing.ByCard, "w", 1_000)
+				d.cancel(billing.TopUpAttempt, billing.OneTime, 440)
+				_, page := d.compare()
+				if n, refused := d.correct(page.Found); n != 1 {
+					t.Fatalf("corrected %d, refused %q, want 1", n, refused)
+				}
+				refund, err := d.refund("w", tt.ask, "k")
+				if err != nil {
+					t.Fatal(err)
+				}
+				refund = d.refunded(refund)
+				if refund.State != billing.RefundDone || refund.Supply != tt.supply || refund.VAT != tt.vat {
+					t.Errorf("refund = %s, %d and %d of VAT, want done, %d and %d", refund.State, refund.Supply, refund.VAT, tt.supply, tt.vat)
+				}
+				if w := wantWallet(t, s, "w"); w.Paid != 600-tt.supply || w.Refunding != 0 {
+					t.Errorf("wallet has %d, %d of it under way, want %d and none", w.Paid, w.Refunding, 600-tt.supply)
+				}
+				told, _ := d.compare()
+				want(t, "differences after the refund", told)
+				if tt.ask != 0 {
+					return
+				}
+				g := wallet.Gift{ID: "grt_1", WalletID: "w", Kind: wallet.PaidCash, Amount: 500, Reason: "보상", CreatedAt: d.clock()}
+				if _, _, err := s.Give(t.Context(), g, wallet.Request{}); err != nil {
+					t.Fatal(err)
+				}
+				setStatus(t, s, "w", wallet.Stopped)
+				if err := s.DeleteWallet(t.Context(), "w", d.clock()); err != nil {
+					t.Errorf("DeleteWallet() error = %v, want none: nothing that it has can be refunded", err)
+				}
+			})
+		})
+	}
+}

@@ -21,13 +21,17 @@ type topUpSource struct {
 }
 
 // sources lists the top-ups of a wallet that became paid cash and did not go back yet, newest
-// first, until they cover an amount.
+// first, until they cover an amount. What the provider gave back by itself has gone back as soon as
+// a correction says so.
 func sources(ctx context.Context, q querier, walletID string, amount wallet.KRW) ([]topUpSource, error) {
+	corrected := func(legs string) string {
+		return corrections(legs, "p.wallet_id", wallet.CorrectsPayment, "COALESCE(a.id, l.id)")
+	}
 	rows, err := q.QueryContext(ctx, `SELECT p.ref, p.paid, p.at, COALESCE(o.method, 'card'), COALESCE(a.tid, l.tid, ''),
 		(SELECT CAST(COALESCE(SUM(r.supply_krw), 0) AS BIGINT) FROM refund_line r
-			WHERE r.wallet_id = p.wallet_id AND r.topup_ref = p.ref AND r.state <> 'failed'),
+			WHERE r.wallet_id = p.wallet_id AND r.topup_ref = p.ref AND r.state <> 'failed') - `+corrected("x.paid + x.accrual")+`,
 		(SELECT CAST(COALESCE(SUM(r.vat_krw), 0) AS BIGINT) FROM refund_line r
-			WHERE r.wallet_id = p.wallet_id AND r.topup_ref = p.ref AND r.state <> 'failed')
+			WHERE r.wallet_id = p.wallet_id AND r.topup_ref = p.ref AND r.state <> 'failed') - `+corrected("x.vat")+`
 		FROM posting p
 		LEFT JOIN checkout o ON o.id = p.ref
 		LEFT JOIN attempt a ON a.subject_id = p.ref AND a.kind = 'topup'
@@ -43,6 +47,7 @@ func sources(ctx context.Context, q querier, walletID string, amount wallet.KRW)
 		if err := rows.Scan(&s.Ref, &s.Credited, at(&s.paidAt), &s.method, &s.tid, &s.Refunded, &s.Returned); err != nil {
 			return nil, err
 		}
+		s.Refunded, s.Returned = max(s.Refunded, 0), max(s.Returned, 0)
 		if s.method == billing.ByCard && s.tid == "" {
 			continue // no payment that could be cancelled
 		}

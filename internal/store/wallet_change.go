@@ -122,7 +122,8 @@ func tiesOf(ctx context.Context, tx *sql.Tx, id string) (t wallet.Ties, err erro
 			+ (SELECT COUNT(*) FROM refund WHERE wallet_id = $1 AND state IN ('open', 'review')),
 		(SELECT COALESCE(MIN(p.at), 0) FROM posting p JOIN wallet w ON w.id = p.wallet_id
 			WHERE p.wallet_id = $1 AND w.kind = 'business' AND p.revenue <> 0 AND p.revenue + p.free <> 0),
-		(SELECT CAST(COALESCE(SUM(paid), 0) AS BIGINT) FROM posting WHERE wallet_id = $1 AND kind IN ('topup', 'refund_opened', 'refund_failed'))`, id).
+		(SELECT CAST(COALESCE(SUM(paid + CASE kind WHEN 'correction' THEN accrual ELSE 0 END), 0) AS BIGINT) FROM posting WHERE wallet_id = $1
+			AND (kind IN ('topup', 'refund_opened', 'refund_failed') OR kind = 'correction' AND clearing > 0))`, id).
 		Scan(&t.Broadcasts, &t.Payments, at(&t.Uninvoiced), &t.Paid)
 	if err != nil {
 		return t, fmt.Errorf("look for what ties wallet %s: %w", id, err)
