@@ -22,7 +22,10 @@ func (w Wallet) Forecast(people, chunk int, price KRW, now time.Time) Forecast {
 	}
 	f := Forecast{People: people}
 	if _, f.Err = w.Hold(price*KRW(people), now); f.Err != nil {
-		f.People = int(max(w.Spendable(now), 0)/price) / chunk * chunk // price > 0, else it could be held
+		f.People = 0
+		if price > 0 { // else even nothing cannot be held: more is held than there is
+			f.People = int(max(w.Spendable(now), 0)/price) / chunk * chunk
+		}
 		if errors.Is(f.Err, ErrDailyLimit) {
 			f.Until = clock.NextMidnight(now)
 		}

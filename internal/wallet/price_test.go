@@ -116,4 +116,8 @@ func TestWallet_Forecast(t *testing.T) {
 	if f := card.Forecast(10_000_000, 100, 0, noon); f.Err != nil || f.People != 10_000_000 {
 		t.Errorf("Forecast for nothing = %+v, want everybody", f)
 	}
+	short := wallet.Wallet{Paid: 100, Held: 300, PaymentState: wallet.Active} // a limit was lowered below what is held
+	if f := short.Forecast(100, 100, 0, noon); !errors.Is(f.Err, wallet.ErrInsufficientFunds) || f.People != 0 {
+		t.Errorf("Forecast for nothing of a wallet that has less than it holds = %+v, want nobody", f)
+	}
 }
