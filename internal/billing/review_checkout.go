@@ -39,14 +39,15 @@ func (s *Service) DecideCheckout(ctx context.Context, d CheckoutDecision) error 
 	if d.Finding == FoundPaid && c.Kind == CheckoutCard {
 		return ErrCardKeyUnknown
 	}
+	if d.Paid > s.settings.TopUpMax+wallet.VAT(s.settings.TopUpMax) {
+		return fault.Field("paid_krw", "is more than any top-up")
+	}
 	as := Decision{Finding: d.Finding, TID: d.TID, Paid: d.Paid, Reason: d.Reason}
 	switch {
 	case d.Finding == FoundNotCharged:
 		as.Then = ThenFail // there is nothing else to follow
 	case d.Finding == FoundPaid && c.Method == ByBank && d.TID == "":
 		as.TID = c.AttemptID // a transfer has no tid
-	case d.Paid > s.settings.TopUpMax+wallet.VAT(s.settings.TopUpMax):
-		return fault.Field("paid_krw", "is more than any top-up")
 	}
 	if err := as.check(); err != nil {
 		return err

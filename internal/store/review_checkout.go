@@ -60,7 +60,7 @@ func (s *Store) topUpFound(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c b
 	}
 	supply, vat := c.Supply, c.VAT
 	if d.Paid != 0 && d.Paid != supply+vat {
-		vat = (d.Paid + 5) / 11 // of a total, as KakaoPay rounds it
+		vat = wallet.VATOfTotal(d.Paid) // as KakaoPay rounds it
 		supply, r.Reason = d.Paid-vat, billing.ReasonMismatch
 		if _, err := tx.ExecContext(ctx, `UPDATE checkout SET supply_krw = $2, vat_krw = $3 WHERE id = $1`, c.ID, supply, vat); err != nil {
 			return fmt.Errorf("keep what checkout %s brought: %w", c.ID, err)

@@ -115,6 +115,12 @@ func TestDecideCheckout_badInput(t *testing.T) {
 			t.Errorf("%s: DecideCheckout() error = %v, want it to name %s", name, err, tt.field)
 		}
 	}
+	exec(t, s, `UPDATE checkout SET method = 'bank' WHERE id = $1`, c.ID) // whose transfers have no tid
+	var e *fault.Error
+	d := billing.CheckoutDecision{CheckoutID: c.ID, Finding: billing.FoundPaid, Paid: 1 << 62, Reason: "x"}
+	if err := b.DecideCheckout(t.Context(), d); !errors.As(err, &e) || e.Field != "paid_krw" {
+		t.Errorf("DecideCheckout() of more than may be by bank error = %v, want it to name paid_krw", err)
+	}
 	if err := b.DecideCheckout(t.Context(), billing.CheckoutDecision{CheckoutID: "cko_none"}); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("DecideCheckout(none) error = %v, want NotFound", err)
 	}
