@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/wallet"
 	"github.com/malgil/malgil/internal/wallet/ledgertest"
 )
@@ -192,7 +192,24 @@ func (m *machine) moneyActions() map[string]func(*rapid.T) {
 		},
 		"look up many": m.lookUpMany,
 		"late":         m.late,
-		// A correction goes here.
+		"reconcile":    m.reconcile,
+	}
+}
+
+// reconcile corrects what late evidence says of messages that were not captured.
+func (m *machine) reconcile(rt *rapid.T) { m.correct(rt, m.wallet(rt)) }
+
+func (m *machine) correct(rt *rapid.T, walletID string) {
+	found, _, err := m.s.CompareMessages(background(), reconcile.Mark{Wallet: walletID}, reconcile.Window{To: m.now})
+	ok(rt, err)
+	for _, f := range found {
+		for n := range 2 {
+			posted, err := m.s.CorrectChunk(background(), reconcile.Correction{WalletID: walletID, Kind: f.Kind, Subject: f.Subject, Difference: f.Difference(), At: m.now})
+			ok(rt, err)
+			if (posted != nil) != (n == 0) {
+				rt.Fatalf("correction no. %d of %+v = %+v, want one posting", n+1, f, posted)
+			}
+		}
 	}
 }
 
@@ -225,133 +242,4 @@ func (m *machine) lookUpMany(rt *rapid.T) {
 			rt.Fatalf("chunk %s was settled twice", again.id)
 		}
 	}
-}
-
-// readPostings replays what was posted since the last time, in the order in which it was.
-func (m *machine) readPostings(rt *rapid.T) {
-	for _, one := range m.posted(rt, m.last) {
-		p := one.Posting
-		key := one.walletID + " " + string(p.Kind) + " " + p.Ref
-		if m.seen[key] {
-			continue
-		}
-		m.seen[key], m.last = true, p.At
-		if err := m.ledgers[one.walletID].Add(p); err != nil {
-			rt.Fatal(err)
-		}
-		if p.Kind == wallet.Capture {
-			m.revenue[broadcast.ID(p.Ref[:strings.LastIndex(p.Ref, "-")])] += p.Revenue
-		}
-	}
-}
-
-// posted is a posting with its wallet.
-type posted struct {
-	wallet.Posting
-	walletID string
-}
-
-// posted lists postings since a time as they were inserted: PostgreSQL numbers transactions in the
-// order in which they first write, which is theirs while one follows another.
-func (m *machine) posted(rt *rapid.T, since time.Time) []posted {
-	inserted := `rowid`
-	if !m.s.Embedded() {
-		inserted = `CAST(CAST(xmin AS TEXT) AS BIGINT), ctid`
-	}
-	rows, err := m.s.read.QueryContext(background(), `SELECT `+postingColumns+`, wallet_id FROM posting WHERE at >= $1 ORDER BY `+inserted, millis(since))
-	all, err := collect(rows, err, func(row scanner) (p posted, err error) {
-		p.Posting, err = scanPosting(scanAlso{row, &p.walletID})
-		return p, err
-	})
-	ok(rt, err)
-	return all
-}
-
-// scanAlso scans one column more than it is asked for.
-type scanAlso struct {
-	scanner
-	more any
-}
-
-func (s scanAlso) Scan(dest ...any) error { return s.scanner.Scan(append(dest, s.more)...) }
-
-// checkMoney is what holds of wallets and their postings after every step.
-func (m *machine) checkMoney(rt *rapid.T) {
-	m.readPostings(rt)
-	rows, err := m.s.read.QueryContext(background(), `SELECT `+walletColumns+` FROM wallet`)
-	wallets, err := collect(rows, err, m.s.scanWallet)
-	ok(rt, err)
-	held := m.sums(rt, `SELECT wallet_id, CAST(SUM(hold_krw) AS BIGINT) FROM chunk WHERE state IN ('queued', 'sending', 'sent', 'in_doubt') GROUP BY wallet_id`)
-	left := m.sums(rt, `SELECT id, remaining_krw FROM free_grant WHERE started_at > 0`)
-	expected := map[string]wallet.KRW{}
-	for _, w := range wallets {
-		if err := m.ledgers[w.ID].Check(w, m.now); err != nil {
-			rt.Fatalf("%s: %v", w.ID, err)
-		}
-		if w.Held != held[w.ID] {
-			rt.Fatalf("%s holds %d, its chunks %d", w.ID, w.Held, held[w.ID])
-		}
-		maps.Copy(expected, m.ledgers[w.ID].Remaining())
-	}
-	if !maps.Equal(left, expected) {
-		rt.Fatalf("gifts have %v left, by the postings %v", left, expected)
-	}
-}
-
-// sums reads an amount by id.
-func (m *machine) sums(rt *rapid.T, query string) map[string]wallet.KRW {
-	sums := map[string]wallet.KRW{}
-	rows, err := m.s.read.QueryContext(background(), query)
-	_, err = collect(rows, err, func(row scanner) (struct{}, error) {
-		var id string
-		var krw wallet.KRW
-		err := row.Scan(&id, &krw)
-		sums[id] = krw
-		return struct{}{}, err
-	})
-	ok(rt, err)
-	return sums
-}
-
-// replay reads all postings again and makes the wallets of them.
-func (m *machine) replay(rt *rapid.T) {
-	again := map[string]*ledgertest.Ledger{}
-	for _, id := range m.wallets {
-		again[id] = ledgertest.New(machineSettlement)
-	}
-	for _, g := range m.gifts {
-		again[g.WalletID].Gift(g.ID, g.Amount, g.ExpiresAt)
-	}
-	for _, p := range m.posted(rt, time.Time{}) {
-		if err := again[p.walletID].Add(p.Posting); err != nil {
-			rt.Fatalf("replay: %v", err)
-		}
-	}
-	var moved wallet.KRW
-	for _, id := range m.wallets {
-		w, err := m.s.Wallet(background(), id)
-		ok(rt, err)
-		if err := errors.Join(again[id].Check(w, m.now), booksAgree(m.s, w)); err != nil {
-			rt.Fatalf("replay of %s: %v", id, err)
-		}
-		moved -= again[id].Legs.Clearing
-	}
-	if m.gateway.taken != moved {
-		rt.Fatalf("%d came in by the ledger, the gateway took %d; attempts %q", moved, m.gateway.taken, texts(m.t, m.s, `SELECT kind || ' ' || state || ' ' || reason FROM attempt`))
-	}
-}
-
-// settleMoney lets the gateway answer until no payment is under way.
-func (m *machine) settleMoney(rt *rapid.T) {
-	m.gateway.answer = "pays"
-	for range 60 {
-		m.till.run()
-		if len(texts(m.t, m.s, `SELECT id FROM attempt WHERE state IN ('prepared', 'calling', 'unknown')`)) == 0 {
-			break
-		}
-		m.pass(time.Hour)
-	}
-	m.settleReviews(rt)
-	want(m.t, "payments under way after two days with a gateway that answers", texts(m.t, m.s, `SELECT kind || ' ' || state FROM attempt WHERE state IN ('prepared', 'calling', 'unknown')`))
-	m.checkMoney(rt)
 }
