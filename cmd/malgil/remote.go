@@ -14,6 +14,7 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/rivo/uniseg"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/apiclient"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
@@ -152,12 +153,24 @@ func facts(w io.Writer, pairs ...string) {
 	_ = columns(w, rows) // as any print to a terminal
 }
 
+// plain replaces what a terminal would act upon: what Kakao or an issuer says is shown, not obeyed.
+func plain(cell string) string {
+	return strings.Map(func(r rune) rune {
+		if access.OneLine(string(r)) {
+			return r
+		}
+		return '\uFFFD'
+	}, cell)
+}
+
 // columns prints rows whose cells stand below each other, also where Korean takes two places a
 // letter.
 func columns(w io.Writer, rows [][]string) error {
 	var widths []int
 	for _, row := range rows {
 		for i, cell := range row {
+			cell = plain(cell)
+			row[i] = cell
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}

@@ -373,3 +373,14 @@ func TestWon(t *testing.T) {
 		}
 	}
 }
+
+// What an issuer or Kakao says is shown and not obeyed.
+func TestColumns_paintNothing(t *testing.T) {
+	var out bytes.Buffer
+	if err := columns(&out, [][]string{{"한도초과\x1b[2J\r\nok", "\u202edone"}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "한도초과\uFFFD[2J\uFFFD\uFFFDok  \uFFFDdone\n"; out.String() != want {
+		t.Errorf("columns() = %q, want %q", out.String(), want)
+	}
+}

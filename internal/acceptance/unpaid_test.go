@@ -17,6 +17,7 @@ func TestUnpaid(t *testing.T) {
 	show(t, map[string]func(*testing.T){
 		"long_story":    longStory,
 		"review":        review,
+		"review_topup":  reviewTopUp,
 		"storm":         declineStorm,
 		"channels":      channels,
 		"half_finished": halfFinished,
