@@ -16,6 +16,7 @@ type reconcileCommand struct {
 	To        string `help:"Last day; today, when left out."`
 	Wallet    string `help:"One wallet; all, when left out."`
 	Providers bool   `default:"true" negatable:"" help:"Look payments up at the card gateway and the bank, too."`
+	Recount   bool   `help:"Ask Kakao for the count of every chunk, too: one look-up each."`
 	Apply     bool   `help:"Post the corrections that are proposed." xor:"apply"`
 	DryRun    bool   `help:"Only say what differs; so it is without --apply." xor:"apply"`
 }
@@ -79,7 +80,7 @@ func (c reconcileCommand) Run(e *env) error {
 	case open > 0:
 		return partlyDone{fmt.Errorf("the books differ in %d places", open)}
 	case all.Unasked > all.NoID:
-		return fmt.Errorf("%d payments could not be looked up; try again", all.Unasked-all.NoID)
+		return fmt.Errorf("%d look-ups were not answered; try again", all.Unasked-all.NoID)
 	}
 	return nil
 }
@@ -87,7 +88,7 @@ func (c reconcileCommand) Run(e *env) error {
 // compare reads all parts of a comparison.
 func (c reconcileCommand) compare(e *env, client *apiclient.Client) (all compared, err error) {
 	all.Items = []difference{}
-	query := url.Values{"providers": {fmt.Sprint(c.Providers)}}
+	query := url.Values{"providers": {fmt.Sprint(c.Providers)}, "recount": {fmt.Sprint(c.Recount)}}
 	for name, value := range map[string]string{"from": c.From, "to": c.To, "wallet": c.Wallet} {
 		if value != "" {
 			query.Set(name, value)
@@ -134,7 +135,7 @@ func (c reconcileCommand) print(e *env, all compared) error {
 	if c.JSON {
 		return json.NewEncoder(e.stdout).Encode(all)
 	}
-	summary := fmt.Sprintf("%d wallets compared, %d payments looked up", all.Wallets, all.Asked)
+	summary := fmt.Sprintf("%d wallets compared, %d look-ups", all.Wallets, all.Asked)
 	if all.Unasked > 0 {
 		summary += fmt.Sprintf(", %d not (%d without an id at the provider)", all.Unasked, all.NoID)
 	}

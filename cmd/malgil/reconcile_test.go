@@ -30,7 +30,7 @@ func TestReconcile(t *testing.T) {
 	if err := d.World.TopUp(t.Context(), d.Ready.Wallet, 3_000); err != nil {
 		t.Fatal(err)
 	}
-	if got := ok(t, "reconcile"); strings.Count(got, "\n") != 1 || !strings.HasPrefix(got, "the books agree: ") || !strings.HasSuffix(got, "looked up\n") {
+	if got := ok(t, "reconcile"); strings.Count(got, "\n") != 1 || !strings.HasPrefix(got, "the books agree: ") || !strings.HasSuffix(got, "look-ups\n") {
 		t.Errorf("reconcile of books that agree = %q, want one line", got)
 	}
 

@@ -16,6 +16,7 @@ func TestReconcile(t *testing.T) {
 	show(t, map[string]func(*testing.T){
 		"a_payment_cancelled_behind_our_back": reconcileCancelled,
 		"a_whole_day_agrees":                  reconcileAgrees,
+		"kakao_counts_anew":                   reconcileRecount,
 	})
 }
 
@@ -36,9 +37,9 @@ type difference struct {
 }
 
 // reconcile compares all books and returns what differs, and how many payments were looked up.
-func (h *house) reconcile() (found []difference, asked int) {
+func (h *house) reconcile(options ...string) (found []difference, asked int) {
 	h.t.Helper()
-	cursor := ""
+	cursor := "?" + strings.Join(options, "&")
 	for {
 		var part struct {
 			Items   []difference `json:"items"`
@@ -54,7 +55,7 @@ func (h *house) reconcile() (found []difference, asked int) {
 		if part.Next == "" {
 			return found, asked
 		}
-		cursor = "?cursor=" + part.Next
+		cursor = "?" + strings.Join(append(options, "cursor="+part.Next), "&")
 	}
 }
 
@@ -164,6 +165,50 @@ func reconcileCancelled(t *testing.T) {
 	}
 	if corrections != 1 {
 		t.Errorf("the audit log has %d corrections, want 1", corrections)
+	}
+}
+
+// Kakao changes its mind about a send, both ways: reconcile sees it when it is told to ask, and what is
+// corrected is what Kakao says now.
+func reconcileRecount(t *testing.T) {
+	h := open(t, plan{})
+	s := h.openShop(0)
+	s.topUp(1_000)
+	b := s.deliver(5) // 75
+	var tasks struct {
+		Items []struct {
+			ID string `json:"id"`
+		} `json:"items"`
+	}
+	h.ask("/sandbox/truth/tasks?bot="+s.bot, &tasks)
+	if len(tasks.Items) != 1 {
+		t.Fatalf("the sandbox has %d sends, want 1", len(tasks.Items))
+	}
+	if found, asked := h.reconcile("recount=true"); len(found) != 0 || asked != 2 {
+		t.Errorf("reconcile = %+v after %d look-ups, want no difference after 2", found, asked)
+	}
+	for _, count := range []int{2, 4} {
+		before := s.look(b).Counts.Delivered
+		h.tell("PUT", "/sandbox/results/"+tasks.Items[0].ID, map[string]any{"delivered": count}, nil)
+		if found, _ := h.reconcile(); len(found) != 0 {
+			t.Errorf("reconcile that does not ask Kakao = %+v, want no difference", found)
+		}
+		found, _ := h.reconcile("recount=true")
+		differs := int64(15 * (count - before))
+		if len(found) != 1 || found[0].Kind != "recount" || found[0].Subject != b.ID+"-000001" || found[0].Difference != differs {
+			t.Fatalf("reconcile = %+v, want a recount of %d", found, differs)
+		}
+		h.do("POST", "/api/v1/wallets/"+s.wallet+"/corrections", map[string]any{"kind": "recount", "subject": found[0].Subject, "difference_krw": differs},
+			nil, apiclient.IdempotencyKey(rand.Text()))
+		if b := s.look(b); b.Counts.Delivered != count || b.Counts.Failed != 5-count || b.Captured != int64(15*count) {
+			t.Errorf("broadcast = %+v, want %d delivered for %d", b, count, 15*count)
+		}
+		if balance := s.see().Balance; balance.Paid != int64(1_000-15*count) {
+			t.Errorf("paid cash = %d, want %d", balance.Paid, 1_000-15*count)
+		}
+		if found, _ := h.reconcile("recount=true"); len(found) != 0 {
+			t.Errorf("reconcile after the correction = %+v, want no difference", found)
+		}
 	}
 }
 

@@ -120,7 +120,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 		p.billing.WithBank(teller)
 		lookups = teller
 	}
-	p.books = reconcile.New(db, gateway, lookups, p.metrics, clk.Now)
+	p.books = reconcile.New(db, gateway, lookups, p.events, p.metrics, clk.Now)
 
 	p.gate = access.NewGate(db, clk.Now, p.ids.Next, rand.Reader)
 	p.accounts = access.NewAccounts(db, clk.Now, p.ids.Next)

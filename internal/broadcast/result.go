@@ -85,7 +85,7 @@ func (r *Results) FetchResult(ctx context.Context, id ChunkID, epoch int) error 
 	now := r.now()
 	tally, complete := Tally{}, false
 	if err == nil {
-		tally, complete = tallyOf(answer, looked.Chunk.People)
+		tally, complete = TallyOf(answer, looked.Chunk.People)
 	}
 	if !complete {
 		return r.chunks.PostponeResult(ctx, id, epoch, postpone(looked.Chunk, answer, err, now))
@@ -103,9 +103,9 @@ func (r *Results) FetchResult(ctx context.Context, id ChunkID, epoch int) error 
 	return nil
 }
 
-// tallyOf reads a result by its counts. It is complete when every requested person is a success
+// TallyOf reads a result by its counts. It is complete when every requested person is a success
 // or a failure; counts that do not fit the chunk are never taken for complete.
-func tallyOf(a kakao.SendResult, people int) (Tally, bool) {
+func TallyOf(a kakao.SendResult, people int) (Tally, bool) {
 	if a.AllRequestCount != people || a.SuccessCount < 0 || a.FailCount < 0 || a.SuccessCount+a.FailCount != people {
 		return Tally{}, false
 	}

@@ -35,12 +35,12 @@ func TestTallyOf(t *testing.T) {
 		"a sum that fits, total that is": {kakao.SendResult{AllRequestCount: 500, SuccessCount: 5}, Tally{}, false},
 	}
 	for name, tt := range tests {
-		got, complete := tallyOf(tt.answer, 5)
+		got, complete := TallyOf(tt.answer, 5)
 		if got != tt.want || complete != tt.complete {
-			t.Errorf("tallyOf(%s, 5) = %+v, %v, want %+v, %v", name, got, complete, tt.want, tt.complete)
+			t.Errorf("TallyOf(%s, 5) = %+v, %v, want %+v, %v", name, got, complete, tt.want, tt.complete)
 		}
 		if complete && got.Delivered+got.Failed+got.Unknown != 5 {
-			t.Errorf("tallyOf(%s, 5) = %+v does not sum to 5", name, got)
+			t.Errorf("TallyOf(%s, 5) = %+v does not sum to 5", name, got)
 		}
 	}
 }

@@ -21,7 +21,7 @@ type Reconciler interface {
 type differenceView struct {
 	Wallet      string         `json:"wallet"`
 	Day         string         `json:"day,omitempty" doc:"In Korea; absent for what is so now"`
-	Kind        reconcile.Kind `json:"kind" doc:"balance, held, free, messages, payments or provider"`
+	Kind        reconcile.Kind `json:"kind" doc:"balance, held, free, messages, payments, provider or recount"`
 	Subject     string         `json:"subject" doc:"Account of the ledger, chunk, posting as kind/ref, or attempt"`
 	Want        wallet.KRW     `json:"want_krw" doc:"By the messages, the legs, our records or the provider"`
 	Got         wallet.KRW     `json:"got_krw" doc:"By the ledger; by the wallet's balance for balance, held and free"`
@@ -43,8 +43,8 @@ func viewDifference(f reconcile.Finding) differenceView {
 type comparedView struct {
 	Items   []differenceView `json:"items" nullable:"false"`
 	Wallets int              `json:"wallets" doc:"Whose comparison ended in this part"`
-	Asked   int              `json:"asked" doc:"Payments that were looked up at the card gateway or the bank"`
-	Unasked int              `json:"unasked" doc:"Payments that could not be looked up"`
+	Asked   int              `json:"asked" doc:"Payments and chunks that were looked up at the card gateway, the bank and Kakao"`
+	Unasked int              `json:"unasked" doc:"Payments and chunks that could not be looked up"`
 	NoID    int              `json:"no_id" doc:"Of those, charges whose answer was lost, so that they have no id there"`
 	Next    string           `json:"next_cursor,omitempty" doc:"Ask for the next part with it; absent at the end"`
 }
@@ -60,6 +60,7 @@ type reconcileInput struct {
 	To        string `query:"to" maxLength:"10" doc:"Last day; today, when left out"`
 	Wallet    string `query:"wallet" maxLength:"64" doc:"One wallet; all, when left out"`
 	Providers bool   `query:"providers" default:"true" doc:"Look payments up at the card gateway and the bank, too"`
+	Recount   bool   `query:"recount" doc:"Ask Kakao for the count of every chunk, too: one look-up each"`
 	Cursor    string `query:"cursor" maxLength:"512" doc:"next_cursor of the part before"`
 }
 
@@ -99,7 +100,7 @@ func (s *Server) reconcile(ctx context.Context, in *reconcileInput) (*body[compa
 			return nil, err
 		}
 	}
-	page, err := s.services.Books.Compare(ctx, reconcile.Order{Window: window, WalletID: in.Wallet, Providers: in.Providers}, from)
+	page, err := s.services.Books.Compare(ctx, reconcile.Order{Window: window, WalletID: in.Wallet, Providers: in.Providers, Recount: in.Recount}, from)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +121,7 @@ type correctInput struct {
 	Keyed
 	RawBody []byte
 	Body    struct {
-		Kind       string     `json:"kind" enum:"messages,provider" doc:"As the difference says"`
+		Kind       string     `json:"kind" enum:"messages,recount,provider" doc:"As the difference says"`
 		Subject    string     `json:"subject" maxLength:"128" doc:"As the difference says"`
 		Difference wallet.KRW `json:"difference_krw" doc:"As the difference says; where it is another by now, nothing is posted"`
 	}

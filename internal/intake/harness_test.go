@@ -128,7 +128,7 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		Bots:       bot.NewAdmin(db, box, atNoon, rand.NewChaCha8([32]byte{3})),
 		Broadcasts: broadcast.NewDesk(db, db, atNoon, ids.Next),
 		Billing:    billing.New(db, h.gateway, box, ids, rand.NewChaCha8([32]byte{4}), atNoon, settings),
-		Books:      reconcile.New(db, h.gateway, nil, posted(func(string, int64) {}), atNoon),
+		Books:      reconcile.New(db, h.gateway, nil, nil, posted(func(string, int64) {}), atNoon),
 		Explain:    db,
 		Read:       db,
 		Skill:      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { notFound(w) }),

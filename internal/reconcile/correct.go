@@ -39,13 +39,15 @@ func (s *Service) Correct(ctx context.Context, c Correction) (*wallet.Posting, e
 	var err error
 	switch c.Kind {
 	case Messages:
-		posted, err = s.store.CorrectChunk(ctx, c)
+		posted, err = s.store.CorrectChunk(ctx, c, nil)
+	case Recount:
+		posted, err = s.correctRecount(ctx, c)
 	case Provider:
 		posted, err = s.correctPayment(ctx, c)
 	case Balance, Held, Free, Payments:
 		return nil, ErrNotCorrectable
 	default:
-		return nil, fault.Field("kind", "must be messages or provider")
+		return nil, fault.Field("kind", "must be messages, recount or provider")
 	}
 	if err == nil && posted != nil {
 		s.meter.Posted(string(wallet.Correction), int64(max(c.Difference, -c.Difference)))

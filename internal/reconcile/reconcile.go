@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -26,10 +28,11 @@ const (
 	Messages Kind = "messages" // delivered messages times their price and what was captured for them
 	Payments Kind = "payments" // what we know of charges, top-ups and refunds, and their postings
 	Provider Kind = "provider" // the books of the card gateway or the bank and our postings
+	Recount  Kind = "recount"  // what Kakao says now of a chunk times its price, and what was captured for it
 )
 
 // Kinds lists every kind.
-var Kinds = []Kind{Balance, Held, Free, Messages, Payments, Provider}
+var Kinds = []Kind{Balance, Held, Free, Messages, Payments, Provider, Recount}
 
 // Finding is one difference. Where want and got are equal, something else about it is wrong, which
 // note says.
@@ -62,6 +65,7 @@ const (
 	StepMessages
 	StepPostings
 	StepPayments
+	StepRecount
 	stepEnd
 )
 
@@ -118,8 +122,14 @@ type Store interface {
 	// Payment reads one by its attempt. It is NotFound when the wallet has none.
 	Payment(ctx context.Context, walletID, attemptID string) (Payment, error)
 
-	// CorrectChunk posts what makes a chunk's captures equal its delivered messages.
-	CorrectChunk(ctx context.Context, c Correction) (posted *wallet.Posting, err error)
+	// SentChunks lists chunks of the window that were settled by Kakao's count.
+	SentChunks(ctx context.Context, m Mark, w Window) (sent []SentChunk, next *Mark, err error)
+	// SettledChunk reads one by its id. It is NotFound when the wallet has none.
+	SettledChunk(ctx context.Context, walletID, chunkID string) (SentChunk, error)
+
+	// CorrectChunk posts what makes a chunk's captures equal its delivered messages, of which Kakao says
+	// now that they are so many where recount is not nil.
+	CorrectChunk(ctx context.Context, c Correction, recount *broadcast.Tally) (posted *wallet.Posting, err error)
 	// CorrectPayment posts what makes our books of a payment equal what the provider keeps of it.
 	CorrectPayment(ctx context.Context, c Correction, keeps wallet.KRW) (posted *wallet.Posting, err error)
 
@@ -129,6 +139,25 @@ type Store interface {
 	CompareRecent(ctx context.Context, walletIDs []string, now time.Time) ([]Finding, error)
 	// KeepCheck keeps what was found of wallets: by kind, the sum of differences without their signs.
 	KeepCheck(ctx context.Context, found map[string]map[Kind]wallet.KRW, now time.Time) error
+}
+
+// SentChunk is a chunk that was settled by Kakao's count.
+type SentChunk struct {
+	ID       string
+	WalletID string
+	TaskID   string // Kakao's receipt
+	RestKey  string // of its bot
+	People   int
+	Tally    broadcast.Tally // as it was settled
+	Price    wallet.KRW
+	Captured wallet.KRW // corrections included
+	SentAt   time.Time
+	Day      time.Time
+}
+
+// Events is the look-up of Kakao's Event API.
+type Events interface {
+	Result(ctx context.Context, restKey, taskID string) (kakao.SendResult, error)
 }
 
 // Gateway is the look-up of the card gateway.
@@ -147,13 +176,14 @@ type Service struct {
 	store   Store
 	gateway Gateway
 	bank    Bank // nil where there is none
+	events  Events
 	meter   wallet.Meter
 	now     func() time.Time
 }
 
 // New returns a service. bank is nil where there is none.
-func New(store Store, gateway Gateway, bank Bank, meter wallet.Meter, now func() time.Time) *Service {
-	return &Service{store: store, gateway: gateway, bank: bank, meter: meter, now: now}
+func New(store Store, gateway Gateway, bank Bank, events Events, meter wallet.Meter, now func() time.Time) *Service {
+	return &Service{store: store, gateway: gateway, bank: bank, events: events, meter: meter, now: now}
 }
 
 // Order asks for a comparison.
@@ -161,14 +191,15 @@ type Order struct {
 	Window    Window
 	WalletID  string // one wallet; all when empty
 	Providers bool   // ask the card gateway and the bank, too
+	Recount   bool   // ask Kakao for each chunk, too
 }
 
 // Page is a part of a comparison.
 type Page struct {
 	Found    []Finding
 	Wallets  int   // whose comparison ended in this part
-	Asked    int   // look-ups that a provider answered
-	Unasked  int   // payments that could not be looked up
+	Asked    int   // look-ups that a provider or Kakao answered
+	Unasked  int   // payments and chunks that could not be looked up
 	Unlooked int   // of those, the ones that have no id at the provider
 	Next     *Mark // nil at the end
 
@@ -270,6 +301,9 @@ func (s *Service) compare(ctx context.Context, o Order, m Mark, page *Page) (fou
 		return s.store.ComparePostings(ctx, m, o.Window)
 	case StepPayments:
 		return s.comparePayments(ctx, o, m, page)
+	case StepRecount:
+		return s.compareRecount(ctx, o, m, page)
+	case StepBalances, stepEnd:
 	}
 	found, err = s.store.CompareBalances(ctx, []string{m.Wallet})
 	return found, nil, err

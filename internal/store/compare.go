@@ -197,6 +197,46 @@ func (s *Store) CompareMessages(ctx context.Context, m reconcile.Mark, w reconci
 	return found, next, nil
 }
 
+const sentChunkColumns = `c.id, c.wallet_id, c.task_id, c.bot_id, t.rest_key_sealed, c.people, c.delivered, c.failed, c.unknown, b.price_krw,
+	c.sent_at, COALESCE(p.at, c.sent_at), COALESCE(p.revenue, 0)`
+
+const sentChunkJoins = ` JOIN broadcast b ON b.id = c.broadcast_id JOIN bot t ON t.id = c.bot_id
+	LEFT JOIN posting p ON p.wallet_id = c.wallet_id AND p.kind = 'capture' AND p.ref = c.id`
+
+func (s *Store) scanSentChunk(row scanner) (c reconcile.SentChunk, err error) {
+	var bot string
+	var sealed []byte
+	var corrected wallet.KRW
+	err = row.Scan(&c.ID, &c.WalletID, &c.TaskID, &bot, &sealed, &c.People, &c.Tally.Delivered, &c.Tally.Failed, &c.Tally.Unknown, &c.Price,
+		at(&c.SentAt), at(&c.Day), &c.Captured, &corrected)
+	c.RestKey, c.Captured, c.Day = s.restKey(bot, sealed), c.Captured+corrected, clock.Midnight(c.Day)
+	return c, err
+}
+
+// SentChunks lists chunks of the window that were settled by Kakao's count.
+func (s *Store) SentChunks(ctx context.Context, m reconcile.Mark, w reconcile.Window) (sent []reconcile.SentChunk, next *reconcile.Mark, err error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+sentChunkColumns+`, `+corrections("revenue", "c.wallet_id", wallet.CorrectsCapture, "c.id")+`
+		FROM (SELECT * FROM chunk WHERE wallet_id = $1 AND `+endedChunk+` AND `+outAt+` < $2 AND (`+outAt+`, id) > ($3, $4)
+			AND state = 'settled' AND task_id <> '' AND sent_at > 0 ORDER BY `+outAt+`, id LIMIT $5) c`+sentChunkJoins+` ORDER BY c.sent_at, c.id`,
+		m.Wallet, millis(w.To), max(m.At, millis(w.From)-1), m.ID, comparePayments)
+	sent, err = collect(rows, err, s.scanSentChunk)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list sent chunks of %s: %w", m.Wallet, err)
+	}
+	if len(sent) == comparePayments {
+		last := sent[len(sent)-1]
+		next = &reconcile.Mark{Wallet: m.Wallet, Step: m.Step, At: millis(last.SentAt), ID: last.ID}
+	}
+	return sent, next, nil
+}
+
+// SettledChunk reads a chunk that was settled by Kakao's count. It is NotFound when the wallet has none.
+func (s *Store) SettledChunk(ctx context.Context, walletID, chunkID string) (reconcile.SentChunk, error) {
+	c, err := s.scanSentChunk(s.read.QueryRowContext(ctx, `SELECT `+sentChunkColumns+`, `+corrections("revenue", "c.wallet_id", wallet.CorrectsCapture, "c.id")+`
+		FROM chunk c`+sentChunkJoins+` WHERE c.id = $1 AND c.wallet_id = $2 AND c.state = 'settled' AND c.task_id <> ''`, chunkID, walletID))
+	return c, orNotFound(err, "settled chunk", chunkID)
+}
+
 // orphan is true of a posting p that moves something and whose cause is not there.
 const orphan = `(p.kind = 'capture' AND p.revenue <> 0 AND NOT EXISTS (SELECT 1 FROM chunk c WHERE c.id = p.ref AND (c.delivered > 0 OR c.state IN ('settled', 'rejected', 'in_doubt')))
 	OR p.kind = 'topup' AND NOT EXISTS (SELECT 1 FROM checkout o WHERE o.id = p.ref AND o.state = 'done')

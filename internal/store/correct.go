@@ -68,7 +68,7 @@ func correctionRef(ctx context.Context, tx *sql.Tx, walletID, what, id string) (
 }
 
 // CorrectChunk posts what makes a chunk's captures equal its delivered messages.
-func (s *Store) CorrectChunk(ctx context.Context, c reconcile.Correction) (*wallet.Posting, error) {
+func (s *Store) CorrectChunk(ctx context.Context, c reconcile.Correction, recount *broadcast.Tally) (*wallet.Posting, error) {
 	return s.correct(ctx, c, func(tx *sql.Tx, w wallet.Wallet) (*wallet.Posting, error) {
 		var broadcastID broadcast.ID
 		var state broadcast.ChunkState
@@ -89,6 +89,11 @@ func (s *Store) CorrectChunk(ctx context.Context, c reconcile.Correction) (*wall
 		} else if err != nil {
 			return nil, fmt.Errorf("lock chunk %s: %w", c.Subject, err)
 		}
+		if recount != nil {
+			if err := countAnew(ctx, tx, &b, state, c.Subject, *recount); err != nil {
+				return nil, err
+			}
+		}
 		err = tx.QueryRowContext(ctx, `SELECT `+capturedChunk+` FROM chunk c JOIN broadcast b ON b.id = c.broadcast_id
 			LEFT JOIN posting p ON p.wallet_id = c.wallet_id AND p.kind = 'capture' AND p.ref = c.id WHERE c.id = $1`, c.Subject).
 			Scan(&books.id, &books.people, &books.delivered, &books.evident, &books.price, at(&books.capturedAt), &books.captured)
@@ -105,6 +110,25 @@ func (s *Store) CorrectChunk(ctx context.Context, c reconcile.Correction) (*wall
 		}
 		return p, s.noteReached(ctx, tx, &b, state, books, c)
 	})
+}
+
+// countAnew takes over what Kakao says now of a settled chunk that is locked.
+func countAnew(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, state broadcast.ChunkState, id string, t broadcast.Tally) error {
+	if state != broadcast.Settled {
+		return reconcile.ErrNotCorrectable
+	}
+	var was broadcast.Tally
+	if err := tx.QueryRowContext(ctx, `SELECT delivered, failed, unknown FROM chunk WHERE id = $1`, id).Scan(&was.Delivered, &was.Failed, &was.Unknown); err != nil {
+		return fmt.Errorf("read the people of chunk %s: %w", id, err)
+	}
+	b.Counts.Delivered += t.Delivered - was.Delivered
+	b.Counts.Failed += t.Failed - was.Failed
+	b.Counts.Unknown += t.Unknown - was.Unknown
+	_, err := tx.ExecContext(ctx, `UPDATE chunk SET delivered = $2, failed = $3, unknown = $4 WHERE id = $1`, id, t.Delivered, t.Failed, t.Unknown)
+	if err != nil {
+		return fmt.Errorf("count chunk %s anew: %w", id, err)
+	}
+	return nil
 }
 
 // correctUse posts the correction of a chunk to a locked wallet.

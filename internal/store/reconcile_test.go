@@ -34,7 +34,7 @@ type desk struct {
 func openDesk(t *testing.T, s *Store) *desk {
 	t.Helper()
 	d := &desk{market: newMarket(t, s), posted: posts{}}
-	d.books = reconcile.New(s, d.gateway, d.teller, d.posted, d.clock)
+	d.books = reconcile.New(s, d.gateway, d.teller, nil, d.posted, d.clock)
 	d.put("w", 0, "hanbit")
 	today := clock.Midnight(d.clock())
 	d.window = reconcile.Window{From: today.Add(-24 * time.Hour), To: today.Add(48 * time.Hour)}
@@ -295,7 +295,7 @@ func TestReconcile_atOnce(t *testing.T) {
 		var running sync.WaitGroup
 		for range 8 {
 			running.Go(func() {
-				p, err := s.CorrectChunk(context.WithoutCancel(t.Context()), c)
+				p, err := s.CorrectChunk(context.WithoutCancel(t.Context()), c, nil)
 				if err != nil {
 					t.Errorf("CorrectChunk() error = %v", err)
 				}

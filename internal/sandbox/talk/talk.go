@@ -114,6 +114,7 @@ func (k *Kakao) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("PUT /sandbox/bots/{bot}", k.putBot)
 	mux.HandleFunc("POST /sandbox/people", k.registerPeople)
 	mux.HandleFunc("PUT /sandbox/results", k.putResults)
+	mux.HandleFunc("PUT /sandbox/results/{task}", k.recount)
 	mux.HandleFunc("POST /sandbox/callbacks", k.issueCallback)
 	mux.HandleFunc("POST /sandbox/utterances", k.playUtterance)
 	mux.HandleFunc("GET /sandbox/truth/people", k.listPeople)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/sandbox/answer"
 	"github.com/malgil/malgil/internal/sandbox/trouble"
 )
@@ -202,4 +203,48 @@ func (k *Kakao) putResults(w http.ResponseWriter, r *http.Request) {
 	k.resultDelay = time.Duration(settings.DelaySeconds * float64(time.Second))
 	k.mu.Unlock()
 	answer.JSON(w, http.StatusOK, settings)
+}
+
+// recount is PUT /sandbox/results/{task}: Kakao says from now on that so many were reached. Whom the
+// message reached stays as it is.
+func (k *Kakao) recount(w http.ResponseWriter, r *http.Request) {
+	var order struct {
+		Delivered int `json:"delivered"`
+	}
+	if err := answer.Read(r, &order); err != nil {
+		answer.Problem(w, err)
+		return
+	}
+	k.mu.Lock()
+	t := k.byID[r.PathValue("task")]
+	var err error
+	switch {
+	case t == nil:
+		err = fault.New(fault.NotFound, "no such task")
+	case order.Delivered < 0 || order.Delivered > t.count-t.unresolved:
+		err = fault.Field("delivered", "must be 0 to %d", t.count-t.unresolved)
+	default:
+		t.countAs(order.Delivered, k.options.Clock.Now())
+	}
+	k.mu.Unlock()
+	if err != nil {
+		answer.Problem(w, err)
+		return
+	}
+	answer.JSON(w, http.StatusOK, k.resultOf(t))
+}
+
+// countAs makes so many of the people reached, the first of them; the others are failures.
+func (t *task) countAs(reached int, now time.Time) {
+	t.reached, t.failures = reached, nil
+	left := reached
+	for i, p := range t.persons() {
+		switch {
+		case !resolves(p.ID):
+		case left > 0:
+			left--
+		default:
+			t.failures = append(t.failures, failure{i, typeSkill, messageSkill, now})
+		}
+	}
 }
