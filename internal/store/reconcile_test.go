@@ -384,7 +384,7 @@ func TestReconcile_refundsWhatIsLeft(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachDatabase(t, func(t *testing.T, s *Store) {
 				d := &desk{market: newMarket(t, s), posted: posts{}}
-				d.books = reconcile.New(s, d.gateway, d.teller, d.posted, d.clock)
+				d.books = reconcile.New(s, d.gateway, d.teller, nil, d.posted, d.clock)
 				d.put("w", 0, "hanbit")
 				today := clock.Midnight(d.clock())
 				d.window = reconcile.Window{From: today.Add(-24 * time.Hour), To: today.Add(48 * time.Hour)}
