@@ -112,6 +112,22 @@ func (m *machine) checkMoney(rt *rapid.T) {
 	}
 }
 
+// walletsWithFreeCashThatIsOver lists wallets of which some has to vanish: nothing may be held meanwhile.
+func (m *machine) walletsWithFreeCashThatIsOver(rt *rapid.T) (over []wallet.Wallet) {
+	for _, id := range m.wallets {
+		left := m.ledgers[id].Remaining()
+		if !slices.ContainsFunc(m.gifts, func(g wallet.Gift) bool { return g.WalletID == id && left[g.ID] > 0 && !m.now.Before(g.ExpiresAt) }) {
+			continue
+		}
+		w, err := m.s.Wallet(background(), id)
+		ok(rt, err)
+		if w.Free > w.Held {
+			over = append(over, w)
+		}
+	}
+	return over
+}
+
 // sums reads an amount by id.
 func (m *machine) sums(rt *rapid.T, query string) map[string]wallet.KRW {
 	sums := map[string]wallet.KRW{}

@@ -102,8 +102,16 @@ func (m *machine) broadcast(rt *rapid.T) broadcast.ID {
 func (m *machine) dispatch(rt *rapid.T) {
 	pace := broadcast.DefaultPace
 	pace.MaxQueued = 6
+	before := m.walletsWithFreeCashThatIsOver(rt)
 	done, err := m.s.Dispatch(background(), pace, m.turn, m.now)
 	ok(rt, err)
+	for _, w := range before {
+		after, err := m.s.Wallet(background(), w.ID)
+		ok(rt, err)
+		if after.Held > w.Held {
+			rt.Fatalf("%s held %d and holds %d, with free cash that is to vanish among its %d", w.ID, w.Held, after.Held, w.Free)
+		}
+	}
 	m.turn, m.sends = done.Next, append(m.sends, done.Rows...)
 }
 
