@@ -172,7 +172,9 @@ func (s *Store) postCorrection(ctx context.Context, tx *sql.Tx, before, after wa
 	return nil
 }
 
-// usedBy sums up where the money for a chunk came from, corrections included.
+// usedBy sums up where the money for a chunk came from, corrections included. A grant that has begun to
+// vanish is over, whatever time the correction has: what came back to it would vanish under a ref that
+// is taken.
 func usedBy(ctx context.Context, tx *sql.Tx, walletID string, c reconcile.Correction) (used wallet.Used, err error) {
 	const of = `wallet_id = $1 AND (kind = 'capture' AND ref = $2 OR kind = 'correction' AND ref > 'capture/' || $2 || '/' AND ref < 'capture/' || $2 || '0')`
 	err = tx.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(-free), 0) AS BIGINT), CAST(COALESCE(SUM(-paid - accrual), 0) AS BIGINT)
@@ -181,7 +183,7 @@ func usedBy(ctx context.Context, tx *sql.Tx, walletID string, c reconcile.Correc
 		return used, fmt.Errorf("sum what paid for chunk %s: %w", c.Subject, err)
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT g.id, u.amount FROM (SELECT grant_id, CAST(SUM(amount_krw) AS BIGINT) amount FROM grant_use
-		WHERE `+of+` GROUP BY grant_id) u JOIN free_grant g ON g.id = u.grant_id WHERE u.amount > 0 AND g.expires_at > $3
+		WHERE `+of+` GROUP BY grant_id) u JOIN free_grant g ON g.id = u.grant_id WHERE u.amount > 0 AND g.expires_at > $3 AND g.expired_krw = 0
 		ORDER BY g.expires_at DESC, g.id DESC`, walletID, c.Subject, millis(c.At))
 	used.Grants, err = collect(rows, err, func(row scanner) (u wallet.GrantUse, err error) {
 		err = row.Scan(&u.GrantID, &u.Amount)

@@ -422,3 +422,28 @@ func TestReconcile_refundsWhatIsLeft(t *testing.T) {
 		})
 	}
 }
+
+// A correction that began before free cash was over, and got the wallet's lock after it had vanished,
+// does not bring it back: it would have to vanish a second time.
+func TestCorrectChunk_whileFreeCashVanishes(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		newWallet(t, s, "w", 0)
+		newBot(t, s, "bot_w", "w")
+		end := clock.NextMidnight(t0)
+		newGrant(t, s, "w", "grt_w", 2000, end, t0)
+		b := running(t, s, order("brd_w", "bot_w"), 100)
+		settle(t, s, sent(t, s, b.ID, 1, t0), 100, t0)
+		exec(t, s, `UPDATE chunk SET delivered = 20, failed = 80 WHERE broadcast_id = 'brd_w'`) // 1,200 too much
+		if gone := vanish(t, s, end); gone != 500 {
+			t.Fatalf("ExpireFree() = %d, want the 500 that were left", gone)
+		}
+		c := reconcile.Correction{WalletID: "w", Kind: reconcile.Messages, Subject: "brd_w-000001", Difference: -1200, At: end.Add(-time.Millisecond)}
+		if p, err := s.CorrectChunk(t.Context(), c); err != nil || p.Promotion != 1200 || p.Free != 0 {
+			t.Errorf("CorrectChunk() = %+v, %v, want 1,200 gone with the rest", p, err)
+		}
+		if gone := vanish(t, s, end.Add(time.Second)); gone != 0 {
+			t.Errorf("ExpireFree() after the correction = %d, want 0", gone)
+		}
+		wantWallet(t, s, "w")
+	})
+}
