@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/malgil/malgil/internal/billing"
@@ -64,7 +65,10 @@ func (s *Service) correctPayment(ctx context.Context, c Correction) (*wallet.Pos
 		return nil, ErrNotCorrectable
 	}
 	keeps, _, err := s.keeps(ctx, p)
-	if err != nil {
+	switch {
+	case errors.Is(err, errUnsure):
+		return nil, ErrNotCorrectable
+	case err != nil:
 		return nil, fault.Wrap(fault.Unavailable, err, "the provider cannot be asked about it; try again")
 	}
 	return s.store.CorrectPayment(ctx, c, keeps)

@@ -14,6 +14,7 @@ var (
 	errNoID   = errors.New("it has no id at the provider")
 	errNoBank = errors.New("the bank is not set up")
 	errLater  = errors.New("it is compared elsewhere, or when it has ended")
+	errUnsure = errors.New("the gateway does not say yet what became of it")
 )
 
 // askFor compares a payment with the provider's books. A refund by card is compared by the payment
@@ -31,11 +32,14 @@ func (s *Service) askFor(ctx context.Context, o Order, p Payment) (f Finding, di
 		return f, false, errLater
 	}
 	keeps, note, err := s.keeps(ctx, p)
-	if err != nil || keeps == p.Net() {
+	unsure := errors.Is(err, errUnsure)
+	if err != nil && !unsure || err == nil && keeps == p.Net() {
 		return f, false, err
 	}
 	f = p.finding(Provider, keeps, p.Net(), note)
 	switch {
+	case unsure:
+		f.Note += "; ask there"
 	case p.InReview:
 		f.Note += "; it is in review: decide there"
 	case p.Kind == billing.RefundAttempt:
@@ -46,7 +50,8 @@ func (s *Service) askFor(ctx context.Context, o Order, p Payment) (f Finding, di
 	return f, true, nil
 }
 
-// keeps asks what the provider has of a payment: what it took less what it gave back.
+// keeps asks what the provider has of a payment: what it took less what it gave back. It is errUnsure
+// for one that moved something here and is neither paid nor failed there.
 func (s *Service) keeps(ctx context.Context, p Payment) (krw wallet.KRW, note string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -78,7 +83,11 @@ func (s *Service) keeps(ctx context.Context, p Payment) (krw wallet.KRW, note st
 			note += fmt.Sprintf(", %d KRW given back", order.Cancelled)
 		}
 		return order.Payment.Total - order.Cancelled, note, nil
-	case billing.OrderFailed, billing.OrderOpen:
+	case billing.OrderOpen:
+		if p.Net() != 0 {
+			return 0, note, errUnsure
+		}
+	case billing.OrderFailed:
 	}
 	return 0, note, nil
 }
@@ -97,7 +106,7 @@ func (s *Service) received(ctx context.Context, p Payment) (wallet.KRW, string, 
 	return 0, "the bank has it as " + string(account.State), nil
 }
 
-// sentBack asks the bank what a transfer moved: it is below 0 as seen from us.
+// sentBack asks the bank what a transfer to the payer moved.
 func (s *Service) sentBack(ctx context.Context, p Payment) (wallet.KRW, string, error) {
 	sent, err := s.bank.Sent(ctx, p.AttemptID)
 	switch {

@@ -447,3 +447,31 @@ func TestCorrectChunk_whileFreeCashVanishes(t *testing.T) {
 		wantWallet(t, s, "w")
 	})
 }
+
+// unsure is a gateway that has every payment as one that is on its way, or in a status that is new.
+type unsure struct{ reconcile.Gateway }
+
+func (g unsure) Order(ctx context.Context, p billing.Purpose, tid string) (billing.Order, error) {
+	order, err := g.Gateway.Order(ctx, p, tid)
+	order.Status = billing.OrderOpen
+	return order, err
+}
+
+// A payment that was made here and is on its way at the gateway is shown to a person; nothing is taken
+// off the wallet.
+func TestReconcile_gatewayUnsure(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		d := openDesk(t, s)
+		d.books = reconcile.New(s, unsure{d.gateway}, d.teller, d.posted, d.clock)
+		told, page := d.compare()
+		topup, charge := d.attemptOf(billing.TopUpAttempt), d.attemptOf(billing.ChargeAttempt)
+		want(t, "differences", told, "provider "+topup+" 0 440", "provider "+charge+" 0 550000")
+		if n, refused := d.correct(page.Found); n != 0 || len(refused) > 0 {
+			t.Errorf("corrected %d, refused %q, want none proposed", n, refused)
+		}
+		c := reconcile.Correction{WalletID: "w", Kind: reconcile.Provider, Subject: charge, Difference: -550_000}
+		if _, err := d.books.Correct(t.Context(), c); fault.CodeOf(err) != "NOT_CORRECTABLE" {
+			t.Errorf("Correct() error = %v, want NOT_CORRECTABLE", err)
+		}
+	})
+}
