@@ -33,43 +33,44 @@ type Correction struct {
 
 // Correct posts what makes the books agree, in the amount that the caller saw, and returns the
 // posting. Where they agree already it posts nothing and returns nil: correcting twice, or two people
-// at once, corrects once. It fails with [ErrChanged], [ErrBroken] or [ErrNotCorrectable].
+// at once, corrects once, and a repeated request returns what the first one posted. It fails with [ErrChanged], [ErrBroken] or [ErrNotCorrectable].
 func (s *Service) Correct(ctx context.Context, c Correction) (*wallet.Posting, error) {
 	c.At = s.now()
 	var posted *wallet.Posting
+	var repeated bool
 	var err error
 	switch c.Kind {
 	case Messages:
-		posted, err = s.store.CorrectChunk(ctx, c, nil)
+		posted, repeated, err = s.store.CorrectChunk(ctx, c, nil)
 	case Recount:
-		posted, err = s.correctRecount(ctx, c)
+		posted, repeated, err = s.correctRecount(ctx, c)
 	case Provider:
-		posted, err = s.correctPayment(ctx, c)
+		posted, repeated, err = s.correctPayment(ctx, c)
 	case Balance, Held, Free, Payments:
 		return nil, ErrNotCorrectable
 	default:
 		return nil, fault.Field("kind", "must be messages, recount or provider")
 	}
-	if err == nil && posted != nil {
+	if err == nil && posted != nil && !repeated {
 		s.meter.Posted(string(wallet.Correction), int64(max(c.Difference, -c.Difference)))
 	}
 	return posted, err
 }
 
-func (s *Service) correctPayment(ctx context.Context, c Correction) (*wallet.Posting, error) {
+func (s *Service) correctPayment(ctx context.Context, c Correction) (posted *wallet.Posting, repeated bool, err error) {
 	p, err := s.store.Payment(ctx, c.WalletID, c.Subject)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	case p.InReview || p.Moving || p.Kind == billing.RefundAttempt:
-		return nil, ErrNotCorrectable
+		return nil, false, ErrNotCorrectable
 	}
 	keeps, _, err := s.keeps(ctx, p)
 	switch {
 	case errors.Is(err, errUnsure):
-		return nil, ErrNotCorrectable
+		return nil, false, ErrNotCorrectable
 	case err != nil:
-		return nil, fault.Wrap(fault.Unavailable, err, "the provider cannot be asked about it; try again")
+		return nil, false, fault.Wrap(fault.Unavailable, err, "the provider cannot be asked about it; try again")
 	}
 	return s.store.CorrectPayment(ctx, c, keeps)
 }

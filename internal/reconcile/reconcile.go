@@ -128,10 +128,11 @@ type Store interface {
 	SettledChunk(ctx context.Context, walletID, chunkID string) (SentChunk, error)
 
 	// CorrectChunk posts what makes a chunk's captures equal its delivered messages, of which Kakao says
-	// now that they are so many where recount is not nil.
-	CorrectChunk(ctx context.Context, c Correction, recount *broadcast.Tally) (posted *wallet.Posting, err error)
-	// CorrectPayment posts what makes our books of a payment equal what the provider keeps of it.
-	CorrectPayment(ctx context.Context, c Correction, keeps wallet.KRW) (posted *wallet.Posting, err error)
+	// now that they are so many where recount is not nil. A repeated request gets what the first one posted.
+	CorrectChunk(ctx context.Context, c Correction, recount *broadcast.Tally) (posted *wallet.Posting, repeated bool, err error)
+	// CorrectPayment posts what makes our books of a payment equal what the provider keeps of it, as
+	// CorrectChunk does.
+	CorrectPayment(ctx context.Context, c Correction, keeps wallet.KRW) (posted *wallet.Posting, repeated bool, err error)
 
 	// ClaimChecks takes wallets that were not compared for an hour; another process passes over them.
 	ClaimChecks(ctx context.Context, now time.Time, limit int) ([]string, error)

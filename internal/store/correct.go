@@ -15,19 +15,23 @@ import (
 
 // correct posts to a wallet whose balances are those of its legs. make returns the posting, or nil
 // where nothing is to be posted; it runs under the lock of the wallet.
-func (s *Store) correct(ctx context.Context, c reconcile.Correction, make func(tx *sql.Tx, w wallet.Wallet) (*wallet.Posting, error)) (posted *wallet.Posting, err error) {
+func (s *Store) correct(ctx context.Context, c reconcile.Correction, make func(tx *sql.Tx, w wallet.Wallet) (*wallet.Posting, error)) (posted *wallet.Posting, repeated bool, err error) {
 	found, err := s.CompareBalances(ctx, []string{c.WalletID})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	// Whatever broke it is not in the rules, so it does not mend itself before the lock is had.
 	if slices.ContainsFunc(found, func(f reconcile.Finding) bool { return f.Kind == reconcile.Balance || f.Kind == reconcile.Free }) {
-		return nil, reconcile.ErrBroken
+		return nil, false, reconcile.ErrBroken
 	}
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		posted = nil
-		_, repeated, err := claimRequest(ctx, tx, c.Request.Scope, c.Request.Key, c.Request.BodyHash)
-		if err != nil || repeated {
+		ref, again, err := claimRequest(ctx, tx, c.Request.Scope, c.Request.Key, c.Request.BodyHash)
+		if err != nil {
+			return err
+		}
+		if repeated = again; again {
+			posted, err = corrected(ctx, tx, c.WalletID, string(ref))
 			return err
 		}
 		w, err := s.lockWallet(ctx, tx, c.WalletID)
@@ -39,13 +43,26 @@ func (s *Store) correct(ctx context.Context, c reconcile.Correction, make func(t
 		}
 		if posted == nil {
 			access.DeedOf(ctx).Nothing()
-		} else {
-			access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: c.WalletID}, nil,
-				map[string]any{"correction": posted.Ref, "kind": c.Kind, "difference_krw": c.Difference})
+			return answerRequest(ctx, tx, c.Request.Scope, c.Request.Key, nil)
 		}
-		return answerRequest(ctx, tx, c.Request.Scope, c.Request.Key, []byte(c.Subject))
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: c.WalletID}, nil,
+			map[string]any{"correction": posted.Ref, "kind": c.Kind, "difference_krw": c.Difference})
+		return answerRequest(ctx, tx, c.Request.Scope, c.Request.Key, []byte(posted.Ref))
 	})
-	return posted, err
+	return posted, repeated, err
+}
+
+// corrected reads the correction that a repeated request posted, nil where it posted none.
+func corrected(ctx context.Context, tx *sql.Tx, walletID, ref string) (*wallet.Posting, error) {
+	if ref == "" {
+		return nil, nil
+	}
+	p, err := scanPosting(tx.QueryRowContext(ctx, `SELECT `+postingColumns+` FROM posting WHERE wallet_id = $1 AND kind = $2 AND ref = $3`,
+		walletID, wallet.Correction, ref))
+	if err != nil {
+		return nil, fmt.Errorf("read correction %s: %w", ref, err)
+	}
+	return &p, nil
 }
 
 // changedSince says whether what was found still differs, and by as much as was seen.
@@ -67,8 +84,9 @@ func correctionRef(ctx context.Context, tx *sql.Tx, walletID, what, id string) (
 	return wallet.CorrectionRef(what, id, n+1), nil
 }
 
-// CorrectChunk posts what makes a chunk's captures equal its delivered messages.
-func (s *Store) CorrectChunk(ctx context.Context, c reconcile.Correction, recount *broadcast.Tally) (*wallet.Posting, error) {
+// CorrectChunk posts what makes a chunk's captures equal its delivered messages. A repeated request
+// gets what the first one posted.
+func (s *Store) CorrectChunk(ctx context.Context, c reconcile.Correction, recount *broadcast.Tally) (posted *wallet.Posting, repeated bool, err error) {
 	return s.correct(ctx, c, func(tx *sql.Tx, w wallet.Wallet) (*wallet.Posting, error) {
 		var broadcastID broadcast.ID
 		var state broadcast.ChunkState
@@ -237,8 +255,9 @@ func capturedBy(ctx context.Context, q querier, walletID string, id broadcast.ID
 	return captured, nil
 }
 
-// CorrectPayment posts what makes our books of a payment equal what the provider keeps of it.
-func (s *Store) CorrectPayment(ctx context.Context, c reconcile.Correction, keeps wallet.KRW) (*wallet.Posting, error) {
+// CorrectPayment posts what makes our books of a payment equal what the provider keeps of it, as
+// CorrectChunk does.
+func (s *Store) CorrectPayment(ctx context.Context, c reconcile.Correction, keeps wallet.KRW) (posted *wallet.Posting, repeated bool, err error) {
 	return s.correct(ctx, c, func(tx *sql.Tx, w wallet.Wallet) (*wallet.Posting, error) {
 		p, err := payment(ctx, tx, w.ID, c.Subject)
 		if err != nil {

@@ -204,7 +204,7 @@ func (m *machine) correct(rt *rapid.T, walletID string) {
 	ok(rt, err)
 	for _, f := range found {
 		for n := range 2 {
-			posted, err := m.s.CorrectChunk(background(), reconcile.Correction{WalletID: walletID, Kind: f.Kind, Subject: f.Subject, Difference: f.Difference(), At: m.now}, nil)
+			posted, _, err := m.s.CorrectChunk(background(), reconcile.Correction{WalletID: walletID, Kind: f.Kind, Subject: f.Subject, Difference: f.Difference(), At: m.now}, nil)
 			ok(rt, err)
 			if (posted != nil) != (n == 0) {
 				rt.Fatalf("correction no. %d of %+v = %+v, want one posting", n+1, f, posted)

@@ -295,7 +295,7 @@ func TestReconcile_atOnce(t *testing.T) {
 		var running sync.WaitGroup
 		for range 8 {
 			running.Go(func() {
-				p, err := s.CorrectChunk(context.WithoutCancel(t.Context()), c, nil)
+				p, _, err := s.CorrectChunk(context.WithoutCancel(t.Context()), c, nil)
 				if err != nil {
 					t.Errorf("CorrectChunk() error = %v", err)
 				}
@@ -438,7 +438,7 @@ func TestCorrectChunk_whileFreeCashVanishes(t *testing.T) {
 			t.Fatalf("ExpireFree() = %d, want the 500 that were left", gone)
 		}
 		c := reconcile.Correction{WalletID: "w", Kind: reconcile.Messages, Subject: "brd_w-000001", Difference: -1200, At: end.Add(-time.Millisecond)}
-		if p, err := s.CorrectChunk(t.Context(), c); err != nil || p.Promotion != 1200 || p.Free != 0 {
+		if p, _, err := s.CorrectChunk(t.Context(), c, nil); err != nil || p.Promotion != 1200 || p.Free != 0 {
 			t.Errorf("CorrectChunk() = %+v, %v, want 1,200 gone with the rest", p, err)
 		}
 		if gone := vanish(t, s, end.Add(time.Second)); gone != 0 {
@@ -462,7 +462,7 @@ func (g unsure) Order(ctx context.Context, p billing.Purpose, tid string) (billi
 func TestReconcile_gatewayUnsure(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		d := openDesk(t, s)
-		d.books = reconcile.New(s, unsure{d.gateway}, d.teller, d.posted, d.clock)
+		d.books = reconcile.New(s, unsure{d.gateway}, d.teller, nil, d.posted, d.clock)
 		told, page := d.compare()
 		topup, charge := d.attemptOf(billing.TopUpAttempt), d.attemptOf(billing.ChargeAttempt)
 		want(t, "differences", told, "provider "+topup+" 0 440", "provider "+charge+" 0 550000")
@@ -472,6 +472,26 @@ func TestReconcile_gatewayUnsure(t *testing.T) {
 		c := reconcile.Correction{WalletID: "w", Kind: reconcile.Provider, Subject: charge, Difference: -550_000}
 		if _, err := d.books.Correct(t.Context(), c); fault.CodeOf(err) != "NOT_CORRECTABLE" {
 			t.Errorf("Correct() error = %v, want NOT_CORRECTABLE", err)
+		}
+	})
+}
+
+// A call that is repeated gets the answer of the first, and counts once.
+func TestCorrect_repeated(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		d := openDesk(t, s)
+		exec(t, s, `UPDATE chunk SET delivered = 40, failed = 0 WHERE id = 'brd_w-000002'`)
+		c := reconcile.Correction{WalletID: "w", Kind: reconcile.Messages, Subject: "brd_w-000002", Difference: 30}
+		for _, key := range []string{"mends", "mends", "agrees", "agrees"} {
+			c.Request = billing.Request{Scope: "tok_1", Key: key, BodyHash: []byte("it")}
+			p, err := d.books.Correct(t.Context(), c)
+			if mends := key == "mends"; err != nil || (p != nil) != mends || mends && (p.Ref != "capture/brd_w-000002/1" || p.Revenue != 30 || p.Sum() != 0) {
+				t.Errorf("Correct() with key %q = %+v, %v, want the first correction for %q alone", key, p, err, "mends")
+			}
+			d.pass(time.Second)
+		}
+		if d.posted["correction"] != 30 {
+			t.Errorf("counted %d KRW of corrections, want 30", d.posted["correction"])
 		}
 	})
 }
