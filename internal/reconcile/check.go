@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -32,32 +33,49 @@ func (s *Service) Check(ctx context.Context) error {
 	return nil
 }
 
+// check compares wallets and keeps what it finds of each as soon as it is compared: one that fails, or
+// takes too long, keeps no other from being compared.
 func (s *Service) check(ctx context.Context, ids []string, now time.Time) error {
 	found, err := s.store.CompareRecent(ctx, ids, now)
 	if err != nil {
 		return err
 	}
-	o := Order{Window: Window{From: clock.Midnight(now).Add(-24 * time.Hour), To: clock.NextMidnight(now)}}
 	sums := make(map[string]map[Kind]wallet.KRW, len(ids))
 	for _, id := range ids {
 		sums[id] = map[Kind]wallet.KRW{}
-		o.WalletID = id
-		var page Page // of the whole wallet: its findings are summed up and let go
-		for mark := (&Mark{Wallet: id, Step: StepMessages}); mark != nil; {
-			if mark, err = s.step(ctx, o, *mark, &page); err != nil {
-				return err
-			}
-			for _, f := range page.Found {
-				sums[id][f.Kind] += f.size()
-			}
-			page.Found = page.Found[:0]
-		}
 	}
 	for _, f := range found {
 		sums[f.WalletID][f.Kind] += f.size()
 	}
-	if err := s.store.KeepCheck(ctx, sums, now); err != nil {
-		return fmt.Errorf("keep what was found: %w", err)
+	var failed []error
+	for _, id := range ids {
+		err := s.sumUp(ctx, id, now, sums[id])
+		if err == nil {
+			err = s.store.KeepCheck(ctx, id, sums[id], now)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// sumUp adds the sizes of what differs in a wallet beside its balances: its findings are summed up and
+// let go.
+func (s *Service) sumUp(ctx context.Context, walletID string, now time.Time, sums map[Kind]wallet.KRW) (err error) {
+	o := Order{WalletID: walletID, Window: Window{From: clock.Midnight(now).Add(-24 * time.Hour), To: clock.NextMidnight(now)}}
+	var page Page
+	for mark := (&Mark{Wallet: walletID, Step: StepMessages}); mark != nil; {
+		if mark, err = s.step(ctx, o, *mark, &page); err != nil {
+			return err
+		}
+		for _, f := range page.Found {
+			sums[f.Kind] += f.size()
+		}
+		page.Found = page.Found[:0]
 	}
 	return nil
 }

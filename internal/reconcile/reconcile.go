@@ -138,8 +138,8 @@ type Store interface {
 	ClaimChecks(ctx context.Context, now time.Time, limit int) ([]string, error)
 	// CompareRecent is [Store.CompareBalances] that trusts sums of old postings it has kept.
 	CompareRecent(ctx context.Context, walletIDs []string, now time.Time) ([]Finding, error)
-	// KeepCheck keeps what was found of wallets: by kind, the sum of differences without their signs.
-	KeepCheck(ctx context.Context, found map[string]map[Kind]wallet.KRW, now time.Time) error
+	// KeepCheck keeps what was found of a wallet: by kind, the sum of differences without their signs.
+	KeepCheck(ctx context.Context, walletID string, found map[Kind]wallet.KRW, now time.Time) error
 }
 
 // SentChunk is a chunk that was settled by Kakao's count.

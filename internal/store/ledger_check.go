@@ -1,11 +1,9 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -92,18 +90,13 @@ func (s *Store) advanceBases(ctx context.Context, walletIDs []string, now time.T
 	return nil
 }
 
-// KeepCheck keeps what was found of wallets.
-func (s *Store) KeepCheck(ctx context.Context, found map[string]map[reconcile.Kind]wallet.KRW, now time.Time) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		for _, id := range slices.SortedFunc(maps.Keys(found), cmp.Compare) { // the order in which rows are locked
-			k := found[id]
-			_, err := tx.ExecContext(ctx, `UPDATE ledger_check SET checked_at = $2, balance_krw = $3, held_krw = $4, free_krw = $5,
-				messages_krw = $6, payments_krw = $7 WHERE wallet_id = $1`, id, millis(now),
-				k[reconcile.Balance], k[reconcile.Held], k[reconcile.Free], k[reconcile.Messages], k[reconcile.Payments])
-			if err != nil {
-				return fmt.Errorf("keep what was found of wallet %s: %w", id, err)
-			}
-		}
-		return nil
-	})
+// KeepCheck keeps what was found of a wallet.
+func (s *Store) KeepCheck(ctx context.Context, walletID string, found map[reconcile.Kind]wallet.KRW, now time.Time) error {
+	_, err := s.write.ExecContext(ctx, `UPDATE ledger_check SET checked_at = $2, balance_krw = $3, held_krw = $4, free_krw = $5,
+		messages_krw = $6, payments_krw = $7 WHERE wallet_id = $1`, walletID, millis(now),
+		found[reconcile.Balance], found[reconcile.Held], found[reconcile.Free], found[reconcile.Messages], found[reconcile.Payments])
+	if err != nil {
+		return fmt.Errorf("keep what was found of wallet %s: %w", walletID, err)
+	}
+	return nil
 }

@@ -495,3 +495,31 @@ func TestCorrect_repeated(t *testing.T) {
 		}
 	})
 }
+
+// brokenFor fails to compare the messages of one wallet.
+type brokenFor struct {
+	reconcile.Store
+	walletID string
+}
+
+func (b brokenFor) CompareMessages(ctx context.Context, m reconcile.Mark, w reconcile.Window) ([]reconcile.Finding, *reconcile.Mark, error) {
+	if m.Wallet == b.walletID {
+		return nil, nil, fmt.Errorf("messages of %s cannot be read", m.Wallet)
+	}
+	return b.Store.CompareMessages(ctx, m, w)
+}
+
+// A wallet whose comparison fails keeps no other from its own.
+func TestReconcile_hourlyBesideABrokenOne(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		d := openDesk(t, s)
+		newWallet(t, s, "a", 0) // before and behind the broken one
+		newWallet(t, s, "z", 0)
+		exec(t, s, `UPDATE wallet SET held_krw = 5 WHERE id IN ('a', 'z')`)
+		d.books = reconcile.New(brokenFor{s, "w"}, d.gateway, d.teller, nil, d.posted, d.clock)
+		if err := d.books.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "messages of w cannot be read") {
+			t.Errorf("Check() error = %v, want that of the broken wallet", err)
+		}
+		want(t, "wallets with what was found", texts(t, s, `SELECT wallet_id FROM ledger_check WHERE held_krw = 5 ORDER BY wallet_id`), "a", "z")
+	})
+}
