@@ -150,6 +150,7 @@ type SentChunk struct {
 	RestKey  string // of its bot
 	People   int
 	Tally    broadcast.Tally // as it was settled
+	Evident  int             // of whom there is evidence that they were reached
 	Price    wallet.KRW
 	Captured wallet.KRW // corrections included
 	SentAt   time.Time

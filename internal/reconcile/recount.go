@@ -36,7 +36,8 @@ func (s *Service) compareRecount(ctx context.Context, o Order, m Mark, page *Pag
 			continue
 		}
 		page.Asked++
-		if due := c.Price * wallet.KRW(tally.Delivered); due != c.Captured && tally != c.Tally {
+		reached := max(tally.Delivered, min(c.Evident, c.People)) // evidence stands, whatever Kakao counts
+		if due := c.Price * wallet.KRW(reached); due != c.Captured && tally != c.Tally {
 			found = append(found, Finding{WalletID: c.WalletID, Day: c.Day, Kind: Recount, Subject: c.ID, Want: due, Got: c.Captured, Correctable: true,
 				Note: fmt.Sprintf("Kakao counts %d of %d people as reached, %d when it was settled", tally.Delivered, c.People, c.Tally.Delivered)})
 		}

@@ -198,7 +198,7 @@ func (s *Store) CompareMessages(ctx context.Context, m reconcile.Mark, w reconci
 }
 
 const sentChunkColumns = `c.id, c.wallet_id, c.task_id, c.bot_id, t.rest_key_sealed, c.people, c.delivered, c.failed, c.unknown, b.price_krw,
-	c.sent_at, COALESCE(p.at, c.sent_at), COALESCE(p.revenue, 0)`
+	(SELECT COUNT(*) FROM chunk_evidence e WHERE e.chunk_id = c.id), c.sent_at, COALESCE(p.at, c.sent_at), COALESCE(p.revenue, 0)`
 
 const sentChunkJoins = ` JOIN broadcast b ON b.id = c.broadcast_id JOIN bot t ON t.id = c.bot_id
 	LEFT JOIN posting p ON p.wallet_id = c.wallet_id AND p.kind = 'capture' AND p.ref = c.id`
@@ -208,7 +208,7 @@ func (s *Store) scanSentChunk(row scanner) (c reconcile.SentChunk, err error) {
 	var sealed []byte
 	var corrected wallet.KRW
 	err = row.Scan(&c.ID, &c.WalletID, &c.TaskID, &bot, &sealed, &c.People, &c.Tally.Delivered, &c.Tally.Failed, &c.Tally.Unknown, &c.Price,
-		at(&c.SentAt), at(&c.Day), &c.Captured, &corrected)
+		&c.Evident, at(&c.SentAt), at(&c.Day), &c.Captured, &corrected)
 	c.RestKey, c.Captured, c.Day = s.restKey(bot, sealed), c.Captured+corrected, clock.Midnight(c.Day)
 	return c, err
 }

@@ -107,16 +107,20 @@ func (s *Store) CorrectChunk(ctx context.Context, c reconcile.Correction, recoun
 		} else if err != nil {
 			return nil, fmt.Errorf("lock chunk %s: %w", c.Subject, err)
 		}
-		if recount != nil {
-			if err := countAnew(ctx, tx, &b, state, c.Subject, *recount); err != nil {
-				return nil, err
-			}
-		}
 		err = tx.QueryRowContext(ctx, `SELECT `+capturedChunk+` FROM chunk c JOIN broadcast b ON b.id = c.broadcast_id
 			LEFT JOIN posting p ON p.wallet_id = c.wallet_id AND p.kind = 'capture' AND p.ref = c.id WHERE c.id = $1`, c.Subject).
 			Scan(&books.id, &books.people, &books.delivered, &books.evident, &books.price, at(&books.capturedAt), &books.captured)
 		if err != nil {
 			return nil, fmt.Errorf("read chunk %s: %w", c.Subject, err)
+		}
+		if recount != nil {
+			if state != broadcast.Settled {
+				return nil, reconcile.ErrNotCorrectable
+			}
+			books.delivered = recount.Delivered
+			if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM chunk_evidence WHERE chunk_id = $1`, c.Subject).Scan(&books.evident); err != nil {
+				return nil, fmt.Errorf("count the evidence of chunk %s: %w", c.Subject, err)
+			}
 		}
 		differs := books.due() - books.captured
 		if done, err := changedSince(c, differs); done || err != nil {
@@ -126,15 +130,17 @@ func (s *Store) CorrectChunk(ctx context.Context, c reconcile.Correction, recoun
 		if err != nil {
 			return nil, err
 		}
+		if recount != nil {
+			if err := countAnew(ctx, tx, &b, c.Subject, *recount); err != nil {
+				return nil, err
+			}
+		}
 		return p, s.noteReached(ctx, tx, &b, state, books, c)
 	})
 }
 
 // countAnew takes over what Kakao says now of a settled chunk that is locked.
-func countAnew(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, state broadcast.ChunkState, id string, t broadcast.Tally) error {
-	if state != broadcast.Settled {
-		return reconcile.ErrNotCorrectable
-	}
+func countAnew(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, id string, t broadcast.Tally) error {
 	var was broadcast.Tally
 	if err := tx.QueryRowContext(ctx, `SELECT delivered, failed, unknown FROM chunk WHERE id = $1`, id).Scan(&was.Delivered, &was.Failed, &was.Unknown); err != nil {
 		return fmt.Errorf("read the people of chunk %s: %w", id, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/wallet"
 )
@@ -521,5 +522,39 @@ func TestReconcile_hourlyBesideABrokenOne(t *testing.T) {
 			t.Errorf("Check() error = %v, want that of the broken wallet", err)
 		}
 		want(t, "wallets with what was found", texts(t, s, `SELECT wallet_id FROM ledger_check WHERE held_krw = 5 ORDER BY wallet_id`), "a", "z")
+	})
+}
+
+// fixedCount is a Kakao that counts the same of every chunk.
+type fixedCount kakao.SendResult
+
+func (c fixedCount) Result(context.Context, string, string) (kakao.SendResult, error) {
+	return kakao.SendResult(c), nil
+}
+
+// A count by Kakao that is below what evidence shows takes nothing back and changes nothing.
+func TestReconcile_recountBelowEvidence(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		d := openDesk(t, s)
+		for i := range 39 {
+			exec(t, s, `INSERT INTO chunk_evidence (chunk_id, user_hash, at) VALUES ('brd_w-000002', $1, 1)`, []byte{byte(i)})
+		}
+		_, page := d.compare()
+		if n, refused := d.correct(page.Found); n != 1 {
+			t.Fatalf("corrected %d, refused %q, want the late evidence", n, refused)
+		}
+		d.books = reconcile.New(s, d.gateway, d.teller, fixedCount{AllRequestCount: 40, SuccessCount: 38, FailCount: 2}, d.posted, d.clock)
+		exec(t, s, `UPDATE chunk SET task_id = '' WHERE id <> 'brd_w-000002'`)
+		page, err := d.books.Compare(t.Context(), reconcile.Order{Window: d.window, WalletID: "w", Recount: true}, nil)
+		if err != nil || page.Asked != 1 || len(page.Found) != 0 {
+			t.Errorf("Compare() = %+v, %v, want one chunk asked for and nothing found", page, err)
+		}
+		c := reconcile.Correction{WalletID: "w", Kind: reconcile.Recount, Subject: "brd_w-000002", Difference: -15}
+		if p, err := d.books.Correct(t.Context(), c); p != nil || err != nil {
+			t.Errorf("Correct() = %+v, %v, want nothing taken back", p, err)
+		}
+		const people = `CAST(delivered AS TEXT) || ' ' || CAST(failed AS TEXT) || ' ' || CAST(unknown AS TEXT)`
+		want(t, "people of the chunk", texts(t, s, `SELECT `+people+` FROM chunk WHERE id = 'brd_w-000002'`), "39 1 0")
+		want(t, "people of the broadcast", texts(t, s, `SELECT `+people+` FROM broadcast WHERE id = 'brd_w'`), "139 1 0")
 	})
 }
