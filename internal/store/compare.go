@@ -162,7 +162,7 @@ func (s *Store) CompareMessages(ctx context.Context, m reconcile.Mark, w reconci
 	err = s.snapshot(ctx, compareTime, func(q querier) error {
 		rows, err := q.QueryContext(ctx, `SELECT c.out, `+capturedChunk+`
 			FROM (SELECT id, wallet_id, broadcast_id, people, delivered, `+outAt+` AS out FROM chunk
-				WHERE wallet_id = $1 AND `+endedChunk+` AND `+outAt+` < $2 AND (`+outAt+`, id) > ($3, $4)
+				WHERE wallet_id = $1 AND `+endedChunk+` AND `+outAt+` < $2 AND `+outAt+` >= $3 AND (`+outAt+`, id) > ($3, $4)
 				ORDER BY `+outAt+`, id LIMIT $5) c
 			JOIN broadcast b ON b.id = c.broadcast_id
 			LEFT JOIN posting p ON p.wallet_id = c.wallet_id AND p.kind = 'capture' AND p.ref = c.id
@@ -216,7 +216,7 @@ func (s *Store) scanSentChunk(row scanner) (c reconcile.SentChunk, err error) {
 // SentChunks lists chunks of the window that were settled by Kakao's count.
 func (s *Store) SentChunks(ctx context.Context, m reconcile.Mark, w reconcile.Window) (sent []reconcile.SentChunk, next *reconcile.Mark, err error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT `+sentChunkColumns+`, `+corrections("revenue", "c.wallet_id", wallet.CorrectsCapture, "c.id")+`
-		FROM (SELECT * FROM chunk WHERE wallet_id = $1 AND `+endedChunk+` AND `+outAt+` < $2 AND (`+outAt+`, id) > ($3, $4)
+		FROM (SELECT * FROM chunk WHERE wallet_id = $1 AND `+endedChunk+` AND `+outAt+` < $2 AND `+outAt+` >= $3 AND (`+outAt+`, id) > ($3, $4)
 			AND state = 'settled' AND task_id <> '' AND sent_at > 0 ORDER BY `+outAt+`, id LIMIT $5) c`+sentChunkJoins+` ORDER BY c.sent_at, c.id`,
 		m.Wallet, millis(w.To), max(m.At, millis(w.From)-1), m.ID, comparePayments)
 	sent, err = collect(rows, err, s.scanSentChunk)

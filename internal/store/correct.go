@@ -249,12 +249,9 @@ func (s *Store) noteReached(ctx context.Context, tx *sql.Tx, b *broadcast.Broadc
 	return saveBroadcast(ctx, tx, *b, c.At)
 }
 
-// capturedBy sums the captures of a broadcast and their corrections: chunk ids begin with that of the
-// broadcast and '-', after which '.' comes.
+// capturedBy sums the captures of a broadcast and their corrections.
 func capturedBy(ctx context.Context, q querier, walletID string, id broadcast.ID) (captured wallet.KRW, err error) {
-	err = q.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(revenue), 0) AS BIGINT) FROM posting WHERE wallet_id = $1
-		AND (kind = 'capture' AND ref > $2 || '-' AND ref < $2 || '.' OR kind = 'correction' AND ref > 'capture/' || $2 || '-' AND ref < 'capture/' || $2 || '.')`,
-		walletID, string(id)).Scan(&captured)
+	err = q.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(p.revenue), 0) AS BIGINT) FROM `+aboutBroadcast, walletID, string(id)).Scan(&captured)
 	if err != nil {
 		return 0, fmt.Errorf("sum what broadcast %s captured: %w", id, err)
 	}

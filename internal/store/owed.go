@@ -241,9 +241,10 @@ type Cost struct {
 	Unpaid                              wallet.KRW
 }
 
-// aboutBroadcast is true of postings p about the chunks of broadcast $2.
-const aboutBroadcast = `p.wallet_id = $1 AND (p.kind = 'capture' AND p.ref > $2 || '-' AND p.ref < $2 || '.'
-	OR p.kind = 'correction' AND p.ref > 'capture/' || $2 || '-' AND p.ref < 'capture/' || $2 || '.')`
+// aboutBroadcast is the postings p of wallet $1 about the chunks of broadcast $2: two ranges of the primary
+// key. Chunk ids begin with that of the broadcast and '-', after which '.' comes.
+const aboutBroadcast = `(SELECT * FROM posting WHERE wallet_id = $1 AND kind = 'capture' AND ref > $2 || '-' AND ref < $2 || '.'
+	UNION ALL SELECT * FROM posting WHERE wallet_id = $1 AND kind = 'correction' AND ref > 'capture/' || $2 || '-' AND ref < 'capture/' || $2 || '.') p`
 
 // BroadcastCost tells what a broadcast cost. What paid its accrual is told where withPayers is set. It is
 // NotFound when there is no broadcast.
@@ -255,12 +256,12 @@ func (s *Store) BroadcastCost(ctx context.Context, id string, withPayers bool) (
 		}
 		err := q.QueryRowContext(ctx, `SELECT COUNT(*), CAST(COALESCE(SUM(p.revenue), 0) AS BIGINT), CAST(COALESCE(-SUM(p.free), 0) AS BIGINT),
 			CAST(COALESCE(-SUM(p.paid), 0) AS BIGINT), CAST(COALESCE(-SUM(p.accrual), 0) AS BIGINT), CAST(COALESCE(SUM(p.promotion), 0) AS BIGINT)
-			FROM posting p WHERE `+aboutBroadcast, c.WalletID, id).Scan(&c.Postings, &c.Captured, &c.Free, &c.Paid, &c.Accrual, &c.Gone)
+			FROM `+aboutBroadcast, c.WalletID, id).Scan(&c.Postings, &c.Captured, &c.Free, &c.Paid, &c.Accrual, &c.Gone)
 		if err != nil || !withPayers {
 			return err
 		}
-		rows, err := q.QueryContext(ctx, `SELECT * FROM (SELECT p.at, p.kind, p.ref FROM posting p WHERE `+aboutBroadcast+` AND p.accrual < 0 ORDER BY p.at, p.kind, p.ref LIMIT 1) a
-			UNION ALL SELECT * FROM (SELECT p.at, p.kind, p.ref FROM posting p WHERE `+aboutBroadcast+` AND p.accrual < 0 ORDER BY p.at DESC, p.kind DESC, p.ref DESC LIMIT 1) z`, c.WalletID, id)
+		rows, err := q.QueryContext(ctx, `SELECT * FROM (SELECT p.at, p.kind, p.ref FROM `+aboutBroadcast+` WHERE p.accrual < 0 ORDER BY p.at, p.kind, p.ref LIMIT 1) a
+			UNION ALL SELECT * FROM (SELECT p.at, p.kind, p.ref FROM `+aboutBroadcast+` WHERE p.accrual < 0 ORDER BY p.at DESC, p.kind DESC, p.ref DESC LIMIT 1) z`, c.WalletID, id)
 		ends, err := collect(rows, err, func(row scanner) (m PostingMark, err error) {
 			err = row.Scan(&m.At, &m.Kind, &m.Ref)
 			return m, err
@@ -281,7 +282,7 @@ func (s *Store) BroadcastCost(ctx context.Context, id string, withPayers bool) (
 
 // BroadcastPostings lists the postings about a broadcast by kind and ref, those after a mark.
 func (s *Store) BroadcastPostings(ctx context.Context, walletID, id string, after PostingMark, limit int) ([]wallet.Posting, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+postingColumns+` FROM posting p WHERE `+aboutBroadcast+` AND (p.kind, p.ref) > ($3, $4)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+postingColumns+` FROM `+aboutBroadcast+` WHERE (p.kind, p.ref) > ($3, $4)
 		ORDER BY p.kind, p.ref LIMIT $5`, walletID, id, after.Kind, after.Ref, limit)
 	return collect(rows, err, scanPosting)
 }
