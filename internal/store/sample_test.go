@@ -103,7 +103,7 @@ func TestSample_money(t *testing.T) {
 
 // A scrape comes every few seconds: tables that grow are read by their indexes.
 func TestSample_readsIndexes(t *testing.T) {
-	queries := []string{sampleChunks, sampleDoubt, sampleMoney}
+	queries := []string{sampleChunks, sampleDoubt, sampleMoney, sampleChecks}
 	t.Run("sqlite", func(t *testing.T) {
 		s := openTest(t, sqliteAddress(t))
 		for _, step := range plan(t, s, `EXPLAIN QUERY PLAN `, queries) {
@@ -127,7 +127,7 @@ func TestSample_readsIndexes(t *testing.T) {
 // scans reports whether a step of a plan reads a table that grows in one of these ways.
 func scans(step string, ways ...string) bool {
 	return slices.ContainsFunc(ways, func(way string) bool {
-		return slices.ContainsFunc([]string{"broadcast", "chunk", "wallet", "charge", "attempt"}, func(table string) bool {
+		return slices.ContainsFunc([]string{"broadcast", "chunk", "wallet", "charge", "attempt", "ledger_check"}, func(table string) bool {
 			return strings.Contains(step, way+table)
 		})
 	})
