@@ -66,9 +66,9 @@ func (s *shelf) Payment(_ context.Context, _, attemptID string) (reconcile.Payme
 	return reconcile.Payment{}, fault.New(fault.NotFound, "no payment")
 }
 
-func (s *shelf) CorrectPayment(_ context.Context, c reconcile.Correction, keeps wallet.KRW) (*wallet.Posting, error) {
+func (s *shelf) CorrectPayment(_ context.Context, c reconcile.Correction, keeps wallet.KRW) (*wallet.Posting, bool, error) {
 	s.keeps = append(s.keeps, keeps)
-	return &wallet.Posting{Kind: wallet.Correction, Ref: c.Subject}, nil
+	return &wallet.Posting{Kind: wallet.Correction, Ref: c.Subject}, false, nil
 }
 
 func (s *shelf) SentChunks(context.Context, reconcile.Mark, reconcile.Window) ([]reconcile.SentChunk, *reconcile.Mark, error) {
@@ -134,6 +134,7 @@ func TestCompare_providers(t *testing.T) {
 		"corrected before":       {with(func(p *reconcile.Payment) { p.Corrected = -100 }), outside{order: billing.Order{Status: billing.OrderPartly, Payment: paid, Cancelled: 100}}, ""},
 		"a refund is on its way": {with(func(p *reconcile.Payment) { p.Moving = true }), outside{order: billing.Order{Status: billing.OrderCancelled, Payment: paid, Cancelled: 1_100}}, ""},
 		"never paid":             {topUp, outside{order: billing.Order{Status: billing.OrderFailed, Payment: paid}}, "provider 0 1100 true"},
+		"on its way there":       {topUp, outside{order: billing.Order{Status: billing.OrderOpen, Payment: paid}}, "provider 0 1100 false"},
 		"in review":              {with(func(p *reconcile.Payment) { p.InReview, p.Booked = true, 0 }), outside{order: billing.Order{Status: billing.OrderPaid, Payment: paid}}, "provider 1100 0 false"},
 		"given up, and paid":     {declined, outside{order: billing.Order{Status: billing.OrderPaid, Payment: paid}}, "provider 1100 0 true"},
 		"given up":               {declined, outside{order: billing.Order{Status: billing.OrderOpen, Payment: paid}}, ""},
