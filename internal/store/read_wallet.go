@@ -96,12 +96,12 @@ func (s *Store) Charges(ctx context.Context, walletID, before string, limit int)
 	if before == "" {
 		before = "~" // after every id
 	}
-	return s.chargeViews(ctx, `wallet_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, walletID, before, limit)
+	return chargeViews(ctx, s.read, `wallet_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, walletID, before, limit)
 }
 
 // chargeViews reads charges with their attempts; where says which and in which order.
-func (s *Store) chargeViews(ctx context.Context, where string, args ...any) ([]ChargeView, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, wallet_id, state, supply_krw, vat_krw, opened_at, closed_at, settled_by, settled_why
+func chargeViews(ctx context.Context, q querier, where string, args ...any) ([]ChargeView, error) {
+	rows, err := q.QueryContext(ctx, `SELECT id, wallet_id, state, supply_krw, vat_krw, opened_at, closed_at, settled_by, settled_why
 		FROM charge WHERE `+where, args...)
 	charges, err := collect(rows, err, func(row scanner) (c ChargeView, err error) {
 		err = row.Scan(&c.ID, &c.WalletID, &c.State, &c.Supply, &c.VAT, at(&c.OpenedAt), at(&c.ClosedAt), &c.DecidedBy, &c.Reason)
@@ -110,20 +110,20 @@ func (s *Store) chargeViews(ctx context.Context, where string, args ...any) ([]C
 	if err != nil || len(charges) == 0 {
 		return nil, err
 	}
-	if err := s.addAttempts(ctx, charges); err != nil {
+	if err := addAttempts(ctx, q, charges); err != nil {
 		return nil, fmt.Errorf("list the attempts of charges: %w", err)
 	}
 	return charges, nil
 }
 
 // addAttempts reads the attempts of charges in one query.
-func (s *Store) addAttempts(ctx context.Context, charges []ChargeView) error {
+func addAttempts(ctx context.Context, q querier, charges []ChargeView) error {
 	place := make(map[string]int, len(charges))
 	ids := make([]any, len(charges))
 	for i, c := range charges {
 		place[c.ID], ids[i] = i, c.ID
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT a.subject_id, a.id, a.card_id, COALESCE(c.masked, ''), a.slot, a.total_krw, a.state, a.reason,
+	rows, err := q.QueryContext(ctx, `SELECT a.subject_id, a.id, a.card_id, COALESCE(c.masked, ''), a.slot, a.total_krw, a.state, a.reason,
 		a.provider_code, a.provider_message, a.created_at, a.called_at, a.closed_at
 		FROM attempt a LEFT JOIN card c ON c.id = a.card_id
 		WHERE a.subject_id IN (`+marks(len(ids))+`) ORDER BY a.id`, ids...)

@@ -131,12 +131,16 @@ func (s *Store) foundNotCharged(ctx context.Context, tx *sql.Tx, w wallet.Wallet
 
 // ChargesInReview lists charges that wait for a person, the oldest first: those after an id.
 func (s *Store) ChargesInReview(ctx context.Context, after string, limit int) ([]ChargeView, error) {
-	return s.chargeViews(ctx, `state IN ('open', 'review') AND state = 'review' AND id > $1 ORDER BY id LIMIT $2`, after, limit)
+	return chargeViews(ctx, s.read, `state IN ('open', 'review') AND state = 'review' AND id > $1 ORDER BY id LIMIT $2`, after, limit)
 }
 
 // Charge reads a charge with its attempts. It is NotFound when there is none.
 func (s *Store) Charge(ctx context.Context, id string) (ChargeView, error) {
-	charges, err := s.chargeViews(ctx, `id = $1`, id)
+	return chargeView(ctx, s.read, id)
+}
+
+func chargeView(ctx context.Context, q querier, id string) (ChargeView, error) {
+	charges, err := chargeViews(ctx, q, `id = $1`, id)
 	if err != nil {
 		return ChargeView{}, err
 	}

@@ -62,7 +62,7 @@ func (s *Store) Explain(ctx context.Context, walletID, kind, ref string) (x Expl
 		if x, err = findPosting(ctx, q, walletID, kind, ref); err != nil {
 			return err
 		}
-		if err := s.explainCause(ctx, q, walletID, &x); err != nil {
+		if err := explainCause(ctx, q, walletID, &x); err != nil {
 			return fmt.Errorf("explain %s %s: %w", x.Posting.Kind, x.Posting.Ref, err)
 		}
 		if x.Posting.Accrual >= 0 || x.Posting.Kind == wallet.ChargeFailed {
@@ -101,13 +101,13 @@ func findPosting(ctx context.Context, q querier, walletID, kind, ref string) (x 
 }
 
 // explainCause reads what caused a posting.
-func (s *Store) explainCause(ctx context.Context, q querier, walletID string, x *Explanation) (err error) {
+func explainCause(ctx context.Context, q querier, walletID string, x *Explanation) (err error) {
 	p := x.Posting
 	switch p.Kind {
 	case wallet.Capture:
 		x.Sent, err = sentCause(ctx, q, p.Ref)
 	case wallet.ChargeOpened, wallet.ChargePaid, wallet.ChargeFailed:
-		charge, err := s.Charge(ctx, p.Ref)
+		charge, err := chargeView(ctx, q, p.Ref)
 		if fault.KindOf(err) == fault.NotFound {
 			return nil
 		}
