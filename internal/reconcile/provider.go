@@ -14,7 +14,7 @@ var (
 	errNoID   = errors.New("it has no id at the provider")
 	errNoBank = errors.New("the bank is not set up")
 	errLater  = errors.New("it is compared elsewhere, or when it has ended")
-	errUnsure = errors.New("the gateway does not say yet what became of it")
+	errUnsure = errors.New("the provider does not say what became of it")
 )
 
 // askFor compares a payment with the provider's books. A refund by card is compared by the payment
@@ -92,18 +92,24 @@ func (s *Service) keeps(ctx context.Context, p Payment) (krw wallet.KRW, note st
 	return 0, note, nil
 }
 
-// received asks the bank what came in on a one-time account.
-func (s *Service) received(ctx context.Context, p Payment) (wallet.KRW, string, error) {
+// received asks the bank what came in on a one-time account. It is errUnsure where the bank does not
+// have what came in here: money that has arrived does not leave by itself.
+func (s *Service) received(ctx context.Context, p Payment) (krw wallet.KRW, note string, err error) {
 	account, err := s.bank.Account(ctx, p.AttemptID)
 	switch {
 	case errors.Is(err, billing.ErrNoOrder):
-		return 0, "the bank does not know it", nil
+		note = "the bank does not know it"
 	case err != nil:
 		return 0, "", fmt.Errorf("look up %s: %w", p.AttemptID, err)
 	case account.State == billing.AccountPaid:
 		return account.Total, "the bank has it as paid", nil
+	default:
+		note = "the bank has it as " + string(account.State)
 	}
-	return 0, "the bank has it as " + string(account.State), nil
+	if p.Net() != 0 {
+		return 0, note, errUnsure
+	}
+	return 0, note, nil
 }
 
 // sentBack asks the bank what a transfer to the payer moved.

@@ -458,15 +458,23 @@ func (g unsure) Order(ctx context.Context, p billing.Purpose, tid string) (billi
 	return order, err
 }
 
-// A payment that was made here and is on its way at the gateway is shown to a person; nothing is taken
-// off the wallet.
-func TestReconcile_gatewayUnsure(t *testing.T) {
+// forgetful is a bank that knows no account any more.
+type forgetful struct{ reconcile.Bank }
+
+func (forgetful) Account(context.Context, string) (billing.BankAccount, error) {
+	return billing.BankAccount{}, billing.ErrNoOrder
+}
+
+// A payment that was made here and is on its way at the gateway, or that the bank does not know, is
+// shown to a person; nothing is taken off the wallet.
+func TestReconcile_providerUnsure(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		d := openDesk(t, s)
-		d.books = reconcile.New(s, unsure{d.gateway}, d.teller, nil, d.posted, d.clock)
+		d.books = reconcile.New(s, unsure{d.gateway}, forgetful{d.teller}, nil, d.posted, d.clock)
 		told, page := d.compare()
 		topup, charge := d.attemptOf(billing.TopUpAttempt), d.attemptOf(billing.ChargeAttempt)
-		want(t, "differences", told, "provider "+topup+" 0 440", "provider "+charge+" 0 550000")
+		transfer := texts(t, s, `SELECT a.id FROM attempt a JOIN checkout o ON o.id = a.subject_id WHERE o.method = 'bank'`)[0]
+		want(t, "differences", told, "provider "+topup+" 0 440", "provider "+transfer+" 0 2200", "provider "+charge+" 0 550000")
 		if n, refused := d.correct(page.Found); n != 0 || len(refused) > 0 {
 			t.Errorf("corrected %d, refused %q, want none proposed", n, refused)
 		}
