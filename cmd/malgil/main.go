@@ -77,6 +77,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cannotRead := unreadable{}
 	parser, err := kong.New(&cli, append(cannotRead.options(),
 		kong.Name("malgil"),
+		permissions(),
 		kong.Description("The engine room behind KakaoTalk channel chatbots."),
 		kong.UsageOnError(),
 		kong.Vars{"queues": strings.Join(tasks.Queues, ",")},

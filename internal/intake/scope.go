@@ -143,6 +143,14 @@ var routes = map[string]guard{
 	"POST /api/v1/quote":  {scope: access.Read, right: access.QuoteWallet, on: place{access.OfWallet, "body.wallet"}},
 }
 
+// Needs tells what a route ("POST /api/v1/bots") asks of its caller: the scope of his token, empty
+// where any will do, and a permission on the object that it is about. known is false for a route
+// that is closed.
+func Needs(route string) (scope, permission string, known bool) {
+	g, known := routes[route]
+	return string(g.scope), string(g.right), known && g.right != ""
+}
+
 // inBody reports whether a call names the object in its body, which is not read yet when a route
 // is entered.
 func (p place) inBody() (field string, is bool) { return strings.CutPrefix(p.in, "body.") }

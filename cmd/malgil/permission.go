@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/malgil/malgil/internal/intake"
+)
+
+// callsOf is the routes of the API that each command calls. What they ask of a caller stands in the
+// help of the command.
+var callsOf = map[string][]string{
+	"token create":          {"POST /api/v1/tokens"},
+	"token list":            {"GET /api/v1/tokens"},
+	"token revoke":          {"DELETE /api/v1/tokens/{id}"},
+	"audit list":            {"GET /api/v1/audit"},
+	"audit verify":          {"GET /api/v1/audit/verify"},
+	"account create":        {"POST /api/v1/accounts"},
+	"account list":          {"GET /api/v1/accounts"},
+	"account change":        {"PATCH /api/v1/accounts/{id}"},
+	"account admin":         {"PUT /api/v1/accounts/{id}/admin", "DELETE /api/v1/accounts/{id}/admin"},
+	"account cards":         {"GET /api/v1/accounts/{id}/cards"},
+	"account add-card":      {"POST /api/v1/accounts/{id}/cards"},
+	"account forget-card":   {"DELETE /api/v1/cards/{id}"},
+	"card list":             {"GET /api/v1/accounts/{id}/cards", "GET /api/v1/wallets/{id}/cards"},
+	"card add":              {"POST /api/v1/accounts/{id}/cards"},
+	"card remove":           {"DELETE /api/v1/cards/{id}"},
+	"card put":              {"POST /api/v1/wallets/{id}/cards", "GET /api/v1/wallets/{id}"},
+	"card take":             {"DELETE /api/v1/wallets/{id}/cards/{card}"},
+	"card order":            {"GET /api/v1/wallets/{id}/cards", "PUT /api/v1/wallets/{id}/cards"},
+	"card status":           {"GET /api/v1/cards/{id}"},
+	"wallet create":         {"POST /api/v1/wallets"},
+	"wallet list":           {"GET /api/v1/wallets"},
+	"wallet show":           {"GET /api/v1/wallets/{id}"},
+	"wallet member":         {"PUT /api/v1/wallets/{id}/members/{account}", "DELETE /api/v1/wallets/{id}/members/{account}"},
+	"wallet add-card":       {"POST /api/v1/wallets/{id}/cards", "GET /api/v1/wallets/{id}"},
+	"wallet drop-card":      {"DELETE /api/v1/wallets/{id}/cards/{card}"},
+	"wallet cards":          {"GET /api/v1/wallets/{id}/cards", "PUT /api/v1/wallets/{id}/cards", "GET /api/v1/wallets/{id}"},
+	"wallet grant":          {"POST /api/v1/wallets/{id}/grants"},
+	"wallet grants":         {"GET /api/v1/wallets/{id}/grants"},
+	"wallet use":            {"POST /api/v1/wallets/{id}/grants/{grant}/use"},
+	"wallet stop":           {"PATCH /api/v1/wallets/{id}"},
+	"wallet start":          {"PATCH /api/v1/wallets/{id}"},
+	"wallet limit":          {"PATCH /api/v1/wallets/{id}"},
+	"wallet change":         {"PATCH /api/v1/wallets/{id}"},
+	"wallet delete":         {"DELETE /api/v1/wallets/{id}", "GET /api/v1/wallets/{id}"},
+	"wallet topup":          {"POST /api/v1/wallets/{id}/topups"},
+	"wallet checkout":       {"GET /api/v1/checkouts/{id}"},
+	"wallet history":        {"GET /api/v1/wallets/{id}/history"},
+	"wallet days":           {"GET /api/v1/wallets/{id}/days"},
+	"wallet statement":      {"GET /api/v1/wallets/{id}/statements/{month}"},
+	"wallet postings":       {"GET /api/v1/wallets/{id}/postings"},
+	"wallet why":            {"GET /api/v1/wallets/{id}/why", "GET /api/v1/wallets/{id}/charges/{charge}/origins", "GET /api/v1/broadcasts/{id}/cost", "GET /api/v1/broadcasts/{id}/postings"},
+	"wallet charges":        {"GET /api/v1/wallets/{id}/charges"},
+	"wallet review":         {"GET /api/v1/reviews", "GET /api/v1/reviews/checkouts", "POST /api/v1/charges/{id}/decide", "POST /api/v1/checkouts/{id}/decide"},
+	"wallet reconnect":      {"POST /api/v1/wallets/{id}/reconnect", "GET /api/v1/wallets/{id}"},
+	"wallet quote":          {"POST /api/v1/quote"},
+	"wallet refund":         {"POST /api/v1/wallets/{id}/refunds", "POST /api/v1/wallets/{id}/refunds/quote"},
+	"wallet refunds":        {"GET /api/v1/wallets/{id}/refunds"},
+	"wallet settle-refund":  {"POST /api/v1/wallets/{id}/refunds/{refund}/settle", "GET /api/v1/wallets/{id}/refunds/{refund}"},
+	"wallet refund-account": {"GET /api/v1/wallets/{id}/refund-account", "PUT /api/v1/wallets/{id}/refund-account"},
+	"wallet representative": {"PUT /api/v1/wallets/{id}/representative"},
+	"reconcile":             {"GET /api/v1/reconciliation", "POST /api/v1/wallets/{id}/corrections"},
+	"price list":            {"GET /api/v1/prices"},
+	"price set":             {"POST /api/v1/prices"},
+	"bot create":            {"POST /api/v1/bots"},
+	"bot list":              {"GET /api/v1/bots"},
+	"bot show":              {"GET /api/v1/bots/{id}"},
+	"bot change":            {"PATCH /api/v1/bots/{id}"},
+	"bot member":            {"GET /api/v1/bots/{id}", "PATCH /api/v1/bots/{id}"},
+	"bot blocks":            {"GET /api/v1/bots/{id}/blocks", "PUT /api/v1/bots/{id}/blocks"},
+	"bot channel":           {"PUT /api/v1/bots/{id}/channels/{side}", "PATCH /api/v1/bots/{id}/channels/{side}", "POST /api/v1/bots/{id}/channels/{side}/connect", "POST /api/v1/bots/{id}/channels/{side}/disconnect"},
+	"bot app":               {"PUT /api/v1/apps/{id}"},
+	"bot apps":              {"GET /api/v1/apps"},
+	"bot resume":            {"POST /api/v1/bots/{id}/resume"},
+	"bot skill-key":         {"POST /api/v1/bots/{id}/skill-key"},
+	"broadcast send":        {"POST /api/v1/broadcasts", "PUT /api/v1/broadcasts/{id}/recipients", "POST /api/v1/broadcasts/{id}/seal", "GET /api/v1/broadcasts/{id}", "GET /api/v1/bots/{id}", "POST /api/v1/quote"},
+	"broadcast list":        {"GET /api/v1/broadcasts"},
+	"broadcast show":        {"GET /api/v1/broadcasts/{id}"},
+	"broadcast watch":       {"GET /api/v1/broadcasts/{id}"},
+	"broadcast upload":      {"PUT /api/v1/broadcasts/{id}/recipients"},
+	"broadcast seal":        {"POST /api/v1/broadcasts/{id}/seal"},
+	"broadcast pause":       {"POST /api/v1/broadcasts/{id}/pause"},
+	"broadcast resume":      {"POST /api/v1/broadcasts/{id}/resume"},
+	"broadcast cancel":      {"POST /api/v1/broadcasts/{id}/cancel"},
+	"broadcast chunks":      {"GET /api/v1/broadcasts/{id}/chunks"},
+	"broadcast failures":    {"GET /api/v1/broadcasts/{id}/failures"},
+}
+
+// permissions adds to the help of every command of the API what it asks of its caller.
+func permissions() kong.Option {
+	return kong.PostBuild(func(k *kong.Kong) error {
+		for _, leaf := range k.Model.Leaves(false) {
+			calls, is := callsOf[leaf.Path()]
+			if !is {
+				continue
+			}
+			var needs []string
+			for _, route := range calls {
+				scope, permission, known := intake.Needs(route)
+				if !known {
+					return fmt.Errorf("command %q calls %s, which is no route", leaf.Path(), route)
+				}
+				if scope == "" {
+					scope = "any"
+				}
+				if text := permission + " (scope " + scope + ")"; !strings.Contains(strings.Join(needs, ", ")+",", text+",") {
+					needs = append(needs, text)
+				}
+			}
+			leaf.Detail = strings.TrimSpace(leaf.Detail + "\n\nNeeds the permission " + strings.Join(needs, ", ") + "; see People and rights in docs/api.md.")
+		}
+		return nil
+	})
+}
