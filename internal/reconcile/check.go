@@ -68,7 +68,7 @@ func (s *Service) check(ctx context.Context, ids []string, now time.Time) error 
 func (s *Service) sumUp(ctx context.Context, walletID string, now time.Time, sums map[Kind]wallet.KRW) (err error) {
 	o := Order{WalletID: walletID, Window: Window{From: clock.Midnight(now).Add(-24 * time.Hour), To: clock.NextMidnight(now)}}
 	var page Page
-	for mark := (&Mark{Wallet: walletID, Step: StepMessages}); mark != nil; {
+	for mark := (&Mark{Wallet: walletID, Step: stepMessages}); mark != nil; {
 		if mark, err = s.step(ctx, o, *mark, &page); err != nil {
 			return err
 		}

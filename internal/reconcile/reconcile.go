@@ -31,9 +31,6 @@ const (
 	Recount  Kind = "recount"  // what Kakao says now of a chunk times its price, and what was captured for it
 )
 
-// Kinds lists every kind.
-var Kinds = []Kind{Balance, Held, Free, Messages, Payments, Provider, Recount}
-
 // Finding is one difference. Where want and got are equal, something else about it is wrong, which
 // note says.
 type Finding struct {
@@ -61,11 +58,11 @@ type Step int
 
 // The steps in their order.
 const (
-	StepBalances Step = iota
-	StepMessages
-	StepPostings
-	StepPayments
-	StepRecount
+	stepBalances Step = iota
+	stepMessages
+	stepPostings
+	stepPayments
+	stepRecount
 	stepEnd
 )
 
@@ -257,7 +254,7 @@ func (s *Service) begin(ctx context.Context, o Order, from *Mark) (*Mark, error)
 	switch {
 	case from != nil && o.WalletID != "" && from.Wallet != o.WalletID:
 		return nil, fault.Field("cursor", "is of another wallet")
-	case from != nil && from.Step >= StepBalances && from.Step < stepEnd:
+	case from != nil && from.Step >= stepBalances && from.Step < stepEnd:
 		return from, nil
 	case from != nil:
 		return nil, fault.Field("cursor", "is not a cursor of this list; use the next_cursor of the page before")
@@ -297,15 +294,15 @@ func (s *Service) step(ctx context.Context, o Order, m Mark, page *Page) (*Mark,
 
 func (s *Service) compare(ctx context.Context, o Order, m Mark, page *Page) (found []Finding, next *Mark, err error) {
 	switch m.Step {
-	case StepMessages:
+	case stepMessages:
 		return s.store.CompareMessages(ctx, m, o.Window)
-	case StepPostings:
+	case stepPostings:
 		return s.store.ComparePostings(ctx, m, o.Window)
-	case StepPayments:
+	case stepPayments:
 		return s.comparePayments(ctx, o, m, page)
-	case StepRecount:
+	case stepRecount:
 		return s.compareRecount(ctx, o, m, page)
-	case StepBalances, stepEnd:
+	case stepBalances, stepEnd:
 	}
 	found, err = s.store.CompareBalances(ctx, []string{m.Wallet})
 	return found, nil, err

@@ -73,8 +73,7 @@ type Refunds struct {
 	Failed   wallet.KRW `json:"failed_krw" doc:"Paid cash again"`
 }
 
-// ViewFlow shows a flow.
-func ViewFlow(f wallet.Flow) Flow {
+func viewFlow(f wallet.Flow) Flow {
 	return Flow{
 		Messages: f.Messages,
 		Consumed: Consumed{Free: f.UsedFree, Paid: f.UsedPaid, Accrual: f.UsedAccrual, All: f.Used()},
@@ -99,7 +98,7 @@ type Day struct {
 func ViewDay(d wallet.DaySummary, now time.Time) Day {
 	return Day{
 		Day: day(d.Start), SoFar: now.Before(clock.NextMidnight(d.Start)),
-		Opening: ViewBalances(d.Opening), Flow: ViewFlow(d.Flow), Closing: ViewBalances(d.Closing),
+		Opening: ViewBalances(d.Opening), Flow: viewFlow(d.Flow), Closing: ViewBalances(d.Closing),
 	}
 }
 
@@ -169,7 +168,7 @@ type Statement struct {
 func viewHead(st store.Statement) Head {
 	h := Head{
 		Month: month(st.Month), From: day(st.Month), To: day(lastDay(st)), SoFar: st.SoFar,
-		Opening: ViewBalances(st.Opening), Totals: ViewFlow(st.Total), Invoice: invoiceOf(st.Total), Closing: ViewBalances(st.Closing),
+		Opening: ViewBalances(st.Opening), Totals: viewFlow(st.Total), Invoice: invoiceOf(st.Total), Closing: ViewBalances(st.Closing),
 		Days: make([]Day, 0, len(st.Days)),
 	}
 	h.Wallet.ID, h.Wallet.Name, h.Wallet.Kind, h.Wallet.BusinessNumber = st.Wallet.ID, st.Wallet.Name, st.Wallet.Kind, st.Wallet.BusinessNumber
