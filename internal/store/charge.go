@@ -236,6 +236,9 @@ func (s *Store) payCharge(ctx context.Context, tx *sql.Tx, before wallet.Wallet,
 
 // paidLate takes money for an attempt that was given up: it pays what is owed, like a top-up.
 func (s *Store) paidLate(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c heldCharge, r billing.Report) (billing.Result, error) {
+	if known, err := paymentCorrected(ctx, tx, w.ID, r.ID); err != nil || known {
+		return billing.Result{Outcome: billing.Skipped, WalletID: w.ID}, err
+	}
 	r.Reason, r.Method = billing.ReasonLate, "자동결제 카드"
 	if err := endAttempt(ctx, tx, r, billing.Done); err != nil {
 		return billing.Result{}, err

@@ -193,6 +193,9 @@ func (s *Store) TopUpPaid(ctx context.Context, r billing.Report) (result billing
 		if err != nil || !a.mayBePaid(r) {
 			return err
 		}
+		if known, err := paymentCorrected(ctx, tx, walletID, a.id); err != nil || known {
+			return err
+		}
 		var supply, vat wallet.KRW
 		err = tx.QueryRowContext(ctx, `SELECT supply_krw, vat_krw FROM checkout WHERE id = $1`+s.dialect.lock, a.subject).Scan(&supply, &vat)
 		if err != nil {

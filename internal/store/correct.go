@@ -281,3 +281,14 @@ func (s *Store) CorrectPayment(ctx context.Context, c reconcile.Correction, keep
 		return &posting, s.postCorrection(ctx, tx, w, after, posting)
 	})
 }
+
+// paymentCorrected reports whether corrections say what an attempt of a locked wallet has moved: what
+// comes in late is theirs already.
+func paymentCorrected(ctx context.Context, tx *sql.Tx, walletID, attemptID string) (bool, error) {
+	var clearing wallet.KRW
+	err := tx.QueryRowContext(ctx, `SELECT `+corrections("x.clearing", "$1", wallet.CorrectsPayment, "$2"), walletID, attemptID).Scan(&clearing)
+	if err != nil {
+		return false, fmt.Errorf("sum the corrections of attempt %s: %w", attemptID, err)
+	}
+	return clearing != 0, nil
+}

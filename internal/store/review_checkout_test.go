@@ -9,6 +9,7 @@ import (
 
 	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -124,4 +125,27 @@ func TestDecideCheckout_badInput(t *testing.T) {
 	if err := b.DecideCheckout(t.Context(), billing.CheckoutDecision{CheckoutID: "cko_none"}); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("DecideCheckout(none) error = %v, want NotFound", err)
 	}
+}
+
+// Money that a correction has posted for a top-up that was given up is not posted again when the answer
+// of the call comes after all.
+func TestTopUpPaid_afterItsCorrection(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		b, c := checkoutInReview(t, s, true)
+		not := billing.CheckoutDecision{CheckoutID: c.ID, Finding: billing.FoundNotCharged, Reason: "not in the list"}
+		if err := b.DecideCheckout(t.Context(), not); err != nil {
+			t.Fatal(err)
+		}
+		found := reconcile.Correction{WalletID: "w", Kind: reconcile.Provider, Subject: c.AttemptID, Difference: 11_000, At: b.clock()}
+		if p, _, err := s.CorrectPayment(t.Context(), found, 11_000); err != nil || p == nil {
+			t.Fatalf("CorrectPayment() = %v, %v, want a posting", p, err)
+		}
+		r, err := s.TopUpPaid(t.Context(), billing.Report{ID: c.AttemptID, At: b.clock(), TID: "T-1", Method: "카카오페이"})
+		if err != nil || r.Outcome != billing.Skipped {
+			t.Errorf("TopUpPaid() = %s, %v, want it skipped", r.Outcome, err)
+		}
+		if w := wantWallet(t, s, "w"); w.Paid != 10_000 {
+			t.Errorf("the wallet has %d, want the 10,000 of the correction", w.Paid)
+		}
+	})
 }
