@@ -82,22 +82,7 @@ func (s *Store) mailFailure(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c 
 func (s *Store) postTopUp(ctx context.Context, tx *sql.Tx, w wallet.Wallet, supply, vat wallet.KRW, ref string, r billing.Report) error {
 	before := w
 	w, posting := w.TopUp(supply, vat, ref, r.At)
-	if err := post(ctx, tx, w.ID, posting); err != nil {
-		return err
-	}
-	if err := saveWallet(ctx, tx, w); err != nil {
-		return err
-	}
-	reconnect, err := paidUp(ctx, tx, before, w)
-	if err != nil {
-		return err
-	}
-	if before.PaymentState == wallet.Unpaid {
-		if err := chargeAtOnce(ctx, tx, w.ID, r.At); err != nil {
-			return err
-		}
-	}
-	name, err := walletName(ctx, tx, w.ID)
+	name, reconnect, err := s.cashIn(ctx, tx, before, w, posting)
 	if err != nil {
 		return err
 	}
@@ -105,6 +90,28 @@ func (s *Store) postTopUp(ctx context.Context, tx *sql.Tx, w wallet.Wallet, supp
 		WalletName: name, Amount: billing.AmountOf(supply, vat), Method: r.Method, Settled: posting.Accrual,
 		Balance: w.Free + w.Paid, PaidAt: paidAt(r), Reconnect: reconnect, Path: billing.WalletPath(w.ID),
 	}})
+}
+
+// cashIn writes a posting of a locked wallet that brought paid cash in, and the wallet after it. What an
+// unpaid wallet still owes is charged at once. It returns what a mail says of the wallet: its name,
+// and whether its channels are to be connected again.
+func (s *Store) cashIn(ctx context.Context, tx *sql.Tx, before, after wallet.Wallet, p wallet.Posting) (name string, reconnect bool, err error) {
+	if err := post(ctx, tx, after.ID, p); err != nil {
+		return "", false, err
+	}
+	if err := saveWallet(ctx, tx, after); err != nil {
+		return "", false, err
+	}
+	if reconnect, err = paidUp(ctx, tx, before, after); err != nil {
+		return "", false, err
+	}
+	if before.PaymentState == wallet.Unpaid {
+		if err := chargeAtOnce(ctx, tx, after.ID, p.At); err != nil {
+			return "", false, err
+		}
+	}
+	name, err = walletName(ctx, tx, after.ID)
+	return name, reconnect, err
 }
 
 // chargeAtOnce makes a wallet due now that waits for its next run.

@@ -105,22 +105,7 @@ func (s *Store) givePaid(ctx context.Context, tx *sql.Tx, w wallet.Wallet, g wal
 	}
 	before := w
 	w, posting := w.GivePaid(g.Amount, g.ID, g.CreatedAt)
-	if err := post(ctx, tx, w.ID, posting); err != nil {
-		return err
-	}
-	if err := saveWallet(ctx, tx, w); err != nil {
-		return err
-	}
-	reconnect, err := paidUp(ctx, tx, before, w)
-	if err != nil {
-		return err
-	}
-	if before.PaymentState == wallet.Unpaid {
-		if err := chargeAtOnce(ctx, tx, w.ID, g.CreatedAt); err != nil {
-			return err
-		}
-	}
-	name, err := walletName(ctx, tx, w.ID)
+	name, reconnect, err := s.cashIn(ctx, tx, before, w, posting)
 	if err != nil {
 		return err
 	}
