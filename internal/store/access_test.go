@@ -10,6 +10,7 @@ import (
 
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/testserver"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -184,6 +185,38 @@ func TestPutMember_mastersAtOnce(t *testing.T) {
 			t.Errorf("members = %v, want seven and one master", roles(t, s, "wal_1"))
 		}
 	})
+}
+
+// Two people take one address at the same time: the second, who looked before the first was done, is told.
+func TestChangeAccount_atOnce(t *testing.T) {
+	s := openTest(t, testserver.Postgres(t))
+	for _, id := range []string{"acc_1", "acc_2"} {
+		if err := s.InsertAccount(t.Context(), access.Account{ID: id, Name: id, Email: id + "@b.example", CreatedAt: t0}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := s.write.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = first.Rollback() }()
+	if _, err := first.ExecContext(t.Context(), `UPDATE account SET email = 'same@b.example' WHERE id = 'acc_1'`); err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan error, 1)
+	same := "same@b.example"
+	go func() { second <- s.ChangeAccount(t.Context(), "acc_2", access.AccountChange{Email: &same}) }()
+	for waits := 0; waits == 0; { // until the second stands behind the first
+		if err := s.read.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pg_locks WHERE NOT granted`).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := first.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-second; fault.CodeOf(err) != "EMAIL_TAKEN" {
+		t.Errorf("ChangeAccount() beside another = %v, want EMAIL_TAKEN", err)
+	}
 }
 
 func TestChangeAccount(t *testing.T) {

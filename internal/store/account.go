@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/fault"
 )
@@ -58,7 +60,10 @@ func (s *Store) ChangeAccount(ctx context.Context, id string, c access.AccountCh
 		}
 		stored, err := changed(tx.ExecContext(ctx, `UPDATE account SET name = $2, email = $3 WHERE id = $1
 			AND NOT EXISTS (SELECT 1 FROM account o WHERE lower(o.email) = lower(CAST($3 AS TEXT)) AND o.id <> $1)`, id, after.Name, after.Email))
-		if err != nil {
+		switch {
+		case isTaken(err): // by somebody who took it at the same time
+			return errEmailTaken
+		case err != nil:
 			return fmt.Errorf("change account %s: %w", id, err)
 		}
 		if !stored {
@@ -68,6 +73,13 @@ func (s *Store) ChangeAccount(ctx context.Context, id string, c access.AccountCh
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfAccount, ID: id}, facts(before), facts(after))
 		return nil
 	})
+}
+
+// isTaken reports whether PostgreSQL refused a row because another has the same key. SQLite has one
+// writer, so that what was looked for and not found stays away.
+func isTaken(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23505"
 }
 
 // SetAdmin makes an account a platform admin, or ends that. It is NotFound when there is none.

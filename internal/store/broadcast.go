@@ -324,7 +324,8 @@ func (s *Store) RetireOver(ctx context.Context, now time.Time) (more bool, err e
 	}
 	rows, err := s.read.QueryContext(ctx, `SELECT id, CASE WHEN state = 'cancelled' THEN 'cancelled' ELSE 'expired' END
 		FROM broadcast WHERE planned_chunks > 0 AND
-		(state = 'cancelled' OR (state IN ('running', 'paused') AND expires_at > 0 AND expires_at <= $1)) LIMIT $2`,
+		(state = 'cancelled' OR (state IN ('running', 'paused') AND expires_at > 0 AND expires_at <= $1))
+		ORDER BY RANDOM() LIMIT $2`, // some that fail, however many, are not in the way of the others
 		millis(now), overAtOnce)
 	list, err := collect(rows, err, func(row scanner) (o over, err error) {
 		err = row.Scan(&o.id, &o.as)

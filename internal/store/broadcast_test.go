@@ -290,6 +290,30 @@ func broadcastIn(t *testing.T, s *Store, id, botID string, state broadcast.State
 	return b.ID
 }
 
+// More broadcasts than one call looks at can never be ended; one that can is all the same.
+func TestRetireOver_brokenOnesInTheWay(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 3*price)
+		o := order("", botID)
+		o.ExpiresAt = t0.Add(time.Hour)
+		for n := range overAtOnce {
+			o.ID = broadcast.ID(fmt.Sprintf("brd_%02d", n))
+			breakBroadcast(t, s, running(t, s, o, 1).ID)
+		}
+		o.ID = "brd_good"
+		running(t, s, o, 1)
+		for range 200 { // each picks it with a chance of 20 in 21
+			if _, err := s.RetireOver(t.Context(), o.ExpiresAt); err == nil {
+				t.Fatal("RetireOver() of broken broadcasts fails not at all")
+			}
+			if chunkOf(t, s, o.ID, 1).State == broadcast.Expired {
+				return
+			}
+		}
+		t.Errorf("chunk of %s = %s, want expired", o.ID, chunkOf(t, s, o.ID, 1).State)
+	})
+}
+
 func TestRetireOver_expires(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		walletID, botID := shop(t, s, "1", 3*price)

@@ -110,8 +110,11 @@ func TestDeleteWallet(t *testing.T) {
 			w.Paid = 0
 			return w, p
 		})
-		must(t, s.DeleteWallet(t.Context(), "w", t0))
-		must(t, s.DeleteWallet(t.Context(), "w", t0.Add(time.Hour)))
+		for _, now := range []time.Time{t0, t0.Add(time.Hour)} {
+			if err := s.DeleteWallet(t.Context(), "w", now); err != nil {
+				t.Fatal(err)
+			}
+		}
 
 		v, err := s.WalletView(t.Context(), "w")
 		if err != nil || v.Status != wallet.Deleted || !v.DeletedAt.Equal(t0) {
