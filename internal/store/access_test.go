@@ -195,26 +195,11 @@ func TestChangeAccount_atOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	first, err := s.write.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = first.Rollback() }()
-	if _, err := first.ExecContext(t.Context(), `UPDATE account SET email = 'same@b.example' WHERE id = 'acc_1'`); err != nil {
-		t.Fatal(err)
-	}
-	second := make(chan error, 1)
 	same := "same@b.example"
-	go func() { second <- s.ChangeAccount(t.Context(), "acc_2", access.AccountChange{Email: &same}) }()
-	for waits := 0; waits == 0; { // until the second stands behind the first
-		if err := s.read.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pg_locks WHERE NOT granted`).Scan(&waits); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := first.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-second; fault.CodeOf(err) != "EMAIL_TAKEN" {
+	err := behind(t, s, `UPDATE account SET email = 'same@b.example' WHERE id = 'acc_1'`, func() error {
+		return s.ChangeAccount(t.Context(), "acc_2", access.AccountChange{Email: &same})
+	})
+	if fault.CodeOf(err) != "EMAIL_TAKEN" {
 		t.Errorf("ChangeAccount() beside another = %v, want EMAIL_TAKEN", err)
 	}
 }

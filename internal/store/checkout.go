@@ -10,6 +10,7 @@ import (
 
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -82,18 +83,23 @@ func (s *Store) CreateCheckout(ctx context.Context, c billing.Checkout, r billin
 
 // mayCheckout says why a checkout may not begin, or nil.
 func (s *Store) mayCheckout(ctx context.Context, tx *sql.Tx, c billing.Checkout) error {
-	cards, err := s.lockAccount(ctx, tx, c.AccountID)
-	switch {
-	case err != nil:
+	if c.Kind == billing.CheckoutCard {
+		cards, err := s.lockAccount(ctx, tx, c.AccountID)
+		if err == nil && cards >= billing.MaxAccountCards {
+			err = billing.ErrAccountFull
+		}
 		return err
-	case c.Kind == billing.CheckoutCard && cards >= billing.MaxAccountCards:
-		return billing.ErrAccountFull
-	case c.Kind == billing.CheckoutCard:
-		return nil
 	}
-	w, err := s.scanWallet(tx.QueryRowContext(ctx, `SELECT `+walletColumns+` FROM wallet WHERE id = $1`, c.WalletID))
+	w, err := s.lockWallet(ctx, tx, c.WalletID) // it is not deleted meanwhile
 	if err != nil {
-		return orNotFound(err, "wallet", c.WalletID)
+		return err
+	}
+	known, err := hasAccount(ctx, tx, c.AccountID)
+	if err == nil && !known {
+		err = fault.New(fault.NotFound, "there is no account %q", c.AccountID)
+	}
+	if err != nil {
+		return err
 	}
 	kind, err := walletKind(ctx, tx, c.WalletID)
 	switch {

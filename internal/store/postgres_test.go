@@ -81,3 +81,33 @@ func TestInTx_lockedOutIsUnavailable(t *testing.T) {
 		t.Errorf("inTx with a wallet that is locked for too long error = %v, want Unavailable", err)
 	}
 }
+
+// behind begins a call while a statement of another transaction is not committed, commits it when the
+// call stands behind it, and returns what the call did.
+func behind(t *testing.T, s *Store, statement string, call func() error) error {
+	t.Helper()
+	first, err := s.write.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = first.Rollback() }() // after Commit it answers ErrTxDone
+	if _, err := first.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan error, 1)
+	go func() { second <- call() }()
+	for waits := 0; waits == 0; {
+		select {
+		case err := <-second:
+			t.Fatalf("the call did not wait; it returned %v", err)
+		default:
+		}
+		if err := s.read.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pg_locks WHERE NOT granted`).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := first.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	return <-second
+}

@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/testserver"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -83,6 +85,20 @@ func TestChangeWallet(t *testing.T) {
 			t.Errorf("the wallet of a refused change is called %q, %v", p.Name, err)
 		}
 	})
+}
+
+// No top-up begins beside the deletion of its wallet.
+func TestDeleteWallet_besideATopUp(t *testing.T) {
+	s := openTest(t, testserver.Postgres(t))
+	owing(t, s, "w", 0)
+	c := billing.Checkout{ID: "cko_1", AttemptID: "att_1", Kind: billing.CheckoutTopUp, Method: billing.ByCard, State: billing.CheckoutReady, AccountID: "acc_w", WalletID: "w", Supply: 1000, VAT: 100, CreatedAt: t0}
+	err := behind(t, s, `UPDATE wallet SET status = 'stopped', deleted_at = 1 WHERE id = 'w'`, func() error {
+		_, err := s.CreateCheckout(t.Context(), c, billing.Request{})
+		return err
+	})
+	if !errors.Is(err, wallet.ErrDeleted) {
+		t.Errorf("CreateCheckout() beside DeleteWallet() = %v, want %v", err, wallet.ErrDeleted)
+	}
 }
 
 func TestDeleteWallet(t *testing.T) {
