@@ -274,7 +274,7 @@ func (s *Store) ChargeDeclined(ctx context.Context, r billing.Report, nextID str
 		if _, err := tx.ExecContext(ctx, `UPDATE charge SET state = 'open' WHERE id = $1 AND state = 'review'`, c.id); err != nil {
 			return billing.Result{}, err
 		}
-		storm, halted, err := haltInStorm(ctx, tx, r, guard)
+		storm, halted, err := s.haltInStorm(ctx, tx, r, guard)
 		if err != nil {
 			return billing.Result{}, err
 		}

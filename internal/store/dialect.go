@@ -151,7 +151,10 @@ func openPostgres(ctx context.Context, address string) (*Store, error) {
 // at a time.
 type lockKey int64
 
-const dispatchLock lockKey = 0x6d616c67696c01
+const (
+	dispatchLock lockKey = 0x6d616c67696c01
+	declineLock  lockKey = 0x6d616c67696c03
+)
 
 // only reports whether this transaction is the one that may do a kind of work; the lock is
 // held until the transaction ends. On SQLite every writing transaction is the only one.
@@ -177,7 +180,8 @@ func (s *Store) waitAtMost(ctx context.Context, tx *sql.Tx, patience time.Durati
 }
 
 // alone waits until no other transaction does a kind of work, and keeps others from it until this
-// one ends. It comes before every other lock.
+// one ends. It comes before every other lock, apart from [declineLock]: who has that takes no locks
+// that another who waits for it may hold.
 func (s *Store) alone(ctx context.Context, tx *sql.Tx, key lockKey) error {
 	if s.dialect.embedded {
 		return nil

@@ -39,15 +39,21 @@ const lastDeclines = `SELECT COUNT(*) FROM (SELECT a.reason FROM attempt a
 	ORDER BY a.closed_at DESC, a.id DESC LIMIT $2) last WHERE reason IN ('declined', 'dead')`
 
 // haltInStorm halts charging when the decline that a report tells is one too many, and returns
-// until when nobody is charged; the zero time when charging goes on.
-func haltInStorm(ctx context.Context, tx *sql.Tx, r billing.Report, guard billing.StormGuard) (began bool, halted time.Time, err error) {
+// until when nobody is charged; the zero time when charging goes on. Declines are counted one after
+// another: two at the same time would not see each other, and a storm be missed.
+func (s *Store) haltInStorm(ctx context.Context, tx *sql.Tx, r billing.Report, guard billing.StormGuard) (began bool, halted time.Time, err error) {
+	declined := r.Reason == billing.ReasonDeclined || r.Reason == billing.ReasonDead
+	if declined && guard.Declines > 0 {
+		if err := s.alone(ctx, tx, declineLock); err != nil {
+			return false, halted, err
+		}
+	}
 	var storm time.Time
 	err = tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(until), 0), COALESCE(MAX(until) FILTER (WHERE name = $1), 0) FROM halt`, haltStorm).
 		Scan(at(&halted), at(&storm))
 	if err != nil {
 		return false, halted, fmt.Errorf("read halts: %w", err)
 	}
-	declined := r.Reason == billing.ReasonDeclined || r.Reason == billing.ReasonDead
 	if halted.After(r.At) || !declined || guard.Declines == 0 {
 		return false, halted, nil
 	}
