@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -301,6 +302,56 @@ func (b *till) chargeNew(i int) {
 	b.t.Helper()
 	owing(b.t, b.s, fmt.Sprintf("w%02d", i), 1_500, fmt.Sprintf("c%02d", i))
 	b.run()
+}
+
+// Two declines that are recorded at the same time are two: the second waits for the first and counts it.
+func TestStormGuard_declinesAtOnce(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		b := newTill(t, s, func(settings *billing.Settings) { settings.Storm = billing.StormGuard{} })
+		b.g.charge = func(billing.ChargeRequest) (billing.Payment, error) {
+			return billing.Payment{}, failed(billing.CardDeclined, "시스템 오류")
+		}
+		owing(t, s, "w1", 1_500, "c1")
+		owing(t, s, "w2", 1_500, "c2")
+		b.run()
+		exec(t, s, `UPDATE attempt SET closed_at = 0`) // to be recorded once more
+		decline := func(walletID string, recorded chan<- bool, end <-chan struct{}) error {
+			return s.inTx(t.Context(), func(tx *sql.Tx) error {
+				if _, err := tx.ExecContext(t.Context(), `UPDATE attempt SET closed_at = $2 WHERE wallet_id = $1`, walletID, millis(b.clock())); err != nil {
+					close(recorded)
+					return err
+				}
+				report := billing.Report{Reason: billing.ReasonDeclined, At: b.clock()}
+				began, _, err := s.haltInStorm(t.Context(), tx, report, billing.StormGuard{Attempts: 3, Declines: 2, Pause: time.Minute})
+				recorded <- began
+				<-end
+				return err
+			})
+		}
+		ended := make(chan struct{})
+		close(ended)
+		began1, began2, end1, errs := make(chan bool, 1), make(chan bool, 1), make(chan struct{}), make(chan error, 2)
+		go func() { errs <- decline("w1", began1, end1) }()
+		if <-began1 {
+			t.Error("one decline made a storm, want two")
+		}
+		go func() { errs <- decline("w2", began2, ended) }()
+		select {
+		case <-began2:
+			t.Error("a decline was counted beside another that was not recorded yet")
+			close(end1)
+		case <-time.After(100 * time.Millisecond): // long enough to be seen where nothing holds it up
+			close(end1)
+			if !<-began2 {
+				t.Error("the second of two declines at once made no storm")
+			}
+		}
+		for range cap(errs) {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 // A decline that comes back while charging is halted makes nobody unpaid either.
