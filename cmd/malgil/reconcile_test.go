@@ -2,31 +2,16 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/malgil/malgil/internal/demo"
 )
 
 // One line while all agree; a table and exit 3 where the gateway changed its books; --apply mends it
 // once.
 func TestReconcile(t *testing.T) {
-	d, err := demo.Start(t.Context(), defaults(t), slog.New(slog.NewTextHandler(io.Discard, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Errorf("Close() error = %v", err)
-		}
-	})
-	t.Setenv("MALGIL_URL", d.Ready.Intake)
-	t.Setenv("MALGIL_TOKEN", d.Ready.APIToken)
+	d := wholeProgram(t)
 	if err := d.World.TopUp(t.Context(), d.Ready.Wallet, 3_000); err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +32,8 @@ func TestReconcile(t *testing.T) {
 	var cancel []byte
 	for _, p := range list.Items {
 		if p.Total == 3_300 {
-			cancel, err = json.Marshal(map[string]any{"cid": p.CID, "tid": p.TID, "cancel_amount": 1_100, "cancel_tax_free_amount": 0})
-			if err != nil {
+			var err error
+			if cancel, err = json.Marshal(map[string]any{"cid": p.CID, "tid": p.TID, "cancel_amount": 1_100, "cancel_tax_free_amount": 0}); err != nil {
 				t.Fatal(err)
 			}
 		}

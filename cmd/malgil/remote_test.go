@@ -79,9 +79,10 @@ func defaults(t *testing.T) app.Config {
 	return c.Config
 }
 
-// The commands are played against a whole program with the sandbox, as an operator would.
-func TestCommands(t *testing.T) {
-	d, err := demo.Start(t.Context(), defaults(t), slog.New(slog.NewTextHandler(io.Discard, nil)))
+// wholeProgram starts everything with the sandbox, and leads the commands of this test to it.
+func wholeProgram(t *testing.T) *demo.Demo {
+	t.Helper()
+	d, err := demo.Start(t.Context(), defaults(t), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +93,12 @@ func TestCommands(t *testing.T) {
 	})
 	t.Setenv("MALGIL_URL", d.Ready.Intake)
 	t.Setenv("MALGIL_TOKEN", d.Ready.APIToken)
+	return d
+}
+
+// The commands are played against a whole program with the sandbox, as an operator would.
+func TestCommands(t *testing.T) {
+	d := wholeProgram(t)
 	t.Setenv("MALGIL_BOT_REST_API_KEY", "4f1c9a7e5b3d2f60")
 
 	// A shop of one's own.

@@ -1,29 +1,14 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"io"
-	"log/slog"
 	"strings"
 	"testing"
-
-	"github.com/malgil/malgil/internal/demo"
 )
 
 // Cash, status, limit and prices, as an operator keeps them from a terminal.
 func TestCommands_cashAndPrices(t *testing.T) {
-	d, err := demo.Start(t.Context(), defaults(t), slog.New(slog.NewTextHandler(io.Discard, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Errorf("Close() error = %v", err)
-		}
-	})
-	t.Setenv("MALGIL_URL", d.Ready.Intake)
-	t.Setenv("MALGIL_TOKEN", d.Ready.APIToken)
+	d := wholeProgram(t)
 	wallet := d.Ready.Wallet
 	has := func(what, text string, parts ...string) {
 		t.Helper()
