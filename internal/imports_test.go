@@ -18,7 +18,7 @@ const module = "github.com/malgil/malgil/"
 
 // rulePackages decide about messages and money. They know no queue, no wire and no database, so
 // that their tests need none.
-var rulePackages = []string{"broadcast", "billing", "scenario", "bot", "notice", "access", "wallet", "reconcile"}
+var rulePackages = []string{"broadcast", "billing", "scenario", "bot", "notice", "access", "wallet", "reconcile", "invoice"}
 
 // edgePackages are where calls come in.
 var edgePackages = []string{"internal/intake", "internal/scheduler", "internal/console", "workers"}
@@ -31,13 +31,13 @@ var outsideForRules = []string{
 
 // insideForRules are what a rule package may import from the module, besides other rule
 // packages: the plain types of the leaves.
-var insideForRules = []string{"internal/fault", "internal/clock", "internal/id", "internal/kakao"}
+var insideForRules = []string{"internal/fault", "internal/clock", "internal/id", "internal/kakao", "internal/holiday"}
 
 // leafPackages are the plain types that everything may use; they use nothing but each other.
-var leafPackages = []string{"fault", "clock", "id", "kakao"}
+var leafPackages = []string{"fault", "clock", "id", "kakao", "holiday"}
 
 // adapterPackages speak to the outside in the types that rules declare.
-var adapterPackages = []string{"internal/store", "internal/mail", "internal/kakaopay", "internal/bank"}
+var adapterPackages = []string{"internal/store", "internal/mail", "internal/kakaopay", "internal/bank", "internal/tax"}
 
 // violations returns one sentence for each import of a package that breaks the layout. Package
 // and imports are import paths; those of the module begin with [module].

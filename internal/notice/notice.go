@@ -90,6 +90,14 @@ func Decode(c Case, body []byte) (Data, error) {
 		return decode[FreeCashGranted](body)
 	case CasePaidCashGranted:
 		return decode[PaidCashGranted](body)
+	case CaseLowBalance:
+		return decode[LowBalance](body)
+	case CaseFreeCashExpiring:
+		return decode[FreeCashExpiring](body)
+	case CaseInvoiceIssued:
+		return decode[InvoiceIssued](body)
+	case CaseInvoiceFailed:
+		return decode[InvoiceFailed](body)
 	}
 	return nil, fault.New(fault.Internal, "no mail is known for case %q", c)
 }

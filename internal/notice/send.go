@@ -73,6 +73,14 @@ type Mail struct {
 	Subject string
 	HTML    string
 	Text    string
+	Files   []File // attached
+}
+
+// File is a document that is attached to a mail.
+type File struct {
+	Name string // such as "세금계산서-2026-11.pdf"
+	Type string // media type
+	Body []byte
 }
 
 // Letter is a mail on its way to one receiver. Its ID makes the Message-ID, the same on every try.
