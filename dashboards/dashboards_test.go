@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/malgil/malgil/internal/holiday"
 	"github.com/malgil/malgil/internal/metrics"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/store"
@@ -41,7 +42,7 @@ func knownMetrics(t *testing.T) map[string][]string {
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	m := metrics.New(reg)
-	reg.MustRegister(metrics.NewSampler(noQueues{}, noRows{}, time.Now))
+	reg.MustRegister(metrics.NewSampler(noQueues{}, noRows{}, time.Now), metrics.NewHolidays(holiday.Default(), time.Now))
 	m.HTTPServed("/healthz", "GET", 200, time.Millisecond) // routes and loops are known once they were used
 	m.LoopRan("sweep", time.Millisecond, nil)
 	families, err := reg.Gather()

@@ -102,6 +102,8 @@ func (c migrateCommand) Run(e *env) error {
 type configCommand struct {
 	Show configShow `cmd:"" default:"withargs" help:"The configuration in force, secrets as ***."`
 	Keys configKeys `cmd:"" help:"Fresh MALGIL_SEAL_KEYS and MALGIL_HASH_KEY."`
+
+	Holidays configHolidays `cmd:"" help:"The holidays in force, as a file for MALGIL_HOLIDAYS."`
 }
 
 type configShow struct {
@@ -142,4 +144,17 @@ func (configKeys) Run(e *env) error {
 	}
 	fmt.Fprintf(e.stdout, "MALGIL_SEAL_KEYS=%s\nMALGIL_HASH_KEY=%s\n", keys.Seal, keys.Hash)
 	return nil
+}
+
+type configHolidays struct {
+	Holidays string `env:"MALGIL_HOLIDAYS" placeholder:"PATH" help:"File of holidays that stands in place of the years that it names."`
+}
+
+// Run prints the calendar.
+func (c configHolidays) Run(e *env) error {
+	calendar, err := app.Holidays(c.Holidays)
+	if err != nil {
+		return err
+	}
+	return calendar.Write(e.stdout)
 }

@@ -74,6 +74,7 @@ type Rules struct {
 	QueuedChunks     int           `env:"MALGIL_QUEUED_CHUNKS" default:"2000" help:"Most send tasks in the queue at a time."`
 	SendConcurrency  int           `env:"MALGIL_SEND_CONCURRENCY" default:"64" help:"Event API requests at a time in one process."`
 	BankPayee        string        `name:"bank-payee" env:"MALGIL_BANK_PAYEE" default:"(주)카카오" help:"Whom payers read as the holder of a one-time account."`
+	Holidays         string        `env:"MALGIL_HOLIDAYS" placeholder:"PATH" help:"File of holidays that stands in place of the years that it names; see malgil config holidays."`
 	BankDeadline     time.Duration `name:"bank-deadline" env:"MALGIL_BANK_DEADLINE" default:"168h" help:"How long a transfer may take before its account closes."`
 }
 
@@ -120,6 +121,9 @@ func (c Config) Check(r Roles) error {
 	c.checkURLs(bad)
 	c.checkSecrets(bad, embedded, r)
 	c.checkNumbers(bad)
+	if _, err := Holidays(c.Holidays); err != nil {
+		wrong = append(wrong, err.(interface{ Unwrap() []error }).Unwrap()...)
+	}
 	return errors.Join(wrong...)
 }
 

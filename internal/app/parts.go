@@ -19,6 +19,7 @@ import (
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/holiday"
 	"github.com/malgil/malgil/internal/id"
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/kakaopay"
@@ -60,6 +61,7 @@ type parts struct {
 	recorder *scenario.Recorder
 	sweep    *scheduler.Sweep
 	spread   time.Duration // of a settlement
+	holidays holiday.Calendar
 }
 
 // countedStore counts what the sweep posts.
@@ -89,8 +91,13 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	a.onClose("queue clients", shortLimit, func(context.Context) error {
 		return errors.Join(p.queue.Close(), p.inspector.Close(), p.redis.Close())
 	})
+	var err error
+	if p.holidays, err = Holidays(config.Holidays); err != nil {
+		return nil, err
+	}
 	if roles.Scheduler {
-		p.registry.MustRegister(metrics.NewSampler(p.inspector, db, clk.Now))
+		p.registry.MustRegister(metrics.NewSampler(p.inspector, db, clk.Now), metrics.NewHolidays(p.holidays, clk.Now))
+		warnHolidays(p.holidays, clk.Now(), log)
 	}
 
 	hashKey, err := base64.StdEncoding.DecodeString(config.HashKey)
