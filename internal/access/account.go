@@ -46,7 +46,7 @@ func (a *Accounts) Create(ctx context.Context, name, email string) (Account, err
 	if err != nil {
 		return Account{}, err
 	}
-	if email, err = checkEmail("email", email); err != nil {
+	if email, err = CheckEmail("email", email); err != nil {
 		return Account{}, err
 	}
 	account := Account{ID: a.newID("acc"), Name: name, Email: email, CreatedAt: a.now()}
@@ -76,7 +76,7 @@ func (a *Accounts) Change(ctx context.Context, id string, c AccountChange) error
 		c.Name = &name
 	}
 	if c.Email != nil {
-		email, err := checkEmail("email", *c.Email)
+		email, err := CheckEmail("email", *c.Email)
 		if err != nil {
 			return err
 		}
@@ -91,8 +91,8 @@ func (a *Accounts) Change(ctx context.Context, id string, c AccountChange) error
 // maxEmail is how long an address may be (RFC 5321, path without brackets).
 const maxEmail = 254
 
-// checkEmail trims an address and checks that it is one, without a name around it.
-func checkEmail(field, email string) (string, error) {
+// CheckEmail trims an address and checks that it is one, without a name around it.
+func CheckEmail(field, email string) (string, error) {
 	email = strings.TrimSpace(email)
 	if email == "" {
 		return "", fault.Field(field, "is missing")

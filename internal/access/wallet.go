@@ -84,10 +84,10 @@ func (w *Wallets) Open(ctx context.Context, n NewWallet) (id string, err error) 
 	}
 	switch n.Kind {
 	case Business:
-		if n.BusinessNumber, err = checkBusinessNumber("business_number", n.BusinessNumber); err != nil {
+		if n.BusinessNumber, err = CheckBusinessNumber("business_number", n.BusinessNumber); err != nil {
 			return "", err
 		}
-		if n.InvoiceEmail, err = checkEmail("invoice_email", n.InvoiceEmail); err != nil {
+		if n.InvoiceEmail, err = CheckEmail("invoice_email", n.InvoiceEmail); err != nil {
 			return "", err
 		}
 	case Personal:
@@ -140,10 +140,10 @@ func (w *Wallets) DropMember(ctx context.Context, walletID, accountID string) er
 	return nil
 }
 
-// checkBusinessNumber checks the ten digits of a business registration number (사업자등록번호) and
+// CheckBusinessNumber checks the ten digits of a business registration number (사업자등록번호) and
 // returns them without dashes. The last one checks the others: weights 1 3 7 1 3 7 1 3 5, and
 // the tens of five times the ninth.
-func checkBusinessNumber(field, number string) (string, error) {
+func CheckBusinessNumber(field, number string) (string, error) {
 	digits := strings.NewReplacer("-", "", " ", "").Replace(number)
 	if len(digits) != 10 || strings.Trim(digits, "0123456789") != "" {
 		return "", fault.Field(field, "must be the ten digits of a business registration number")

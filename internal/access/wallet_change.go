@@ -40,7 +40,7 @@ func (w *Wallets) Change(ctx context.Context, id string, c WalletChange, platfor
 		c.Name = &name
 	}
 	if c.InvoiceEmail != nil {
-		email, err := checkEmail("invoice_email", *c.InvoiceEmail)
+		email, err := CheckEmail("invoice_email", *c.InvoiceEmail)
 		if err != nil {
 			return err
 		}

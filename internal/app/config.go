@@ -36,6 +36,8 @@ type Config struct {
 	BankURL    string `name:"bank-url" env:"MALGIL_BANK_URL" url:"" placeholder:"URL" help:"Bank for top-ups by transfer and their refunds; without it wallets pay by card only."`
 	BankSecret string `name:"bank-secret" env:"MALGIL_BANK_SECRET" secret:"" help:"Secret of the bank."`
 
+	Invoicing `embed:""`
+
 	SMTP string `name:"smtp" env:"MALGIL_SMTP" secret:"" placeholder:"URL" help:"Mail server: smtp://user:password@host:587?tls=starttls&from=address ."`
 
 	SealKeys string `env:"MALGIL_SEAL_KEYS" secret:"" help:"Keys that seal card keys and API keys; made beside a SQLite file when empty."`
@@ -121,6 +123,7 @@ func (c Config) Check(r Roles) error {
 	c.checkURLs(bad)
 	c.checkSecrets(bad, embedded, r)
 	c.checkNumbers(bad)
+	wrong = append(wrong, c.Invoicing.check()...)
 	if _, err := Holidays(c.Holidays); err != nil {
 		wrong = append(wrong, err.(interface{ Unwrap() []error }).Unwrap()...)
 	}
@@ -136,10 +139,10 @@ func checkListen(bad func(name, format string, args ...any), name, address strin
 func (c Config) checkURLs(bad func(name, format string, args ...any)) {
 	for _, setting := range []struct{ name, value string }{
 		{"MALGIL_PUBLIC_URL", c.PublicURL}, {"MALGIL_KAKAO_URL", c.KakaoURL}, {"MALGIL_KAKAOPAY_URL", c.KakaoPayURL},
-		{"MALGIL_BANK_URL", c.BankURL},
+		{"MALGIL_BANK_URL", c.BankURL}, {"MALGIL_TAX_URL", c.TaxURL},
 	} {
-		if setting.value == "" && setting.name == "MALGIL_BANK_URL" {
-			continue // bank transfer is not set up
+		if setting.value == "" && (setting.name == "MALGIL_BANK_URL" || setting.name == "MALGIL_TAX_URL") {
+			continue // bank transfer, or tax invoices, are not set up
 		}
 		if setting.value == "" && setting.name == "MALGIL_PUBLIC_URL" && c.Sandboxed {
 			continue // where the intake listens

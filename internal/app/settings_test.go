@@ -15,6 +15,7 @@ func TestConfig_Settings_showNoSecret(t *testing.T) {
 	config := app.Config{
 		Parts:          app.Parts{DB: "postgres://malgil:" + secret + "@db.example/malgil", Redis: "redis://:" + secret + "@redis.example"},
 		KakaoPaySecret: secret, SMTP: "smtp://a:" + secret + "@mail.example", SealKeys: secret, HashKey: secret, BankSecret: secret,
+		Invoicing: app.Invoicing{TaxSecret: secret},
 	}
 	names := map[string]bool{}
 	for _, s := range config.Settings() {
