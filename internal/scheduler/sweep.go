@@ -29,6 +29,7 @@ type SweepStore interface {
 	RecallOverdue(ctx context.Context, now time.Time) (int, error)
 	EndDoubt(ctx context.Context, now time.Time) (int, error)
 	TellLongUnpaid(ctx context.Context, now time.Time) (int, error)
+	Remind(ctx context.Context, now time.Time) (int, error)
 	RetireOver(ctx context.Context, now time.Time) (more bool, err error)
 }
 
@@ -89,6 +90,7 @@ func (s *Sweep) Run(ctx context.Context) error {
 	step("recall overdue chunks", s.store.RecallOverdue)
 	step("end old doubts", s.store.EndDoubt)
 	step("tell of long unpaid wallets", s.store.TellLongUnpaid)
+	step("remind", s.store.Remind)
 	step("retire chunks", s.retire)
 	for _, k := range kinds {
 		if err := s.work(ctx, k); err != nil {

@@ -22,8 +22,8 @@ func tries(ctx context.Context, tx *sql.Tx, chargeID string) ([]billing.Try, err
 }
 
 // walletName reads what people call a wallet.
-func walletName(ctx context.Context, tx *sql.Tx, walletID string) (name string, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT name FROM wallet WHERE id = $1`, walletID).Scan(&name)
+func walletName(ctx context.Context, q querier, walletID string) (name string, err error) {
+	err = q.QueryRowContext(ctx, `SELECT name FROM wallet WHERE id = $1`, walletID).Scan(&name)
 	return name, err
 }
 

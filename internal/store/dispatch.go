@@ -246,9 +246,10 @@ func placeholders(from, n int) string {
 	return text.String()
 }
 
-// setWait writes down why a running broadcast waits, when that has changed.
+// setWait writes down why a running broadcast waits, when that has changed. Whoever was told that it
+// waits for funds is told again when it does so anew.
 func (s *Store) setWait(ctx context.Context, tx *sql.Tx, id broadcast.ID, wait broadcast.Wait, until time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE broadcast SET wait_reason = $2, wait_until = $3
+	_, err := tx.ExecContext(ctx, `UPDATE broadcast SET wait_reason = $2, wait_until = $3, funds_told_at = 0
 		WHERE id = $1 AND state = 'running' AND (wait_reason <> $2 OR wait_until <> $3)`, id, string(wait), millis(until))
 	return err
 }
