@@ -23,8 +23,8 @@ type Bank interface {
 	Sent(ctx context.Context, orderID string) (Sending, error)
 }
 
-// ErrNoOrder is the answer of a look-up for an order that never reached the bank.
-var ErrNoOrder = errors.New("the bank knows no such order")
+// ErrNoOrder is the answer of a look-up for an order that never reached the bank or the carrier.
+var ErrNoOrder = errors.New("the provider knows no such order")
 
 func isNoOrder(err error) bool { return errors.Is(err, ErrNoOrder) }
 
