@@ -31,6 +31,11 @@ var mails = map[notice.Case]mailTemplate{
 	notice.CaseLongTermFailure:  parseMail("long_term_failure"),
 	notice.CaseFreeCashGranted:  parseMail("free_cash_granted"),
 	notice.CasePaidCashGranted:  parseMail("paid_cash_granted"),
+
+	notice.CaseLowBalance:       parseMail("low_balance"),
+	notice.CaseFreeCashExpiring: parseMail("free_cash_expiring"),
+	notice.CaseInvoiceIssued:    parseMail("invoice_issued"),
+	notice.CaseInvoiceFailed:    parseMail("invoice_failed"),
 }
 
 type mailTemplate struct {
@@ -114,6 +119,14 @@ func pathOf(data notice.Data) string {
 	case notice.FreeCashGranted:
 		return d.Path
 	case notice.PaidCashGranted:
+		return d.Path
+	case notice.LowBalance:
+		return d.Path
+	case notice.FreeCashExpiring:
+		return d.Path
+	case notice.InvoiceIssued:
+		return d.Path
+	case notice.InvoiceFailed:
 		return d.Path
 	}
 	return ""

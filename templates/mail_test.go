@@ -17,6 +17,7 @@ import (
 	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/wallet"
 	"github.com/malgil/malgil/templates"
+	"github.com/malgil/malgil/templates/sample"
 )
 
 var update = flag.Bool("update", false, "write the golden files of the mails")
@@ -27,55 +28,16 @@ var (
 	midnight = time.Date(2026, 11, 24, 0, 0, 3, 0, clock.Seoul).UTC()
 	nextTry  = time.Date(2026, 11, 25, 0, 0, 0, 0, clock.Seoul).UTC()
 	owed     = notice.Amount{Supply: 500000, VAT: 50000, Total: 550000}
-
-	declined = notice.CardTry{Slot: 1, Number: "5365-10**-****-1234", Issuer: "신한카드", Outcome: notice.CardDeclined, Reason: "한도초과"}
-	dormant  = notice.CardTry{Slot: 2, Number: "9410-02**-****-7781", Issuer: "국민카드", Outcome: notice.CardDormant}
-	dead     = notice.CardTry{Slot: 3, Number: "4579-73**-****-0092", Issuer: "현대카드", Outcome: notice.CardDead, Reason: "등록이 해지된 카드입니다"}
-	paid     = notice.CardTry{Slot: 2, Number: "9410-02**-****-7781", Issuer: "국민카드", Outcome: notice.CardPaid}
 )
 
 // mails are the mails that the golden files hold, by file name.
-var mails = map[string]notice.Data{
-	"topup": notice.TopUp{
-		WalletName: "한빛서점", Amount: notice.Amount{Supply: 1122273, VAT: 112227, Total: 1234500}, Method: "카카오페이 신한카드",
-		Balance: 1640773, PaidAt: midnight.Add(14*time.Hour + 5*time.Minute), Path: "/console/wallets/wal_01JD9Z6Q3M",
-	},
-	"topup_ends_unpaid": notice.TopUp{
-		WalletName: "한빛서점", Amount: notice.Amount{Supply: 600000, VAT: 60000, Total: 660000}, Method: "카카오페이 신한카드",
-		Settled: 500000, Balance: 100000, PaidAt: midnight.Add(9 * time.Hour), Reconnect: true, Path: "/console/wallets/wal_01JD9Z6Q3M",
-	},
-	"auto_pay_success": notice.AutoPaySuccess{
-		WalletName: "한빛서점", Amount: owed, PaidAt: midnight,
-		Cards: []notice.CardTry{{Slot: 1, Number: "5365-10**-****-1234", Issuer: "신한카드", Outcome: notice.CardPaid}},
-		Path:  "/console/wallets/wal_01JD9Z6Q3M/charges",
-	},
-	"auto_pay_success_backup": notice.AutoPaySuccess{
-		WalletName: "한빛서점", Amount: owed, PaidAt: midnight, Cards: []notice.CardTry{declined, paid}, Reconnect: true,
-		Path: "/console/wallets/wal_01JD9Z6Q3M/charges",
-	},
-	"auto_pay_failure": notice.AutoPayFailure{
-		WalletName: "한빛서점", Amount: owed, Cards: []notice.CardTry{declined, dormant, dead},
-		FailedAt: midnight, NextTryAt: nextTry, Path: "/console/wallets/wal_01JD9Z6Q3M/cards",
-	},
-	"auto_pay_failure_one_card": notice.AutoPayFailure{
-		WalletName: "한빛서점", Amount: owed, Cards: []notice.CardTry{declined},
-		FailedAt: midnight, NextTryAt: nextTry, Path: "/console/wallets/wal_01JD9Z6Q3M/cards",
-	},
-	"unpaid": notice.Unpaid{
-		WalletName: "한빛서점", Due: owed, Bots: []string{"한빛서점 챗봇", "한빛서점 주문봇"},
-		Since: midnight, NextTryAt: nextTry, Path: "/console/wallets/wal_01JD9Z6Q3M",
-	},
-	"channel_connected": notice.ChannelConnected{
-		WalletName: "한빛서점", Bot: "한빛서점 챗봇", Channel: "한빛서점", ConnectedAt: midnight.Add(10 * time.Hour), Path: "/console/wallets/wal_01JD9Z6Q3M",
-	},
-	"channel_connected_development": notice.ChannelConnected{
-		WalletName: "한빛서점", Bot: "한빛서점 챗봇", Channel: "한빛서점 시험", Development: true, ConnectedAt: midnight.Add(10 * time.Hour),
-		Path: "/console/wallets/wal_01JD9Z6Q3M",
-	},
-	"long_term_failure": notice.LongTermFailure{
-		WalletName: "한빛서점", Due: owed, Days: 5, Since: midnight, NextTryAt: nextTry.Add(5 * 24 * time.Hour), Path: "/console/wallets/wal_01JD9Z6Q3M",
-	},
-}
+var mails = func() map[string]notice.Data {
+	all := make(map[string]notice.Data)
+	for _, m := range sample.Mails() {
+		all[m.Name] = m.Data
+	}
+	return all
+}()
 
 // extremes are mails with the longest and strangest data that can come.
 var extremes = map[string]notice.Data{
@@ -145,7 +107,8 @@ func TestRender_everyCaseHasAGoldenMail(t *testing.T) {
 	}
 	for _, c := range []notice.Case{notice.CaseTopUp, notice.CaseAutoPaySuccess, notice.CaseAutoPayFailure, notice.CaseUnpaid,
 		notice.CaseChannelConnected, notice.CaseLongTermFailure,
-		notice.CaseFreeCashGranted, notice.CasePaidCashGranted} {
+		notice.CaseFreeCashGranted, notice.CasePaidCashGranted, notice.CaseRefundDone,
+		notice.CaseLowBalance, notice.CaseFreeCashExpiring, notice.CaseInvoiceIssued, notice.CaseInvoiceFailed} {
 		if !seen[c] {
 			t.Errorf("no golden mail of case %s", c)
 		}

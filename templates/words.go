@@ -32,7 +32,14 @@ var mailFuncs = map[string]any{
 	"card":   card,
 	"result": result,
 	"side":   side,
-	"paid":   func(c notice.CardTry) bool { return c.Outcome == notice.CardPaid },
+	"pick":   pick,
+	"month":  month,
+	"people": func(n int64) string { return grouped(n) + "명" },
+
+	"whenSet":  whenSet,
+	"business": businessNumber,
+
+	"paid": func(c notice.CardTry) bool { return c.Outcome == notice.CardPaid },
 }
 
 type labelled struct{ Label, Value string }
@@ -43,10 +50,13 @@ type wayOut struct {
 }
 
 // won returns an amount as people read it: 1,234,500원.
-func won(amount wallet.KRW) string {
-	digits := strconv.FormatInt(int64(amount), 10)
+func won(amount wallet.KRW) string { return grouped(int64(amount)) + "원" }
+
+// grouped returns a number with a comma before every three digits: 1,234,500.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
 	sign := ""
-	if amount < 0 {
+	if n < 0 {
 		sign, digits = "-", digits[1:]
 	}
 	var out strings.Builder
@@ -56,7 +66,7 @@ func won(amount wallet.KRW) string {
 		}
 		out.WriteRune(d)
 	}
-	return sign + out.String() + "원"
+	return sign + out.String()
 }
 
 // kst returns a time as people in Korea read it: 2026년 11월 24일 00:00.
@@ -64,6 +74,34 @@ func kst(t time.Time) string { return t.In(clock.Seoul).Format("2006년 1월 2�
 
 // day returns the day in Korea that a time falls in: 2026년 11월 24일.
 func day(t time.Time) string { return t.In(clock.Seoul).Format("2006년 1월 2일") }
+
+// month returns the month in Korea that a time falls in: 2026년 11월.
+func month(t time.Time) string { return t.In(clock.Seoul).Format("2006년 1월") }
+
+// whenSet is [kst], and nothing for a time that is not set.
+func whenSet(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return kst(t)
+}
+
+// businessNumber returns a 사업자등록번호 as people write it, 123-45-67890. What does not have ten
+// digits is shown as it is.
+func businessNumber(number string) string {
+	number = line(number)
+	if len(number) != 10 || strings.Trim(number, "0123456789") != "" {
+		return number
+	}
+	return number[:3] + "-" + number[3:5] + "-" + number[5:]
+}
+
+func pick(condition bool, yes, no string) string {
+	if condition {
+		return yes
+	}
+	return no
+}
 
 // line returns text that somebody else wrote as one line, without characters that would break
 // a header or turn the reading direction of what follows.

@@ -2,6 +2,8 @@ package notice
 
 import (
 	"time"
+
+	"github.com/malgil/malgil/internal/clock"
 )
 
 // The cases of tax invoices (세금계산서). The names are stored.
@@ -25,6 +27,9 @@ type InvoiceIssued struct {
 	IssuedAt       time.Time `json:"issued_at"`
 	Path           string    `json:"path"`
 }
+
+// WrittenOn returns a moment of the day that stands on the invoice (작성일자), the last one of its month.
+func (d InvoiceIssued) WrittenOn() time.Time { return d.Month.In(clock.Seoul).AddDate(0, 1, -1) }
 
 // InvoiceFailed is a tax invoice that could not be issued.
 type InvoiceFailed struct {

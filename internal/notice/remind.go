@@ -29,6 +29,13 @@ type LowBalance struct {
 // Missing returns the supply value that is missing.
 func (d LowBalance) Missing() wallet.KRW { return d.Cost - d.Spendable }
 
+// TopUp returns what a top-up of the missing cash costs.
+func (d LowBalance) TopUp() Amount {
+	missing := d.Missing()
+	vat := wallet.VAT(missing)
+	return Amount{Supply: missing, VAT: vat, Total: missing + vat}
+}
+
 // FreeCashExpiring is free cash that vanishes soon if it is not used.
 type FreeCashExpiring struct {
 	WalletName string     `json:"wallet_name"`
