@@ -5,13 +5,13 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +25,7 @@ import (
 	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/store"
+	"github.com/malgil/malgil/internal/testserver"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -87,6 +88,16 @@ func (s *seen) last() string {
 	return s.all[len(s.all)-1]
 }
 
+// migrate brings an empty database to the newest schema; every house begins with a copy of it.
+func migrate(address string) error {
+	db, err := store.Open(context.Background(), store.Config{Address: address})
+	if err != nil {
+		return err
+	}
+	_, err = db.Migrate(context.Background())
+	return errors.Join(err, db.Close())
+}
+
 // change lets a test replace services before the server is made.
 func newHouse(t *testing.T, change ...func(*Services)) *house {
 	t.Helper()
@@ -95,7 +106,7 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		t.Fatal(err)
 	}
 	db, err := store.Open(t.Context(), store.Config{
-		Address: "sqlite:" + filepath.Join(t.TempDir(), "malgil.db"), Limits: wallet.Limits{AccrualCap: 10_000_000},
+		Address: testserver.SQLiteCopy(t, migrate), Limits: wallet.Limits{AccrualCap: 10_000_000},
 		Settlement: wallet.Settlement{Threshold: 500_000}, Keys: box,
 	})
 	if err != nil {
@@ -106,9 +117,6 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 			t.Errorf("Close() error = %v", err)
 		}
 	})
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	if err := db.FirstPrice(t.Context(), 15); err != nil {
 		t.Fatal(err)
 	}

@@ -3,16 +3,16 @@ package store
 import (
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
 // The file holds people, cards and keys: nobody but its owner reads it or what lies beside it.
 func TestOpen_aFileOfItsOwner(t *testing.T) {
-	address := sqliteAddress(t)
-	s := openTest(t, address)
+	path := filepath.Join(t.TempDir(), "malgil.db") // not there yet
+	s := openTest(t, "sqlite:"+path)
 	newAccount(t, s, "acc_1") // the write-ahead log holds something
-	path := strings.TrimPrefix(address, "sqlite:")
 	for _, name := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
 		info, err := os.Stat(name)
 		if err != nil {

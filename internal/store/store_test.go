@@ -7,8 +7,8 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -27,11 +27,23 @@ var t0 = time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
 func eachDatabase(t *testing.T, test func(t *testing.T, s *Store)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, openTest(t, sqliteAddress(t))) })
-	t.Run("postgres", func(t *testing.T) { test(t, openTest(t, testserver.Postgres(t))) })
+	t.Run("postgres", func(t *testing.T) { test(t, openTest(t, testserver.PostgresCopy(t, migrate))) })
 }
 
 func sqliteAddress(t testing.TB) string {
-	return "sqlite:" + filepath.Join(t.TempDir(), "malgil.db")
+	t.Helper()
+	return testserver.SQLiteCopy(t, migrate)
+}
+
+// migrate brings an empty database to the newest schema. Tests begin with copies of it: migrating takes
+// longer than most of them.
+func migrate(address string) error {
+	s, err := Open(context.Background(), Config{Address: address})
+	if err != nil {
+		return err
+	}
+	_, err = s.Migrate(context.Background())
+	return errors.Join(err, s.Close())
 }
 
 // openTest opens and migrates a database with the default settings.

@@ -32,6 +32,9 @@ type postgresServer struct {
 	port      int
 	process   *process
 	databases atomic.Int64
+
+	prepared   sync.Once
+	prepareErr error
 }
 
 // errNoPostgres means that the machine has no PostgreSQL that this process can run.
@@ -41,6 +44,13 @@ var errNoPostgres = errors.New("no PostgreSQL server that this process can run")
 // test. All tests of a process share one server, which does not sync to disk.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	runs(t)
+	return shared.create(t, "template0")
+}
+
+// runs sees to it that the server of the process runs.
+func runs(t testing.TB) {
+	t.Helper()
 	shared.once.Do(func() { shared.err = shared.start() })
 	if errors.Is(shared.err, errNoPostgres) {
 		missing(t, shared.err.Error(), "apt-get install postgresql")
@@ -48,16 +58,38 @@ func Postgres(t testing.TB) string {
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
-	name := fmt.Sprintf("test_%d", shared.databases.Add(1))
-	if err := shared.exec("CREATE DATABASE " + name + " TEMPLATE template0"); err != nil {
+}
+
+// PostgresCopy is [Postgres] with a copy of a database that prepare filled: the first test of the
+// process that asks has it prepared, so that not every test waits for what all begin with.
+func PostgresCopy(t testing.TB, prepare func(dsn string) error) string {
+	t.Helper()
+	runs(t)
+	shared.prepared.Do(func() {
+		const name = "prepared"
+		if shared.prepareErr = shared.exec("CREATE DATABASE " + name + " TEMPLATE template0"); shared.prepareErr == nil {
+			shared.prepareErr = prepare(shared.dsn(name))
+		}
+	})
+	if shared.prepareErr != nil {
+		t.Fatal(shared.prepareErr)
+	}
+	return shared.create(t, "prepared")
+}
+
+// create makes a database of the test's own.
+func (s *postgresServer) create(t testing.TB, template string) (dsn string) {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", s.databases.Add(1))
+	if err := s.exec("CREATE DATABASE " + name + " TEMPLATE " + template); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := shared.exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+		if err := s.exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
 			t.Error(err)
 		}
 	})
-	return shared.dsn(name)
+	return s.dsn(name)
 }
 
 func (s *postgresServer) dsn(database string) string {
