@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -57,6 +58,9 @@ func (c demoCommand) play(e *env, d *demo.Demo) error {
 		out.addresses(d.Ready)
 	}
 	steps := d.Tour(e.ctx, d.Books, d.Stationery, out.step, out.progress)
+	if e.ctx.Err() != nil {
+		return c.cutShort(e, len(steps))
+	}
 	ok := true
 	for _, step := range steps {
 		ok = ok && step.OK
@@ -74,6 +78,16 @@ func (c demoCommand) play(e *env, d *demo.Demo) error {
 	}
 	fmt.Fprintln(e.stdout, "\nserving until Ctrl-C; the addresses above stay good")
 	<-e.ctx.Done()
+	return nil
+}
+
+// cutShort is what a demo says that was stopped during its tour: no result of one that plays only that.
+func (c demoCommand) cutShort(e *env, played int) error {
+	what := fmt.Sprintf("stopped after %d steps; the rest of the tour was not played", played)
+	if c.Once {
+		return errors.New(what)
+	}
+	fmt.Fprintln(e.stderr, "malgil: "+what)
 	return nil
 }
 

@@ -131,12 +131,12 @@ func ask(t *testing.T, address, token string, into any) {
 // that are free.
 func TestReadme_besideTheSandbox(t *testing.T) {
 	work := t.TempDir()
-	build := shell(t, "go build -o "+work+"/malgil ./cmd/malgil", root)
+	build := shell(t, "go build -o "+work+"/bin/malgil ./cmd/malgil", root)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	start := func(command string, env ...string) *bufio.Reader {
-		c := shell(t, command, work, append(env, "PATH="+work+":"+os.Getenv("PATH"))...)
+		c := shell(t, command, work, env...)
 		out, err := c.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -152,9 +152,9 @@ func TestReadme_besideTheSandbox(t *testing.T) {
 		return bufio.NewReader(out)
 	}
 	var stands struct{ Sandbox, SMTP string }
-	line, err := start("malgil sandbox", "MALGIL_SANDBOX_LISTEN=127.0.0.1:0", "MALGIL_SANDBOX_SMTP_LISTEN=127.0.0.1:0").ReadString('\n')
+	line, err := start("bin/malgil sandbox", "MALGIL_SANDBOX_LISTEN=127.0.0.1:0", "MALGIL_SANDBOX_SMTP_LISTEN=127.0.0.1:0").ReadString('\n')
 	if err != nil || json.Unmarshal([]byte(line), &stands) != nil {
-		t.Fatalf("malgil sandbox says %q, %v, want its addresses", line, err)
+		t.Fatalf("bin/malgil sandbox says %q, %v, want its addresses", line, err)
 	}
 	commands := strings.Join(readmeCommands(t)[2], "\n")
 	commands = strings.NewReplacer("http://127.0.0.1:8081", stands.Sandbox, "127.0.0.1:8025", stands.SMTP).Replace(commands)

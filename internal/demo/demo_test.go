@@ -55,6 +55,29 @@ func TestStart_cardsHaveNames(t *testing.T) {
 	}
 }
 
+// Who stops a tour finds nothing wrong: what was played was right, and the rest is not played.
+func TestTour_stopped(t *testing.T) {
+	d, err := demo.Start(t.Context(), settings(t), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Errorf("Close() error = %v", err)
+		}
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var told []string
+	steps := d.Tour(ctx, d.Books, d.Stationery, func(s demo.Step) {
+		told = append(told, s.Name)
+		stop()
+	}, func(string, int, int) {})
+	if len(steps) != 1 || !steps[0].OK || !slices.Equal(told, []string{"answer"}) {
+		t.Errorf("a tour stopped after its first step plays %+v and tells %q, want the one step, which is right", steps, told)
+	}
+}
+
 // settings is the configuration of a program that is told nothing.
 func settings(t *testing.T) (config app.Config) {
 	t.Helper()

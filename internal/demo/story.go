@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
 	"github.com/malgil/malgil/internal/apiclient"
 	"github.com/malgil/malgil/internal/clock"
 )
@@ -194,7 +197,7 @@ func (t *tour) topUp(ctx context.Context) (string, error) {
 	if err := t.waits(ctx, "unpaid"); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d원 owed are paid, 1,000원 stay; sends wait for an operator", w.Balance.Accrual), nil
+	return message.NewPrinter(language.Korean).Sprintf("%d원 owed are paid, 1,000원 stay; sends wait for an operator", w.Balance.Accrual), nil
 }
 
 // reconnect: an operator connects the wallet, what waited goes out, and a card pays again.

@@ -34,7 +34,8 @@ type tour struct {
 }
 
 // Tour plays the tour and returns its steps in order. A step that fails does not keep the later
-// ones from being played. After each step the sandbox's truth is compared with the ledger.
+// ones from being played. After each step the sandbox's truth is compared with the ledger. When ctx ends,
+// the step under way is none that failed, and the rest is not played.
 func (w World) Tour(ctx context.Context, books, stationery Shop, told func(Step), progress Progress) []Step {
 	t := &tour{World: w, books: books, stationery: stationery, progress: progress}
 	var steps []Step
@@ -44,6 +45,9 @@ func (w World) Tour(ctx context.Context, books, stationery Shop, told func(Step)
 		shows, err := p.play(ctx)
 		if err == nil {
 			err = t.booksBalance(ctx)
+		}
+		if ctx.Err() != nil {
+			return steps
 		}
 		step := Step{Name: p.name, OK: err == nil, MS: time.Since(start).Milliseconds(), Shows: shows}
 		if err != nil {
