@@ -45,7 +45,7 @@ type commands struct {
 	Intake    intakeCommand    `cmd:"" help:"HTTP only."`
 	Worker    workerCommand    `cmd:"" help:"Worker pools."`
 	Scheduler schedulerCommand `cmd:"" help:"The loops: dispatch, sweep, tidying."`
-	Sandbox   sandboxCommand   `cmd:"" help:"Stand-ins for Kakao, KakaoPay and the mailbox. Never for production."`
+	Sandbox   sandboxCommand   `cmd:"" help:"Stand-ins for Kakao, KakaoPay, a bank, a carrier of tax invoices and the mailbox. Never for production."`
 	Migrate   migrateCommand   `cmd:"" help:"Bring the database schema up to date."`
 	Health    healthCommand    `cmd:"" help:"Does the process beside this one answer? For health checks of containers."`
 	Config    configCommand    `cmd:"" help:"The configuration in force, and new keys."`

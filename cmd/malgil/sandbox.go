@@ -13,7 +13,7 @@ import (
 	"github.com/malgil/malgil/internal/sandbox"
 )
 
-// sandboxCommand serves the stand-ins for Kakao, KakaoPay, a bank and the mailbox.
+// sandboxCommand serves the stand-ins for Kakao, KakaoPay, a bank, a carrier of tax invoices and the mailbox.
 type sandboxCommand struct {
 	Listen      string `env:"MALGIL_SANDBOX_LISTEN" default:"127.0.0.1:8081" help:"Address of Kakao, KakaoPay and the admin."`
 	SMTPListen  string `name:"smtp-listen" env:"MALGIL_SANDBOX_SMTP_LISTEN" default:"127.0.0.1:8025" help:"Address of the mail server."`
@@ -21,6 +21,7 @@ type sandboxCommand struct {
 	PublicURL   string `name:"public-url" env:"MALGIL_SANDBOX_URL" help:"Where payers and callbacks reach it, when that is not where it listens."`
 	Secret      string `env:"MALGIL_KAKAOPAY_SECRET" help:"Secret key that its KakaoPay asks for; empty takes any."`
 	BankSecret  string `env:"MALGIL_BANK_SECRET" help:"Secret that its bank asks for; empty takes any."`
+	TaxSecret   string `env:"MALGIL_TAX_SECRET" help:"Secret that its carrier of tax invoices asks for; empty takes any."`
 	KakaoURL    string `hidden:"" name:"kakao-url" env:"MALGIL_KAKAO_URL"`
 	Pay         string `hidden:"" name:"kakaopay-url" env:"MALGIL_KAKAOPAY_URL"`
 }
@@ -35,7 +36,7 @@ func (c sandboxCommand) Run(e *env) error {
 	}
 	s, err := sandbox.Start(context.WithoutCancel(e.ctx), sandbox.Options{
 		Clock: &clock.Clock{}, HTTPAddress: c.Listen, SMTPAddress: c.SMTPListen, AllowRemote: c.AllowRemote,
-		PublicURL: c.PublicURL, KakaoPaySecret: c.Secret, BankSecret: c.BankSecret,
+		PublicURL: c.PublicURL, KakaoPaySecret: c.Secret, BankSecret: c.BankSecret, TaxSecret: c.TaxSecret,
 		MoveClock: fixedClock,
 	})
 	if err != nil {

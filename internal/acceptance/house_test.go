@@ -37,6 +37,7 @@ var everyPool = []string{"reply", "echo", "broadcast", "result", "billing", "mai
 const (
 	paySecret  = "acceptance-kakaopay-secret"
 	bankSecret = "acceptance-bank-secret"
+	taxSecret  = "acceptance-tax-secret"
 )
 
 // house is a whole malgil in this process with the sandbox around it. It is ten in the morning
@@ -93,7 +94,7 @@ func open(t testing.TB, p plan) *house {
 	}
 	var running *app.App
 	outside, err := sandbox.Start(context.WithoutCancel(t.Context()), sandbox.Options{
-		Clock: clk, KakaoPaySecret: paySecret, BankSecret: bankSecret,
+		Clock: clk, KakaoPaySecret: paySecret, BankSecret: bankSecret, TaxSecret: taxSecret,
 		MoveClock: func(ctx context.Context, to time.Time) error {
 			if running == nil {
 				return fault.New(fault.Unavailable, "the house is not open yet")
@@ -107,6 +108,8 @@ func open(t testing.TB, p plan) *house {
 	closing(t, "sandbox", outside.Close)
 	config.KakaoURL, config.KakaoPayURL, config.KakaoPaySecret = outside.URL(), outside.URL(), paySecret
 	config.BankURL, config.BankSecret = outside.URL(), bankSecret
+	config.Invoicing = demo.Supplier
+	config.TaxURL, config.TaxSecret = outside.URL(), taxSecret
 	config.SMTP = "smtp://" + outside.SMTPAddress() + "?tls=none&from=no-reply@malgil.example"
 	if p.config != nil {
 		p.config(&config)

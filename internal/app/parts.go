@@ -30,6 +30,7 @@ import (
 	"github.com/malgil/malgil/internal/scheduler"
 	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/store"
+	"github.com/malgil/malgil/internal/tax"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -60,7 +61,8 @@ type parts struct {
 	known    *scenario.Cache
 	recorder *scenario.Recorder
 	sweep    *scheduler.Sweep
-	spread   time.Duration // of a settlement
+	carrier  billing.Carrier // nil where no tax invoices are issued
+	spread   time.Duration   // of a settlement
 	holidays holiday.Calendar
 }
 
@@ -126,6 +128,11 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 		}
 		p.billing.WithBank(teller)
 		lookups = teller
+	}
+	if config.TaxURL != "" {
+		if p.carrier, err = tax.New(config.TaxURL, config.TaxSecret, 0); err != nil {
+			return nil, err
+		}
 	}
 	p.books = reconcile.New(db, gateway, lookups, p.events, p.metrics, clk.Now)
 

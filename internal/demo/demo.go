@@ -32,6 +32,13 @@ type Demo struct {
 	folder  string // of an embedded database, removed at the end
 }
 
+// Supplier stands on the demo's tax invoices. There is no such business.
+var Supplier = app.Invoicing{
+	SupplierNumber: "390-81-00125", SupplierName: "(주)말길데모", SupplierRepresentative: "김말길",
+	SupplierAddress: "제주특별자치도 제주시 첨단로 1", SupplierType: "정보통신업", SupplierItem: "챗봇 메시지 발송",
+	SupplierEmail: "tax@malgil.example",
+}
+
 // Ready is every address and credential that a script needs.
 type Ready struct {
 	Intake           string `json:"intake"`
@@ -71,6 +78,7 @@ func Start(ctx context.Context, config app.Config, log *slog.Logger) (_ *Demo, e
 		},
 		KakaoPaySecret: "demo-kakaopay-secret",
 		BankSecret:     "demo-bank-secret",
+		TaxSecret:      "demo-tax-secret",
 	})
 	if err != nil {
 		return d, fmt.Errorf("start the sandbox: %w", err)
@@ -109,6 +117,8 @@ func (d *Demo) configure(ctx context.Context, config app.Config) (app.Config, er
 	config.KakaoURL, config.KakaoPayURL, config.KakaoPaySecret = d.sandbox.URL(), d.sandbox.URL(), "demo-kakaopay-secret"
 	config.KakaoPayOnceCID, config.KakaoPayRepeatCID = kakaopay.TestCIDOnce, kakaopay.TestCIDRecurring
 	config.BankURL, config.BankSecret = d.sandbox.URL(), "demo-bank-secret"
+	config.Invoicing = Supplier
+	config.TaxURL, config.TaxSecret = d.sandbox.URL(), "demo-tax-secret"
 	config.SMTP = "smtp://" + d.sandbox.SMTPAddress() + "?tls=none&from=no-reply@malgil.example"
 	config.Sandboxed = true
 	config.SettlementSpread = 0 // a clock that is moved need not wait for a turn

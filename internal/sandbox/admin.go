@@ -9,6 +9,7 @@ import (
 	"github.com/malgil/malgil/internal/sandbox/bank"
 	"github.com/malgil/malgil/internal/sandbox/pay"
 	"github.com/malgil/malgil/internal/sandbox/talk"
+	"github.com/malgil/malgil/internal/sandbox/tax"
 	"github.com/malgil/malgil/internal/sandbox/trouble"
 )
 
@@ -30,13 +31,14 @@ type Truth struct {
 	Kakao    talk.Truth     `json:"kakao"`
 	KakaoPay pay.Truth      `json:"kakaopay"`
 	Bank     bank.Truth     `json:"bank"`
+	Tax      tax.Truth      `json:"tax"`
 	Mails    int            `json:"mails"`
 	Faults   map[string]int `json:"faults"` // hits by target
 }
 
 // Truth sums up what happened.
 func (s *Sandbox) Truth() Truth {
-	truth := Truth{Kakao: s.Kakao.Truth(), KakaoPay: s.Pay.Truth(), Bank: s.Bank.Truth(), Mails: s.Inbox.Count(), Faults: map[string]int{}}
+	truth := Truth{Kakao: s.Kakao.Truth(), KakaoPay: s.Pay.Truth(), Bank: s.Bank.Truth(), Tax: s.Tax.Truth(), Mails: s.Inbox.Count(), Faults: map[string]int{}}
 	for _, f := range s.Faults.List() {
 		truth.Faults[f.Target] += f.Hits
 	}

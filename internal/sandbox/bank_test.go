@@ -21,7 +21,7 @@ type teller struct {
 func newTeller(t *testing.T) *teller {
 	t.Helper()
 	clk := &clock.Clock{}
-	s := sandbox.New(sandbox.Options{Clock: clk, BankSecret: "s3"})
+	s := sandbox.New(sandbox.Options{Clock: clk, BankSecret: "s3", TaxSecret: "s3"})
 	t.Cleanup(func() {
 		if err := s.Close(t.Context()); err != nil {
 			t.Errorf("Close() = %v", err)

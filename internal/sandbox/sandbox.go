@@ -1,4 +1,4 @@
-// Package sandbox stands in for everything outside: Kakao, KakaoPay, a bank and the mailbox. Each keeps
+// Package sandbox stands in for everything outside: Kakao, KakaoPay, a bank, a carrier of tax invoices and the mailbox. Each keeps
 // its own truth of what happened to it and can be told to misbehave; nothing here knows the
 // rules that are under test. docs/api.md describes its addresses.
 package sandbox
@@ -18,6 +18,7 @@ import (
 	"github.com/malgil/malgil/internal/sandbox/inbox"
 	"github.com/malgil/malgil/internal/sandbox/pay"
 	"github.com/malgil/malgil/internal/sandbox/talk"
+	"github.com/malgil/malgil/internal/sandbox/tax"
 	"github.com/malgil/malgil/internal/sandbox/trouble"
 )
 
@@ -38,6 +39,7 @@ type Options struct {
 
 	KakaoPaySecret string        // empty takes every secret key
 	BankSecret     string        // empty takes every secret
+	TaxSecret      string        // empty takes every secret
 	Cards          []pay.Card    // that payers choose from; none is a set of five
 	ResultDelay    time.Duration // how long results of sends are not complete
 }
@@ -47,6 +49,7 @@ type Sandbox struct {
 	Kakao  *talk.Kakao
 	Pay    *pay.Gateway
 	Bank   *bank.Bank
+	Tax    *tax.Carrier
 	Inbox  *inbox.Inbox
 	Faults *trouble.Book
 
@@ -67,6 +70,7 @@ func New(o Options) *Sandbox {
 	maps.Copy(allowed, talk.Faults)
 	maps.Copy(allowed, pay.Faults)
 	maps.Copy(allowed, bank.Faults)
+	maps.Copy(allowed, tax.Faults)
 	maps.Copy(allowed, inbox.Faults)
 	faults := trouble.NewBook(allowed)
 	if o.MoveClock == nil {
@@ -78,10 +82,12 @@ func New(o Options) *Sandbox {
 	})
 	s.Pay = pay.New(pay.Options{Clock: o.Clock, Faults: faults, SecretKey: o.KakaoPaySecret, PublicURL: o.PublicURL, Cards: o.Cards})
 	s.Bank = bank.New(bank.Options{Clock: o.Clock, Faults: faults, Secret: o.BankSecret})
+	s.Tax = tax.New(tax.Options{Clock: o.Clock, Faults: faults, Secret: o.TaxSecret})
 	s.Inbox = inbox.New(o.Clock, faults)
 	s.Kakao.Routes(s.mux)
 	s.Pay.Routes(s.mux)
 	s.Bank.Routes(s.mux)
+	s.Tax.Routes(s.mux)
 	s.Inbox.Routes(s.mux)
 	s.routes()
 	return s

@@ -6,6 +6,7 @@ import (
 
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/sandbox/answer"
+	"github.com/malgil/malgil/internal/sandbox/clerk"
 )
 
 // account is a one-time account.
@@ -52,41 +53,40 @@ func (b *Bank) told(a *account) told {
 }
 
 // issue is PUT /v1/accounts/{order}.
-func (b *Bank) issue(r *http.Request, body []byte) (any, *problem) {
+func (b *Bank) issue(o clerk.Order) (any, *clerk.Refusal) {
 	var order struct {
 		Amount    int64     `json:"amount_krw"`
 		Holder    string    `json:"holder"`
 		ExpiresAt time.Time `json:"expires_at"`
 	}
-	if err := answer.Decode(body, &order); err != nil {
-		return nil, badOrder("%s", fault.MessageOf(err))
+	if err := answer.Decode(o.Body, &order); err != nil {
+		return nil, clerk.Bad("%s", fault.MessageOf(err))
 	}
-	id := r.PathValue("order")
-	if a, known := b.byOrder[id]; known {
+	if a, known := b.byOrder[o.ID]; known {
 		if a.amount != order.Amount || a.holder != order.Holder || !a.expiresAt.Equal(order.ExpiresAt) {
-			return nil, &problem{status: http.StatusConflict, Code: "OTHER_ORDER", Detail: "this order was made with another amount, holder or deadline"}
+			return nil, clerk.Other("this order was made with another amount, holder or deadline")
 		}
 		return b.told(a), nil
 	}
 	switch {
 	case order.Amount <= 0:
-		return nil, badOrder("amount_krw is above 0")
+		return nil, clerk.Bad("amount_krw is above 0")
 	case order.Holder == "":
-		return nil, badOrder("holder is missing")
+		return nil, clerk.Bad("holder is missing")
 	case !order.ExpiresAt.After(b.options.Clock.Now()):
-		return nil, badOrder("expires_at is over")
+		return nil, clerk.Bad("expires_at is over")
 	}
-	a := &account{order: id, number: newNumber(), holder: order.Holder, amount: order.Amount, expiresAt: order.ExpiresAt}
+	a := &account{order: o.ID, number: newNumber(), holder: order.Holder, amount: order.Amount, expiresAt: order.ExpiresAt}
 	b.accounts = append(b.accounts, a)
-	b.byOrder[id], b.byNumber[a.number] = a, a
+	b.byOrder[o.ID], b.byNumber[a.number] = a, a
 	return b.told(a), nil
 }
 
 // lookUp is GET /v1/accounts/{order}.
-func (b *Bank) lookUp(r *http.Request, _ []byte) (any, *problem) {
-	a, known := b.byOrder[r.PathValue("order")]
+func (b *Bank) lookUp(o clerk.Order) (any, *clerk.Refusal) {
+	a, known := b.byOrder[o.ID]
 	if !known {
-		return nil, noOrder()
+		return nil, clerk.None()
 	}
 	return b.told(a), nil
 }

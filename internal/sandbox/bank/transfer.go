@@ -6,6 +6,7 @@ import (
 
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/sandbox/answer"
+	"github.com/malgil/malgil/internal/sandbox/clerk"
 )
 
 // transfer is money that was to be sent.
@@ -22,7 +23,7 @@ type transfer struct {
 }
 
 // transfer is PUT /v1/transfers/{order}.
-func (b *Bank) transfer(r *http.Request, body []byte) (any, *problem) {
+func (b *Bank) transfer(o clerk.Order) (any, *clerk.Refusal) {
 	var order struct {
 		Bank   string `json:"bank"`
 		Number string `json:"number"`
@@ -30,36 +31,35 @@ func (b *Bank) transfer(r *http.Request, body []byte) (any, *problem) {
 		Amount int64  `json:"amount_krw"`
 		Memo   string `json:"memo"`
 	}
-	if err := answer.Decode(body, &order); err != nil {
-		return nil, badOrder("%s", fault.MessageOf(err))
+	if err := answer.Decode(o.Body, &order); err != nil {
+		return nil, clerk.Bad("%s", fault.MessageOf(err))
 	}
-	id := r.PathValue("order")
 	t := &transfer{
-		OrderID: id, Bank: order.Bank, Number: order.Number, Holder: order.Holder, Amount: order.Amount, Memo: order.Memo,
+		OrderID: o.ID, Bank: order.Bank, Number: order.Number, Holder: order.Holder, Amount: order.Amount, Memo: order.Memo,
 		State: "done", At: b.options.Clock.Now(),
 	}
-	if before, known := b.sent[id]; known {
+	if before, known := b.sent[o.ID]; known {
 		if before.Number != t.Number || before.Amount != t.Amount {
-			return nil, &problem{status: http.StatusConflict, Code: "OTHER_ORDER", Detail: "this order was made with another account or amount"}
+			return nil, clerk.Other("this order was made with another account or amount")
 		}
 		return before, nil
 	}
 	if order.Amount <= 0 || order.Number == "" || order.Bank == "" || order.Holder == "" {
-		return nil, badOrder("bank, number, holder and amount_krw are required")
+		return nil, clerk.Bad("bank, number, holder and amount_krw are required")
 	}
 	if holder, known := b.holders[order.Number]; known && holder != order.Holder {
 		t.State, t.Reason = "failed", "예금주 불일치"
 	}
 	b.transfers = append(b.transfers, t)
-	b.sent[id] = t
+	b.sent[o.ID] = t
 	return t, nil
 }
 
 // lookUpTransfer is GET /v1/transfers/{order}.
-func (b *Bank) lookUpTransfer(r *http.Request, _ []byte) (any, *problem) {
-	t, known := b.sent[r.PathValue("order")]
+func (b *Bank) lookUpTransfer(o clerk.Order) (any, *clerk.Refusal) {
+	t, known := b.sent[o.ID]
 	if !known {
-		return nil, noOrder()
+		return nil, clerk.None()
 	}
 	return t, nil
 }

@@ -1,10 +1,9 @@
 package bank
 
 import (
-	"maps"
 	"net/http"
 
-	"github.com/malgil/malgil/internal/sandbox/answer"
+	"github.com/malgil/malgil/internal/sandbox/clerk"
 )
 
 // Truth is what happened at the bank.
@@ -23,7 +22,7 @@ type Truth struct {
 func (b *Bank) Truth() Truth {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	truth := Truth{Requests: maps.Clone(b.requests), Accounts: len(b.accounts)}
+	truth := Truth{Requests: b.clerk.Requests(), Accounts: len(b.accounts)}
 	for _, a := range b.accounts {
 		for _, d := range a.deposits {
 			if d.Returned != "" {
@@ -51,7 +50,7 @@ func (b *Bank) listAccounts(w http.ResponseWriter, r *http.Request) {
 		all[i] = b.told(a)
 	}
 	b.mu.Unlock()
-	list(w, r, all)
+	clerk.List(w, r, all)
 }
 
 // listTransfers is GET /sandbox/truth/bank/transfers: in the order they were asked for.
@@ -62,19 +61,5 @@ func (b *Bank) listTransfers(w http.ResponseWriter, r *http.Request) {
 		all[i] = *t
 	}
 	b.mu.Unlock()
-	list(w, r, all)
-}
-
-func list[T any](w http.ResponseWriter, r *http.Request, all []T) {
-	page, err := answer.ReadPage(r)
-	if err != nil {
-		answer.Problem(w, err)
-		return
-	}
-	from := min(page.From, len(all))
-	to, next := min(from+page.Limit, len(all)), 0
-	if to < len(all) {
-		next = to
-	}
-	answer.Items(w, all[from:to], next)
+	clerk.List(w, r, all)
 }
