@@ -56,14 +56,17 @@ type mailPage struct {
 	Subject string
 	D       notice.Data
 	Link    string
+	Mute    string
 }
 
 var blankLines = regexp.MustCompile(`\n{3,}`)
 
 // Render writes the mail for an event's data. pages is where people reach the pages of this
 // installation ("https://malgil.example.com"); a button leads to the data's path below it. Empty,
-// as where nothing serves them, the mail has no button. The subject is one line whatever the data holds. The same data always gives the same mail.
-func Render(data notice.Data, pages string) (notice.Mail, error) {
+// as where nothing serves them, the mail has no button. mute is the address at which its reader mutes
+// such mails, empty where he cannot. The subject is one line whatever the data holds. The same data
+// always gives the same mail.
+func Render(data notice.Data, pages, mute string) (notice.Mail, error) {
 	mail, ok := mails[data.Case()]
 	if !ok {
 		return notice.Mail{}, fault.New(fault.Internal, "no mail template for case %q", data.Case())
@@ -72,7 +75,7 @@ func Render(data notice.Data, pages string) (notice.Mail, error) {
 	if err != nil {
 		return notice.Mail{}, err
 	}
-	page := mailPage{D: data, Link: link}
+	page := mailPage{D: data, Link: link, Mute: mute}
 	if page.Subject, err = mail.execute("subject", page); err != nil {
 		return notice.Mail{}, err
 	}

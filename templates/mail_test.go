@@ -22,7 +22,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files of the mails")
 
-const publicURL = "https://malgil.example.com"
+const (
+	publicURL = "https://malgil.example.com"
+	muteURL   = publicURL + "/mute/mail_01JD9Z6Q3M/c2lnbmVk"
+)
 
 var (
 	midnight = time.Date(2026, 11, 24, 0, 0, 3, 0, clock.Seoul).UTC()
@@ -60,9 +63,17 @@ var extremes = map[string]notice.Data{
 	},
 }
 
+// muteOf is where a reader of a mail mutes its kind.
+func muteOf(data notice.Data) string {
+	if data.Case().CanMute() {
+		return muteURL
+	}
+	return ""
+}
+
 func render(t *testing.T, data notice.Data) notice.Mail {
 	t.Helper()
-	mail, err := templates.Render(data, publicURL)
+	mail, err := templates.Render(data, publicURL, muteOf(data))
 	if err != nil {
 		t.Fatalf("Render(%s) error = %v, want nil", data.Case(), err)
 	}
@@ -232,7 +243,7 @@ func TestRender_links(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			mail, err := templates.Render(notice.TopUp{WalletName: "한빛서점", PaidAt: midnight, Path: tt.path}, tt.publicURL)
+			mail, err := templates.Render(notice.TopUp{WalletName: "한빛서점", PaidAt: midnight, Path: tt.path}, tt.publicURL, "")
 			if tt.want == "" {
 				if err == nil || fault.KindOf(err) != tt.wantKind {
 					t.Fatalf("Render(%q, %q) error = %v, want kind %v", tt.publicURL, tt.path, err, tt.wantKind)
@@ -252,7 +263,7 @@ func TestRender_links(t *testing.T) {
 // Where nothing serves the pages, a mail leads nowhere rather than astray.
 func TestRender_withoutPages(t *testing.T) {
 	for name, data := range mails {
-		got, err := templates.Render(data, "")
+		got, err := templates.Render(data, "", "")
 		if err != nil {
 			t.Fatalf("Render(%s) error = %v", name, err)
 		}

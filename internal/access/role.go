@@ -50,6 +50,7 @@ const (
 	ChangeWallet    Permission = "change_wallet" // its name, invoice address, status and daily limit; delete it
 	GiveCash        Permission = "give_cash"     // of the platform alone
 	UseCash         Permission = "use_cash"      // make free cash count
+	MuteMails       Permission = "mute_mails"    // do without mails of the wallet; with change_wallet have others do without
 
 	ReadBot        Permission = "read_bot"
 	KeepBot        Permission = "keep_bot" // its name, keys, people, wallet, pace and channels
@@ -70,13 +71,13 @@ var rights = map[Role][]Permission{
 	},
 	WalletMaster: {
 		ReadWallet, QuoteWallet, GiveWalletWork, KeepMembers, LeaveWallet, PutCards, TakeOthersCards, TopUp, AskRefund, Reconnect,
-		ReadCheckout, BillWallet, ChangeWallet, UseCash, ReadBot, ReadBroadcast,
+		ReadCheckout, BillWallet, ChangeWallet, UseCash, MuteMails, ReadBot, ReadBroadcast,
 	},
 	WalletWorker: {
-		ReadWallet, QuoteWallet, LeaveWallet, PutCards, TopUp, UseCash, AskRefund, Reconnect, ReadCheckout, ReadBot, ReadBroadcast,
+		ReadWallet, QuoteWallet, LeaveWallet, PutCards, TopUp, UseCash, AskRefund, Reconnect, MuteMails, ReadCheckout, ReadBot, ReadBroadcast,
 	},
 	ChatbotMaster: {
-		ReadWallet, QuoteWallet, GiveWalletWork, LeaveWallet, Reconnect,
+		ReadWallet, QuoteWallet, GiveWalletWork, LeaveWallet, Reconnect, MuteMails,
 		ReadBot, KeepBot, EditBlocks, ResumeBot, OrderBroadcast, SteerBroadcast, ReadBroadcast, ReadPeople,
 	},
 	BotOperator: {

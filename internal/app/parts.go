@@ -24,6 +24,7 @@ import (
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/kakaopay"
 	"github.com/malgil/malgil/internal/metrics"
+	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/scenario"
@@ -60,6 +61,7 @@ type parts struct {
 	answers  *scenario.Service
 	known    *scenario.Cache
 	recorder *scenario.Recorder
+	mutes    notice.MuteLinks
 	sweep    *scheduler.Sweep
 	carrier  billing.Carrier // nil where no tax invoices are issued
 	spread   time.Duration   // of a settlement
@@ -136,6 +138,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	}
 	p.books = reconcile.New(db, gateway, lookups, p.events, p.metrics, clk.Now)
 
+	p.mutes = notice.NewMuteLinks(config.PublicURL, hashKey)
 	p.gate = access.NewGate(db, clk.Now, p.ids.Next, rand.Reader)
 	p.accounts = access.NewAccounts(db, clk.Now, p.ids.Next)
 	p.wallets = access.NewWallets(db, clk.Now, p.ids.Next)

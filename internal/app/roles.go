@@ -67,7 +67,7 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 		return nil
 	})
 	const pages = "" // nothing serves the pages that mails could lead to
-	render := func(d notice.Data) (notice.Mail, error) { return templates.Render(d, pages) }
+	render := func(d notice.Data, mute string) (notice.Mail, error) { return templates.Render(d, pages, mute) }
 
 	answer := workers.AnswerUtterance(workers.AnswerUtteranceOptions{
 		Answers: p.answers, Exchange: queue.NewExchange(p.redis),
@@ -86,7 +86,7 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 		tasks.TypeChargeWallet:    charges.ChargeWallet(p.billing),
 		tasks.TypeChargeCard:      charges.ChargeCard(p.billing),
 		tasks.TypeResolveAttempt:  charges.ResolveAttempt(p.billing),
-		tasks.TypeSendMail:        workers.SendMail(notice.New(p.store, postman, render, p.clock.Now), p.metrics, p.log),
+		tasks.TypeSendMail:        workers.SendMail(notice.New(p.store, postman, render, p.mutes, p.clock.Now), p.metrics, p.log),
 	}
 	byQueue := make(map[string]asynq.Handler)
 	for taskType, queues := range tasks.Types {
@@ -161,7 +161,7 @@ func (a *App) startIntake(config Config, door net.Listener) {
 	server := intake.New(intake.Config{
 		PublicURL: config.PublicURL, Version: Version, Log: p.log, Now: p.clock.Now,
 	}, intake.Services{
-		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Billing: p.billing, Books: p.books, Explain: p.store, Read: p.store,
+		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Billing: p.billing, Books: p.books, Explain: p.store, Mails: p.store, MuteLinks: p.mutes, Read: p.store,
 		Follow: p.follow, Skill: skill, Observe: p.metrics.HTTPServed,
 		Checks: []intake.Check{
 			{Name: "database", Ask: p.store.Ping},

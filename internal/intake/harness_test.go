@@ -22,6 +22,7 @@ import (
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/id"
+	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/store"
@@ -138,6 +139,8 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		Billing:    billing.New(db, h.gateway, box, ids, rand.NewChaCha8([32]byte{4}), atNoon, settings),
 		Books:      reconcile.New(db, h.gateway, nil, nil, posted(func(string, int64) {}), atNoon),
 		Explain:    db,
+		Mails:      db,
+		MuteLinks:  notice.NewMuteLinks("https://malgil.example", []byte("secret")),
 		Read:       db,
 		Skill:      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { notFound(w) }),
 		Checks:     []Check{{Name: "database", Ask: db.Ping}},

@@ -77,6 +77,9 @@ GET /api/v1/broadcasts/{id}/people PAMO WKVv
 GET /api/v1/reconciliation PA MOWKVvS
 POST /api/v1/wallets/{id}/corrections PA MOWKV
 GET /api/v1/checkouts/{id} PAMOWKVvS -
+GET /api/v1/wallets/{id}/mails/mutes PAMWKV O
+PUT /api/v1/wallets/{id}/mails/mutes/{account}/{case} PAW MOKV
+DELETE /api/v1/wallets/{id}/mails/mutes/{account}/{case} PAW MOKV
 POST /api/v1/bots PA MOWKVvS
 GET /api/v1/bots PAMOWKVvS -
 GET /api/v1/bots/{id} PAMOWKVv -
@@ -219,7 +222,7 @@ var bodies = map[string]func(id string) map[string]any{
 func (t *town) verdict(pattern, token, id string, nth int) string {
 	method, path, _ := strings.Cut(pattern, " ")
 	c := call{method: method, token: token, key: fmt.Sprint("matrix-", nth)}
-	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{charge}", "none", "{side}", "live", "{month}", "2026-11").Replace(path)
+	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{charge}", "none", "{side}", "live", "{month}", "2026-11", "{case}", "topup").Replace(path)
 	if body := bodies[pattern]; body != nil {
 		c.body = body(id)
 	} else if method != "GET" && method != "DELETE" {

@@ -9,6 +9,7 @@ import (
 	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/wallet"
 )
@@ -25,6 +26,8 @@ type Services struct {
 	Billing    Billing
 	Books      Reconciler
 	Explain    Explainer
+	Mails      Mails
+	MuteLinks  notice.MuteLinks // the addresses in mails at which receivers mute them
 	Read       Reader
 	// Follow is told which rows billing made due; it enqueues them. The sweep finds what it drops.
 	Follow func(ctx context.Context, rows []billing.Follow)
@@ -115,6 +118,14 @@ type Billing interface {
 	SetRefundAccount(ctx context.Context, walletID string, a billing.OneTimeAccount) (billing.OneTimeAccount, error)
 	RefundAccount(ctx context.Context, walletID string) (billing.OneTimeAccount, error)
 	SetRepresentative(ctx context.Context, walletID, name string) error
+}
+
+// Mails keeps who gets which mails; [store.Store] does.
+type Mails interface {
+	PutMute(ctx context.Context, m notice.Mute) error
+	DropMute(ctx context.Context, m notice.Mute) error
+	Mutes(ctx context.Context, walletID string) ([]notice.Mute, error)
+	MuteOf(ctx context.Context, mailID string) (store.MailMute, error)
 }
 
 // Reader reads what is shown, and changes what no rule has a word on; [store.Store] does.

@@ -102,6 +102,11 @@ func (s *Sender) compose(l notice.Letter) (*gomail.Msg, netmail.Address, error) 
 	msg.SetDateWithValue(l.At)
 	msg.SetMessageIDWithValue(l.ID + "@" + s.config.domain())
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody's absence answers it
+	if l.Mute != "" {
+		// RFC 2369, and RFC 8058 for mail programs that do it in one click.
+		msg.SetGenHeader("List-Unsubscribe", "<"+l.Mute+">")
+		msg.SetGenHeader("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+	}
 	msg.SetBodyString(gomail.TypeTextPlain, l.Mail.Text)
 	msg.AddAlternativeString(gomail.TypeTextHTML, l.Mail.HTML)
 	return msg, *to, nil

@@ -29,6 +29,7 @@ var letter = notice.Letter{
 		HTML:    "<p>결제하지 못한 금액</p>\n<p>550,000원</p>\n",
 		Text:    "결제하지 못한 금액\n.\n550,000원\n",
 	},
+	Mute: "https://malgil.example.com/mute/mail_01JD9Z6Q3MV8C2W4XK5T7N9PAB/u-s4vjqQA_MD3scgkk8YZY1lD34Ud1VWGE1OCt4dbGY",
 }
 
 func TestSender_Send(t *testing.T) {
@@ -70,6 +71,9 @@ func checkMessage(t *testing.T, body []byte) {
 		"Message-ID":     "<mail_01JD9Z6Q3MV8C2W4XK5T7N9PAB@malgil.example.com>",
 		"Date":           "Mon, 23 Nov 2026 15:00:03 +0000",
 		"Auto-Submitted": "auto-generated",
+
+		"List-Unsubscribe":      "<" + letter.Mute + ">",
+		"List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
 	} {
 		if got := decode(name); strings.ReplaceAll(got, `"`, "") != strings.ReplaceAll(want, `"`, "") {
 			t.Errorf("header %s = %q, want %q", name, got, want)

@@ -89,6 +89,7 @@ type Letter struct {
 	To   Receiver
 	At   time.Time
 	Mail Mail
+	Mute string // address at which its receiver mutes such mails, empty where he cannot
 }
 
 // Mailer hands a letter to a mail server. Refused means that this receiver can never get it;
@@ -97,20 +98,22 @@ type Mailer interface {
 	Send(ctx context.Context, l Letter) error
 }
 
-// Render writes the mail of a case.
-type Render func(data Data) (Mail, error)
+// Render writes the mail of a case. mute is the address at which its receiver mutes such mails,
+// empty where he cannot.
+type Render func(data Data, mute string) (Mail, error)
 
 // Service sends the mails that events left in the store. It is safe for concurrent use.
 type Service struct {
 	store  Store
 	mailer Mailer
 	render Render
+	mutes  MuteLinks
 	now    func() time.Time
 }
 
 // New returns a service.
-func New(store Store, mailer Mailer, render Render, now func() time.Time) *Service {
-	return &Service{store: store, mailer: mailer, render: render, now: now}
+func New(store Store, mailer Mailer, render Render, mutes MuteLinks, now func() time.Time) *Service {
+	return &Service{store: store, mailer: mailer, render: render, mutes: mutes, now: now}
 }
 
 // Send tries once to send a mail and records what came of it, which it returns. The result is
@@ -151,13 +154,14 @@ func (s *Service) deliver(ctx context.Context, c Claim) error {
 	if err != nil {
 		return err
 	}
-	content, err := s.render(data)
+	mute := s.mutes.Of(c.Case, c.ID)
+	content, err := s.render(data, mute)
 	if err != nil {
 		return fmt.Errorf("render: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	return s.mailer.Send(ctx, Letter{ID: c.ID, To: c.To, At: s.now(), Mail: content})
+	return s.mailer.Send(ctx, Letter{ID: c.ID, To: c.To, At: s.now(), Mail: content, Mute: mute})
 }
 
 // outcome tells what becomes of a mail after a try. Only a refused receiver is final at once;

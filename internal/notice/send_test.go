@@ -71,7 +71,9 @@ func (m *fakeMailer) Send(ctx context.Context, l notice.Letter) error {
 	return m.err
 }
 
-func render(data notice.Data) (notice.Mail, error) {
+var mutes = notice.NewMuteLinks("https://malgil.example", []byte("secret"))
+
+func render(data notice.Data, _ string) (notice.Mail, error) {
 	return notice.Mail{Subject: "충전", Text: data.(notice.TopUp).WalletName, HTML: "<p>"}, nil
 }
 
@@ -117,7 +119,7 @@ func TestService_Send(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			store, mailer := newFakeStore(t, tt.attempts), &fakeMailer{err: tt.err}
-			got, err := notice.New(store, mailer, render, now).Send(t.Context(), "mail_1", 1)
+			got, err := notice.New(store, mailer, render, mutes, now).Send(t.Context(), "mail_1", 1)
 			if err != nil {
 				t.Fatalf("Send error = %v, want nil", err)
 			}
@@ -128,7 +130,7 @@ func TestService_Send(t *testing.T) {
 				t.Errorf("recorded (-want +got):\n%s", diff)
 			}
 			want := notice.Letter{ID: "mail_1", To: notice.Receiver{Address: "kim@example.com"}, At: t0,
-				Mail: notice.Mail{Subject: "충전", Text: "한빛서점", HTML: "<p>"}}
+				Mail: notice.Mail{Subject: "충전", Text: "한빛서점", HTML: "<p>"}, Mute: mutes.Of(notice.CaseTopUp, "mail_1")}
 			if diff := cmp.Diff([]notice.Letter{want}, mailer.letters); diff != "" {
 				t.Errorf("letters (-want +got):\n%s", diff)
 			}
@@ -154,7 +156,7 @@ func TestService_Send_leavesAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store, mailer := newFakeStore(t, 0), &fakeMailer{}
 			tt.change(store)
-			got, err := notice.New(store, mailer, render, now).Send(t.Context(), tt.id, tt.epoch)
+			got, err := notice.New(store, mailer, render, mutes, now).Send(t.Context(), tt.id, tt.epoch)
 			if err != nil || got != (notice.Result{}) || len(mailer.letters) != 0 {
 				t.Errorf("Send = %v, %v with %d letters, want nothing done", got, err, len(mailer.letters))
 			}
@@ -166,7 +168,7 @@ func TestService_Send_leavesAlone(t *testing.T) {
 func TestService_Send_triesForADay(t *testing.T) {
 	store, mailer := newFakeStore(t, 0), &fakeMailer{err: fault.New(fault.Unavailable, "away")}
 	at := t0
-	service := notice.New(store, mailer, render, func() time.Time { return at })
+	service := notice.New(store, mailer, render, mutes, func() time.Time { return at })
 	for store.state == notice.Waiting {
 		result, err := service.Send(t.Context(), "mail_1", store.epoch)
 		if err != nil || result.Attempts > 8 {
@@ -191,7 +193,7 @@ func TestService_Send_shutdown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	store := newFakeStore(t, 7)
 	mailer := &fakeMailer{err: fault.New(fault.Unavailable, "given up while waiting"), onSend: cancel}
-	got, err := notice.New(store, mailer, render, now).Send(ctx, "mail_1", 1)
+	got, err := notice.New(store, mailer, render, mutes, now).Send(ctx, "mail_1", 1)
 	want := notice.Result{Case: notice.CaseTopUp, State: notice.Waiting, Attempts: 7, NextAt: t0, Reason: "given up while waiting"}
 	if err != nil || got != want || store.state != notice.Waiting {
 		t.Errorf("Send = %+v, %v, want %+v", got, err, want)
@@ -202,14 +204,14 @@ func TestService_Send_shutdown(t *testing.T) {
 func TestService_Send_recordsWhileShuttingDown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	store := newFakeStore(t, 0)
-	got, err := notice.New(store, &fakeMailer{onSend: cancel}, render, now).Send(ctx, "mail_1", 1)
+	got, err := notice.New(store, &fakeMailer{onSend: cancel}, render, mutes, now).Send(ctx, "mail_1", 1)
 	if err != nil || got.State != notice.Sent || store.state != notice.Sent {
 		t.Errorf("Send = %+v, %v, want sent", got, err)
 	}
 }
 
 func TestService_Send_cannotRender(t *testing.T) {
-	broken := func(notice.Data) (notice.Mail, error) { return notice.Mail{}, errors.New("no such template") }
+	broken := func(notice.Data, string) (notice.Mail, error) { return notice.Mail{}, errors.New("no such template") }
 	tests := map[string]struct {
 		render notice.Render
 		change func(*fakeStore)
@@ -222,7 +224,7 @@ func TestService_Send_cannotRender(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store, mailer := newFakeStore(t, 0), &fakeMailer{}
 			tt.change(store)
-			got, err := notice.New(store, mailer, tt.render, now).Send(t.Context(), "mail_1", 1)
+			got, err := notice.New(store, mailer, tt.render, mutes, now).Send(t.Context(), "mail_1", 1)
 			if err != nil || got.State != notice.Waiting || !strings.Contains(got.Reason, tt.says) || len(mailer.letters) != 0 {
 				t.Errorf("Send = %+v, %v with %d letters, want it to wait and say %q", got, err, len(mailer.letters), tt.says)
 			}
@@ -233,7 +235,7 @@ func TestService_Send_cannotRender(t *testing.T) {
 func TestService_Send_storeFails(t *testing.T) {
 	store := newFakeStore(t, 0)
 	store.claimErr = errors.New("database is away")
-	_, err := notice.New(store, &fakeMailer{}, render, now).Send(t.Context(), "mail_1", 1)
+	_, err := notice.New(store, &fakeMailer{}, render, mutes, now).Send(t.Context(), "mail_1", 1)
 	if !errors.Is(err, store.claimErr) || !strings.Contains(err.Error(), "mail_1") {
 		t.Errorf("Send error = %v, want it to wrap the store's and name the mail", err)
 	}

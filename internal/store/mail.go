@@ -11,21 +11,21 @@ import (
 )
 
 // insertNotices writes the mails of an event in the event's own transaction, one for everybody
-// who is to hear of it at that moment. Writing an event again changes nothing.
+// who is to hear of it at that moment and does not do without. Writing an event again changes nothing.
 func insertNotices(ctx context.Context, tx *sql.Tx, e notice.Event) error {
 	data, err := notice.Encode(e.Data)
 	if err != nil {
 		return err
 	}
-	members, err := noticeMembers(ctx, tx, e.WalletID)
+	members, err := noticeMembers(ctx, tx, e.WalletID, e.Case())
 	if err != nil {
 		return fmt.Errorf("look up who hears of wallet %s: %w", e.WalletID, err)
 	}
 	for _, to := range notice.Receivers(members) {
 		_, err := tx.ExecContext(ctx, `INSERT INTO mail (id, wallet_id, mail_case, subject_id, receiver, name, data, state, next_at, created_at,
-			epoch, enqueued_at, attempts, lease_until, error, sent_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $8, 0, 0, 0, 0, '', 0) ON CONFLICT DO NOTHING`,
-			e.MailID(to), e.WalletID, string(e.Case()), e.Subject, to.Address, to.Name, string(data), millis(e.At))
+			epoch, enqueued_at, attempts, lease_until, error, sent_at, account_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $8, 0, 0, 0, 0, '', 0, $9) ON CONFLICT DO NOTHING`,
+			e.MailID(to), e.WalletID, string(e.Case()), e.Subject, to.Address, to.Name, string(data), millis(e.At), to.AccountID)
 		if err != nil {
 			return fmt.Errorf("insert a %s mail: %w", e.Case(), err)
 		}
@@ -34,15 +34,17 @@ func insertNotices(ctx context.Context, tx *sql.Tx, e notice.Event) error {
 }
 
 // noticeMembers lists the roles that people have on a wallet and on its bots: the wallet's
-// master first, its workers, then the people of the bots.
-func noticeMembers(ctx context.Context, tx querier, walletID string) ([]notice.Member, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT a.id, a.name, a.email, 'wallet_' || m.role AS part,
+// master first, its workers, then the people of the bots. Who does without the mails of a case is
+// left out, nobody with no case.
+func noticeMembers(ctx context.Context, tx querier, walletID string, without notice.Case) ([]notice.Member, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT id, name, email, part, place FROM (SELECT a.id, a.name, a.email, 'wallet_' || m.role AS part,
 			CASE m.role WHEN 'master' THEN 0 ELSE 1 END AS place
 		FROM wallet_member m JOIN account a ON a.id = m.account_id WHERE m.wallet_id = $1
 		UNION ALL
 		SELECT a.id, a.name, a.email, 'bot_' || m.role, 2
-		FROM bot b JOIN bot_member m ON m.bot_id = b.id JOIN account a ON a.id = m.account_id WHERE b.wallet_id = $1
-		ORDER BY place, id, part`, walletID)
+		FROM bot b JOIN bot_member m ON m.bot_id = b.id JOIN account a ON a.id = m.account_id WHERE b.wallet_id = $1) AS member
+		WHERE NOT EXISTS (SELECT 1 FROM mail_mute u WHERE u.wallet_id = $1 AND u.account_id = member.id AND u.mail_case = $2)
+		ORDER BY place, id, part`, walletID, string(without))
 	return collect(rows, err, func(row scanner) (m notice.Member, err error) {
 		var place int
 		err = row.Scan(&m.AccountID, &m.Name, &m.Address, &m.Role, &place)

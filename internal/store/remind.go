@@ -159,25 +159,19 @@ func (s *Store) remindDaily(ctx context.Context, now time.Time) (told int, err e
 // lastReminders returns the day before this one whose reminders went out last, the day before this
 // one where none ever did, and whether those of this day went out.
 func (s *Store) lastReminders(ctx context.Context, day time.Time) (previous time.Time, done bool, err error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT period FROM job_run WHERE name = $1 ORDER BY period DESC LIMIT 2`, remindersJob)
-	periods, err := collect(rows, err, func(row scanner) (period string, err error) {
-		err = row.Scan(&period)
-		return period, err
-	})
+	var period string
+	err = s.read.QueryRowContext(ctx, `SELECT period FROM job_run WHERE name = $1 ORDER BY period DESC LIMIT 1`, remindersJob).Scan(&period)
+	if errors.Is(err, sql.ErrNoRows) {
+		return day.Add(-24 * time.Hour), false, nil
+	}
 	if err != nil {
 		return previous, false, fmt.Errorf("look up the last reminders: %w", err)
 	}
-	for _, period := range periods {
-		ran, err := time.ParseInLocation(time.DateOnly, period, clock.Seoul)
-		if err != nil {
-			return previous, false, fmt.Errorf("read the day of reminders: %w", err)
-		}
-		if !ran.Before(day) {
-			return previous, true, nil
-		}
-		return ran.UTC(), false, nil
+	ran, err := time.ParseInLocation(time.DateOnly, period, clock.Seoul)
+	if err != nil {
+		return previous, false, fmt.Errorf("read the day of reminders: %w", err)
 	}
-	return day.Add(-24 * time.Hour), false, nil
+	return ran.UTC(), !ran.Before(day), nil
 }
 
 // lowBalances lists the mails about wallets that cannot pay for what they have to send next: what
