@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	netmail "net/mail"
@@ -109,6 +110,12 @@ func (s *Sender) compose(l notice.Letter) (*gomail.Msg, netmail.Address, error) 
 	}
 	msg.SetBodyString(gomail.TypeTextPlain, l.Mail.Text)
 	msg.AddAlternativeString(gomail.TypeTextHTML, l.Mail.HTML)
+	for _, f := range l.Mail.Files {
+		err := msg.AttachReader(f.Name, bytes.NewReader(f.Body), gomail.WithFileContentType(gomail.ContentType(f.Type)))
+		if err != nil {
+			return nil, netmail.Address{}, fault.Wrap(fault.Internal, err, "attach %s", f.Name)
+		}
+	}
 	return msg, *to, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	netmail "net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -164,6 +165,22 @@ func TestSender_Send_refusals(t *testing.T) {
 			},
 			want: fault.InDoubt, says: "did not answer",
 		},
+		"cut after the final dot": {
+			server: func(s *server) {
+				s.onData = func(c *smtp.Conn, letter io.Reader) error {
+					_, _ = io.Copy(io.Discard, letter)
+					_ = c.Conn().Close()
+					return io.ErrUnexpectedEOF
+				}
+			},
+			want: fault.InDoubt, says: "did not answer",
+		},
+		"the server goes away": {
+			server: func(s *server) {
+				s.onMail = func(string) error { return answer(421, smtp.EnhancedCode{4, 3, 2}, "shutting down") }
+			},
+			want: fault.Throttled, says: "421 4.3.2 shutting down to the sender",
+		},
 		"wrong password": {
 			security: STARTTLS,
 			config:   func(c *Config) { c.Password = "correct horse" },
@@ -243,6 +260,63 @@ func TestSender_Send_subjectWithLines(t *testing.T) {
 	}
 	if got := msg.Header.Get("Message-ID"); !strings.Contains(got, letter.ID) {
 		t.Errorf("Message-ID = %q, want the letter's", got)
+	}
+}
+
+// What is attached comes whole, under its name, beside both texts.
+func TestSender_Send_files(t *testing.T) {
+	server := startServer(t, STARTTLS, nil)
+	l := letter
+	document := bytes.Repeat([]byte("%PDF-1.7\r\n.\r\n\x00\xff"), 5_000)
+	l.Mail.Files = []notice.File{{Name: "세금계산서-2026-11.pdf", Type: "application/pdf", Body: document}}
+	if err := server.newSender(nil).Send(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	msg, err := netmail.ReadMessage(bytes.NewReader(server.got()[0].body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	var read func(kind string, header func(string) string, body io.Reader)
+	read = func(kind string, header func(string) string, body io.Reader) {
+		media, params, err := mime.ParseMediaType(kind)
+		if err != nil {
+			t.Fatalf("Content-Type %q: %v", kind, err)
+		}
+		kinds = append(kinds, media)
+		if strings.HasPrefix(media, "multipart/") {
+			parts := multipart.NewReader(body, params["boundary"])
+			for {
+				part, err := parts.NextPart()
+				if err == io.EOF {
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				read(part.Header.Get("Content-Type"), part.Header.Get, part)
+			}
+		}
+		if media != "application/pdf" {
+			return
+		}
+		disposition, params, err := mime.ParseMediaType(header("Content-Disposition"))
+		if err != nil {
+			t.Fatalf("Content-Disposition %q: %v", header("Content-Disposition"), err)
+		}
+		name, err := new(mime.WordDecoder).DecodeHeader(params["filename"])
+		if err != nil || disposition != "attachment" || name != "세금계산서-2026-11.pdf" {
+			t.Errorf("attached as %s %q, %v, want an attachment of its name", disposition, name, err)
+		}
+		got, err := io.ReadAll(base64.NewDecoder(base64.StdEncoding, body))
+		if err != nil || !bytes.Equal(got, document) {
+			t.Errorf("the file has %d bytes, %v, want the %d of the document", len(got), err, len(document))
+		}
+	}
+	read(msg.Header.Get("Content-Type"), msg.Header.Get, msg.Body)
+	want := []string{"multipart/mixed", "multipart/alternative", "text/plain", "text/html", "application/pdf"}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("the letter is made of %q, want %q", kinds, want)
 	}
 }
 
