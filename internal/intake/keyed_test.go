@@ -16,6 +16,7 @@ var keyedRoutes = []string{
 	"POST /api/v1/wallets/{id}/topups",
 	"POST /api/v1/wallets/{id}/grants",
 	"POST /api/v1/wallets/{id}/grants/{grant}/use",
+	"POST /api/v1/wallets/{id}/mails/{mail}/resend",
 	"POST /api/v1/wallets/{id}/refunds",
 	"POST /api/v1/wallets/{id}/refunds/{refund}/settle",
 	"POST /api/v1/wallets/{id}/corrections",

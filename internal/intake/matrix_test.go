@@ -77,6 +77,8 @@ GET /api/v1/broadcasts/{id}/people PAMO WKVv
 GET /api/v1/reconciliation PA MOWKVvS
 POST /api/v1/wallets/{id}/corrections PA MOWKV
 GET /api/v1/checkouts/{id} PAMOWKVvS -
+GET /api/v1/wallets/{id}/mails PAMWKV O
+POST /api/v1/wallets/{id}/mails/{mail}/resend PAW MOKV
 GET /api/v1/wallets/{id}/mails/mutes PAMWKV O
 PUT /api/v1/wallets/{id}/mails/mutes/{account}/{case} PAW MOKV
 DELETE /api/v1/wallets/{id}/mails/mutes/{account}/{case} PAW MOKV
@@ -222,7 +224,7 @@ var bodies = map[string]func(id string) map[string]any{
 func (t *town) verdict(pattern, token, id string, nth int) string {
 	method, path, _ := strings.Cut(pattern, " ")
 	c := call{method: method, token: token, key: fmt.Sprint("matrix-", nth)}
-	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{charge}", "none", "{side}", "live", "{month}", "2026-11", "{case}", "topup").Replace(path)
+	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{charge}", "none", "{side}", "live", "{month}", "2026-11", "{case}", "topup", "{mail}", "none").Replace(path)
 	if body := bodies[pattern]; body != nil {
 		c.body = body(id)
 	} else if method != "GET" && method != "DELETE" {

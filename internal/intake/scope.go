@@ -105,6 +105,8 @@ var routes = map[string]guard{
 	"GET /api/v1/wallets/{id}/refund-account":           {scope: access.Read, right: access.ReadWallet, on: theWallet},
 	"PUT /api/v1/wallets/{id}/representative":           {scope: access.Admin, right: access.KeepPlatform, on: theWallet},
 
+	"GET /api/v1/wallets/{id}/mails":                           {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"POST /api/v1/wallets/{id}/mails/{mail}/resend":            {scope: access.Billing, right: access.ChangeWallet, on: theWallet},
 	"GET /api/v1/wallets/{id}/mails/mutes":                     {scope: access.Read, right: access.ReadWallet, on: theWallet},
 	"PUT /api/v1/wallets/{id}/mails/mutes/{account}/{case}":    {scope: access.Billing, right: access.MuteMails, on: theWallet}, // ChangeWallet for another than oneself
 	"DELETE /api/v1/wallets/{id}/mails/mutes/{account}/{case}": {scope: access.Billing, right: access.MuteMails, on: theWallet}, // the same

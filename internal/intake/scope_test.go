@@ -65,6 +65,8 @@ GET /api/v1/broadcasts/{id}/people read read_people broadcast path.id
 GET /api/v1/reconciliation read keep_platform platform
 POST /api/v1/wallets/{id}/corrections billing keep_platform wallet path.id
 GET /api/v1/checkouts/{id} read read_checkout checkout path.id
+GET /api/v1/wallets/{id}/mails read read_wallet wallet path.id
+POST /api/v1/wallets/{id}/mails/{mail}/resend billing change_wallet wallet path.id
 GET /api/v1/wallets/{id}/mails/mutes read read_wallet wallet path.id
 PUT /api/v1/wallets/{id}/mails/mutes/{account}/{case} billing mute_mails wallet path.id
 DELETE /api/v1/wallets/{id}/mails/mutes/{account}/{case} billing mute_mails wallet path.id

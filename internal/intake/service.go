@@ -120,12 +120,14 @@ type Billing interface {
 	SetRepresentative(ctx context.Context, walletID, name string) error
 }
 
-// Mails keeps who gets which mails; [store.Store] does.
+// Mails keeps the mails and who gets which; [store.Store] does.
 type Mails interface {
 	PutMute(ctx context.Context, m notice.Mute) error
 	DropMute(ctx context.Context, m notice.Mute) error
 	Mutes(ctx context.Context, walletID string) ([]notice.Mute, error)
 	MuteOf(ctx context.Context, mailID string) (store.MailMute, error)
+	Mails(ctx context.Context, walletID string, n notice.Narrow, limit int) ([]notice.Record, error)
+	ResendMail(ctx context.Context, r notice.Resend) (notice.Record, error)
 }
 
 // Reader reads what is shown, and changes what no rule has a word on; [store.Store] does.
