@@ -26,6 +26,8 @@ type accountRow struct {
 	Email     string    `json:"email"`
 	Admin     bool      `json:"admin"`
 	CreatedAt time.Time `json:"created_at"`
+
+	EmailRefused string `json:"email_refused"`
 }
 
 type accountCreate struct {
@@ -49,12 +51,12 @@ type accountList struct {
 
 // Run lists accounts.
 func (c accountList) Run(e *env) error {
-	return listAll(c.remote, e, c.list, "/api/v1/accounts", []string{"ID", "NAME", "EMAIL", "MADE", "ADMIN"}, func(a accountRow) []string {
+	return listAll(c.remote, e, c.list, "/api/v1/accounts", []string{"ID", "NAME", "EMAIL", "MADE", "ADMIN", "NO MAILS, AS"}, func(a accountRow) []string {
 		admin := ""
 		if a.Admin {
 			admin = "yes"
 		}
-		return []string{a.ID, a.Name, a.Email, when(a.CreatedAt), admin}
+		return []string{a.ID, a.Name, a.Email, when(a.CreatedAt), admin, a.EmailRefused}
 	})
 }
 

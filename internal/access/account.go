@@ -17,6 +17,8 @@ type Account struct {
 	Email     string // mails about wallets and bots go there
 	Admin     bool   // a platform admin
 	CreatedAt time.Time
+
+	EmailRefused string // why no mails are sent to the address: the words of its server; empty while they are
 }
 
 // AccountStore keeps accounts.

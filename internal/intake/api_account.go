@@ -14,10 +14,12 @@ type accountView struct {
 	Email     string    `json:"email"`
 	Admin     bool      `json:"admin,omitempty" doc:"A platform admin"`
 	CreatedAt time.Time `json:"created_at"`
+
+	EmailRefused string `json:"email_refused,omitempty" doc:"Why no mails are sent to the address any more: its server says that nobody is there"`
 }
 
 func viewAccount(a access.Account) accountView {
-	return accountView{ID: a.ID, Name: a.Name, Email: a.Email, Admin: a.Admin, CreatedAt: a.CreatedAt}
+	return accountView{ID: a.ID, Name: a.Name, Email: a.Email, Admin: a.Admin, CreatedAt: a.CreatedAt, EmailRefused: a.EmailRefused}
 }
 
 func (s *Server) addAccounts() {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/notice"
 )
 
 // step is where in a mail transaction something happened.
@@ -60,7 +61,23 @@ func classify(err error) error {
 	case failed.step != stepMail && !policy.MatchString(answer.Msg):
 		kind = fault.Refused
 	}
+	if kind == fault.Refused && failed.step == stepReceiver && gone(answer) {
+		return fault.Coded(kind, notice.CodeMailboxGone, "the mail server answered %s to the %s", said(answer), failed.step)
+	}
 	return fault.New(kind, "the mail server answered %s to the %s", said(answer), failed.step)
+}
+
+// enhanced matches the enhanced code of an answer, and mailbox those that speak of its address (RFC 3463).
+var enhanced, mailbox = regexp.MustCompile(`^[245]\.\d+\.\d+`), regexp.MustCompile(`^5\.1\.\d+`)
+
+// gone reports whether an answer says that nobody is at an address: one that is full or busy has an
+// owner all the same.
+func gone(answer *textproto.Error) bool {
+	switch answer.Code {
+	case 550, 551, 553:
+		return mailbox.MatchString(answer.Msg) || !enhanced.MatchString(answer.Msg)
+	}
+	return false
 }
 
 // unreachable is the error for a connection that could not be opened.

@@ -118,12 +118,31 @@ func TestSender_Send_refusals(t *testing.T) {
 		letter   func(*notice.Letter)
 		want     fault.Kind
 		says     string
+		code     string
 	}{
 		"mailbox unknown": {
 			server: func(s *server) {
 				s.onRcpt = func(string) error { return answer(550, smtp.EnhancedCode{5, 1, 1}, "no such user") }
 			},
-			want: fault.Refused, says: "550 5.1.1 no such user to the receiver",
+			want: fault.Refused, says: "550 5.1.1 no such user to the receiver", code: notice.CodeMailboxGone,
+		},
+		"mailbox unknown to an old server": {
+			server: func(s *server) {
+				s.onRcpt = func(string) error { return answer(550, smtp.NoEnhancedCode, "no such user") }
+			},
+			want: fault.Refused, says: "550 no such user to the receiver", code: notice.CodeMailboxGone,
+		},
+		"mailbox full": {
+			server: func(s *server) {
+				s.onRcpt = func(string) error { return answer(552, smtp.EnhancedCode{5, 2, 2}, "mailbox full") }
+			},
+			want: fault.Refused, says: "552 5.2.2 mailbox full",
+		},
+		"mailbox switched off for now": {
+			server: func(s *server) {
+				s.onRcpt = func(string) error { return answer(550, smtp.EnhancedCode{5, 2, 1}, "mailbox disabled") }
+			},
+			want: fault.Refused, says: "550 5.2.1 mailbox disabled",
 		},
 		"mailbox busy": {
 			server: func(s *server) {
@@ -231,6 +250,9 @@ func TestSender_Send_refusals(t *testing.T) {
 			err := server.newSender(nil).Send(t.Context(), l)
 			if err == nil || fault.KindOf(err) != tt.want || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("Send error = %v (%v), want %v saying %q", err, fault.KindOf(err), tt.want, tt.says)
+			}
+			if code := fault.CodeOf(err); code != tt.code {
+				t.Errorf("Send error = %v with code %q, want %q", err, code, tt.code)
 			}
 			if err != nil && (strings.Contains(err.Error(), server.config.Password) || strings.ContainsAny(err.Error(), "\r\n")) {
 				t.Errorf("Send error = %q, want one line without the password", err)

@@ -56,6 +56,7 @@ type Result struct {
 	Attempts int
 	NextAt   time.Time
 	Reason   string // why it was not sent, for the operator; empty when it was
+	Gone     bool   // nobody is at the address, for any mail
 }
 
 // Store keeps the mails.
@@ -92,8 +93,11 @@ type Letter struct {
 	Mute string // address at which its receiver mutes such mails, empty where he cannot
 }
 
-// Mailer hands a letter to a mail server. Refused means that this receiver can never get it;
-// every other error may pass later. It gives up when ctx ends.
+// CodeMailboxGone is the code of a refusal that says that nobody is at the receiver's address.
+const CodeMailboxGone = "MAILBOX_GONE"
+
+// Mailer hands a letter to a mail server. Refused means that this receiver can never get it, with
+// [CodeMailboxGone] no other letter either; every other error may pass later. It gives up when ctx ends.
 type Mailer interface {
 	Send(ctx context.Context, l Letter) error
 }
@@ -174,7 +178,7 @@ func outcome(c Claim, err error, at time.Time) Result {
 	r.Reason = reason(err)
 	switch {
 	case fault.KindOf(err) == fault.Refused:
-		r.State = Bounced
+		r.State, r.Gone = Bounced, fault.CodeOf(err) == CodeMailboxGone
 	case r.Attempts >= MaxTries:
 		r.State = Failed
 	default:

@@ -91,6 +91,10 @@ func TestService_Send(t *testing.T) {
 			err:  fault.New(fault.Refused, "550 no such user"),
 			want: notice.Result{Case: notice.CaseTopUp, State: notice.Bounced, Attempts: 1, Reason: "550 no such user"},
 		},
+		"nobody is at the address": {
+			err:  fault.Coded(fault.Refused, notice.CodeMailboxGone, "550 5.1.1"),
+			want: notice.Result{Case: notice.CaseTopUp, State: notice.Bounced, Attempts: 1, Reason: "550 5.1.1", Gone: true},
+		},
 		"first trouble waits a minute": {
 			err:  fault.New(fault.Throttled, "450 greylisted"),
 			want: notice.Result{Case: notice.CaseTopUp, State: notice.Waiting, Attempts: 1, NextAt: t0.Add(time.Minute), Reason: "450 greylisted"},

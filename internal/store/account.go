@@ -16,9 +16,12 @@ var errEmailTaken = &fault.Error{Kind: fault.Conflict, Field: "email", Code: "EM
 
 const accountColumns = `id, name, email, platform_admin, created_at`
 
+// accountView is what is read of an account: its columns, and why mails to its address are not sent.
+const accountView = accountColumns + `, COALESCE((SELECT r.reason FROM refused_address r WHERE r.address = lower(account.email)), '')`
+
 func scanAccount(row scanner) (a access.Account, err error) {
 	var admin int64
-	err = row.Scan(&a.ID, &a.Name, &a.Email, &admin, at(&a.CreatedAt))
+	err = row.Scan(&a.ID, &a.Name, &a.Email, &admin, at(&a.CreatedAt), &a.EmailRefused)
 	a.Admin = admin != 0
 	return a, err
 }
@@ -43,7 +46,7 @@ func (s *Store) InsertAccount(ctx context.Context, a access.Account) error {
 // when another has the address.
 func (s *Store) ChangeAccount(ctx context.Context, id string, c access.AccountChange) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
-		before, err := scanAccount(tx.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM account WHERE id = $1`+s.dialect.lock, id))
+		before, err := scanAccount(tx.QueryRowContext(ctx, `SELECT `+accountView+` FROM account WHERE id = $1`+s.dialect.lock, id))
 		if err != nil {
 			return orNotFound(err, "account", id)
 		}
@@ -85,7 +88,7 @@ func isTaken(err error) bool {
 // SetAdmin makes an account a platform admin, or ends that. It is NotFound when there is none.
 func (s *Store) SetAdmin(ctx context.Context, id string, admin bool) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
-		a, err := scanAccount(tx.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM account WHERE id = $1`+s.dialect.lock, id))
+		a, err := scanAccount(tx.QueryRowContext(ctx, `SELECT `+accountView+` FROM account WHERE id = $1`+s.dialect.lock, id))
 		if err != nil {
 			return orNotFound(err, "account", id)
 		}
@@ -105,13 +108,13 @@ func (s *Store) SetAdmin(ctx context.Context, id string, admin bool) error {
 
 // Account reads an account. It is NotFound when there is none.
 func (s *Store) Account(ctx context.Context, id string) (access.Account, error) {
-	a, err := scanAccount(s.read.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM account WHERE id = $1`, id))
+	a, err := scanAccount(s.read.QueryRowContext(ctx, `SELECT `+accountView+` FROM account WHERE id = $1`, id))
 	return a, orNotFound(err, "account", id)
 }
 
 // Accounts lists accounts by id, those after an id; a person sees himself.
 func (s *Store) Accounts(ctx context.Context, sight access.Sight, after string, limit int) ([]access.Account, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+accountColumns+` FROM account WHERE id > $1 AND ($3 = '' OR id = $3)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+accountView+` FROM account WHERE id > $1 AND ($3 = '' OR id = $3)
 		ORDER BY id LIMIT $2`, after, limit, string(sight))
 	return collect(rows, err, scanAccount)
 }

@@ -5,13 +5,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/malgil/malgil/internal/notice"
 )
 
 // insertNotices writes the mails of an event in the event's own transaction, one for everybody
-// who is to hear of it at that moment and does not do without. Writing an event again changes nothing.
+// who is to hear of it at that moment and does not do without. Where nobody is at an address the mail is
+// bounced from the beginning: it is seen, and not tried. Writing an event again changes nothing.
 func insertNotices(ctx context.Context, tx *sql.Tx, e notice.Event) error {
 	data, err := notice.Encode(e.Data)
 	if err != nil {
@@ -24,8 +26,10 @@ func insertNotices(ctx context.Context, tx *sql.Tx, e notice.Event) error {
 	for _, to := range notice.Receivers(members) {
 		_, err := tx.ExecContext(ctx, `INSERT INTO mail (id, wallet_id, mail_case, subject_id, receiver, name, data, state, next_at, created_at,
 			epoch, enqueued_at, attempts, lease_until, error, sent_at, account_id)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $8, 0, 0, 0, 0, '', 0, $9) ON CONFLICT DO NOTHING`,
-			e.MailID(to), e.WalletID, string(e.Case()), e.Subject, to.Address, to.Name, string(data), millis(e.At), to.AccountID)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN EXISTS (SELECT 1 FROM refused_address r WHERE r.address = $10) THEN 'bounced' ELSE 'waiting' END,
+			$8, $8, 0, 0, 0, 0, COALESCE((SELECT 'not sent, as an earlier mail was refused: ' || r.reason FROM refused_address r WHERE r.address = $10), ''),
+			0, $9) ON CONFLICT DO NOTHING`,
+			e.MailID(to), e.WalletID, string(e.Case()), e.Subject, to.Address, to.Name, string(data), millis(e.At), to.AccountID, strings.ToLower(to.Address))
 		if err != nil {
 			return fmt.Errorf("insert a %s mail: %w", e.Case(), err)
 		}
@@ -65,18 +69,30 @@ func (s *Store) ClaimMail(ctx context.Context, id string, epoch int, now, leaseU
 	return c, err == nil, err
 }
 
-// RecordMail writes what came of a try. It changes nothing when the lease of the try was over
+// RecordMail writes what came of a try, and remembers an address at which nobody is. It changes nothing when the lease of the try was over
 // and the mail is not this epoch's any more.
 func (s *Store) RecordMail(ctx context.Context, id string, epoch int, now time.Time, r notice.Result) error {
 	var sentAt time.Time
 	if r.State == notice.Sent {
 		sentAt = now
 	}
-	_, err := s.write.ExecContext(ctx, `UPDATE mail SET state = $3, attempts = $4, next_at = $5, error = $6, sent_at = $7,
+	const record = `UPDATE mail SET state = $3, attempts = $4, next_at = $5, error = $6, sent_at = $7,
 		epoch = epoch + 1, lease_until = 0, enqueued_at = 0
-		WHERE id = $1 AND epoch = $2 AND state = 'sending'`,
-		id, epoch, string(r.State), r.Attempts, millis(r.NextAt), r.Reason, millis(sentAt))
-	return err
+		WHERE id = $1 AND epoch = $2 AND state = 'sending'`
+	args := []any{id, epoch, string(r.State), r.Attempts, millis(r.NextAt), r.Reason, millis(sentAt)}
+	if !r.Gone {
+		_, err := s.write.ExecContext(ctx, record, args...)
+		return err
+	}
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		ours, err := changed(tx.ExecContext(ctx, record, args...))
+		if err != nil || !ours {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO refused_address (address, reason, at) SELECT lower(receiver), error, $2 FROM mail WHERE id = $1
+			ON CONFLICT (address) DO UPDATE SET reason = excluded.reason, at = excluded.at`, id, millis(now))
+		return err
+	})
 }
 
 // ExpireMails lets mails whose lease is over be tried again: the worker that had them is dead or

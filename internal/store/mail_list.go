@@ -34,7 +34,7 @@ func (s *Store) Mails(ctx context.Context, walletID string, n notice.Narrow, lim
 }
 
 // ResendMail writes a mail of a wallet once more, as a mail of its own: programs hide a second one with
-// the same Message-ID. It is NotFound when the wallet has no such mail, a Conflict for one that still
+// the same Message-ID. An address at which nobody was is tried again. It is NotFound when the wallet has no such mail, a Conflict for one that still
 // waits or is being sent, and Refused when its receiver would not get the wallet's mails any more.
 func (s *Store) ResendMail(ctx context.Context, r notice.Resend) (again notice.Record, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
@@ -109,6 +109,10 @@ func insertAgain(ctx context.Context, tx *sql.Tx, old notice.Record, r notice.Re
 		SELECT $2, wallet_id, mail_case, $3, receiver, name, data, 'waiting', $4, $4, 0, 0, 0, 0, '', 0, account_id FROM mail WHERE id = $1`,
 		old.ID, id, e.Subject, millis(r.At))
 	if err != nil {
+		return old, err
+	}
+	// Who asks for it says that somebody is there; the server may say otherwise again.
+	if _, err := tx.ExecContext(ctx, `DELETE FROM refused_address WHERE address = $1`, strings.ToLower(old.To.Address)); err != nil {
 		return old, err
 	}
 	return readMail(ctx, tx, r.WalletID, id)

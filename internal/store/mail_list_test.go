@@ -3,9 +3,11 @@ package store
 import (
 	"database/sql"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/notice"
 )
@@ -89,6 +91,67 @@ func TestMails_listedAndSentAgain(t *testing.T) {
 		exec(t, s, `DELETE FROM wallet_member WHERE wallet_id = 'wal_1'`)
 		if _, err := resend("wal_1", ids[0], "key-6"); fault.KindOf(err) != fault.Refused {
 			t.Errorf("to one who left: ResendMail error = %v, want Refused", err)
+		}
+	})
+}
+
+// An address at which nobody is gets no more mails: they are written as bounced, for all wallets, until
+// its owner has another or somebody has one sent again. Other refusals are of one mail.
+func TestMails_addressOfNobody(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		newWallet(t, s, "wal_1", 1_000)
+		newAccount(t, s, "acc_1")
+		exec(t, s, `INSERT INTO wallet_member (wallet_id, account_id, role) VALUES ('wal_1', 'acc_1', 'master')`)
+		now := t0
+		write := func(subject string) notice.Record {
+			t.Helper()
+			now = now.Add(time.Minute)
+			e := notice.Event{WalletID: "wal_1", Subject: subject, At: now, Data: notice.TopUp{WalletName: "한빛서점"}}
+			must(t, s.inTx(t.Context(), func(tx *sql.Tx) error { return insertNotices(t.Context(), tx, e) }))
+			list, err := s.Mails(t.Context(), "wal_1", notice.Narrow{}, 1)
+			if err != nil || len(list) != 1 || list[0].Subject != subject {
+				t.Fatalf("newest mail = %+v, %v, want that of %s", list, err, subject)
+			}
+			return list[0]
+		}
+		try := func(m notice.Record, r notice.Result) {
+			t.Helper()
+			if _, ok, err := s.ClaimMail(t.Context(), m.ID, 0, now, now.Add(time.Minute)); err != nil || !ok {
+				t.Fatalf("ClaimMail(%s) = %v, %v, want it claimed", m.ID, ok, err)
+			}
+			must(t, s.RecordMail(t.Context(), m.ID, 0, now, r))
+		}
+		refused := func() string {
+			t.Helper()
+			a, err := s.Account(t.Context(), "acc_1")
+			must(t, err)
+			return a.EmailRefused
+		}
+		try(write("cko_1"), notice.Result{State: notice.Bounced, Attempts: 1, Reason: "552 5.2.2 mailbox full"})
+		if second := write("cko_2"); second.State != notice.Waiting || refused() != "" {
+			t.Fatalf("after a full mailbox a mail is %s, refused for %q, want it to wait", second.State, refused())
+		} else {
+			try(second, notice.Result{State: notice.Bounced, Attempts: 1, Reason: "550 5.1.1 no such user", Gone: true})
+		}
+		third := write("cko_3")
+		if third.State != notice.Bounced || third.Attempts != 0 || !strings.Contains(third.Reason, "550 5.1.1 no such user") || refused() != "550 5.1.1 no such user" {
+			t.Errorf("a mail to nobody = %+v, refused for %q, want it bounced with the server's words", third, refused())
+		}
+		if rows, err := s.Stamp(t.Context(), WorkMail, now, 10); err != nil || len(rows) != 0 {
+			t.Errorf("work for mails = %v, %v, want none", rows, err)
+		}
+		again, err := s.ResendMail(t.Context(), notice.Resend{WalletID: "wal_1", MailID: third.ID, At: now})
+		if err != nil || again.State != notice.Waiting || refused() != "" {
+			t.Errorf("sent again = %+v, %v, refused for %q, want it to be tried", again, err, refused())
+		}
+		try(again, notice.Result{State: notice.Bounced, Attempts: 1, Reason: "550 5.1.1 still nobody", Gone: true})
+		if got := write("cko_4"); got.State != notice.Bounced || refused() != "550 5.1.1 still nobody" {
+			t.Errorf("refused again a mail is %s, for %q, want it bounced anew", got.State, refused())
+		}
+		address := "moved@hanbit.example"
+		must(t, s.ChangeAccount(t.Context(), "acc_1", access.AccountChange{Email: &address}))
+		if got := write("cko_5"); got.State != notice.Waiting || refused() != "" {
+			t.Errorf("at a new address a mail is %s, refused for %q, want it to wait", got.State, refused())
 		}
 	})
 }
