@@ -10,15 +10,17 @@ import (
 
 func TestMails(t *testing.T) {
 	show(t, map[string]func(*testing.T){
-		"36_receivers":         mailReceivers,
-		"37_unpaid_once":       unpaidOnce,
-		"38_channel_connected": channelConnected,
-		"39_cash_granted":      cashGranted,
-		"41_auto_pay_success":  autoPaySuccess,
-		"41_auto_pay_failure":  autoPayFailure,
-		"42_long_failure":      longFailure,
-		"43_topup":             topUpMail,
-		"43_refund_done":       refundMail,
+		"36_receivers":          mailReceivers,
+		"37_unpaid_once":        unpaidOnce,
+		"37_low_balance":        lowBalance,
+		"38_channel_connected":  channelConnected,
+		"39_cash_granted":       cashGranted,
+		"40_free_cash_expiring": freeCashExpiring,
+		"41_auto_pay_success":   autoPaySuccess,
+		"41_auto_pay_failure":   autoPayFailure,
+		"42_long_failure":       longFailure,
+		"43_topup":              topUpMail,
+		"43_refund_done":        refundMail,
 	})
 }
 
