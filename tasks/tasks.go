@@ -31,6 +31,7 @@ var Types = map[string][]string{
 	TypeFetchResult:     {QueueResult},
 	TypeChargeWallet:    {QueueBilling},
 	TypeChargeCard:      {QueueBilling},
+	TypeIssueInvoice:    {QueueBilling},
 	TypeResolveAttempt:  {QueueBilling},
 	TypeSendMail:        {QueueMail},
 }

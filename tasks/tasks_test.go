@@ -19,7 +19,7 @@ func every() map[string]*asynq.Task {
 	made := []*asynq.Task{
 		tasks.NewAnswerUtterance(tasks.AnswerUtterance{ID: "utt_1", Request: json.RawMessage(`{}`)}, tasks.QueueReply),
 		tasks.NewSendChunk(row), tasks.NewFetchResult(row),
-		tasks.NewChargeWallet(row), tasks.NewChargeCard(row), tasks.NewResolveAttempt(row),
+		tasks.NewChargeWallet(row), tasks.NewChargeCard(row), tasks.NewIssueInvoice(row), tasks.NewResolveAttempt(row),
 		tasks.NewSendMail(row),
 	}
 	byType := map[string]*asynq.Task{}

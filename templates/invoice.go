@@ -12,6 +12,7 @@ import (
 
 	"codeberg.org/go-pdf/fpdf"
 
+	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/invoice"
 )
 
@@ -142,4 +143,13 @@ func drawCell(pdf *fpdf.Fpdf, c cell) {
 		pdf.Text(l.X+pageMargin, l.Y+pageMargin, l.Text)
 	}
 	pdf.SetTextRenderingMode(0)
+}
+
+// InvoiceFileName returns what the PDF of an invoice is called, such as "세금계산서-2026-11.pdf".
+func InvoiceFileName(i invoice.Invoice) string {
+	name := "세금계산서"
+	if i.Revision > 1 {
+		name = "수정" + name
+	}
+	return name + "-" + i.Month.In(clock.Seoul).Format("2006-01") + ".pdf"
 }

@@ -55,6 +55,11 @@ func (b Billing) ChargeCard(attempts AttemptRunner) asynq.Handler {
 	return b.handle(tasks.TypeChargeCard, attempts.RunAttempt)
 }
 
+// IssueInvoice handles [tasks.TypeIssueInvoice].
+func (b Billing) IssueInvoice(attempts AttemptRunner) asynq.Handler {
+	return b.handle(tasks.TypeIssueInvoice, attempts.RunAttempt)
+}
+
 // ResolveAttempt handles [tasks.TypeResolveAttempt].
 func (b Billing) ResolveAttempt(attempts AttemptResolver) asynq.Handler {
 	return b.handle(tasks.TypeResolveAttempt, attempts.ResolveAttempt)
@@ -106,6 +111,8 @@ func BillingTask(f billing.Follow) *asynq.Task {
 		return tasks.NewChargeWallet(row)
 	case billing.TaskResolve:
 		return tasks.NewResolveAttempt(row)
+	case billing.TaskInvoice:
+		return tasks.NewIssueInvoice(row)
 	case billing.TaskAttempt:
 	}
 	return tasks.NewChargeCard(row)

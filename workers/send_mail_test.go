@@ -49,7 +49,9 @@ func (m *oneMail) Send(_ context.Context, l notice.Letter) error {
 }
 
 func (m *oneMail) handler(log *bytes.Buffer) asynq.Handler {
-	render := func(notice.Data, string) (notice.Mail, error) { return notice.Mail{Subject: "충전"}, nil }
+	render := func(context.Context, notice.Data, string) (notice.Mail, error) {
+		return notice.Mail{Subject: "충전"}, nil
+	}
 	return workers.SendMail(notice.New(m, m, render, notice.MuteLinks{}, time.Now), m, slog.New(slog.NewJSONHandler(log, nil)))
 }
 

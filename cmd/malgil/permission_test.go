@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -35,6 +36,11 @@ func wholeArgs(people, blocks string) map[string][][]string {
 		"wallet delete":         {{"wal_1"}, {"wal_1", "--dry-run"}},
 		"wallet why":            {{"wal_1", "brd_1"}, {"wal_1", "brd_1-000001"}, {"wal_1", "chg_1"}},
 		"wallet statement":      {{"wal_1", "--month=2026-11"}},
+		"invoice list":          {{}, {"wal_1"}},
+		"invoice download":      {{"wal_1", "inv_1", "--out=" + filepath.Join(filepath.Dir(people), "inv_1.pdf")}},
+		"invoice reissue":       {{"wal_1", "inv_1"}, {"wal_1", "inv_1", "--dry-run"}},
+		"invoice amend":         {{"wal_1", "inv_1", "--why=x"}, {"wal_1", "inv_1", "--why=x", "--dry-run"}},
+		"invoice send":          {{"wal_1", "inv_1"}, {"wal_1", "inv_1", "--dry-run"}},
 		"broadcast send":        {{people, "--bot=b1", "--event=e", "--watch"}, {people, "--bot=b1", "--event=e", "--dry-run"}},
 		"broadcast upload":      {{"brd_1", people}},
 	}

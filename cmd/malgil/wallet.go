@@ -24,7 +24,7 @@ type walletCommand struct {
 	Stop      walletStop      `cmd:"" help:"Turn a wallet off; what it has queued is taken back."`
 	Start     walletStart     `cmd:"" help:"Turn a wallet on."`
 	Limit     walletLimit     `cmd:"" help:"Say how much a wallet's cards may owe per day."`
-	Change    walletChange    `cmd:"" help:"Change the name or invoice address of a wallet."`
+	Change    walletChange    `cmd:"" help:"Change the name or the business data of a wallet."`
 	Delete    walletDelete    `cmd:"" help:"Delete a wallet that is stopped and settled."`
 	Topup     walletTopup     `cmd:"" help:"Begin a top-up; the payer finishes it in a browser, or by bank transfer."`
 	Checkout  walletCheckout  `cmd:"" help:"How a top-up or a card registration goes."`
@@ -104,7 +104,8 @@ type walletCreate struct {
 	Kind           string `enum:"business,personal" default:"business" help:"business or personal."`
 	BusinessNumber string `help:"Business registration number, of a business."`
 	InvoiceEmail   string `help:"Where tax invoices go, of a business."`
-	DailyLimit     int64  `help:"Most that its cards may owe per day, in KRW; needed before it gets one."`
+	businessData
+	DailyLimit int64 `help:"Most that its cards may owe per day, in KRW; needed before it gets one."`
 }
 
 // Run opens a wallet.
@@ -115,11 +116,28 @@ func (c walletCreate) Run(e *env) error {
 			body[name] = value
 		}
 	}
+	c.addTo(body)
 	if c.DailyLimit != 0 {
 		body["daily_limit_krw"] = c.DailyLimit
 	}
 	var made walletRow
 	return c.call(e, "POST", "/api/v1/wallets", body, &made, func() { fmt.Fprintln(e.stdout, made.ID) })
+}
+
+// businessData is what stands on the tax invoices of a business beside its number.
+type businessData struct {
+	Company      *string `help:"Its name on tax invoices (상호), where it is not the wallet's."`
+	Address      *string `help:"Its address on tax invoices (사업장 주소)."`
+	BusinessType *string `help:"Its type of business on tax invoices (업태)."`
+	BusinessItem *string `help:"Its line of business on tax invoices (종목)."`
+}
+
+func (b businessData) addTo(body map[string]any) {
+	for name, value := range map[string]*string{"company": b.Company, "address": b.Address, "business_type": b.BusinessType, "business_item": b.BusinessItem} {
+		if value != nil {
+			body[name] = *value
+		}
+	}
 }
 
 type walletList struct {

@@ -50,12 +50,14 @@ func (c walletLimit) Run(e *env) error {
 
 type walletChange struct {
 	remote
-	Wallet       string `arg:"" help:"Wallet."`
-	Name         string `help:"Name."`
-	InvoiceEmail string `help:"Where tax invoices go, of a business."`
+	Wallet         string `arg:"" help:"Wallet."`
+	Name           string `help:"Name."`
+	InvoiceEmail   string `help:"Where tax invoices go, of a business."`
+	BusinessNumber string `help:"Business registration number (사업자등록번호); only the platform changes it."`
+	businessData
 }
 
-// Run changes the name or the invoice address.
+// Run changes the name or the business data.
 func (c walletChange) Run(e *env) error {
 	change := map[string]any{}
 	if c.Name != "" {
@@ -64,8 +66,12 @@ func (c walletChange) Run(e *env) error {
 	if c.InvoiceEmail != "" {
 		change["invoice_email"] = c.InvoiceEmail
 	}
+	if c.BusinessNumber != "" {
+		change["business_number"] = c.BusinessNumber
+	}
+	c.addTo(change)
 	if len(change) == 0 {
-		return fault.New(fault.Invalid, "there is nothing to change; give --name or --invoice-email")
+		return fault.New(fault.Invalid, "there is nothing to change; give --name, --invoice-email, --business-number, --company, --address, --business-type or --business-item")
 	}
 	return c.changeWallet(e, c.Wallet, change)
 }

@@ -57,6 +57,7 @@ type house struct {
 type plan struct {
 	config  func(*app.Config) // the addresses of the sandbox are set before it is called
 	noPools bool
+	twice   bool // a second process beside it, with its scheduler and workers; real parts only
 	log     slog.Handler
 }
 
@@ -128,6 +129,13 @@ func open(t testing.TB, p plan) *house {
 		t.Fatal(err)
 	}
 	closing(t, "malgil", running.Close)
+	if p.twice {
+		beside, err := app.Start(context.WithoutCancel(t.Context()), config, app.Roles{Scheduler: true, Pools: everyPool}, clk, slog.New(p.log))
+		if err != nil {
+			t.Fatal(err)
+		}
+		closing(t, "second malgil", beside.Close)
+	}
 	_, token, err := running.IssueToken(t.Context(), "acceptance", []string{"read", "send", "billing", "admin"})
 	if err != nil {
 		t.Fatal(err)

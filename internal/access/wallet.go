@@ -3,8 +3,12 @@ package access
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
@@ -37,6 +41,34 @@ type NewWallet struct {
 	InvoiceEmail   string     // where tax invoices go; of a business wallet
 	Master         string     // account
 	DailyLimit     wallet.KRW // 일 지출한도; 0 for none yet
+	Registered                // of a business wallet
+}
+
+// Registered is what a business registration says beside its number, and what stands on the tax
+// invoices of a wallet. What is empty is not known.
+type Registered struct {
+	Company        string `json:"company"`        // 상호, where it is not the wallet's name
+	Representative string `json:"representative"` // 대표자
+	Address        string `json:"address"`        // 사업장 주소
+	Type           string `json:"business_type"`  // 업태
+	Item           string `json:"business_item"`  // 종목
+}
+
+// maxRegistered is the most bytes of a text of a [Registered].
+const maxRegistered = 200
+
+// checkRegistered returns a text of a registration without the spaces around it.
+func checkRegistered(field, text string) (string, error) {
+	text = strings.TrimSpace(text)
+	if len(text) > maxRegistered || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return "", fault.Field(field, "must be one line of at most %d bytes", maxRegistered)
+	}
+	return text, nil
+}
+
+// fields are the texts of a registration by their names.
+func (r *Registered) fields() map[string]*string {
+	return map[string]*string{"company": &r.Company, "representative": &r.Representative, "address": &r.Address, "business_type": &r.Type, "business_item": &r.Item}
 }
 
 // OpenedWallet is a wallet to be stored: empty, in use, ACTIVE.
@@ -99,6 +131,15 @@ func (w *Wallets) Open(ctx context.Context, n NewWallet) (id string, err error) 
 		}
 	default:
 		return "", fault.Field("kind", "must be business or personal")
+	}
+	for _, field := range slices.Sorted(maps.Keys(n.fields())) {
+		text := n.fields()[field]
+		if *text, err = checkRegistered(field, *text); err != nil {
+			return "", err
+		}
+		if *text != "" && n.Kind == Personal {
+			return "", fault.Field(field, "belongs to a business wallet; leave it out, or use kind business")
+		}
 	}
 	if n.DailyLimit != 0 { // needed before the wallet gets a card
 		if err := wallet.CheckDailyLimit(n.DailyLimit); err != nil {

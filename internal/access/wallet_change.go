@@ -15,6 +15,24 @@ type WalletChange struct {
 	InvoiceEmail *string // of a business wallet; holds from the next tax invoice on
 	Status       *wallet.Status
 	DailyLimit   *wallet.KRW // 일 지출한도
+
+	// Of a business wallet, on its tax invoices from the next one on. The platform alone changes the
+	// number, as it has to see the registration.
+	BusinessNumber, Company, Address, Type, Item *string
+}
+
+// OfBusiness returns the name of a field that is given and belongs to a business wallet, or "".
+func (c WalletChange) OfBusiness() string {
+	for _, f := range []struct {
+		name  string
+		value *string
+	}{{"invoice_email", c.InvoiceEmail}, {"business_number", c.BusinessNumber}, {"company", c.Company}, {"address", c.Address},
+		{"business_type", c.Type}, {"business_item", c.Item}} {
+		if f.value != nil {
+			return f.name
+		}
+	}
+	return ""
 }
 
 // WalletChanger keeps what may change of a wallet.
@@ -30,7 +48,7 @@ type WalletChanger interface {
 // Change changes a wallet. A change of nothing is Invalid.
 func (w *Wallets) Change(ctx context.Context, id string, c WalletChange, platform bool) error {
 	if c == (WalletChange{}) {
-		return fault.New(fault.Invalid, "there is nothing to change; give name, invoice_email, status or daily_limit_krw")
+		return fault.New(fault.Invalid, "there is nothing to change; give name, invoice_email, status, daily_limit_krw, business_number, company, address, business_type or business_item")
 	}
 	if c.Name != nil {
 		name, err := checkName("name", *c.Name)
@@ -45,6 +63,29 @@ func (w *Wallets) Change(ctx context.Context, id string, c WalletChange, platfor
 			return err
 		}
 		c.InvoiceEmail = &email
+	}
+	if c.BusinessNumber != nil {
+		if !platform {
+			return fault.New(fault.Forbidden, "only the platform changes the number of a business, after it has seen the registration")
+		}
+		number, err := CheckBusinessNumber("business_number", *c.BusinessNumber)
+		if err != nil {
+			return err
+		}
+		c.BusinessNumber = &number
+	}
+	for _, f := range []struct {
+		name string
+		text **string
+	}{{"company", &c.Company}, {"address", &c.Address}, {"business_type", &c.Type}, {"business_item", &c.Item}} {
+		if *f.text == nil {
+			continue
+		}
+		text, err := checkRegistered(f.name, **f.text)
+		if err != nil {
+			return err
+		}
+		*f.text = &text
 	}
 	if c.DailyLimit != nil {
 		if err := wallet.CheckDailyLimit(*c.DailyLimit); err != nil {

@@ -57,6 +57,6 @@ func (a *App) IssueToken(ctx context.Context, name string, scopes []string) (t a
 // MoveClock moves the clock of this process forward and returns when what falls due is done;
 // see [scheduler.Mover].
 func (a *App) MoveClock(ctx context.Context, to time.Time) error {
-	mover := scheduler.Mover{Clock: a.parts.clock, Sweep: a.parts.sweep.Run, Busy: a.parts.store.Charging, Spread: a.parts.spread}
+	mover := scheduler.Mover{Clock: a.parts.clock, Sweep: a.parts.sweep.Run, Busy: a.parts.store.Busy, Spread: a.parts.spread, Moments: a.parts.invoiceMoments}
 	return mover.MoveTo(ctx, to)
 }

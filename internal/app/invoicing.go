@@ -2,9 +2,11 @@ package app
 
 import (
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/invoice"
 )
@@ -22,6 +24,19 @@ type Invoicing struct {
 	SupplierType           string `env:"MALGIL_SUPPLIER_TYPE" help:"Its type of business (업태)."`
 	SupplierItem           string `env:"MALGIL_SUPPLIER_ITEM" help:"Its line of business (종목)."`
 	SupplierEmail          string `env:"MALGIL_SUPPLIER_EMAIL" help:"E-mail address of its bookkeeping."`
+}
+
+// invoiceMoments returns when something falls due about the tax invoices of the month before the day that
+// begins at a midnight; see [scheduler.Mover].
+func (p *parts) invoiceMoments(midnight time.Time) []time.Time {
+	var today []time.Time
+	due := invoice.DatesOf(clock.MonthStart(clock.MonthStart(midnight).Add(-time.Hour)), p.holidays)
+	for _, moment := range []time.Time{due.Close, due.Issue, due.Again, due.GiveUp} {
+		if clock.Midnight(moment).Equal(midnight) {
+			today = append(today, moment)
+		}
+	}
+	return today
 }
 
 // maxPartyText is the most bytes of a text about the supplier.

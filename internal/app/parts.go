@@ -21,6 +21,7 @@ import (
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/holiday"
 	"github.com/malgil/malgil/internal/id"
+	"github.com/malgil/malgil/internal/invoice"
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/kakaopay"
 	"github.com/malgil/malgil/internal/metrics"
@@ -63,8 +64,8 @@ type parts struct {
 	recorder *scenario.Recorder
 	mutes    notice.MuteLinks
 	sweep    *scheduler.Sweep
-	carrier  billing.Carrier // nil where no tax invoices are issued
-	spread   time.Duration   // of a settlement
+	supplier invoice.Party // of tax invoices
+	spread   time.Duration // of a settlement
 	holidays holiday.Calendar
 }
 
@@ -132,9 +133,12 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 		lookups = teller
 	}
 	if config.TaxURL != "" {
-		if p.carrier, err = tax.New(config.TaxURL, config.TaxSecret, 0); err != nil {
+		carrier, err := tax.New(config.TaxURL, config.TaxSecret, 0)
+		if err != nil {
 			return nil, err
 		}
+		p.supplier, _ = config.Supplier() // what is wrong about it stopped the start
+		p.billing.WithInvoices(carrier, p.supplier)
 	}
 	p.books = reconcile.New(db, gateway, lookups, p.events, p.metrics, clk.Now)
 
@@ -153,6 +157,8 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 		log.Warn("utterances not recorded", "count", n, "err", err)
 	})
 	a.onClose("utterance recorder", recorderLimit, p.recorder.Close)
+	db.UseClosing(store.Closing{NewID: p.ids.Next, Invoices: config.TaxURL != "",
+		Dates: func(month time.Time) invoice.Dates { return invoice.DatesOf(month, p.holidays) }})
 	p.sweep = scheduler.NewSweep(countedStore{db, p.metrics}, p.queue, p.inspector, config.SweepAge, clk.Now)
 	return p, nil
 }

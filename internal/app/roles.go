@@ -66,8 +66,6 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 		postman.Close()
 		return nil
 	})
-	const pages = "" // nothing serves the pages that mails could lead to
-	render := func(d notice.Data, mute string) (notice.Mail, error) { return templates.Render(d, pages, mute) }
 
 	answer := workers.AnswerUtterance(workers.AnswerUtteranceOptions{
 		Answers: p.answers, Exchange: queue.NewExchange(p.redis),
@@ -85,8 +83,9 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 		tasks.TypeFetchResult:     workers.FetchResult(results),
 		tasks.TypeChargeWallet:    charges.ChargeWallet(p.billing),
 		tasks.TypeChargeCard:      charges.ChargeCard(p.billing),
+		tasks.TypeIssueInvoice:    charges.IssueInvoice(p.billing),
 		tasks.TypeResolveAttempt:  charges.ResolveAttempt(p.billing),
-		tasks.TypeSendMail:        workers.SendMail(notice.New(p.store, postman, render, p.mutes, p.clock.Now), p.metrics, p.log),
+		tasks.TypeSendMail:        workers.SendMail(notice.New(p.store, postman, p.render, p.mutes, p.clock.Now), p.metrics, p.log),
 	}
 	byQueue := make(map[string]asynq.Handler)
 	for taskType, queues := range tasks.Types {
@@ -100,6 +99,26 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 		}
 	}
 	return byQueue, nil
+}
+
+// render writes a mail, with its document where it has one.
+func (p *parts) render(ctx context.Context, d notice.Data, mute string) (notice.Mail, error) {
+	const pages = "" // nothing serves the pages that mails could lead to
+	m, err := templates.Render(d, pages, mute)
+	issued, is := d.(notice.InvoiceIssued)
+	if err != nil || !is {
+		return m, err
+	}
+	i, err := p.store.InvoiceByID(ctx, issued.InvoiceID)
+	if err != nil {
+		return m, err
+	}
+	document, err := templates.InvoicePDF(i)
+	if err != nil {
+		return m, err
+	}
+	m.Files = []notice.File{{Name: templates.InvoiceFileName(i), Type: "application/pdf", Body: document}}
+	return m, nil
 }
 
 // Periods of the loops of the scheduler, and the deadlines of one run.
@@ -159,7 +178,7 @@ func (a *App) startIntake(config Config, door net.Listener) {
 	})
 	a.onClose("answers under way", answersLimit, skill.Wait)
 	server := intake.New(intake.Config{
-		PublicURL: config.PublicURL, Version: Version, Log: p.log, Now: p.clock.Now,
+		PublicURL: config.PublicURL, Supplier: p.supplier, Version: Version, Log: p.log, Now: p.clock.Now,
 	}, intake.Services{
 		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Billing: p.billing, Books: p.books, Explain: p.store, Mails: p.store, MuteLinks: p.mutes, Read: p.store,
 		Follow: p.follow, Skill: skill, Observe: p.metrics.HTTPServed,

@@ -8,11 +8,11 @@ import (
 	"github.com/malgil/malgil/internal/wallet"
 )
 
-// Attempt is one attempt to move money outside, with what its call needs to know.
+// Attempt is one attempt to move money or a document outside, with what its call needs to know.
 type Attempt struct {
 	ID        string // also the order id at the provider
 	Kind      Kind
-	SubjectID string // charge, checkout or line of a refund
+	SubjectID string // charge, checkout, line of a refund or invoice
 	WalletID  string // empty for a card registration
 	State     State
 	Epoch     int
@@ -68,8 +68,8 @@ type Report struct {
 	Fenced bool
 	At     time.Time
 
-	TID     string
-	PaidAt  time.Time // when the provider took the money
+	TID     string    // of the payment, or the approval number of an invoice
+	PaidAt  time.Time // when the provider took the money, or issued the invoice
 	Method  string    // how it was paid, for the mail of a top-up
 	Reason  string
 	Code    string // the provider's code and words
@@ -125,6 +125,8 @@ func (s *Service) RunAttempt(ctx context.Context, id string, epoch int) (Result,
 		result, err = s.giveBack(ctx, a)
 	case RefundAttempt:
 		result, err = s.refundLine(ctx, a)
+	case InvoiceAttempt:
+		result, err = s.issueInvoice(ctx, a)
 	}
 	return result.about(a), err
 }

@@ -1,6 +1,7 @@
-// Package billing moves money outside: it charges cards for what wallets owe, takes top-ups by card
-// and by bank transfer, gives unused cash back and registers cards. Everything that leaves the house is one attempt, a row that is committed
-// before the call; the rows decide, and an outcome that is not known is never guessed.
+// Package billing moves money and documents outside: it charges cards for what wallets owe, takes
+// top-ups by card and by bank transfer, gives unused cash back, registers cards and issues tax invoices.
+// Everything that leaves the house is one attempt, a row that is committed before the call; the rows
+// decide, and an outcome that is not known is never guessed.
 //
 //	charge:  due ─► card 1 ─declined─► card 2 ─declined─► card 3 ─declined─► wallet UNPAID
 //	           └─ any card: paid ─► done     any card: unknown ─► resolve first, no other card
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/invoice"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -26,6 +28,8 @@ const (
 	CardAttempt   Kind = "card"   // approve the registration of a card
 	CancelAttempt Kind = "cancel" // give back what a registration cost
 	RefundAttempt Kind = "refund" // give one payment back, or a part of it (환불)
+	// InvoiceAttempt hands one tax invoice to the carrier (세금계산서 발행).
+	InvoiceAttempt Kind = "invoice"
 )
 
 // State is where an attempt stands. The names are stored.
@@ -85,6 +89,7 @@ const (
 	TaskChargeWallet Task = "charge_wallet"
 	TaskAttempt      Task = "attempt"
 	TaskResolve      Task = "resolve"
+	TaskInvoice      Task = "invoice"
 )
 
 // Follow is a row that can be worked on at once; whoever called enqueues it, and the sweep
@@ -116,18 +121,20 @@ const (
 	Issued     Outcome = "issued"     // the bank opened a one-time account; a transfer is waited for
 	Refunded   Outcome = "refunded"   // money went back
 	Returned   Outcome = "returned"   // money did not go back; it is paid cash again
+	Invoiced   Outcome = "invoiced"   // a tax invoice is issued
+	Unissued   Outcome = "unissued"   // it was refused or given up: people are told
 )
 
 // Outcomes lists every outcome, for metrics that start at 0.
 var Outcomes = []Outcome{Skipped, Opened, Postponed, Paid, Late, NextCard, AllFailed, Halted, Refused, Review,
-	InDoubt, Registered, Cancelled, Closed, Issued, Refunded, Returned}
+	InDoubt, Registered, Cancelled, Closed, Issued, Refunded, Returned, Invoiced, Unissued}
 
 // Alerts reports whether a person should hear of an outcome now.
 func (o Outcome) Alerts() bool {
 	switch o {
 	case Late, Halted, Refused, Review:
 		return true
-	case Skipped, Opened, Postponed, Paid, NextCard, AllFailed, InDoubt, Registered, Cancelled, Closed, Issued, Refunded, Returned:
+	case Skipped, Opened, Postponed, Paid, NextCard, AllFailed, InDoubt, Registered, Cancelled, Closed, Issued, Refunded, Returned, Invoiced, Unissued:
 		return false
 	}
 	return false
@@ -163,7 +170,7 @@ func (r Result) Posted() (wallet.PostingKind, wallet.KRW) {
 		return wallet.Refund, r.Supply
 	case Returned:
 		return wallet.RefundFailed, r.Supply
-	case Skipped, Postponed, NextCard, Halted, Refused, Review, InDoubt, Registered, Cancelled, Closed, Issued:
+	case Skipped, Postponed, NextCard, Halted, Refused, Review, InDoubt, Registered, Cancelled, Closed, Issued, Invoiced, Unissued:
 	}
 	return "", 0
 }
@@ -245,13 +252,16 @@ type Store interface {
 	CheckoutStore
 	BankStore
 	RefundStore
+	InvoiceStore
 }
 
 // Service does the work of billing. It is safe for concurrent use.
 type Service struct {
 	store    Store
 	gateway  Gateway
-	bank     Bank // nil where bank transfer is not set up
+	bank     Bank    // nil where bank transfer is not set up
+	carrier  Carrier // nil where no tax invoices are issued
+	supplier invoice.Party
 	sealer   Sealer
 	ids      Identifiers
 	random   io.Reader

@@ -21,6 +21,9 @@ func WalletPath(walletID string) string { return "/console/wallets/" + walletID 
 // ChargesPath is the page of a wallet's charges, below the public URL.
 func ChargesPath(walletID string) string { return WalletPath(walletID) + "/charges" }
 
+// InvoicesPath is the page of a wallet's tax invoices, below the public URL.
+func InvoicesPath(walletID string) string { return WalletPath(walletID) + "/invoices" }
+
 // AmountOf returns an amount with its VAT for a mail.
 func AmountOf(supply, vat wallet.KRW) notice.Amount {
 	return notice.Amount{Supply: supply, VAT: vat, Total: supply + vat}

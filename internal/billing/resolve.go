@@ -30,6 +30,8 @@ func (s *Service) ResolveAttempt(ctx context.Context, id string, epoch int) (Res
 	switch {
 	case a.Kind == RefundAttempt:
 		result, err = s.resolveRefund(ctx, a)
+	case a.Kind == InvoiceAttempt:
+		result, err = s.resolveInvoice(ctx, a)
 	case a.Method == ByBank:
 		result, err = s.resolveAccount(ctx, a)
 	case a.TID != "":
@@ -61,7 +63,7 @@ func (s *Service) resolveByOrder(ctx context.Context, a Attempt) (Result, error)
 		return s.checkoutOrder(ctx, a, order)
 	case CancelAttempt:
 		return s.cancelOrder(ctx, a, order)
-	case RefundAttempt: // see resolveRefund
+	case RefundAttempt, InvoiceAttempt: // see resolveRefund and resolveInvoice
 	}
 	return s.later(ctx, a, true, time.Time{})
 }

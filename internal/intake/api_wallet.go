@@ -16,7 +16,11 @@ type walletView struct {
 	Kind           access.WalletKind   `json:"kind"`
 	BusinessNumber string              `json:"business_number,omitempty"`
 	InvoiceEmail   string              `json:"invoice_email,omitempty"`
+	Company        string              `json:"company,omitempty" doc:"상호, where it is not the wallet's name"`
 	Representative string              `json:"representative,omitempty" doc:"대표자, of a business"`
+	Address        string              `json:"address,omitempty" doc:"사업장 주소"`
+	BusinessType   string              `json:"business_type,omitempty" doc:"업태"`
+	BusinessItem   string              `json:"business_item,omitempty" doc:"종목"`
 	Status         wallet.Status       `json:"status"`
 	PaymentState   wallet.PaymentState `json:"payment_state"`
 	UnpaidSince    time.Time           `json:"unpaid_since,omitzero"`
@@ -60,7 +64,8 @@ func (s *Server) viewWallet(v store.WalletView) walletView {
 	now := s.config.Now()
 	refundable, _ := v.Refundable() // 0 with a reason that only a refund needs
 	view := walletView{
-		ID: v.ID, Name: v.Name, Kind: v.Kind, BusinessNumber: v.BusinessNumber, InvoiceEmail: v.InvoiceEmail, Representative: v.Representative,
+		ID: v.ID, Name: v.Name, Kind: v.Kind, BusinessNumber: v.BusinessNumber, InvoiceEmail: v.InvoiceEmail,
+		Company: v.Business.Company, Representative: v.Business.Representative, Address: v.Business.Address, BusinessType: v.Business.Type, BusinessItem: v.Business.Item,
 		Status: v.Status, PaymentState: v.PaymentState, UnpaidSince: v.UnpaidSince, DailyLimit: v.DailyLimit, CreatedAt: v.CreatedAt, DeletedAt: v.DeletedAt,
 		Balance: balanceView{
 			Free: v.Free, Paid: v.Paid, Accrual: v.Accrual, Charging: v.Charging, Held: v.Held,
@@ -93,6 +98,10 @@ type createWalletInput struct {
 		Kind           string     `json:"kind" enum:"business,personal"`
 		BusinessNumber string     `json:"business_number,omitempty" doc:"사업자등록번호, with or without dashes"`
 		InvoiceEmail   string     `json:"invoice_email,omitempty" doc:"Where tax invoices go"`
+		Company        string     `json:"company,omitempty" doc:"상호 on tax invoices, where it is not the name"`
+		Address        string     `json:"address,omitempty" doc:"사업장 주소 on tax invoices"`
+		BusinessType   string     `json:"business_type,omitempty" doc:"업태 on tax invoices"`
+		BusinessItem   string     `json:"business_item,omitempty" doc:"종목 on tax invoices"`
 		Master         string     `json:"master" doc:"Account that owns the wallet"`
 		DailyLimit     wallet.KRW `json:"daily_limit_krw,omitempty" doc:"일 지출한도: 1,000 to 100,000,000 in steps of 1,000; needed before the wallet gets a card"`
 	}
@@ -102,6 +111,7 @@ func (s *Server) createWallet(ctx context.Context, in *createWalletInput) (*crea
 	id, err := s.services.Wallets.Open(ctx, access.NewWallet{
 		Name: in.Body.Name, Kind: access.WalletKind(in.Body.Kind), BusinessNumber: in.Body.BusinessNumber,
 		InvoiceEmail: in.Body.InvoiceEmail, Master: in.Body.Master, DailyLimit: in.Body.DailyLimit,
+		Registered: access.Registered{Company: in.Body.Company, Address: in.Body.Address, Type: in.Body.BusinessType, Item: in.Body.BusinessItem},
 	})
 	if err != nil {
 		return nil, err

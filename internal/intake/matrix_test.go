@@ -77,6 +77,13 @@ GET /api/v1/broadcasts/{id}/people PAMO WKVv
 GET /api/v1/reconciliation PA MOWKVvS
 POST /api/v1/wallets/{id}/corrections PA MOWKV
 GET /api/v1/checkouts/{id} PAMOWKVvS -
+GET /api/v1/invoices PA MOWKVvS
+GET /api/v1/wallets/{id}/invoices PAMWKV O
+GET /api/v1/wallets/{id}/invoices/{invoice} PAMWKV O
+GET /api/v1/wallets/{id}/invoices/{invoice}/document PAMWKV O
+POST /api/v1/wallets/{id}/invoices/{invoice}/reissue PAW MOKV
+POST /api/v1/wallets/{id}/invoices/{invoice}/amend PAW MOKV
+POST /api/v1/wallets/{id}/invoices/{invoice}/send PAW MOKV
 GET /api/v1/wallets/{id}/mails PAMWKV O
 POST /api/v1/wallets/{id}/mails/{mail}/resend PAW MOKV
 GET /api/v1/wallets/{id}/mails/mutes PAMWKV O

@@ -105,6 +105,14 @@ var routes = map[string]guard{
 	"GET /api/v1/wallets/{id}/refund-account":           {scope: access.Read, right: access.ReadWallet, on: theWallet},
 	"PUT /api/v1/wallets/{id}/representative":           {scope: access.Admin, right: access.KeepPlatform, on: theWallet},
 
+	"GET /api/v1/invoices":                                 {scope: access.Read, right: access.KeepPlatform, on: platform},
+	"GET /api/v1/wallets/{id}/invoices":                    {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"GET /api/v1/wallets/{id}/invoices/{invoice}":          {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"GET /api/v1/wallets/{id}/invoices/{invoice}/document": {scope: access.Read, right: access.ReadWallet, on: theWallet},
+	"POST /api/v1/wallets/{id}/invoices/{invoice}/reissue": {scope: access.Billing, right: access.ChangeWallet, on: theWallet},
+	"POST /api/v1/wallets/{id}/invoices/{invoice}/amend":   {scope: access.Billing, right: access.ChangeWallet, on: theWallet},
+	"POST /api/v1/wallets/{id}/invoices/{invoice}/send":    {scope: access.Billing, right: access.ChangeWallet, on: theWallet},
+
 	"GET /api/v1/wallets/{id}/mails":                           {scope: access.Read, right: access.ReadWallet, on: theWallet},
 	"POST /api/v1/wallets/{id}/mails/{mail}/resend":            {scope: access.Billing, right: access.ChangeWallet, on: theWallet},
 	"GET /api/v1/wallets/{id}/mails/mutes":                     {scope: access.Read, right: access.ReadWallet, on: theWallet},

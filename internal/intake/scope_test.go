@@ -44,6 +44,13 @@ PUT /api/v1/wallets/{id}/cards billing put_cards wallet path.id
 POST /api/v1/wallets/{id}/cards billing put_cards wallet path.id
 DELETE /api/v1/wallets/{id}/cards/{card} billing put_cards wallet path.id
 GET /api/v1/wallets/{id}/cards read read_wallet wallet path.id
+GET /api/v1/invoices read keep_platform platform
+GET /api/v1/wallets/{id}/invoices read read_wallet wallet path.id
+GET /api/v1/wallets/{id}/invoices/{invoice} read read_wallet wallet path.id
+GET /api/v1/wallets/{id}/invoices/{invoice}/document read read_wallet wallet path.id
+POST /api/v1/wallets/{id}/invoices/{invoice}/reissue billing change_wallet wallet path.id
+POST /api/v1/wallets/{id}/invoices/{invoice}/amend billing change_wallet wallet path.id
+POST /api/v1/wallets/{id}/invoices/{invoice}/send billing change_wallet wallet path.id
 POST /api/v1/wallets/{id}/refunds billing ask_refund wallet path.id
 POST /api/v1/wallets/{id}/refunds/quote read read_wallet wallet path.id
 GET /api/v1/wallets/{id}/refunds read read_wallet wallet path.id

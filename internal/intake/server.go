@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/invoice"
 )
 
 // What a request may be and how long it may take.
@@ -35,8 +36,9 @@ const (
 
 // Config is what an operator sets.
 type Config struct {
-	PublicURL string // where Kakao and payers reach this installation, without a slash at the end
-	Version   string // of the program, for the description of the API
+	PublicURL string        // where Kakao and payers reach this installation, without a slash at the end
+	Supplier  invoice.Party // 공급자 of its tax invoices
+	Version   string        // of the program, for the description of the API
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -76,6 +78,7 @@ func New(config Config, services Services) *Server {
 	s.addReconcile()
 	s.addWhy()
 	s.addRefunds()
+	s.addInvoices()
 	s.addBots()
 	s.addChannels()
 	s.addBroadcasts()

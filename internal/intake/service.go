@@ -9,6 +9,7 @@ import (
 	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/invoice"
 	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/wallet"
@@ -112,6 +113,10 @@ type Billing interface {
 	Decide(ctx context.Context, d billing.Decision) (billing.Result, error)
 	DecideCheckout(ctx context.Context, d billing.CheckoutDecision) error
 	OpenRefund(ctx context.Context, o billing.RefundOrder) (billing.Refund, []billing.Follow, error)
+	Invoice(ctx context.Context, walletID, id string) (invoice.Invoice, error)
+	ReissueInvoice(ctx context.Context, o billing.InvoiceOrder) (invoice.Invoice, []billing.Follow, error)
+	AmendInvoice(ctx context.Context, o billing.InvoiceOrder) (invoice.Invoice, []billing.Follow, error)
+	SendInvoice(ctx context.Context, o billing.InvoiceOrder) (invoice.Invoice, error)
 	QuoteRefund(ctx context.Context, walletID string, supply wallet.KRW) (billing.Refund, error)
 	Refund(ctx context.Context, walletID, id string) (billing.Refund, error)
 	SettleRefund(ctx context.Context, walletID, id string, wentBack bool, r billing.Request) (billing.Refund, error)
@@ -151,6 +156,8 @@ type Reader interface {
 	ChargesInReview(ctx context.Context, after string, limit int) ([]store.ChargeView, error)
 	CheckoutsInReview(ctx context.Context, after string, limit int) ([]billing.Checkout, error)
 	Refunds(ctx context.Context, walletID, before string, limit int) ([]billing.Refund, error)
+	Invoices(ctx context.Context, walletID, before string, limit int) ([]invoice.Invoice, error)
+	UnissuedInvoices(ctx context.Context, after store.InvoiceMark, limit int) ([]invoice.Invoice, error)
 	BotDetails(ctx context.Context, id string) (bot.Bot, error)
 	BotList(ctx context.Context, sight access.Sight, after string, limit int) ([]bot.Bot, error)
 	BlockList(ctx context.Context, botID string) ([]bot.Block, error)

@@ -51,10 +51,34 @@ type Invoice struct {
 	State          State
 	WrittenOn      time.Time // 작성일자: a moment of the last day of the month
 	ClosedAt       time.Time
+	AskedAt        time.Time // a person asked for it; zero while the calendar did
 	NextAt         time.Time // of the next try to issue it, while it waits
+	Again          time.Time // of the one retry after it was refused
+	GiveUp         time.Time // until then a carrier that cannot be reached is tried
+	Deadline       time.Time // see [Dates]
 	IssuedAt       time.Time
 	ApprovalNumber string // 승인번호 of the tax office, once issued
-	Failure        string // why it is not issued, for the operator
+	FailedAt       time.Time
+	Code           string // why it is not issued, in a word
+	Failure        string // and in Korean, for its reader
+}
+
+// RetryAt returns when an invoice that was refused at a time is handed over once more; false for one
+// that is given up. What a person asked for is answered at once.
+func (i Invoice) RetryAt(now time.Time) (at time.Time, again bool) {
+	return i.Again, i.AskedAt.IsZero() && now.Before(i.Again)
+}
+
+// GivesUp reports whether a carrier that cannot be reached is not tried any more. What a person asked
+// for is tried for a day at least.
+func (i Invoice) GivesUp(now time.Time) bool {
+	return !now.Before(i.GiveUp) && !now.Before(i.AskedAt.Add(24*time.Hour))
+}
+
+// SameAs reports whether two parties stand on an invoice as the same: its address of mail is none of it.
+func (p Party) SameAs(q Party) bool {
+	p.Email, q.Email = "", ""
+	return p == q
 }
 
 // Total returns what the recipient owes or has paid (합계금액).

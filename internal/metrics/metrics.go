@@ -30,7 +30,7 @@ var (
 		broadcast.ProviderEmpty, broadcast.OutcomeInDoubt, broadcast.Stale, broadcast.GivenBack)
 	people       = []string{"delivered", "failed", "unknown"}
 	postingKinds = words(wallet.PostingKinds...)
-	billingTypes = []string{tasks.TypeChargeWallet, tasks.TypeChargeCard, tasks.TypeResolveAttempt}
+	billingTypes = []string{tasks.TypeChargeWallet, tasks.TypeChargeCard, tasks.TypeIssueInvoice, tasks.TypeResolveAttempt}
 	billingRuns  = words(billing.Outcomes...)
 	cardSlots    = []string{"1", "2", "3", "none"}
 	mailCases    = words(notice.CaseTopUp, notice.CaseAutoPaySuccess, notice.CaseAutoPayFailure, notice.CaseUnpaid, notice.CaseRefundDone,

@@ -21,27 +21,35 @@ type Member struct {
 	Role      Role
 }
 
-// Receiver is a person who gets a mail.
+// Receiver is who gets a mail: a person, or an address of a wallet.
 type Receiver struct {
-	AccountID string
+	AccountID string // of a person
 	Name      string
 	Address   string
 }
 
 // Receivers returns who gets the mails of a wallet: its master, the holders of the wallet work
-// permission and the masters of its bots, each address once whatever its letter case, in the
-// order of members.
-func Receivers(members []Member) []Receiver {
+// permission and the masters of its bots, in the order of members, then others; each address once
+// whatever its letter case.
+func Receivers(members []Member, others ...Receiver) []Receiver {
 	var receivers []Receiver
 	seen := make(map[string]bool)
-	for _, m := range members {
-		address := strings.TrimSpace(m.Address)
-		key := strings.ToLower(address)
-		if address == "" || seen[key] || !hears(m.Role) {
-			continue
+	add := func(r Receiver) {
+		r.Address = strings.TrimSpace(r.Address)
+		key := strings.ToLower(r.Address)
+		if key == "" || seen[key] {
+			return
 		}
 		seen[key] = true
-		receivers = append(receivers, Receiver{AccountID: m.AccountID, Name: m.Name, Address: address})
+		receivers = append(receivers, r)
+	}
+	for _, m := range members {
+		if hears(m.Role) {
+			add(Receiver{AccountID: m.AccountID, Name: m.Name, Address: m.Address})
+		}
+	}
+	for _, other := range others {
+		add(other)
 	}
 	return receivers
 }

@@ -104,7 +104,7 @@ type Mailer interface {
 
 // Render writes the mail of a case. mute is the address at which its receiver mutes such mails,
 // empty where he cannot.
-type Render func(data Data, mute string) (Mail, error)
+type Render func(ctx context.Context, data Data, mute string) (Mail, error)
 
 // Service sends the mails that events left in the store. It is safe for concurrent use.
 type Service struct {
@@ -159,7 +159,7 @@ func (s *Service) deliver(ctx context.Context, c Claim) error {
 		return err
 	}
 	mute := s.mutes.Of(c.Case, c.ID)
-	content, err := s.render(data, mute)
+	content, err := s.render(ctx, data, mute)
 	if err != nil {
 		return fmt.Errorf("render: %w", err)
 	}

@@ -73,7 +73,7 @@ func (m *fakeMailer) Send(ctx context.Context, l notice.Letter) error {
 
 var mutes = notice.NewMuteLinks("https://malgil.example", []byte("secret"))
 
-func render(data notice.Data, _ string) (notice.Mail, error) {
+func render(_ context.Context, data notice.Data, _ string) (notice.Mail, error) {
 	return notice.Mail{Subject: "충전", Text: data.(notice.TopUp).WalletName, HTML: "<p>"}, nil
 }
 
@@ -215,7 +215,9 @@ func TestService_Send_recordsWhileShuttingDown(t *testing.T) {
 }
 
 func TestService_Send_cannotRender(t *testing.T) {
-	broken := func(notice.Data, string) (notice.Mail, error) { return notice.Mail{}, errors.New("no such template") }
+	broken := func(context.Context, notice.Data, string) (notice.Mail, error) {
+		return notice.Mail{}, errors.New("no such template")
+	}
 	tests := map[string]struct {
 		render notice.Render
 		change func(*fakeStore)

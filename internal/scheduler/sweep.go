@@ -30,6 +30,7 @@ type SweepStore interface {
 	EndDoubt(ctx context.Context, now time.Time) (int, error)
 	TellLongUnpaid(ctx context.Context, now time.Time) (int, error)
 	Remind(ctx context.Context, now time.Time) (int, error)
+	CloseMonths(ctx context.Context, now time.Time) (int, error)
 	RetireOver(ctx context.Context, now time.Time) (more bool, err error)
 }
 
@@ -52,6 +53,7 @@ var kinds = []kind{
 	{store.WorkResult, tasks.QueueResult, tasks.KindResult, tasks.NewFetchResult, 2000},
 	{store.WorkWallet, tasks.QueueBilling, tasks.KindWallet, tasks.NewChargeWallet, 200},
 	{store.WorkAttempt, tasks.QueueBilling, tasks.KindAttempt, tasks.NewChargeCard, 200},
+	{store.WorkInvoice, tasks.QueueBilling, tasks.KindInvoice, tasks.NewIssueInvoice, 200},
 	{store.WorkResolve, tasks.QueueBilling, tasks.KindResolve, tasks.NewResolveAttempt, 200},
 	{store.WorkMail, tasks.QueueMail, tasks.KindMail, tasks.NewSendMail, 500},
 }
@@ -91,6 +93,7 @@ func (s *Sweep) Run(ctx context.Context) error {
 	step("end old doubts", s.store.EndDoubt)
 	step("tell of long unpaid wallets", s.store.TellLongUnpaid)
 	step("remind", s.store.Remind)
+	step("close months", s.store.CloseMonths)
 	step("retire chunks", s.retire)
 	for _, k := range kinds {
 		if err := s.work(ctx, k); err != nil {

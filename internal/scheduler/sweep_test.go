@@ -310,6 +310,9 @@ func (b *brokenStore) TellLongUnpaid(context.Context, time.Time) (int, error) {
 	return 0, b.fail("long unpaid")
 }
 func (b *brokenStore) Remind(context.Context, time.Time) (int, error) { return 0, b.fail("remind") }
+func (b *brokenStore) CloseMonths(context.Context, time.Time) (int, error) {
+	return 0, b.fail("close months")
+}
 func (b *brokenStore) RetireOver(context.Context, time.Time) (bool, error) {
 	return false, b.fail("retire")
 }
@@ -320,8 +323,8 @@ func TestSweep_oneFailureStopsNothingElse(t *testing.T) {
 	if !errors.Is(err, errBroken) {
 		t.Errorf("Run error = %v, want %v", err, errBroken)
 	}
-	want := []string{"free cash", "sending", "calling", "mails", "overdue", "doubt", "long unpaid", "remind", "retire",
-		"work chunk", "work result", "work wallet", "work attempt", "work resolve", "work mail"}
+	want := []string{"free cash", "sending", "calling", "mails", "overdue", "doubt", "long unpaid", "remind", "close months", "retire",
+		"work chunk", "work result", "work wallet", "work attempt", "work invoice", "work resolve", "work mail"}
 	if !slices.Equal(broken.asked, want) {
 		t.Errorf("Run asked for %v, want %v", broken.asked, want)
 	}

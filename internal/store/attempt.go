@@ -45,6 +45,7 @@ func (s *Store) ClaimAttempt(ctx context.Context, c billing.Claim) (bool, error)
 	return changed(s.write.ExecContext(ctx, `UPDATE attempt
 		SET state = 'calling', epoch = epoch + 1, called_at = $3, lease_until = $4, card_approved_at = $5, enqueued_at = 0
 		WHERE id = $1 AND epoch = $2 AND state = 'prepared' AND next_at <= $3 AND (kind IN ('cancel', 'refund')
+			OR kind = 'invoice' AND EXISTS (SELECT 1 FROM invoice i WHERE i.id = attempt.subject_id AND i.state = 'waiting')
 			OR kind = 'charge' AND EXISTS (SELECT 1 FROM charge c WHERE c.id = attempt.subject_id AND c.state = 'open')
 				AND EXISTS (SELECT 1 FROM wallet_card w WHERE w.card_id = attempt.card_id AND w.wallet_id = attempt.wallet_id)
 				AND NOT EXISTS (SELECT 1 FROM halt WHERE until > $3)
@@ -55,7 +56,8 @@ func (s *Store) ClaimAttempt(ctx context.Context, c billing.Claim) (bool, error)
 }
 
 // PostponeAttempt returns an attempt to prepared. A charge whose outcome is unknown never goes
-// back; an approval may, as one tid pays once, and a refund, see [billing.RefundAttempt].
+// back; an approval may, as one tid pays once, a refund, see [billing.RefundAttempt], and an invoice, as
+// one order is issued once.
 func (s *Store) PostponeAttempt(ctx context.Context, r billing.Report) (billing.Result, error) {
 	result := billing.Result{Outcome: billing.Postponed, Reason: r.Reason}
 	err := s.write.QueryRowContext(ctx, `UPDATE attempt SET state = 'prepared', epoch = epoch + 1, next_at = $3, enqueued_at = 0,

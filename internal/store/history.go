@@ -13,6 +13,8 @@ import (
 type HistoryFilter struct {
 	Kind        wallet.HistoryKind // all when empty
 	From, Until time.Time          // at or after From, before Until; no bound when zero
+
+	owners bool // without postings that move nothing of the wallet's owner
 }
 
 // HistoryEntry is a posting with what the wallet had after it.
@@ -51,6 +53,7 @@ func (s *Store) History(ctx context.Context, walletID string, f HistoryFilter, b
 		if err != nil {
 			return orNotFound(err, "wallet", walletID)
 		}
+		f.owners = true
 		postings, err := listPostings(ctx, q, walletID, f, before, limit)
 		if err != nil || len(postings) == 0 {
 			return err
@@ -103,6 +106,9 @@ func listPostings(ctx context.Context, q querier, walletID string, f HistoryFilt
 	with := func(condition string, arg any) {
 		args = append(args, arg)
 		where += fmt.Sprintf(` AND `+condition, len(args))
+	}
+	if f.owners {
+		where += ` AND kind <> 'month_rounded'`
 	}
 	if !f.From.IsZero() {
 		with(`at >= $%d`, millis(f.From))

@@ -12,18 +12,24 @@ import (
 )
 
 // insertNotices writes the mails of an event in the event's own transaction, one for everybody
-// who is to hear of it at that moment and does not do without. Where nobody is at an address the mail is
-// bounced from the beginning: it is seen, and not tried. Writing an event again changes nothing.
-func insertNotices(ctx context.Context, tx *sql.Tx, e notice.Event) error {
-	data, err := notice.Encode(e.Data)
-	if err != nil {
-		return err
-	}
+// who is to hear of it at that moment and does not do without, and for others. Writing an event again
+// changes nothing.
+func insertNotices(ctx context.Context, tx *sql.Tx, e notice.Event, others ...notice.Receiver) error {
 	members, err := noticeMembers(ctx, tx, e.WalletID, e.Case())
 	if err != nil {
 		return fmt.Errorf("look up who hears of wallet %s: %w", e.WalletID, err)
 	}
-	for _, to := range notice.Receivers(members) {
+	return insertMails(ctx, tx, e, notice.Receivers(members, others...))
+}
+
+// insertMails writes the mails of an event to receivers. Where nobody is at an address the mail is
+// bounced from the beginning: it is seen, and not tried.
+func insertMails(ctx context.Context, tx *sql.Tx, e notice.Event, receivers []notice.Receiver) error {
+	data, err := notice.Encode(e.Data)
+	if err != nil {
+		return err
+	}
+	for _, to := range receivers {
 		_, err := tx.ExecContext(ctx, `INSERT INTO mail (id, wallet_id, mail_case, subject_id, receiver, name, data, state, next_at, created_at,
 			epoch, enqueued_at, attempts, lease_until, error, sent_at, account_id)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN EXISTS (SELECT 1 FROM refused_address r WHERE r.address = $10) THEN 'bounced' ELSE 'waiting' END,

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"io"
@@ -63,7 +64,9 @@ func BenchmarkMail(b *testing.B) {
 			b.Cleanup(func() { _ = server.Close() })
 			sender := mail.New(mail.Config{Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, Security: mail.Clear, From: netmail.Address{Address: "no-reply@malgil.example"}})
 			b.Cleanup(sender.Close)
-			render := func(d notice.Data, mute string) (notice.Mail, error) { return templates.Render(d, "", mute) }
+			render := func(_ context.Context, d notice.Data, mute string) (notice.Mail, error) {
+				return templates.Render(d, "", mute)
+			}
 			service := notice.New(s, sender, render, notice.NewMuteLinks("https://malgil.example", []byte("secret")), func() time.Time { return t0 })
 			round, peak := 0, uint64(0)
 			for b.Loop() {

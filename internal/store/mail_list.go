@@ -56,7 +56,7 @@ func (s *Store) ResendMail(ctx context.Context, r notice.Resend) (again notice.R
 		if old.State == notice.Waiting || old.State == notice.Sending {
 			return fault.Coded(fault.Conflict, "MAIL_UNDER_WAY", "the mail is still to be sent: its next try is at %s", old.NextAt.UTC().Format("2006-01-02T15:04:05Z"))
 		}
-		if err := mayGet(ctx, tx, r.WalletID, old.To.Address); err != nil {
+		if err := mayGet(ctx, tx, r.WalletID, old); err != nil {
 			return err
 		}
 		if again, err = insertAgain(ctx, tx, old, r); err != nil {
@@ -73,14 +73,22 @@ func readMail(ctx context.Context, tx querier, walletID, id string) (notice.Reco
 	return m, orNotFound(err, "mail", id)
 }
 
-// mayGet refuses an address whose owner is not of the wallet any more.
-func mayGet(ctx context.Context, tx *sql.Tx, walletID, address string) error {
+// mayGet refuses a mail whose receiver is not of the wallet any more.
+func mayGet(ctx context.Context, tx *sql.Tx, walletID string, m notice.Record) error {
 	members, err := noticeMembers(ctx, tx, walletID, "")
 	if err != nil {
 		return fmt.Errorf("look up who hears of wallet %s: %w", walletID, err)
 	}
-	for _, to := range notice.Receivers(members) {
-		if strings.EqualFold(to.Address, address) {
+	var others []notice.Receiver
+	if m.Case == notice.CaseInvoiceIssued || m.Case == notice.CaseInvoiceFailed {
+		to, err := bookkeeper(ctx, tx, walletID)
+		if err != nil {
+			return err
+		}
+		others = append(others, to)
+	}
+	for _, to := range notice.Receivers(members, others...) {
+		if strings.EqualFold(to.Address, m.To.Address) {
 			return nil
 		}
 	}

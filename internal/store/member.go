@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
 )
@@ -24,9 +25,11 @@ func (s *Store) InsertWallet(ctx context.Context, w access.OpenedWallet) error {
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO wallet (id, name, kind, business_number, invoice_email, status, payment_state,
 			daily_limit_krw, created_at, unpaid_since, free_krw, paid_krw, accrual_krw, charging_krw, held_krw,
-			accrual_day, accrual_old_krw, accrued_krw, next_charge_at, charge_epoch, charge_enqueued_at, place)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $10)`,
-			w.ID, w.Name, w.Kind, w.BusinessNumber, w.InvoiceEmail, wallet.InUse, wallet.Active, w.DailyLimit, millis(w.CreatedAt), wallet.Place(w.ID))
+			accrual_day, accrual_old_krw, accrued_krw, next_charge_at, charge_epoch, charge_enqueued_at, place,
+			company, representative, address, business_type, business_item, closed_to, invoiced_to)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $10, $11, $12, $13, $14, $15, $16, $16)`,
+			w.ID, w.Name, w.Kind, w.BusinessNumber, w.InvoiceEmail, wallet.InUse, wallet.Active, w.DailyLimit, millis(w.CreatedAt), wallet.Place(w.ID),
+			w.Company, w.Representative, w.Address, w.Type, w.Item, millis(clock.MonthStart(w.CreatedAt)))
 		if err != nil {
 			return fmt.Errorf("insert wallet: %w", err)
 		}
@@ -36,7 +39,7 @@ func (s *Store) InsertWallet(ctx context.Context, w access.OpenedWallet) error {
 			return fmt.Errorf("insert the master: %w", err)
 		}
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: w.ID}, nil, map[string]any{
-			"name": w.Name, "kind": w.Kind, "business_number": w.BusinessNumber, "invoice_email": w.InvoiceEmail,
+			"name": w.Name, "kind": w.Kind, "business_number": w.BusinessNumber, "invoice_email": w.InvoiceEmail, "business": w.Registered,
 			"master": w.Master, "daily_limit_krw": w.DailyLimit,
 		})
 		return nil

@@ -18,7 +18,7 @@ type WalletView struct {
 	Kind           access.WalletKind
 	BusinessNumber string
 	InvoiceEmail   string
-	Representative string // 대표자 of a business; empty while it is not known
+	Business       access.Registered // of a business; what is empty is not known
 	UnpaidSince    time.Time
 	CreatedAt      time.Time
 	DeletedAt      time.Time    // zero while there is the wallet
@@ -31,12 +31,12 @@ type MemberView struct {
 	Role                   access.WalletRole
 }
 
-const walletViewColumns = walletColumns + `, name, kind, business_number, invoice_email, representative, unpaid_since, created_at, deleted_at`
+const walletViewColumns = walletColumns + `, name, kind, business_number, invoice_email, company, representative, address, business_type, business_item, unpaid_since, created_at, deleted_at`
 
 func (s *Store) scanWalletView(row scanner) (WalletView, error) {
 	v := WalletView{Wallet: wallet.Wallet{Limits: s.limits, Settlement: s.settlement}}
 	err := row.Scan(append(walletTargets(&v.Wallet),
-		&v.Name, &v.Kind, &v.BusinessNumber, &v.InvoiceEmail, &v.Representative, at(&v.UnpaidSince), at(&v.CreatedAt), at(&v.DeletedAt))...)
+		&v.Name, &v.Kind, &v.BusinessNumber, &v.InvoiceEmail, &v.Business.Company, &v.Business.Representative, &v.Business.Address, &v.Business.Type, &v.Business.Item, at(&v.UnpaidSince), at(&v.CreatedAt), at(&v.DeletedAt))...)
 	return v, err
 }
 

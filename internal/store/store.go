@@ -31,6 +31,7 @@ type Store struct {
 	longUnpaid  time.Duration
 	keys        *seal.Box
 	unlock      func() error
+	closing     Closing
 	settlements gathering[*settling] // by wallet
 }
 

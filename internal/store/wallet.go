@@ -10,13 +10,13 @@ import (
 )
 
 const walletColumns = `id, CASE WHEN deleted_at > 0 THEN 'deleted' ELSE status END, payment_state, free_krw, paid_krw, accrual_krw, charging_krw, held_krw, refunding_krw,
-	daily_limit_krw, accrual_day, accrual_old_krw, accrued_krw, place,
+	daily_limit_krw, accrual_day, accrual_old_krw, accrued_krw, place, closed_to,
 	EXISTS (SELECT 1 FROM wallet_card c WHERE c.wallet_id = wallet.id)`
 
 // walletTargets are where [walletColumns] go.
 func walletTargets(w *wallet.Wallet) []any {
 	return []any{&w.ID, &w.Status, &w.PaymentState, &w.Free, &w.Paid, &w.Accrual, &w.Charging, &w.Held, &w.Refunding,
-		&w.DailyLimit, at(&w.AccrualDay), &w.AccrualOld, &w.Accrued, &w.Place, &w.HasCard}
+		&w.DailyLimit, at(&w.AccrualDay), &w.AccrualOld, &w.Accrued, &w.Place, at(&w.ClosedTo), &w.HasCard}
 }
 
 func (s *Store) scanWallet(row scanner) (wallet.Wallet, error) {

@@ -26,8 +26,8 @@ func (s *Store) ChangeWallet(ctx context.Context, id string, c access.WalletChan
 		if err != nil {
 			return err
 		}
-		if c.InvoiceEmail != nil {
-			if err := mayBeInvoiced(ctx, tx, id); err != nil {
+		if field := c.OfBusiness(); field != "" {
+			if err := mayBeInvoiced(ctx, tx, id, field); err != nil {
 				return err
 			}
 		}
@@ -39,7 +39,10 @@ func (s *Store) ChangeWallet(ctx context.Context, id string, c access.WalletChan
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE wallet SET name = COALESCE(CAST($2 AS TEXT), name),
 			invoice_email = COALESCE(CAST($3 AS TEXT), invoice_email), daily_limit_krw = COALESCE(CAST($4 AS BIGINT), daily_limit_krw),
-			status = $5 WHERE id = $1`, id, c.Name, c.InvoiceEmail, c.DailyLimit, string(after.Status))
+			business_number = COALESCE(CAST($6 AS TEXT), business_number), company = COALESCE(CAST($7 AS TEXT), company),
+			address = COALESCE(CAST($8 AS TEXT), address), business_type = COALESCE(CAST($9 AS TEXT), business_type),
+			business_item = COALESCE(CAST($10 AS TEXT), business_item), status = $5 WHERE id = $1`,
+			id, c.Name, c.InvoiceEmail, c.DailyLimit, string(after.Status), c.BusinessNumber, c.Company, c.Address, c.Type, c.Item)
 		if err != nil {
 			return fmt.Errorf("change wallet %s: %w", id, err)
 		}
@@ -57,17 +60,19 @@ func (s *Store) ChangeWallet(ctx context.Context, id string, c access.WalletChan
 
 // changeable is what may be changed of a wallet, for the audit log.
 func changeable(ctx context.Context, tx querier, id string) (map[string]any, error) {
-	var name, email, status string
+	var name, email, status, number string
+	var b access.Registered
 	var limit int64
-	err := tx.QueryRowContext(ctx, `SELECT name, invoice_email, status, daily_limit_krw FROM wallet WHERE id = $1`, id).Scan(&name, &email, &status, &limit)
-	return map[string]any{"name": name, "invoice_email": email, "status": status, "daily_limit_krw": limit}, err
+	err := tx.QueryRowContext(ctx, `SELECT name, invoice_email, status, daily_limit_krw, business_number, company, representative, address, business_type, business_item
+		FROM wallet WHERE id = $1`, id).Scan(&name, &email, &status, &limit, &number, &b.Company, &b.Representative, &b.Address, &b.Type, &b.Item)
+	return map[string]any{"name": name, "invoice_email": email, "status": status, "daily_limit_krw": limit, "business_number": number, "business": b}, err
 }
 
 // mayBeInvoiced is Invalid for a wallet that gets no tax invoices.
-func mayBeInvoiced(ctx context.Context, tx querier, id string) error {
+func mayBeInvoiced(ctx context.Context, tx querier, id, field string) error {
 	kind, err := walletKind(ctx, tx, id)
 	if err == nil && kind != access.Business {
-		err = fault.Field("invoice_email", "belongs to a business wallet; this one gets no tax invoices")
+		err = fault.Field(field, "belongs to a business wallet; this one gets no tax invoices")
 	}
 	return err
 }
@@ -120,8 +125,10 @@ func tiesOf(ctx context.Context, tx *sql.Tx, id string) (t wallet.Ties, err erro
 		(SELECT COUNT(*) FROM charge WHERE wallet_id = $1 AND state IN ('open', 'review'))
 			+ (SELECT COUNT(*) FROM checkout WHERE wallet_id = $1 AND state IN ('ready', 'approving', 'review'))
 			+ (SELECT COUNT(*) FROM refund WHERE wallet_id = $1 AND state IN ('open', 'review')),
-		(SELECT COALESCE(MIN(p.at), 0) FROM posting p JOIN wallet w ON w.id = p.wallet_id
-			WHERE p.wallet_id = $1 AND w.kind = 'business' AND p.revenue <> 0 AND p.revenue + p.free <> 0),
+		(SELECT COALESCE(MIN(u.at), 0) FROM (
+			SELECT MIN(p.at) AS at FROM posting p JOIN wallet w ON w.id = p.wallet_id
+				WHERE p.wallet_id = $1 AND w.kind = 'business' AND p.at >= w.invoiced_to AND p.revenue <> 0 AND p.paid + p.accrual <> 0
+			UNION ALL SELECT MIN(i.month) FROM invoice i WHERE i.wallet_id = $1 AND i.state <> 'issued' AND i.revision = 1) u),
 		(SELECT CAST(COALESCE(SUM(paid + CASE kind WHEN 'correction' THEN accrual ELSE 0 END), 0) AS BIGINT) FROM posting WHERE wallet_id = $1
 			AND (kind IN ('topup', 'refund_opened', 'refund_failed') OR kind = 'correction' AND clearing > 0))`, id).
 		Scan(&t.Broadcasts, &t.Payments, at(&t.Uninvoiced), &t.Paid)

@@ -20,7 +20,8 @@ const (
 	WorkChunk   Work = "chunk"   // queued chunks: one request each
 	WorkResult  Work = "result"  // sent chunks: one look-up each
 	WorkWallet  Work = "wallet"  // wallets that owe something due: a charge is opened
-	WorkAttempt Work = "attempt" // prepared attempts: one call each
+	WorkAttempt Work = "attempt" // prepared attempts to move money: one call each
+	WorkInvoice Work = "invoice" // prepared attempts to issue an invoice: one call each
 	WorkResolve Work = "resolve" // attempts whose outcome is unknown: one look-up each
 	WorkMail    Work = "mail"
 )
@@ -42,7 +43,9 @@ var workTables = map[Work]workTable{
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at", dead: "dead"},
 	WorkResult: {table: "chunk", waiting: `state = 'sent'`, due: `next_at <= $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at", atMost: 2000},
-	WorkAttempt: {table: "attempt", waiting: `state IN ('prepared', 'calling', 'unknown') AND state = 'prepared'`, due: `next_at <= $1`,
+	WorkAttempt: {table: "attempt", waiting: `state IN ('prepared', 'calling', 'unknown') AND state = 'prepared' AND kind <> 'invoice'`, due: `next_at <= $1`,
+		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
+	WorkInvoice: {table: "attempt", waiting: `state IN ('prepared', 'calling', 'unknown') AND state = 'prepared' AND kind = 'invoice'`, due: `next_at <= $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
 	WorkResolve: {table: "attempt", waiting: `state IN ('prepared', 'calling', 'unknown') AND state = 'unknown'`, due: `next_at <= $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
@@ -157,11 +160,14 @@ func (s *Store) eachRow(ctx context.Context, rows []broadcast.Row, statement str
 	})
 }
 
-// Charging reports whether a charge is under way: due and not opened yet, or open with a card to
-// be asked. One whose outcome is unknown does not count; it may stay so for hours.
-func (s *Store) Charging(ctx context.Context, now time.Time) (busy bool, err error) {
+// Busy reports whether work is under way that a jump of the clock must not cut off: a charge that is due
+// and not opened yet, or open with a card to be asked, an invoice to be handed over, a mail to be sent.
+// An outcome that is unknown does not count; it may stay so for hours.
+func (s *Store) Busy(ctx context.Context, now time.Time) (busy bool, err error) {
 	t := workTables[WorkWallet]
-	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM attempt WHERE kind = 'charge' AND (state = 'calling' OR (state = 'prepared' AND next_at <= $1)))
+	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM attempt WHERE state IN ('prepared', 'calling', 'unknown')
+			AND kind IN ('charge', 'invoice') AND (state = 'calling' OR (state = 'prepared' AND next_at <= $1)))
+		OR EXISTS (SELECT 1 FROM mail WHERE state IN ('waiting', 'sending') AND (state = 'sending' OR next_at <= $1))
 		OR EXISTS (SELECT 1 FROM wallet WHERE `+t.waiting+` AND `+strings.NewReplacer("$3", "$2", "$4", "$3", "$5", "$4").Replace(t.due)+`)`,
 		append([]any{millis(now)}, t.more(s, now)...)...).Scan(&busy)
 	return busy, err

@@ -41,7 +41,7 @@ func (w Wallet) GiveBack(amount KRW, used Used, ref string, now time.Time) (Wall
 	cash := min(amount, used.Cash)
 	free := min(amount-cash, used.Free)
 	owed := min(cash, w.Accrual)
-	p := Posting{Kind: Correction, Ref: ref, At: now, Revenue: -(cash + free), Accrual: owed, Paid: cash - owed}
+	p := Posting{Kind: Correction, Ref: ref, At: w.open(now), Revenue: -(cash + free), Accrual: owed, Paid: cash - owed}
 	for _, g := range used.Grants {
 		if give := min(free, g.Amount); give > 0 {
 			p.Grants = append(p.Grants, GrantUse{GrantID: g.GrantID, Amount: -give})
@@ -69,7 +69,7 @@ func (w Wallet) CorrectPayment(total KRW, ref string, now time.Time) (Wallet, Po
 	vat := VATOfTotal(-total)
 	supply := -total - vat
 	paid := min(supply, w.Paid)
-	p := Posting{Kind: Correction, Ref: ref, At: now, Paid: -paid, Accrual: paid - supply, VAT: -vat, Clearing: -total}
+	p := Posting{Kind: Correction, Ref: ref, At: w.open(now), Paid: -paid, Accrual: paid - supply, VAT: -vat, Clearing: -total}
 	w.Paid -= paid
 	w.Accrual -= p.Accrual
 	w.AccrualOld -= p.Accrual // it is due: it had been paid once

@@ -21,7 +21,7 @@ func (w Wallet) ExpireGrant(g Grant, now time.Time) (Wallet, Posting, bool) {
 	}
 	w.Free -= amount
 	return w, Posting{
-		Kind: GrantExpired, Ref: fmt.Sprintf("%s/%d", g.ID, g.Remaining-amount), At: now, // the part of it that goes with this posting
+		Kind: GrantExpired, Ref: fmt.Sprintf("%s/%d", g.ID, g.Remaining-amount), At: w.open(now), // the part of it that goes with this posting
 		Free: -amount, Promotion: amount, Grants: []GrantUse{{GrantID: g.ID, Amount: amount}},
 	}, true
 }
@@ -30,7 +30,7 @@ func (w Wallet) ExpireGrant(g Grant, now time.Time) (Wallet, Posting, bool) {
 // money and no VAT move outside.
 func (w Wallet) GivePaid(amount KRW, ref string, now time.Time) (Wallet, Posting) {
 	owed := min(amount, w.Accrual)
-	p := Posting{Kind: PaidGranted, Ref: ref, At: now, Accrual: owed, Paid: amount - owed, Promotion: -amount}
+	p := Posting{Kind: PaidGranted, Ref: ref, At: w.open(now), Accrual: owed, Paid: amount - owed, Promotion: -amount}
 	w = w.payAccrual(owed)
 	w.Paid += p.Paid
 	return w.paidUp(now), p

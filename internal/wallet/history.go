@@ -30,10 +30,13 @@ var historyKinds = map[PostingKind]HistoryKind{
 	GrantExpired: HistoryExpiry,
 }
 
-// InHistory returns what a posting is in a history.
+// InHistory returns what a posting is in a history; empty for one that moves nothing of its owner's and
+// is in none.
 func (p Posting) InHistory() HistoryKind {
 	kind, known := historyKinds[p.Kind]
 	switch {
+	case p.Kind == MonthRounded:
+		return ""
 	case known:
 		return kind
 	case p.Revenue > 0:

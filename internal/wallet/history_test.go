@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -52,6 +53,14 @@ func TestInHistory(t *testing.T) {
 	}
 	for name, kind := range declared {
 		if kind == wallet.Correction {
+			continue
+		}
+		if kind == wallet.MonthRounded { // in none
+			for _, in := range everyHistoryKind {
+				if slices.Contains(in.Postings(), kind) || (wallet.Posting{Kind: kind}).InHistory() == in {
+					t.Errorf("%s is in a history as %s, want in none", name, in)
+				}
+			}
 			continue
 		}
 		want := wallet.Posting{Kind: kind}.InHistory()

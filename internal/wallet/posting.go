@@ -21,6 +21,7 @@ const (
 // PostingKinds lists every kind of posting.
 var PostingKinds = []PostingKind{
 	Capture, TopUp, GrantStarted, GrantExpired, PaidGranted, ChargeOpened, ChargePaid, ChargeFailed, RefundOpened, Refund, RefundFailed, Correction,
+	MonthRounded,
 }
 
 // Posting is one entry of the ledger. Its legs are fields: an amount is a credit when positive
@@ -64,7 +65,7 @@ func (p Posting) Sum() KRW {
 // cash (in the order of grants given: earliest expiry first) and paid cash do not cover becomes
 // accrual, even over the limit. used may exceed held when a hold was settled before.
 func (w Wallet) Capture(held, used KRW, grants []Grant, ref string, now time.Time) (Wallet, Posting) {
-	p := Posting{Kind: Capture, Ref: ref, At: now, Revenue: used}
+	p := Posting{Kind: Capture, Ref: ref, At: w.open(now), Revenue: used}
 	rest := used
 	for _, g := range grants {
 		if take := min(rest, g.Remaining); take > 0 {
@@ -89,7 +90,7 @@ func (w Wallet) Capture(held, used KRW, grants []Grant, ref string, now time.Tim
 // (the minus is settled at once), the rest is balance.
 func (w Wallet) TopUp(supply, vat KRW, ref string, now time.Time) (Wallet, Posting) {
 	owed := min(supply, w.Accrual)
-	p := Posting{Kind: TopUp, Ref: ref, At: now,
+	p := Posting{Kind: TopUp, Ref: ref, At: w.open(now),
 		Accrual: owed, Paid: supply - owed, VAT: vat, Clearing: -(supply + vat)}
 	w = w.payAccrual(owed)
 	w.Paid += p.Paid
@@ -99,21 +100,21 @@ func (w Wallet) TopUp(supply, vat KRW, ref string, now time.Time) (Wallet, Posti
 // StartGrant makes free cash count.
 func (w Wallet) StartGrant(amount KRW, ref string, now time.Time) (Wallet, Posting) {
 	w.Free += amount
-	return w, Posting{Kind: GrantStarted, Ref: ref, At: now, Free: amount, Promotion: -amount}
+	return w, Posting{Kind: GrantStarted, Ref: ref, At: w.open(now), Free: amount, Promotion: -amount}
 }
 
 // OpenCharge moves an amount from the accrual to a charge.
 func (w Wallet) OpenCharge(amount KRW, ref string, now time.Time) (Wallet, Posting) {
 	w = w.payAccrual(amount)
 	w.Charging += amount
-	return w, Posting{Kind: ChargeOpened, Ref: ref, At: now, Accrual: amount, Charging: -amount}
+	return w, Posting{Kind: ChargeOpened, Ref: ref, At: w.open(now), Accrual: amount, Charging: -amount}
 }
 
 // PayCharge records that a card paid a charge. An unpaid wallet that owes nothing due any more
 // becomes [AwaitingReconnect].
 func (w Wallet) PayCharge(supply, vat KRW, ref string, now time.Time) (Wallet, Posting) {
 	w.Charging -= supply
-	return w.paidUp(now), Posting{Kind: ChargePaid, Ref: ref, At: now,
+	return w.paidUp(now), Posting{Kind: ChargePaid, Ref: ref, At: w.open(now),
 		Charging: supply, VAT: vat, Clearing: -(supply + vat)}
 }
 
@@ -122,7 +123,7 @@ func (w Wallet) FailCharge(amount KRW, ref string, now time.Time) (Wallet, Posti
 	w.Charging -= amount
 	w.Accrual += amount
 	w.AccrualOld += amount
-	return w, Posting{Kind: ChargeFailed, Ref: ref, At: now, Charging: amount, Accrual: -amount}
+	return w, Posting{Kind: ChargeFailed, Ref: ref, At: w.open(now), Charging: amount, Accrual: -amount}
 }
 
 // payAccrual takes from the accrual, the oldest part first.

@@ -32,7 +32,7 @@ func (w Wallet) Refundable() (KRW, error) {
 func (w Wallet) OpenRefund(amount KRW, ref string, now time.Time) (Wallet, Posting) {
 	w.Paid -= amount
 	w.Refunding += amount
-	return w, Posting{Kind: RefundOpened, Ref: ref, At: now, Paid: -amount, Refunding: amount}
+	return w, Posting{Kind: RefundOpened, Ref: ref, At: w.open(now), Paid: -amount, Refunding: amount}
 }
 
 // PayRefund records that a supply value went back to the payer with an amount of VAT, see
@@ -41,7 +41,7 @@ func (w Wallet) OpenRefund(amount KRW, ref string, now time.Time) (Wallet, Posti
 func (w Wallet) PayRefund(supply, returned KRW, ref string, now time.Time) (Wallet, Posting) {
 	w.Refunding -= supply
 	vat := VAT(supply)
-	return w, Posting{Kind: Refund, Ref: ref, At: now,
+	return w, Posting{Kind: Refund, Ref: ref, At: w.open(now),
 		Refunding: -supply, VAT: -vat, Rounding: vat - returned, Clearing: supply + returned}
 }
 
@@ -49,7 +49,7 @@ func (w Wallet) PayRefund(supply, returned KRW, ref string, now time.Time) (Wall
 func (w Wallet) FailRefund(amount KRW, ref string, now time.Time) (Wallet, Posting) {
 	w.Refunding -= amount
 	w.Paid += amount
-	return w, Posting{Kind: RefundFailed, Ref: ref, At: now, Refunding: -amount, Paid: amount}
+	return w, Posting{Kind: RefundFailed, Ref: ref, At: w.open(now), Refunding: -amount, Paid: amount}
 }
 
 // Source is a top-up that a refund may give back.

@@ -66,6 +66,8 @@ type Wallet struct {
 	Settlement Settlement
 	Place      int // in a spread run; see [Place]
 
+	ClosedTo time.Time // no posting is of a time before it: the months until then are closed
+
 	AccrualDay time.Time // start of the day in Korea in which accrual last grew
 	AccrualOld KRW       // the part of Accrual that is older than the settlement moment before AccrualDay
 	Accrued    KRW       // accrued on AccrualDay, for the daily limit

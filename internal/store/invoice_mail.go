@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/invoice"
+	"github.com/malgil/malgil/internal/notice"
+)
+
+// bookkeeper is who reads the tax invoices of a wallet: an address of its own.
+func bookkeeper(ctx context.Context, q querier, walletID string) (to notice.Receiver, err error) {
+	err = q.QueryRowContext(ctx, `SELECT invoice_email, COALESCE(NULLIF(company, ''), name) FROM wallet WHERE id = $1`, walletID).Scan(&to.Address, &to.Name)
+	return to, orNotFound(err, "wallet", walletID)
+}
+
+func issuedNotice(i invoice.Invoice) notice.InvoiceIssued {
+	return notice.InvoiceIssued{
+		WalletName: i.WalletName, InvoiceID: i.ID, Month: i.Month, Amount: billing.AmountOf(i.Supply, i.VAT),
+		Number: i.Recipient.Number, Company: i.Recipient.Name, SentTo: i.Recipient.Email, ApprovalNumber: i.ApprovalNumber,
+		Amended: i.Revision > 1, Why: i.Why, IssuedAt: i.IssuedAt, Path: billing.InvoicesPath(i.WalletID),
+	}
+}
+
+// mailInvoiceIssued tells the people of a wallet, and the address of the invoice, that it is issued.
+func mailInvoiceIssued(ctx context.Context, tx *sql.Tx, i invoice.Invoice, now time.Time) error {
+	return insertNotices(ctx, tx, notice.Event{WalletID: i.WalletID, Subject: i.ID, At: now, Data: issuedNotice(i)},
+		notice.Receiver{Address: i.Recipient.Email, Name: i.Recipient.Name})
+}
+
+// mailInvoiceFailed tells them that it is not; each attempt that fails is told of.
+func mailInvoiceFailed(ctx context.Context, tx *sql.Tx, i invoice.Invoice, attemptID string, now time.Time) error {
+	to, err := bookkeeper(ctx, tx, i.WalletID)
+	if err != nil {
+		return err
+	}
+	return insertNotices(ctx, tx, notice.Event{WalletID: i.WalletID, Subject: i.ID + "/" + attemptID, At: now, Data: notice.InvoiceFailed{
+		WalletName: i.WalletName, InvoiceID: i.ID, Month: i.Month, Amount: billing.AmountOf(i.Supply, i.VAT), Number: i.Recipient.Number,
+		Reason: i.Failure, Ours: invoice.Ours(i.Code), Deadline: i.Deadline.Add(-time.Minute), FailedAt: now, Path: billing.InvoicesPath(i.WalletID),
+	}}, to)
+}
+
+// SendInvoice writes the mail of an issued invoice once more, to the wallet's address for invoices alone.
+func (s *Store) SendInvoice(ctx context.Context, o billing.InvoiceOrder) (invoice.Invoice, error) {
+	i, _, err := s.askInvoice(ctx, o, func(tx *sql.Tx, i invoice.Invoice) (string, error) {
+		if i.State != invoice.Issued {
+			return "", billing.ErrInvoiceNotIssued
+		}
+		to, err := bookkeeper(ctx, tx, i.WalletID)
+		if err != nil {
+			return "", err
+		}
+		if to.Address == "" {
+			return "", billing.ErrInvoiceAddress
+		}
+		var sent int // each is a mail of its own: programs hide a second one with the same Message-ID
+		err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM mail WHERE wallet_id = $1 AND mail_case = $2 AND lower(receiver) = $3
+			AND (subject_id = $4 OR SUBSTR(subject_id, 1, LENGTH(CAST($4 AS TEXT)) + 1) = $5)`,
+			i.WalletID, notice.CaseInvoiceIssued, strings.ToLower(to.Address), i.ID, i.ID+"#").Scan(&sent)
+		if err != nil {
+			return "", fmt.Errorf("count the mails of invoice %s: %w", i.ID, err)
+		}
+		data := issuedNotice(i)
+		data.SentTo = to.Address
+		subject := i.ID
+		if sent > 0 {
+			subject = fmt.Sprintf("%s#%d", i.ID, sent+1)
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM refused_address WHERE address = $1`, strings.ToLower(to.Address)); err != nil {
+			return "", err
+		}
+		return i.ID, insertMails(ctx, tx, notice.Event{WalletID: i.WalletID, Subject: subject, At: o.At, Data: data}, []notice.Receiver{to})
+	})
+	return i, err
+}
