@@ -114,6 +114,7 @@ func (m *machine) checkMoney(rt *rapid.T) {
 
 // walletsWithFreeCashThatIsOver lists wallets of which some has to vanish: nothing may be held meanwhile.
 func (m *machine) walletsWithFreeCashThatIsOver(rt *rapid.T) (over []wallet.Wallet) {
+	m.readPostings(rt) // some of it may have vanished within this step
 	for _, id := range m.wallets {
 		left := m.ledgers[id].Remaining()
 		if !slices.ContainsFunc(m.gifts, func(g wallet.Gift) bool { return g.WalletID == id && left[g.ID] > 0 && !m.now.Before(g.ExpiresAt) }) {
