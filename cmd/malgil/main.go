@@ -48,6 +48,7 @@ type commands struct {
 	Sandbox   sandboxCommand   `cmd:"" help:"Stand-ins for Kakao, KakaoPay, a bank, a carrier of tax invoices and the mailbox. Never for production."`
 	Migrate   migrateCommand   `cmd:"" help:"Bring the database schema up to date."`
 	Health    healthCommand    `cmd:"" help:"Does the process beside this one answer? For health checks of containers."`
+	Doctor    doctorCommand    `cmd:"" help:"Look at this installation: settings, database, queue, services, clocks, disk; exit 1 with a problem."`
 	Config    configCommand    `cmd:"" help:"The configuration in force, and new keys."`
 	Token     tokenCommand     `cmd:"" help:"API tokens."`
 	Audit     auditCommand     `cmd:"" help:"Who did what, and does the log hold."`
@@ -70,7 +71,14 @@ type env struct {
 	stdout io.Writer
 	stderr io.Writer
 	log    *slog.Logger
+
+	// unreadable is everything that is wrong with the settings, where some cannot be read; they have
+	// their defaults. Only a [teller] is run with it.
+	unreadable error
 }
+
+// teller is a command that runs with settings that cannot be read, and tells of them itself.
+type teller interface{ tells() }
 
 // run is the whole program, so that a test can start it more than once.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -100,10 +108,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "malgil:", err)
 		return exitUsage
 	}
-	if err := cannotRead.wrong(parsed); err != nil {
-		return exitCode(err, stderr)
-	}
 	e := &env{ctx: ctx, stdout: stdout, stderr: stderr, log: slog.New(slog.NewJSONHandler(stderr, nil))}
+	if e.unreadable = cannotRead.wrong(parsed); e.unreadable != nil {
+		if _, tells := parsed.Selected().Target.Interface().(teller); !tells {
+			return exitCode(e.unreadable, stderr)
+		}
+	}
 	return exitCode(parsed.Run(e), stderr)
 }
 

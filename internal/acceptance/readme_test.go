@@ -184,8 +184,11 @@ func TestReadme_commands(t *testing.T) {
 				t.Fatal(err)
 			}
 			folder, command = work, here+"/"+root+"/bin/malgil "+program // its database is made where it runs
-			if program == "config" {
+			switch program {
+			case "config":
 				wantExit = 2 // nothing is set yet, and it says so
+			case "doctor":
+				wantExit = 1 // for the same reason
 			}
 		}
 		c := shell(t, command, folder)

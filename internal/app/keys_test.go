@@ -16,6 +16,7 @@ import (
 	"github.com/malgil/malgil/internal/app"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/store"
 )
 
 // installation is a database file that processes are started on, one after another.
@@ -56,6 +57,9 @@ func (i *installation) run(use func(api *apiclient.Client)) {
 		i.t.Fatal(err)
 	}
 	use(apiclient.New(a.IntakeURL, secret))
+	if err := i.look(); err != nil {
+		i.t.Errorf("Installation().Keys() = %v, want nil as the start", err)
+	}
 	if err := a.Close(context.WithoutCancel(i.t.Context())); err != nil {
 		i.t.Fatalf("Close() error = %v", err)
 	}
@@ -73,6 +77,23 @@ func (i *installation) refused(words ...string) {
 			i.t.Errorf("Start() error = %v, want it to say %q", err, word)
 		}
 	}
+	if fault.KindOf(err) != fault.Invalid {
+		return // it is not about keys
+	}
+	if looked := i.look(); looked == nil || looked.Error() != err.Error() || fault.KindOf(looked) != fault.Invalid {
+		i.t.Errorf("Installation().Keys() = %v, want what the start says, %v", looked, err)
+	}
+}
+
+// look tells what somebody finds who looks at the keys and starts nothing.
+func (i *installation) look() error {
+	i.t.Helper()
+	db, err := store.OpenToLook(i.t.Context(), i.DB)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	defer db.Close()
+	return i.Installation(nil).Keys(i.t.Context(), db)
 }
 
 // Fresh keys in place of lost ones would make every secret unreadable, silently.
