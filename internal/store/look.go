@@ -24,6 +24,10 @@ func OpenToLook(ctx context.Context, address string) (*Store, error) {
 		return nil, err
 	}
 	pragmas := url.Values{"mode": {"ro"}, "_pragma": {"query_only(1)", "busy_timeout(2000)"}}
+	if _, err := os.Stat(path + "-wal"); errors.Is(err, os.ErrNotExist) {
+		// Everything is in the file itself and nobody has it: without this, SQLite would put its files beside it.
+		pragmas.Set("immutable", "1")
+	}
 	read, err := sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)

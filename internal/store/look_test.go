@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -80,6 +81,43 @@ func TestOpenToLook_makesNoFile(t *testing.T) {
 	if _, err := store.OpenToLook(t.Context(), "sqlite:"+damaged); err == nil {
 		t.Error("OpenToLook of a text succeeds")
 	}
+}
+
+// Beside a file that nobody uses nothing is put: it may belong to another user.
+func TestOpenToLook_leavesNothing(t *testing.T) {
+	folder := t.TempDir()
+	address := "sqlite:" + filepath.Join(folder, "malgil.db")
+	owner, err := store.Open(t.Context(), store.Config{Address: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran, err := owner.Migrate(t.Context())
+	if err := errors.Join(err, owner.Close()); err != nil {
+		t.Fatal(err)
+	}
+	before := files(t, folder)
+	s := look(t, address)
+	if got := schema(t, s); got.Applied != ran {
+		t.Errorf("Schema after %d migrations = %+v", ran, got)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if after := files(t, folder); !slices.Equal(after, before) {
+		t.Errorf("a look leaves %v, want %v as before", after, before)
+	}
+}
+
+func files(t *testing.T, folder string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }
 
 func TestInUse(t *testing.T) {
