@@ -26,7 +26,6 @@ func TestInvoice(t *testing.T) {
 		"35_business_days":     invoiceDays,
 		"35_refused_and_again": invoiceRefused,
 		"35_carrier_down":      invoiceCarrierDown,
-		"43_issued_and_failed": invoiceMails,
 	})
 }
 

