@@ -16,7 +16,9 @@ type Dates struct {
 	Close  time.Time // 00:10 of the 1st of the next month
 	Issue  time.Time // 10:00 of its 2nd business day
 	Again  time.Time // 10:00 of its 3rd, for one that was refused
-	GiveUp time.Time // 10:00 of its 5th, for a carrier that cannot be reached
+	// GiveUp is for a carrier that cannot be reached: 10:00 of the 5th, or of the last day that the law
+	// allows where that comes first, so that its people can still do something.
+	GiveUp time.Time
 	// Deadline is the first moment that is too late by law: the end of the 10th of the next month, or
 	// of the next business day (부가가치세법 제34조 제3항).
 	Deadline time.Time
@@ -26,10 +28,14 @@ type Dates struct {
 func DatesOf(month time.Time, c holiday.Calendar) Dates {
 	next := clock.NextMonth(month)
 	at10 := func(nth int) time.Time { return c.NthBusinessDay(next, nth).Add(10 * time.Hour) }
-	return Dates{
-		Close: next.Add(closeAfter), Issue: at10(2), Again: at10(3), GiveUp: at10(5),
-		Deadline: clock.NextMidnight(c.OnOrAfter(next.AddDate(0, 0, 9))),
+	last := c.OnOrAfter(next.AddDate(0, 0, 9))
+	d := Dates{
+		Close: next.Add(closeAfter), Issue: at10(2), Again: at10(3), GiveUp: at10(5), Deadline: clock.NextMidnight(last),
 	}
+	if end := last.Add(10 * time.Hour); end.Before(d.GiveUp) {
+		d.GiveUp = end
+	}
+	return d
 }
 
 // Over returns until when months can be closed: the first moment of the month that is not over yet.
