@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/wallet"
 	"github.com/malgil/malgil/internal/wallet/ledgertest"
 )
@@ -33,6 +34,7 @@ type life struct {
 	refund  []part        // lines of the open one
 	sources []*payment    // top-ups, oldest first
 	used    []wallet.Used // of captures that may be corrected
+	months  []month       // that are not closed, oldest first
 
 	postpaid  bool       // seldom has cash
 	delivered wallet.KRW // price of all that was delivered
@@ -44,6 +46,12 @@ type hold struct {
 	ref    string
 	price  wallet.KRW
 	people int
+}
+
+// month is what moved in a month in Korea.
+type month struct {
+	start time.Time
+	wallet.Flow
 }
 
 // part is an amount of something that was begun and has to end.
@@ -90,6 +98,11 @@ func (l *life) post(w wallet.Wallet, p wallet.Posting) {
 	if err := l.ledger.Add(p); err != nil {
 		l.Fatal(err)
 	}
+	if start := clock.MonthStart(p.At); len(l.months) == 0 || l.months[len(l.months)-1].start.Before(start) {
+		l.months = append(l.months, month{start: start})
+	}
+	last := &l.months[len(l.months)-1]
+	last.Flow = last.Add(p)
 	for _, use := range p.Grants {
 		i := slices.IndexFunc(l.gifts, func(g wallet.Gift) bool { return g.ID == use.GrantID })
 		l.gifts[i].Remaining -= use.Amount
@@ -146,7 +159,7 @@ func (l *life) commands() map[string]func() bool {
 		"open a refund": l.openRefund, "pay a line": l.payLine, "pay a line 2": l.payLine, "fail a line": l.failLine,
 		"status": l.status, "daily limit": l.limit, "card": l.card, "reconnect": l.reconnect,
 		"correct use": l.correctUse, "give back": l.giveBack, "correct a payment": l.correctPayment,
-		"wait": l.wait, "midnight": l.midnight,
+		"wait": l.wait, "midnight": l.midnight, "close a month": l.closeMonth,
 	}
 }
 

@@ -27,7 +27,25 @@ type Ledger struct {
 	owed       []lot                 // oldest first
 	accrued    map[time.Time]wallet.KRW
 	last       time.Time
-	tookBack   bool // a provider gave back what nobody asked it to
+	tookBack   bool             // a provider gave back what nobody asked it to
+	months     map[string]moved // what moved outside, by month in Korea such as "2026-11"
+}
+
+// moved is money that moved outside, with its VAT, and how much of it was VAT; in less out.
+type moved struct{ total, vat wallet.KRW }
+
+// rounding is what rounding one by one took more than the VAT of the sum, which is a tenth of the
+// supply value, rounded half up, away from 0.
+func (m moved) rounding() wallet.KRW {
+	supply, sign := m.total-m.vat, wallet.KRW(1)
+	if supply < 0 {
+		supply, sign = -supply, -1
+	}
+	tenth := supply / 10
+	if supply%10 >= 5 {
+		tenth++
+	}
+	return m.vat - sign*tenth
 }
 
 // gift is free cash as the ledger knows it.
@@ -47,7 +65,7 @@ type lot struct {
 func New(settlement wallet.Settlement) *Ledger {
 	return &Ledger{
 		settlement: settlement, gifts: map[string]*gift{}, refs: map[string]bool{}, open: map[string]wallet.KRW{},
-		accrued: map[time.Time]wallet.KRW{},
+		accrued: map[time.Time]wallet.KRW{}, months: map[string]moved{},
 	}
 }
 
@@ -59,6 +77,13 @@ func (l *Ledger) Gift(id string, amount wallet.KRW, expires time.Time) {
 	slices.SortFunc(l.order, func(a, b *gift) int {
 		return cmp.Or(a.ExpiresAt.Compare(b.ExpiresAt), cmp.Compare(a.ID, b.ID))
 	})
+}
+
+// Month returns what came in from outside, with its VAT and less what went out, in the month in Korea that
+// a time falls in, and how much of it was VAT.
+func (l *Ledger) Month(at time.Time) (total, vat wallet.KRW) {
+	m := l.months[monthOf(at)]
+	return m.total, m.vat
 }
 
 // Remaining returns what is left of started free cash, by gift.
@@ -73,8 +98,8 @@ func (l *Ledger) Remaining() map[string]wallet.KRW {
 }
 
 // Add posts one more, in the order of time. It says what is wrong with it: legs that are not 0
-// together or not what its kind says, a cause that was posted before or has nothing to end, an
-// account that it makes negative.
+// together or not what its kind says, a month that is rounded otherwise than its payments are or goes on,
+// a cause that was posted before or has nothing to end, an account that it makes negative.
 func (l *Ledger) Add(p wallet.Posting) error {
 	if err := l.add(p); err != nil {
 		return fmt.Errorf("%s %s %+v after %+v: %w", p.Kind, p.Ref, p, l.Legs, err)
@@ -104,6 +129,11 @@ func (l *Ledger) add(p wallet.Posting) error {
 	l.refs[key], l.last = true, p.At
 	l.tookBack = l.tookBack || p.Kind == wallet.Correction && p.Clearing > 0
 	l.owe(p)
+	if p.Clearing != 0 {
+		month := monthOf(p.At)
+		was := l.months[month]
+		l.months[month] = moved{total: was.total - p.Clearing, vat: was.vat + p.VAT + p.Rounding}
+	}
 	s := &l.Legs
 	s.Free, s.Paid, s.Refunding, s.Accrual, s.Charging = s.Free+p.Free, s.Paid+p.Paid, s.Refunding+p.Refunding, s.Accrual+p.Accrual, s.Charging+p.Charging
 	s.Revenue, s.Clearing, s.VAT = s.Revenue+p.Revenue, s.Clearing+p.Clearing, s.VAT+p.VAT
@@ -162,6 +192,9 @@ func (l *Ledger) expect(p wallet.Posting) (want wallet.Posting, known bool) {
 		want.Refunding, want.Paid = p.Refunding, -p.Refunding
 	case wallet.Correction:
 		return l.expectCorrection(p), true
+	case wallet.MonthRounded:
+		want.Rounding = l.months[p.Ref].rounding()
+		want.VAT = -want.Rounding
 	default:
 		return want, false
 	}
@@ -202,11 +235,27 @@ func nearestEleventh(total wallet.KRW) (vat wallet.KRW) {
 	return vat
 }
 
+func monthOf(at time.Time) string { return at.In(clock.Seoul).Format("2006-01") }
+
+// monthEnded reports whether a ref is a month in Korea that had ended at a time.
+func monthEnded(ref string, at time.Time) bool {
+	month, err := time.ParseInLocation("2006-01", ref, clock.Seoul)
+	return err == nil && !at.Before(month.AddDate(0, 1, 0))
+}
+
 // ends checks that what ends was begun and is not ended beyond its amount.
 func (l *Ledger) ends(p wallet.Posting) error {
 	var ref string
 	var amount wallet.KRW
 	switch p.Kind {
+	case wallet.MonthRounded:
+		switch {
+		case p.Rounding == 0:
+			return errors.New("rounds nothing")
+		case !monthEnded(p.Ref, p.At):
+			return fmt.Errorf("is of no month that had ended at %v", p.At)
+		}
+		return nil
 	case wallet.ChargeOpened:
 		if len(l.openCharges()) > 0 {
 			return fmt.Errorf("charges %v are open", l.openCharges())
