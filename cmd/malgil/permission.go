@@ -97,6 +97,7 @@ var callsOf = map[string][]string{
 	"broadcast resume":      {"POST /api/v1/broadcasts/{id}/resume"},
 	"broadcast cancel":      {"POST /api/v1/broadcasts/{id}/cancel"},
 	"broadcast chunks":      {"GET /api/v1/broadcasts/{id}/chunks"},
+	"broadcast decide":      {"POST /api/v1/broadcasts/{id}/decide", "GET /api/v1/broadcasts/{id}"},
 	"broadcast failures":    {"GET /api/v1/broadcasts/{id}/failures"},
 }
 

@@ -1,9 +1,12 @@
 package acceptance_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"sync"
 	"testing"
+
+	"github.com/malgil/malgil/internal/apiclient"
 )
 
 func TestEventAPI(t *testing.T) {
@@ -13,7 +16,34 @@ func TestEventAPI(t *testing.T) {
 		"27_vat_apart":          vatApart,
 		"28_chat_is_free":       chatIsFree,
 		"29_prices":             prices,
+		"doubts_are_decided":    doubtsAreDecided,
 	})
+}
+
+// Requests whose answers were lost are in doubt, and nobody is sent to again until a person says what
+// became of them; then money and counts follow.
+func doubtsAreDecided(t *testing.T) {
+	h := open(t, plan{})
+	s := h.openShop(0)
+	s.topUp(10_000)
+	h.fault("kakao.send", "cut_before", map[string]any{"count": 1})
+	lost := s.finish(s.order(s.friends(3)...))
+	h.fault("kakao.send", "cut_after", map[string]any{"count": 1})
+	arrived := s.finish(s.order(s.friends(2)...))
+	if lost.Counts.InDoubt != 3 || arrived.Counts.InDoubt != 2 {
+		t.Fatalf("in doubt are %+v and %+v, want 3 and 2 people", lost.Counts, arrived.Counts)
+	}
+	decide := func(b broadcast, finding string) {
+		t.Helper()
+		h.do("POST", "/api/v1/broadcasts/"+b.ID+"/decide", map[string]any{"finding": finding, "note": "as Kakao says"}, nil, apiclient.IdempotencyKey(rand.Text()))
+	}
+	decide(arrived, "sent")
+	decide(lost, "not_sent")
+	lost, arrived = s.finish(lost), s.look(arrived)
+	if lost.Counts.Delivered != 3 || arrived.Counts.Delivered != 2 || lost.Captured != 45 || arrived.Captured != 30 {
+		t.Errorf("delivered are %+v and %+v for %d and %d KRW, want 3 and 2 for 45 and 30", lost.Counts, arrived.Counts, lost.Captured, arrived.Captured)
+	}
+	h.balance() // nobody got anything twice
 }
 
 // One of three people has not added the channel: that message fails with Kakao's reason and costs

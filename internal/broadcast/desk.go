@@ -46,6 +46,7 @@ type Orders interface {
 	Resume(ctx context.Context, id ID, now time.Time) (Broadcast, error)
 	// Cancel ends a broadcast: queued chunks are recalled, planned ones are cancelled.
 	Cancel(ctx context.Context, id ID, now time.Time) (Broadcast, error)
+	Decider
 }
 
 // Desk takes orders for broadcasts. It is safe for concurrent use.

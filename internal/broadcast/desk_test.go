@@ -19,6 +19,7 @@ type memory struct {
 	chunks   []Packed
 	batches  []int
 	ended    *Report
+	decided  []Decision
 	storeErr error
 }
 
@@ -56,6 +57,11 @@ func (m *memory) StoreChunks(_ context.Context, _ ID, _ int, chunks []Packed) er
 func (m *memory) EndUpload(_ context.Context, _ ID, _ int, _ int, r Report) error {
 	m.ended = &r
 	return nil
+}
+
+func (m *memory) DecideChunks(_ context.Context, d Decision) (Decided, error) {
+	m.decided = append(m.decided, d)
+	return Decided{Chunks: len(d.Chunks)}, nil
 }
 
 func newDesk(m *memory) *Desk {

@@ -92,6 +92,7 @@ func (s *Server) addBroadcasts() {
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}", id: "get-broadcast", group: group, summary: "Show how a broadcast goes", errors: missing}, s.getBroadcast)
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}/chunks", id: "list-chunks", group: group, summary: "List the chunks of a broadcast in order", errors: missing}, s.listChunks)
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}/failures", id: "list-failures", group: group, summary: "List the people whom Kakao names as not reached; limit counts chunks", errors: missing}, s.listFailures)
+	add(s, operation{route: "POST /api/v1/broadcasts/{id}/decide", id: "decide-chunks", group: group, summary: "Say what became of chunks in doubt, or of parked ones", errors: conflict}, s.decideChunks)
 	for _, step := range []struct {
 		word, summary string
 		do            func(context.Context, broadcast.ID) (broadcast.Broadcast, error)

@@ -10,6 +10,7 @@ import (
 // keyedRoutes is every call that moves money or sends messages, by hand.
 var keyedRoutes = []string{
 	"POST /api/v1/broadcasts",
+	"POST /api/v1/broadcasts/{id}/decide",
 	"POST /api/v1/accounts/{id}/cards",
 	"POST /api/v1/charges/{id}/decide",
 	"POST /api/v1/checkouts/{id}/decide",
@@ -31,6 +32,7 @@ func TestKeyedRoutes(t *testing.T) {
 	h := newHouse(t)
 	account, walletID, botID := h.seed(0)
 	bodies := map[string]string{
+		"POST /api/v1/broadcasts/{id}/decide":                `{"finding":"release","note":"x"}`,
 		"POST /api/v1/broadcasts":                            `{"bot":"` + botID + `","event":{"name":"x"}}`,
 		"POST /api/v1/checkouts/{id}/decide":                 `{"finding":"not_charged","reason":"x"}`,
 		"POST /api/v1/charges/{id}/decide":                   `{"finding":"not_charged","reason":"x"}`,

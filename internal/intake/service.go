@@ -93,6 +93,7 @@ type Broadcasts interface {
 	Pause(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Resume(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Cancel(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
+	Decide(ctx context.Context, d broadcast.Decision) (broadcast.Decided, error)
 }
 
 // Billing moves money; [billing.Service] does.

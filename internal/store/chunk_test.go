@@ -207,6 +207,18 @@ func init() { // ways and moves need each other
 			},
 			states{broadcast.Queued: broadcast.Parked},
 		},
+		"a person says: not sent": {
+			func(t *testing.T, sub *subject) { sub.decide(t, broadcast.FoundNotSent) },
+			states{broadcast.InDoubt: broadcast.Planned, broadcast.Parked: broadcast.Planned},
+		},
+		"a person says: sent": {
+			func(t *testing.T, sub *subject) { sub.decide(t, broadcast.FoundSent) },
+			states{broadcast.InDoubt: broadcast.Settled},
+		},
+		"a person lets it be": {
+			func(t *testing.T, sub *subject) { sub.decide(t, broadcast.FoundNothing) },
+			states{broadcast.InDoubt: broadcast.Settled},
+		},
 		"doubt over": {
 			func(t *testing.T, sub *subject) {
 				_, err := sub.s.EndDoubt(t.Context(), sub.now.Add(DoubtTerm))
@@ -214,6 +226,12 @@ func init() { // ways and moves need each other
 			}, nil, // it stays in doubt: only its money is let go
 		},
 	}
+}
+
+func (sub *subject) decide(t *testing.T, f broadcast.Finding) {
+	t.Helper()
+	_, err := sub.s.DecideChunks(t.Context(), broadcast.Decision{Broadcast: sub.id, Finding: f, Note: "asked Kakao", At: sub.now})
+	must(t, err)
 }
 
 // TestChunk_moves goes through every state and everything that may happen in it: what the table
