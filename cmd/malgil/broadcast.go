@@ -22,6 +22,7 @@ type broadcastCommand struct {
 	Cancel   broadcastCancel   `cmd:"" help:"End a broadcast for good."`
 	Chunks   broadcastChunks   `cmd:"" help:"The chunks of a broadcast in order."`
 	Decide   broadcastDecide   `cmd:"" help:"Say what became of chunks in doubt, or have parked ones sent."`
+	Results  broadcastResults  `cmd:"" help:"Write everybody of a broadcast with what became of him to a file."`
 	Failures broadcastFailures `cmd:"" help:"The people whom Kakao names as not reached; limit counts people."`
 }
 

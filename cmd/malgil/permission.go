@@ -98,6 +98,7 @@ var callsOf = map[string][]string{
 	"broadcast cancel":      {"POST /api/v1/broadcasts/{id}/cancel"},
 	"broadcast chunks":      {"GET /api/v1/broadcasts/{id}/chunks"},
 	"broadcast decide":      {"POST /api/v1/broadcasts/{id}/decide", "GET /api/v1/broadcasts/{id}"},
+	"broadcast results":     {"GET /api/v1/broadcasts/{id}/results"},
 	"broadcast failures":    {"GET /api/v1/broadcasts/{id}/failures"},
 }
 

@@ -2,7 +2,9 @@ package acceptance_test
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -17,7 +19,38 @@ func TestEventAPI(t *testing.T) {
 		"28_chat_is_free":       chatIsFree,
 		"29_prices":             prices,
 		"doubts_are_decided":    doubtsAreDecided,
+		"results_as_a_file":     resultsAsAFile,
 	})
+}
+
+// Everybody's outcome can be had as a file, in the order of the audience; a cell that a spreadsheet would
+// run is a text.
+func resultsAsAFile(t *testing.T) {
+	h := open(t, plan{})
+	s := h.openShop(0)
+	s.topUp(10_000)
+	people := append(s.friends(120), "=cmd|'/c calc'!A1", "stranger-2")
+	b := s.finish(s.order(people...))
+	path := "/api/v1/broadcasts/" + b.ID + "/results"
+	lines := strings.Split(strings.TrimSuffix(string(h.document(path+"?bom=true")), "\r\n"), "\r\n")
+	if lines[0] != "\uFEFFtype,id,outcome,error_type,message,captured_krw,chunk,posting" || len(lines) != 123 {
+		t.Fatalf("the CSV begins %q and has %d lines, want its header and 122 people", lines[0], len(lines))
+	}
+	for i, want := range map[int]string{
+		1:   "botUserKey," + people[0] + ",delivered,,,15," + b.ID + "-000001,capture/" + b.ID + "-000001",
+		121: "botUserKey,'" + people[120] + ",delivered,,,15,",
+		122: "botUserKey,stranger-2,failed,100,",
+	} {
+		if !strings.HasPrefix(lines[i], want) {
+			t.Errorf("line %d of the CSV = %q, want %q", i, lines[i], want)
+		}
+	}
+	failed := strings.Split(strings.TrimSpace(string(h.document(path+"?format=ndjson&outcome=failed"))), "\n")
+	var first struct{ ID, Outcome string }
+	if err := json.Unmarshal([]byte(failed[0]), &first); err != nil || len(failed) != 1 || first.ID != people[121] || first.Outcome != "failed" {
+		t.Errorf("the failed people as NDJSON are %q, want the stranger", failed)
+	}
+	h.balance()
 }
 
 // Requests whose answers were lost are in doubt, and nobody is sent to again until a person says what

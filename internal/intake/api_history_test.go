@@ -164,7 +164,7 @@ func TestStatement_torn(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	h := newHouse(t, func(s *Services) { s.Read = torn{s.Read} })
 	path := h.seedPast() + "/statements/2026-11?format="
-	for range statementsAtOnce + 1 { // each gives its place free
+	for range spoolsAtOnce + 1 { // each gives its place free
 		for _, format := range []string{"json", "csv", "xlsx"} {
 			h.do(call{method: "GET", path: path + format}).wantProblem(500, "INTERNAL", "")
 		}

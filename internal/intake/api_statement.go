@@ -23,8 +23,8 @@ import (
 const statementRoute = "GET /api/v1/wallets/{id}/statements/{month}"
 
 const (
-	statementTime    = 12 * time.Minute // to read a month, write it and send it
-	statementsAtOnce = 4                // of one process, so that they leave it connections
+	spoolTime    = 12 * time.Minute // to read a month or the people of a broadcast, write them and send them
+	spoolsAtOnce = 4                // of one process, so that they leave it connections
 )
 
 func (s *Server) addStatement() {
@@ -87,46 +87,55 @@ type file struct {
 	Body        func(huma.Context)
 }
 
-// getStatement writes the statement to a temporary file and sends that. So it never ends in the
-// middle without being seen to, and a slow reader holds up no database.
 func (s *Server) getStatement(ctx context.Context, in *statementInput) (*file, error) {
 	now := s.config.Now()
 	month, err := in.month(now)
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case s.statements <- struct{}{}:
-		defer func() { <-s.statements }()
-	case <-ctx.Done():
-		return nil, fault.Wrap(fault.Unavailable, ctx.Err(), "too many statements are being written; try again")
-	}
-	spool, err := os.CreateTemp("", "malgil-statement-*")
-	if err != nil {
-		return nil, fmt.Errorf("make room for a statement: %w", err)
-	}
-	_ = os.Remove(spool.Name()) // it lives as long as it is open
 	format := in.format()
-	length, err := s.writeStatement(ctx, spool, in.ID, month, now, format)
+	answer, err := s.spooled(ctx, func(to io.Writer) error {
+		return s.services.Read.Statement(ctx, in.ID, month, now, func(st store.Statement) error {
+			return statement.Write(to, format, st)
+		})
+	})
 	if err != nil {
-		return nil, errors.Join(err, spool.Close())
+		return nil, err
 	}
-	answer := &file{Type: statement.MediaTypes[format], Length: length, Body: func(c huma.Context) {
-		defer spool.Close()
-		_, _ = io.Copy(c.BodyWriter(), spool) // a reader that is gone sees by the length that it is not whole
-	}}
+	answer.Type = statement.MediaTypes[format]
 	if format != statement.JSON {
 		answer.Disposition = mime.FormatMediaType("attachment", map[string]string{"filename": fmt.Sprintf("malgil-%s-%s.%s", in.ID, in.Month, format)})
 	}
 	return answer, nil
 }
 
-// writeStatement writes a statement to a file, goes back to its beginning and tells how long it is.
-func (s *Server) writeStatement(ctx context.Context, spool *os.File, walletID string, month, now time.Time, format statement.Format) (int64, error) {
-	err := s.services.Read.Statement(ctx, walletID, month, now, func(st store.Statement) error {
-		return statement.Write(spool, format, st)
-	})
+// spooled writes something long to a temporary file and answers with that, a few at a time. So it never
+// ends in the middle without being seen to, and a slow reader holds up no database.
+func (s *Server) spooled(ctx context.Context, write func(io.Writer) error) (*file, error) {
+	select {
+	case s.spools <- struct{}{}:
+		defer func() { <-s.spools }()
+	case <-ctx.Done():
+		return nil, fault.Wrap(fault.Unavailable, ctx.Err(), "too many files are being written; try again")
+	}
+	spool, err := os.CreateTemp("", "malgil-*")
 	if err != nil {
+		return nil, fmt.Errorf("make room for a file: %w", err)
+	}
+	_ = os.Remove(spool.Name()) // it lives as long as it is open
+	length, err := fill(spool, write)
+	if err != nil {
+		return nil, errors.Join(err, spool.Close())
+	}
+	return &file{Length: length, Body: func(c huma.Context) {
+		defer spool.Close()
+		_, _ = io.Copy(c.BodyWriter(), spool) // a reader that is gone sees by the length that it is not whole
+	}}, nil
+}
+
+// fill writes a file, goes back to its beginning and tells how long it is.
+func fill(spool *os.File, write func(io.Writer) error) (int64, error) {
+	if err := write(spool); err != nil {
 		return 0, err
 	}
 	length, err := spool.Seek(0, io.SeekEnd)
@@ -134,7 +143,7 @@ func (s *Server) writeStatement(ctx context.Context, spool *os.File, walletID st
 		_, err = spool.Seek(0, io.SeekStart)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("read a statement again: %w", err)
+		return 0, fmt.Errorf("read a file again: %w", err)
 	}
 	return length, nil
 }

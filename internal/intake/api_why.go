@@ -96,6 +96,7 @@ func (s *Server) addWhy() {
 	add(s, operation{route: "GET /api/v1/wallets/{id}/charges/{charge}/origins", id: "list-charge-origins", group: group, summary: "List the accrual that a charge pays, newest first", errors: missing}, s.origins)
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}/cost", id: "explain-broadcast", group: group, summary: "Tell what a broadcast cost and what paid it", errors: missing}, s.cost)
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}/postings", id: "list-broadcast-postings", group: group, summary: "List the postings about a broadcast", errors: missing}, s.broadcastPostings)
+	s.addResults()
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}/people", id: "list-broadcast-people", group: group, summary: "List the people of a broadcast: who was reached, and which posting paid for it", errors: missing}, s.listPeople)
 }
 

@@ -73,6 +73,7 @@ GET /api/v1/wallets/{id}/why PAMWKV O
 GET /api/v1/wallets/{id}/charges/{charge}/origins PAMWKV O
 GET /api/v1/broadcasts/{id}/cost PAMOWKVv -
 GET /api/v1/broadcasts/{id}/postings PAMOWKVv -
+GET /api/v1/broadcasts/{id}/results PAMO WKVv
 GET /api/v1/broadcasts/{id}/people PAMO WKVv
 GET /api/v1/reconciliation PA MOWKVvS
 POST /api/v1/wallets/{id}/corrections PA MOWKV

@@ -148,6 +148,7 @@ var routes = map[string]guard{
 
 	"GET /api/v1/broadcasts/{id}/cost":     {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/postings": {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
+	"GET /api/v1/broadcasts/{id}/results":  {scope: access.Read, right: access.ReadPeople, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/people":   {scope: access.Read, right: access.ReadPeople, on: theBroadcast},
 
 	"GET /api/v1/audit":        {scope: access.Read, right: access.ListOwn, on: platform},

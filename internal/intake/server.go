@@ -54,14 +54,14 @@ type Server struct {
 	actions  map[string]string // what the audit log calls a route's calls, by pattern
 	docsOnce func() []byte
 
-	statements chan struct{} // those being written
+	spools chan struct{} // files being written
 }
 
 // New returns a server of the services; what it lacks is [Server.Handler]'s or [Server.Serve]'s
 // to use. It panics when a route cannot be registered, which no configuration can cause.
 func New(config Config, services Services) *Server {
 	s := &Server{config: config, services: services, log: config.Log, mux: http.NewServeMux(), actions: map[string]string{},
-		statements: make(chan struct{}, statementsAtOnce)}
+		spools: make(chan struct{}, spoolsAtOnce)}
 	s.config.PublicURL = strings.TrimRight(config.PublicURL, "/")
 	if s.services.Observe == nil {
 		s.services.Observe = func(string, string, int, time.Duration) {}
@@ -176,8 +176,8 @@ func (s *Server) serve(w *answer, r *http.Request, pattern string) {
 	switch pattern {
 	case uploadRoute:
 		limit = uploadTime
-	case statementRoute:
-		limit = statementTime
+	case statementRoute, resultsRoute:
+		limit = spoolTime
 		beSlow(w, limit)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), limit)

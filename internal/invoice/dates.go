@@ -13,9 +13,9 @@ const closeAfter = 10 * time.Minute
 
 // Dates is when the invoice of a month is due.
 type Dates struct {
-	Close  time.Time // 00:10 of the 1st of the next month
-	Issue  time.Time // 10:00 of its 2nd business day
-	Again  time.Time // 10:00 of its 3rd, for one that was refused
+	Close time.Time // 00:10 of the 1st of the next month
+	Issue time.Time // 10:00 of its 2nd business day
+	Again time.Time // 10:00 of its 3rd, for one that was refused
 	// GiveUp is for a carrier that cannot be reached: 10:00 of the 5th, or of the last day that the law
 	// allows where that comes first, so that its people can still do something.
 	GiveUp time.Time

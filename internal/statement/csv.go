@@ -19,7 +19,7 @@ func writeCSV(w io.Writer, st store.Statement) error {
 	row := func(texts []string, amounts ...int64) error {
 		cells := make([]string, 0, len(texts)+len(amounts))
 		for _, text := range texts {
-			cells = append(cells, harmless(text))
+			cells = append(cells, Harmless(text))
 		}
 		for _, amount := range amounts {
 			cells = append(cells, strconv.FormatInt(amount, 10))
@@ -68,8 +68,8 @@ func writeCSV(w io.Writer, st store.Statement) error {
 	return out.Error()
 }
 
-// harmless keeps a spreadsheet from reading a text that people chose as a formula.
-func harmless(text string) string {
+// Harmless keeps a spreadsheet from reading a text that people chose as a formula.
+func Harmless(text string) string {
 	if strings.IndexAny(text, "=+-@\t\r") == 0 {
 		return "'" + text
 	}

@@ -113,8 +113,8 @@ func TestWriteCSV(t *testing.T) {
 
 func TestHarmless(t *testing.T) {
 	for text, want := range map[string]string{"=1+1": "'=1+1", "+82": "'+82", "-1": "'-1", "@a": "'@a", "\t=1": "'\t=1", "\r=1": "'\r=1", "한빛": "한빛", "a=b": "a=b", "": "", "'": "'"} {
-		if got := harmless(text); got != want {
-			t.Errorf("harmless(%q) = %q, want %q", text, got, want)
+		if got := Harmless(text); got != want {
+			t.Errorf("Harmless(%q) = %q, want %q", text, got, want)
 		}
 	}
 }
