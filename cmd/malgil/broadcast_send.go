@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"time"
 
@@ -14,29 +15,30 @@ import (
 	"github.com/malgil/malgil/internal/apiclient"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/recipient"
 )
 
 type broadcastSend struct {
 	remote
 	once
-	Recipients  string            `arg:"" type:"existingfile" help:"CSV file: a header line with id and perhaps type, every other column a property."`
-	Bot         string            `required:"" help:"Bot that speaks."`
-	Event       string            `required:"" help:"Event name set on the block."`
-	Channel     string            `enum:"live,development" default:"live" help:"live or development."`
-	Name        string            `help:"Name for people."`
-	Data        map[string]string `help:"Event data, key=value."`
-	Params      string            `help:"Params for the block's skill, a JSON object."`
-	StartAt     time.Time         `help:"Start, such as 2026-11-24T19:00:00+09:00; at once, when left out."`
-	ExpiresAt   time.Time         `help:"Who was not sent to by then is skipped."`
-	SkipBadRows bool              `help:"Leave bad rows of the file out."`
-	Watch       bool              `help:"Wait until everyone has an outcome."`
+	recipientFile
+	Recipients string            `arg:"" type:"existingfile" help:"${fileHelp}"`
+	Bot        string            `required:"" help:"Bot that speaks."`
+	Event      string            `required:"" help:"Event name set on the block."`
+	Channel    string            `enum:"live,development" default:"live" help:"live or development."`
+	Name       string            `help:"Name for people."`
+	Data       map[string]string `help:"Event data, key=value."`
+	Params     string            `help:"Params for the block's skill, a JSON object."`
+	StartAt    time.Time         `help:"Start, such as 2026-11-24T19:00:00+09:00; at once, when left out."`
+	ExpiresAt  time.Time         `help:"Who was not sent to by then is skipped."`
+	Watch      bool              `help:"Wait until everyone has an outcome."`
 }
 
 // Run orders a broadcast, uploads its people, seals it, and perhaps watches it. The file is read
 // before anything is ordered: a bad one leaves nothing behind. Cut short, it is repeated with its
 // key: what was done is not done again.
 func (c broadcastSend) Run(e *env) error {
-	people, err := readPeople(c.Recipients, c.SkipBadRows)
+	people, err := c.readPeople(c.Recipients)
 	if err != nil {
 		return err
 	}
@@ -57,7 +59,7 @@ func (c broadcastSend) Run(e *env) error {
 		return told(lines(err))
 	}
 	if b.State == "uploading" {
-		if _, err := uploadFile(e, client, b.ID, c.Recipients, c.SkipBadRows); err != nil {
+		if _, err := c.upload(e, client, broadcastPath(b.ID), c.Recipients); err != nil {
 			return told(fmt.Errorf("%w\nbroadcast %s waits for its recipients: malgil broadcast upload %[2]s FILE, then seal %[2]s; or cancel %[2]s", lines(err), b.ID))
 		}
 		if err := client.Call(e.ctx, "POST", broadcastPath(b.ID)+"/seal", nil, &b); err != nil {
@@ -111,22 +113,60 @@ func (c broadcastSend) dryRun(e *env, people int) error {
 	})
 }
 
+// recipientFile is a file of recipients and how it is read.
+type recipientFile struct {
+	Map         string `placeholder:"id:NAME,type:NAME,properties:NAME|NAME" help:"Which columns of a .csv or .xlsx mean what; left out, they go by their names."`
+	SkipBadRows bool   `help:"Leave bad rows of the file out."`
+}
+
+// fileHelp is the help of a file of recipients.
+const fileHelp = "File of recipients, .csv, .xlsx or .ndjson: a header line with id and perhaps type, every other column a property; or a JSON object a line."
+
+// open opens a file as the server will read it.
+func (f recipientFile) open(name string) (rows recipient.Reader, done func() error, err error) {
+	format, err := recipient.OfName(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	columns, err := recipient.ParseMapping(f.Map)
+	if err != nil {
+		return nil, nil, err
+	}
+	from, err := os.Open(name)
+	if err != nil {
+		return nil, nil, fault.Field("recipients", "cannot be opened: %v", err)
+	}
+	rows, err = recipient.Open(from, format, recipient.Options{Columns: columns})
+	if err != nil {
+		return nil, nil, errors.Join(err, from.Close())
+	}
+	return rows, func() error { return errors.Join(rows.Close(), from.Close()) }, nil
+}
+
+// query is what the file adds to the address of an upload.
+func (f recipientFile) query() url.Values {
+	query := url.Values{}
+	if f.SkipBadRows {
+		query.Set("skip_bad_rows", "true")
+	}
+	if f.Map != "" {
+		query.Set("map", f.Map)
+	}
+	return query
+}
+
 // maxBadRows is how many bad rows are told one by one.
 const maxBadRows = 100
 
 // readPeople reads a whole file of recipients as the server will, and counts the people, each once
 // where he is named twice: 16 bytes of memory a person. Bad rows are an error that names them,
 // unless they are to be left out.
-func readPeople(name string, skipBad bool) (people int, err error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return 0, fault.Field("recipients", "cannot be opened: %v", err)
-	}
-	defer f.Close()
-	rows, err := broadcast.NewCSV(f)
+func (f recipientFile) readPeople(name string) (people int, err error) {
+	rows, done, err := f.open(name)
 	if err != nil {
 		return 0, err
 	}
+	defer func() { err = errors.Join(err, done()) }()
 	seen := map[[16]byte]struct{}{}
 	var bad []error
 	more := 0
@@ -135,7 +175,7 @@ func readPeople(name string, skipBad bool) (people int, err error) {
 		var row *broadcast.BadRow
 		switch {
 		case errors.Is(err, io.EOF):
-			if len(bad) == 0 || skipBad {
+			if len(bad) == 0 || f.SkipBadRows {
 				return len(seen), nil
 			}
 			if more > 0 {
@@ -160,8 +200,8 @@ func readPeople(name string, skipBad bool) (people int, err error) {
 
 type broadcastUpload struct {
 	oneBroadcast
-	Recipients  string `arg:"" type:"existingfile" help:"CSV file: a header line with id and perhaps type, every other column a property."`
-	SkipBadRows bool   `help:"Leave bad rows of the file out."`
+	recipientFile
+	Recipients string `arg:"" type:"existingfile" help:"${fileHelp}"`
 }
 
 // uploadReport is what became of an upload.
@@ -173,14 +213,14 @@ type uploadReport struct {
 
 // Run uploads recipients.
 func (c broadcastUpload) Run(e *env) error {
-	if _, err := readPeople(c.Recipients, c.SkipBadRows); err != nil {
+	if _, err := c.readPeople(c.Recipients); err != nil {
 		return err
 	}
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
-	answer, err := uploadFile(e, client, c.Broadcast, c.Recipients, c.SkipBadRows)
+	answer, err := c.upload(e, client, broadcastPath(c.Broadcast), c.Recipients)
 	if err != nil {
 		return lines(err)
 	}
@@ -196,26 +236,30 @@ func (c broadcastUpload) Run(e *env) error {
 	return nil
 }
 
-// uploadFile sends a file as it is read, with a bar where somebody watches, and returns the
-// server's answer.
-func uploadFile(e *env, client *apiclient.Client, id, name string, skipBad bool) (json.RawMessage, error) {
-	f, err := os.Open(name)
+// upload sends a file to where it belongs as it is read, with a bar where somebody watches, and
+// returns the server's answer.
+func (f recipientFile) upload(e *env, client *apiclient.Client, path, name string) (json.RawMessage, error) {
+	format, err := recipient.OfName(name)
+	if err != nil {
+		return nil, err
+	}
+	from, err := os.Open(name)
 	if err != nil {
 		return nil, fault.Field("recipients", "cannot be opened: %v", err)
 	}
-	defer f.Close()
-	var body io.Reader = f
-	if info, err := f.Stat(); err == nil && terminal(e.stderr) {
+	defer from.Close()
+	var body io.Reader = from
+	if info, err := from.Stat(); err == nil && terminal(e.stderr) {
 		bar := progressbar.NewOptions64(max(info.Size(), 1), progressbar.OptionSetWriter(e.stderr), progressbar.OptionShowBytes(true),
 			progressbar.OptionSetDescription("upload"), progressbar.OptionClearOnFinish())
-		reader := progressbar.NewReader(f, bar)
+		reader := progressbar.NewReader(from, bar)
 		body = &reader
 	}
-	path := broadcastPath(id) + "/recipients"
-	if skipBad {
-		path += "?skip_bad_rows=true"
+	path += "/recipients"
+	if query := f.query(); len(query) > 0 {
+		path += "?" + query.Encode()
 	}
 	var answer json.RawMessage
-	err = client.Call(e.ctx, "PUT", path, body, &answer)
+	err = client.Call(e.ctx, "PUT", path, body, &answer, apiclient.ContentType(format.MediaType()))
 	return answer, err
 }

@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		permissions(),
 		kong.Description("The engine room behind KakaoTalk channel chatbots."),
 		kong.UsageOnError(),
-		kong.Vars{"queues": strings.Join(tasks.Queues, ",")},
+		kong.Vars{"queues": strings.Join(tasks.Queues, ","), "fileHelp": fileHelp},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Vars{"version": "malgil " + app.Version},
 		kong.Writers(stdout, stderr),

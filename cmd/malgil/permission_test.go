@@ -82,7 +82,7 @@ func TestPermissions(t *testing.T) {
 	t.Setenv("MALGIL_BOT_REST_API_KEY", "k")
 
 	var cli commands
-	parser, err := kong.New(&cli, append(unreadable{}.options(), permissions(), kong.Vars{"queues": "reply", "version": "x"})...)
+	parser, err := kong.New(&cli, append(unreadable{}.options(), permissions(), kong.Vars{"queues": "reply", "version": "x", "fileHelp": fileHelp})...)
 	if err != nil {
 		t.Fatal(err)
 	}

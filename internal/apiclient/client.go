@@ -69,7 +69,17 @@ func Reason(text string) Option {
 	}
 }
 
-// Call sends in as JSON (nil for no body, an io.Reader as CSV as it is) and reads a successful
+// ContentType says what a body is that is sent as it is.
+func ContentType(media string) Option {
+	return func(r *http.Request) { r.Header.Set("Content-Type", media) }
+}
+
+// Accept says in which form an answer is wanted.
+func Accept(media string) Option {
+	return func(r *http.Request) { r.Header.Set("Accept", media) }
+}
+
+// Call sends in as JSON (nil for no body, an io.Reader as it is, as CSV unless [ContentType] says otherwise) and reads a successful
 // answer into out, where out is not nil: from JSON, or as it is into an io.Writer, however long it
 // takes. Any other answer is a [*Problem].
 func (c *Client) Call(ctx context.Context, method, path string, in, out any, options ...Option) error {

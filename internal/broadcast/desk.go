@@ -107,7 +107,7 @@ func (d *Desk) Send(ctx context.Context, o Order, people []Recipient, r Request)
 		return Broadcast{}, fault.Field("recipients", "must name at least one person")
 	}
 	for i, p := range people {
-		if err := p.check(); err != nil {
+		if err := p.Check(); err != nil {
 			return Broadcast{}, fault.Field(fmt.Sprintf("recipients[%d].%s", i, err.Field), "%s", err.Message)
 		}
 	}

@@ -31,6 +31,8 @@ const (
 // again; every other error ends the upload.
 type Rows interface {
 	Next() (Recipient, error)
+	// Line is where the row stood that Next returned last, as in [BadRow].
+	Line() int
 }
 
 // BadRow is a row of an upload that cannot be sent to.
@@ -186,8 +188,19 @@ func (u *upload) pack(kind string) error {
 	return nil
 }
 
-// check returns what is wrong with a recipient, nil when nothing is.
-func (r Recipient) check() *fault.Error {
+// CanonicalType returns the name of a kind of key as this package has it, so that a million people
+// share three texts; another text as it is.
+func CanonicalType(name string) string {
+	for _, known := range recipientTypes {
+		if name == known {
+			return known
+		}
+	}
+	return name
+}
+
+// Check returns what is wrong with a recipient, nil when nothing is.
+func (r Recipient) Check() *fault.Error {
 	switch {
 	case !slices.Contains(recipientTypes, r.Type):
 		return fault.Field("type", "must be botUserKey, plusfriendUserKey or appUserId")

@@ -35,6 +35,8 @@ func (s *script) Next() (Recipient, error) {
 	return row.(Recipient), nil
 }
 
+func (s *script) Line() int { return 0 }
+
 func people(kind string, from, n int) []any {
 	rows := make([]any, n)
 	for i := range n {
@@ -104,6 +106,7 @@ func TestDesk_Upload_storesInBatches(t *testing.T) {
 type rowsFunc func() (Recipient, error)
 
 func (f rowsFunc) Next() (Recipient, error) { return f() }
+func (f rowsFunc) Line() int                { return 0 }
 
 func TestDesk_Upload_duplicates(t *testing.T) {
 	rows := people("botUserKey", 0, 150)

@@ -12,8 +12,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/xuri/excelize/v2"
+	"golang.org/x/text/encoding/korean"
+
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/recipient"
 	"github.com/malgil/malgil/internal/store"
 )
 
@@ -231,8 +235,12 @@ func TestUpload(t *testing.T) {
 		"an empty file":         {call{body: ""}, 422, "INVALID", "body.recipients"},
 		"no column id":          {call{body: "type,name\n"}, 422, "INVALID", "body.recipients"},
 		"JSON":                  {call{body: "{}", header: map[string]string{"Content-Type": "application/json"}}, 415, "UNSUPPORTED_MEDIA_TYPE", ""},
-		"another character set": {call{body: "id\n", header: map[string]string{"Content-Type": "text/csv; charset=euc-kr"}}, 415, "UNSUPPORTED_MEDIA_TYPE", ""},
+		"another character set": {call{body: "id\n", header: map[string]string{"Content-Type": "text/csv; charset=shift_jis"}}, 415, "UNSUPPORTED_MEDIA_TYPE", ""},
 		"an unknown query":      {call{path: "?skip=true", body: "id\n"}, 422, "INVALID", "query.skip"},
+		"a query twice":         {call{path: "?map=id:a&map=id:b", body: "id\n"}, 422, "INVALID", "query.map"},
+		"a map of nothing":      {call{path: "?map=phone:a", body: "id\n"}, 422, "INVALID", "query.map"},
+		"a map of no column":    {call{path: "?map=id:phone", body: "id\n"}, 422, "INVALID", "query.map"},
+		"no workbook":           {call{body: "id\n", header: map[string]string{"Content-Type": recipient.XLSX.MediaType()}}, 422, "INVALID", "body.recipients"},
 		"an odd query":          {call{path: "?skip_bad_rows=maybe", body: "id\n"}, 422, "INVALID", "query.skip_bad_rows"},
 		"a quote left open":     {call{body: "id\nu1\n\"u2\n" + strings.Repeat("u,3\n", 600_000)}, 422, "INVALID", "body.recipients"},
 	}
@@ -251,6 +259,39 @@ func TestUpload(t *testing.T) {
 	wantAt(t, "seal again", h.do(call{method: "POST", path: path + "/seal"}).want(200), map[string]any{"state": "running"})
 	upload("id\nu9\n", "").wantProblem(409, "SEALED", "")
 	h.do(call{method: "PUT", path: "/api/v1/broadcasts/brd_9/recipients", body: "id\nu1\n", header: csvHeader}).wantProblem(404, "NOT_FOUND", "")
+}
+
+// Every format is taken, and its columns go by a map.
+func TestUpload_formats(t *testing.T) {
+	h := newHouse(t)
+	_, _, botID := h.seed(0)
+	path := h.uploading(botID)
+	book := excelize.NewFile()
+	for cell, text := range map[string]string{"A1": "회원번호", "B1": "등급", "A2": "u1", "B2": "금"} {
+		must(t, book.SetCellStr("Sheet1", cell, text))
+	}
+	var workbook strings.Builder
+	must(t, book.Write(&workbook))
+	const table = "회원번호;등급\nu1;금\n"
+	korean, err := korean.EUCKR.NewEncoder().String(table)
+	must(t, err)
+	for name, tt := range map[string]struct{ media, query, body string }{
+		"CSV":              {"text/csv", "?map=id:회원번호", table},
+		"CP949":            {"text/csv", "?map=id:회원번호,properties:등급", korean},
+		"CP949 as it says": {"text/csv; charset=euc-kr", "?map=id:회원번호", korean},
+		"a workbook":       {recipient.XLSX.MediaType(), "?map=id:회원번호", workbook.String()},
+		"NDJSON":           {recipient.NDJSON.MediaType(), "", `{"id":"u1","properties":{"등급":"금"}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := h.on(t)
+			wantAt(t, "PUT recipients", h.do(call{method: "PUT", path: path + "/recipients" + tt.query, body: tt.body, header: map[string]string{"Content-Type": tt.media}}).want(200),
+				map[string]any{"audience": 1, "bad_rows": 0})
+			people, err := h.store.People(t.Context(), broadcast.ID(strings.TrimPrefix(path, "/api/v1/broadcasts/")), store.PeopleFilter{}, 10)
+			if want := `[{"type":"botUserKey","id":"u1","properties":{"등급":"금"}}]`; err != nil || len(people) != 1 || string(people[0].Recipients) != want {
+				t.Errorf("stored %+v, %v, want %s", people, err, want)
+			}
+		})
+	}
 }
 
 // rowSource makes CSV as it is read and knows how far it was.

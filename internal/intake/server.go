@@ -54,14 +54,15 @@ type Server struct {
 	actions  map[string]string // what the audit log calls a route's calls, by pattern
 	docsOnce func() []byte
 
-	spools chan struct{} // files being written
+	spools    chan struct{} // files being written
+	workbooks chan struct{} // workbooks being read
 }
 
 // New returns a server of the services; what it lacks is [Server.Handler]'s or [Server.Serve]'s
 // to use. It panics when a route cannot be registered, which no configuration can cause.
 func New(config Config, services Services) *Server {
 	s := &Server{config: config, services: services, log: config.Log, mux: http.NewServeMux(), actions: map[string]string{},
-		spools: make(chan struct{}, spoolsAtOnce)}
+		spools: make(chan struct{}, spoolsAtOnce), workbooks: make(chan struct{}, workbooksAtOnce)}
 	s.config.PublicURL = strings.TrimRight(config.PublicURL, "/")
 	if s.services.Observe == nil {
 		s.services.Observe = func(string, string, int, time.Duration) {}

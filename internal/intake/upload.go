@@ -1,10 +1,10 @@
 package intake
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/recipient"
 )
 
 type uploadView struct {
@@ -37,18 +38,23 @@ func (s *Server) addUpload() {
 	s.HandleFunc(uploadRoute, s.putRecipients)
 	method, path, _ := strings.Cut(uploadRoute, " ")
 	text, choice := &huma.Schema{Type: huma.TypeString}, &huma.Schema{Type: huma.TypeBoolean}
+	content := map[string]*huma.MediaType{}
+	for media := range recipient.MediaTypes {
+		content[media] = &huma.MediaType{Schema: text}
+	}
 	schemas := s.api.OpenAPI().Components.Schemas
 	s.api.OpenAPI().AddOperation(&huma.Operation{
 		OperationID: "put-recipients", Method: method, Path: path, Tags: []string{"Broadcasts"},
-		Summary:  "Upload the recipients of a broadcast as CSV, in place of those before (scope " + string(routes[uploadRoute].scope) + ")",
+		Summary:  "Upload the recipients of a broadcast, in place of those before (scope " + string(routes[uploadRoute].scope) + ")",
 		Security: tokenSecurity,
 		Parameters: []*huma.Param{
 			{Name: "id", In: "path", Required: true, Schema: text},
 			{Name: "skip_bad_rows", In: "query", Description: "Leave bad rows out and count them", Schema: choice},
+			{Name: "map", In: "query", Description: "Which columns mean what: id:NAME,type:NAME,properties:NAME|NAME", Schema: text},
 		},
 		RequestBody: &huma.RequestBody{
-			Required: true, Description: "At most 512 MiB, read as it comes: a header line with id and perhaps type, every other column a property.",
-			Content: map[string]*huma.MediaType{"text/csv": {Schema: text}},
+			Required: true, Description: "At most 512 MiB, read as it comes: a header line with id and perhaps type, every other column a property; or a JSON object of type, id and properties a line.",
+			Content: content,
 		},
 		Responses: map[string]*huma.Response{
 			"200":     {Description: "What was taken over", Content: map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(reflect.TypeFor[uploadView](), true, "")}}},
@@ -57,20 +63,16 @@ func (s *Server) addUpload() {
 	})
 }
 
-// putRecipients takes the audience of a broadcast as CSV and stores it while it comes in: nothing
-// is ever held whole.
+// putRecipients takes the audience of a broadcast and stores it while it comes in: nothing is ever
+// held whole but a workbook, in a temporary file.
 func (s *Server) putRecipients(w http.ResponseWriter, r *http.Request) {
-	skipBad, err := uploadOptions(r)
+	ask, err := readUploadAsk(r)
 	if err != nil {
 		writeProblem(w, problemOf(err))
 		return
 	}
 	in := newUploadBody(w, r)
-	rows, err := newCSVRows(in)
-	var report broadcast.Report
-	if err == nil {
-		report, err = s.services.Broadcasts.Upload(r.Context(), broadcast.ID(r.PathValue("id")), rows, skipBad)
-	}
+	report, err := s.takeUpload(r.Context(), in, ask, broadcast.ID(r.PathValue("id")))
 	in.end()
 	if err != nil {
 		p := in.problem(err, report)
@@ -80,31 +82,78 @@ func (s *Server) putRecipients(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, p)
 		return
 	}
-	view := uploadView{Audience: report.Audience, Duplicates: report.Duplicates, BadRows: report.BadRows}
-	for _, row := range report.Problems {
-		view.Problems = append(view.Problems, problemLine{Line: row.Line, Column: row.Column, Message: row.Reason})
-	}
-	writeJSON(w, http.StatusOK, view)
+	writeJSON(w, http.StatusOK, viewReport(report))
 }
 
-// uploadOptions checks everything of an upload that comes before its body.
-func uploadOptions(r *http.Request) (skipBad bool, err error) {
-	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "text/csv" {
-		return false, problem(http.StatusUnsupportedMediaType, "send the recipients as Content-Type: text/csv")
+// takeUpload reads recipients and stores them.
+func (s *Server) takeUpload(ctx context.Context, in io.Reader, ask uploadAsk, id broadcast.ID) (report broadcast.Report, err error) {
+	if ask.format == recipient.XLSX {
+		select {
+		case s.workbooks <- struct{}{}:
+			defer func() { <-s.workbooks }()
+		case <-ctx.Done():
+			return report, fault.Wrap(fault.Unavailable, ctx.Err(), "too many workbooks are being read; try again, or send CSV")
+		}
 	}
-	if charset := params["charset"]; charset != "" && charset != "utf-8" && charset != "UTF-8" {
-		return false, problem(http.StatusUnsupportedMediaType, "save the file as CSV UTF-8")
+	rows, err := recipient.Open(in, ask.format, ask.reading)
+	if err != nil {
+		return report, err
+	}
+	report, err = s.services.Broadcasts.Upload(ctx, id, rows, ask.skipBad)
+	return report, errors.Join(err, rows.Close())
+}
+
+func viewReport(r broadcast.Report) uploadView {
+	view := uploadView{Audience: r.Audience, Duplicates: r.Duplicates, BadRows: r.BadRows}
+	for _, row := range r.Problems {
+		view.Problems = append(view.Problems, problemLine{Line: row.Line, Column: row.Column, Message: row.Reason})
+	}
+	return view
+}
+
+// workbooksAtOnce is how many workbooks one process reads at a time: what is not in temporary files
+// is in memory.
+const workbooksAtOnce = 2
+
+// uploadAsk is everything of an upload that comes before its body.
+type uploadAsk struct {
+	format  recipient.Format
+	reading recipient.Options
+	skipBad bool
+}
+
+func readUploadAsk(r *http.Request) (ask uploadAsk, err error) {
+	known := false
+	if ask.format, ask.reading.Charset, known = recipient.OfContentType(r.Header.Get("Content-Type")); !known {
+		return ask, problem(http.StatusUnsupportedMediaType, "send the recipients as Content-Type: text/csv (charset utf-8 or euc-kr), "+
+			recipient.XLSX.MediaType()+" or "+recipient.NDJSON.MediaType())
 	}
 	for name, values := range r.URL.Query() {
-		if name != "skip_bad_rows" {
-			return false, fault.Field("query."+name, "is not known here")
+		if len(values) > 1 {
+			return ask, fault.Field("query."+name, "stands %d times", len(values))
 		}
-		if skipBad, err = strconv.ParseBool(values[0]); err != nil {
-			return false, fault.Field("query.skip_bad_rows", "must be true or false")
+		switch name {
+		case "skip_bad_rows":
+			ask.skipBad, err = choiceOf(name, values[0])
+		case "map":
+			ask.reading.Columns, err = recipient.ParseMapping(values[0])
+		default:
+			err = fault.Field("query."+name, "is not known here")
+		}
+		if err != nil {
+			return ask, err
 		}
 	}
-	return skipBad, nil
+	return ask, nil
+}
+
+// choiceOf reads a query that is true or false.
+func choiceOf(name, value string) (bool, error) {
+	yes, err := strconv.ParseBool(value)
+	if err != nil {
+		return false, fault.Field("query."+name, "must be true or false")
+	}
+	return yes, nil
 }
 
 // uploadBody reads the body of an upload: no more than its limit, and no longer than its sender
@@ -162,42 +211,4 @@ func (b *uploadBody) problem(err error, report broadcast.Report) *Problem {
 		})
 	}
 	return p
-}
-
-// maxLine bounds one line of an upload, so that a quote left open does not gather the whole file
-// in memory: 50 properties of 4 KiB together and an id fit many times over.
-const maxLine = 1 << 20
-
-// csvRows reads recipients from CSV, no line longer than maxLine.
-type csvRows struct {
-	csv  *broadcast.CSV
-	line *lineLimit
-}
-
-func newCSVRows(from io.Reader) (*csvRows, error) {
-	line := &lineLimit{from: from}
-	csv, err := broadcast.NewCSV(line)
-	return &csvRows{csv: csv, line: line}, err
-}
-
-// Next implements [broadcast.Rows].
-func (r *csvRows) Next() (broadcast.Recipient, error) {
-	r.line.since = 0
-	return r.csv.Next()
-}
-
-// lineLimit ends reading when too much was read since the last line began.
-type lineLimit struct {
-	from  io.Reader
-	since int
-}
-
-// Read implements [io.Reader].
-func (l *lineLimit) Read(p []byte) (int, error) {
-	if l.since > maxLine {
-		return 0, fault.Field("recipients", "has a line of more than 1 MiB; is a quote left open?")
-	}
-	n, err := l.from.Read(p)
-	l.since += n
-	return n, err
 }
