@@ -33,9 +33,7 @@ var (
 	billingTypes = []string{tasks.TypeChargeWallet, tasks.TypeChargeCard, tasks.TypeIssueInvoice, tasks.TypeResolveAttempt}
 	billingRuns  = words(billing.Outcomes...)
 	cardSlots    = []string{"1", "2", "3", "none"}
-	mailCases    = words(notice.CaseTopUp, notice.CaseAutoPaySuccess, notice.CaseAutoPayFailure, notice.CaseUnpaid, notice.CaseRefundDone,
-		notice.CaseChannelConnected, notice.CaseLongTermFailure,
-		notice.CaseFreeCashGranted, notice.CasePaidCashGranted)
+	mailCases    = words(notice.Cases()...)
 	mailOutcomes = words(notice.Sent, notice.Waiting, notice.Bounced, notice.Failed)
 	answers      = words(scenario.Outcomes...)
 	callbacks    = words(kakao.CallbackDelivered, kakao.CallbackFailed, kakao.CallbackUnknown)
