@@ -32,8 +32,8 @@ func (noQueues) OldestWaiting(context.Context, string) (time.Duration, error) { 
 
 type noRows struct{}
 
-func (noRows) Sample(context.Context) (store.Sample, error) {
-	return store.Sample{Wallets: map[string]int64{"ACTIVE": 0}, Differences: map[string]wallet.KRW{"balance": 0}}, nil
+func (noRows) Sample(_ context.Context, now time.Time) (store.Sample, error) {
+	return store.Sample{Wallets: map[string]int64{"ACTIVE": 0}, Differences: map[string]wallet.KRW{"balance": 0}, InvoiceDeadline: now}, nil
 }
 
 // knownMetrics are the names that a process of malgil tells, each with its labels. A histogram
@@ -151,9 +151,10 @@ func TestPanels_areExplained(t *testing.T) {
 		}
 		for _, q := range p.queries {
 			// A quantile of nothing is no number; a comparison drops what does not hold; routes and
-			// loops are told once they were used.
+			// loops are told once they were used, a date while something is due.
 			mayBeEmpty := strings.Contains(q.expr, "histogram_quantile") || strings.HasSuffix(q.expr, "> 0") ||
-				strings.Contains(q.expr, "malgil_http_") || strings.Contains(q.expr, "malgil_loop_")
+				strings.Contains(q.expr, "malgil_http_") || strings.Contains(q.expr, "malgil_loop_") ||
+				strings.Contains(q.expr, "malgil_invoice_deadline_")
 			if mayBeEmpty != (p.empty != "") {
 				t.Errorf("panel %s says %q of when it is empty; it may be: %v", p.title, p.empty, mayBeEmpty)
 			}

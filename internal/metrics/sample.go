@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/invoice"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/tasks"
@@ -20,9 +21,9 @@ type QueueSampler interface {
 	OldestWaiting(ctx context.Context, queue string) (time.Duration, error)
 }
 
-// StoreSampler counts what stands in the database.
+// StoreSampler counts what stands in the database at a time.
 type StoreSampler interface {
-	Sample(ctx context.Context) (store.Sample, error)
+	Sample(ctx context.Context, now time.Time) (store.Sample, error)
 }
 
 const (
@@ -49,7 +50,7 @@ type Sampler struct {
 func NewSampler(queues QueueSampler, rows StoreSampler, now func() time.Time) *Sampler {
 	return &Sampler{now: now,
 		queues: &look[map[string]queueSample]{take: func(ctx context.Context) (map[string]queueSample, error) { return sampleQueues(ctx, queues) }},
-		store:  &look[store.Sample]{take: rows.Sample},
+		store:  &look[store.Sample]{take: func(ctx context.Context) (store.Sample, error) { return rows.Sample(ctx, now()) }},
 	}
 }
 
@@ -107,13 +108,23 @@ var (
 		"How long the wallet waits for its hourly comparison that waits longest; 0 when there is none.")
 	chargingStorm = describe("malgil_charging_storm",
 		"1 while nobody is charged because one card after another was declined, else 0.")
+	invoices = describe("malgil_invoices",
+		"Tax invoices that are not issued, by state; none in whose place an amended one stands, and no negative one after its legal date.", "state")
+	invoiceDeadline = describe("malgil_invoice_deadline_seconds",
+		"Time until the legal date of the tax invoice that is due first among those that the tax office does not have; below 0 when it is over, absent when there is none.")
+	invoicesLate = describe("malgil_invoices_late",
+		"Tax invoices that the tax office does not have though their legal date is over.")
+	monthsUnclosed = describe("malgil_months_unclosed",
+		"Business wallets with a month that could have been closed for an hour and is not.")
+	refusedAddresses = describe("malgil_refused_addresses",
+		"Addresses of mail whose server said that nobody is there.")
 )
 
 // Describe implements [prometheus.Collector].
 func (s *Sampler) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{sampleTimestamp, queueTasks, queueOldest, chunks, doubtOldest, doubtHeld,
 		wallets, attemptsUnknown, attemptOldest, chargesInReview, chargingHalted, chargingStorm,
-		ledgerDifference, ledgerOldest} {
+		ledgerDifference, ledgerOldest, invoices, invoiceDeadline, invoicesLate, monthsUnclosed, refusedAddresses} {
 		descs <- desc
 	}
 }
@@ -162,6 +173,14 @@ func (s *Sampler) Collect(metrics chan<- prometheus.Metric) {
 	gauge(ledgerOldest, age(now, rows.CheckedSince))
 	gauge(chargingHalted, ahead(now, rows.HaltedUntil))
 	gauge(chargingStorm, ahead(now, rows.StormUntil))
+	gauge(invoices, float64(rows.InvoicesWaiting), string(invoice.Waiting))
+	gauge(invoices, float64(rows.InvoicesFailed), string(invoice.Failed))
+	if !rows.InvoiceDeadline.IsZero() {
+		gauge(invoiceDeadline, rows.InvoiceDeadline.Sub(now).Seconds())
+	}
+	gauge(invoicesLate, float64(rows.InvoicesLate))
+	gauge(monthsUnclosed, float64(rows.MonthsUnclosed))
+	gauge(refusedAddresses, float64(rows.RefusedAddresses))
 }
 
 // ahead returns 1 for a time that is still to come, else 0.

@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -40,11 +41,12 @@ func (steadyQueues) OldestWaiting(_ context.Context, name string) (time.Duration
 
 type steadyRows struct{}
 
-func (steadyRows) Sample(context.Context) (store.Sample, error) {
+func (steadyRows) Sample(context.Context, time.Time) (store.Sample, error) {
 	return store.Sample{
 		Planned: 10, Queued: 20, Sending: 3, Sent: 4, InDoubt: 2, Parked: 1,
 		DoubtHeld: wallet.KRW(3000), Wallets: map[string]int64{"ACTIVE": 7, "UNPAID": 1, "AWAITING_RECONNECT": 0}, InReview: 1,
-		Differences: map[string]wallet.KRW{"balance": 77, "messages": 0},
+		Differences:     map[string]wallet.KRW{"balance": 77, "messages": 0},
+		InvoicesWaiting: 12, InvoicesFailed: 3, InvoicesLate: 1, MonthsUnclosed: 5, RefusedAddresses: 6,
 	}, nil
 }
 
@@ -54,7 +56,7 @@ type rows struct {
 	sample func(ctx context.Context, look int) (store.Sample, error)
 }
 
-func (r *rows) Sample(ctx context.Context) (store.Sample, error) {
+func (r *rows) Sample(ctx context.Context, _ time.Time) (store.Sample, error) {
 	return r.sample(ctx, int(r.looks.Add(1)))
 }
 
@@ -67,9 +69,9 @@ func newRegistry(rows metrics.StoreSampler, now func() time.Time) *prometheus.Re
 func TestSampler_tellsEverything(t *testing.T) {
 	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
 	reg := newRegistry(&rows{sample: func(ctx context.Context, _ int) (store.Sample, error) {
-		s, err := steadyRows{}.Sample(ctx)
+		s, err := steadyRows{}.Sample(ctx, now)
 		s.DoubtSince, s.Unknown, s.UnknownSince, s.HaltedUntil = now.Add(-time.Hour), 1, now.Add(-time.Minute), now.Add(time.Second)
-		s.CheckedSince = now.Add(-2 * time.Hour)
+		s.CheckedSince, s.InvoiceDeadline = now.Add(-2*time.Hour), now.Add(-time.Minute)
 		return s, err
 	}}, func() time.Time { return now })
 	families := gathered(t, reg)
@@ -85,6 +87,11 @@ func TestSampler_tellsEverything(t *testing.T) {
 		"malgil_ledger_oldest_check_seconds":    {"": 7200},
 		"malgil_charging_halted":                {"": 1},
 		"malgil_charging_storm":                 {"": 0},
+		"malgil_invoices":                       {"waiting": 12, "failed": 3},
+		"malgil_invoice_deadline_seconds":       {"": -60},
+		"malgil_invoices_late":                  {"": 1},
+		"malgil_months_unclosed":                {"": 5},
+		"malgil_refused_addresses":              {"": 6},
 		"malgil_queue_tasks":                    {"mail,pending": 3, "mail,active": 2, "mail,scheduled": 1, "mail,retry": 4, "mail,archived": 5, "mail,completed": 6, "reply,pending": 0},
 		"malgil_queue_oldest_waiting_seconds":   {"mail": 90, "reply": 0, "billing": 0},
 	}
@@ -109,6 +116,41 @@ func TestSampler_zeroTimes(t *testing.T) {
 			t.Errorf("%s = %v (there: %v), want 0", name, got, ok)
 		}
 	}
+}
+
+// Invoices are told of from the start, as 0; the date of none is absent, for 0 would be a date that is
+// over this moment.
+func TestSampler_noInvoices(t *testing.T) {
+	families := gathered(t, newRegistry(&rows{sample: func(context.Context, int) (store.Sample, error) { return store.Sample{}, nil }}, time.Now))
+	for _, name := range []string{"malgil_invoices_late", "malgil_months_unclosed", "malgil_refused_addresses"} {
+		if got, ok := series(families[name])[""]; !ok || got != 0 {
+			t.Errorf("%s = %v (there: %v), want 0", name, got, ok)
+		}
+	}
+	if got, want := series(families["malgil_invoices"]), map[string]float64{"waiting": 0, "failed": 0}; !maps.Equal(got, want) {
+		t.Errorf("malgil_invoices = %v, want %v", got, want)
+	}
+	if family := families["malgil_invoice_deadline_seconds"]; family != nil {
+		t.Errorf("malgil_invoice_deadline_seconds = %v, want none", series(family))
+	}
+}
+
+// A database counts by the clock by which its rows are stamped.
+func TestSampler_asksByItsClock(t *testing.T) {
+	now := time.Date(2027, 1, 11, 15, 0, 0, 0, time.UTC)
+	var asked asksAt
+	gathered(t, newRegistry(&asked, func() time.Time { return now }))
+	if !asked.at.Equal(now) {
+		t.Errorf("the database was asked at %v, want %v", asked.at, now)
+	}
+}
+
+// asksAt is a database that keeps when it was asked.
+type asksAt struct{ at time.Time }
+
+func (a *asksAt) Sample(_ context.Context, now time.Time) (store.Sample, error) {
+	a.at = now
+	return store.Sample{}, nil
 }
 
 func TestSampler_looksOnceForScrapesInARow(t *testing.T) {

@@ -326,7 +326,7 @@ func TestReconcile_hourly(t *testing.T) {
 		newWallet(t, s, "other", 0)
 		sums := func() string {
 			t.Helper()
-			v, err := s.Sample(t.Context())
+			v, err := s.Sample(t.Context(), t0)
 			if err != nil {
 				t.Fatal(err)
 			}

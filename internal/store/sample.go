@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/malgil/malgil/internal/invoice"
 	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/wallet"
 )
@@ -29,6 +30,17 @@ type Sample struct {
 	// CheckedSince is when the wallet was compared that waits longest, zero when none was yet.
 	Differences  map[string]wallet.KRW
 	CheckedSince time.Time
+	// Tax invoices that are not issued, without those in whose place an amended one stands. A negative one
+	// is made by hand, outside: it counts as failed until its legal date, and not from then on.
+	InvoicesWaiting, InvoicesFailed int64
+	// InvoiceDeadline is the legal date of the invoice that is due first among those of which the tax office
+	// has none, zero when there is none; InvoicesLate are those whose date is over. An amended invoice has
+	// no such date.
+	InvoiceDeadline time.Time
+	InvoicesLate    int64
+	// MonthsUnclosed are business wallets with a month that could have been closed for an hour and is not.
+	MonthsUnclosed   int64
+	RefusedAddresses int64 // addresses of mail at which nobody is
 }
 
 // sampleChunks counts by partial indexes, and planned chunks by the sums that broadcasts keep, so
@@ -65,8 +77,29 @@ const sampleChecks = `SELECT CAST(COALESCE(SUM(balance_krw), 0) AS BIGINT), CAST
 	(SELECT COALESCE(MIN(checked_at), 0) FROM ledger_check)
 	FROM ledger_check WHERE balance_krw + held_krw + free_krw + messages_krw + payments_krw > 0`
 
-// Sample counts what stands in the database. It reads indexes only where rows may be many.
-func (s *Store) Sample(ctx context.Context) (Sample, error) {
+// unissued is the condition of an index, word for word; rows are few but for the first days of a month.
+const unissued = `i.state <> 'issued'`
+
+// sampleInvoices takes the time $1 and the end $2 of the months that should be closed.
+const sampleInvoices = `SELECT
+	(SELECT COUNT(*) FROM invoice i WHERE ` + unissued + ` AND i.state = 'waiting'),
+	(SELECT COUNT(*) FROM invoice i WHERE ` + unissued + ` AND i.state = 'failed' AND ` + wanted + `
+		AND NOT EXISTS (SELECT 1 FROM invoice a WHERE a.wallet_id = i.wallet_id AND a.month = i.month AND a.revision > i.revision)),
+	(SELECT COALESCE(MIN(i.deadline), 0) FROM invoice i WHERE ` + unissued + ` AND ` + missing + `),
+	(SELECT COUNT(*) FROM invoice i WHERE ` + unissued + ` AND ` + missing + ` AND i.deadline <= $1),
+	(SELECT COUNT(*) FROM wallet WHERE kind = 'business' AND deleted_at = 0 AND invoiced_to < $2),
+	(SELECT COUNT(*) FROM refused_address)`
+
+const (
+	wanted  = `(i.supply_krw > 0 OR i.deadline > $1)`                  // a negative one is made by hand, if it is
+	missing = `i.amends = '' AND i.approval_number = '' AND ` + wanted // at the tax office
+)
+
+// closeGrace is how long a month may stay open after it could be closed: many wallets take their time.
+const closeGrace = time.Hour
+
+// Sample counts what stands in the database at a time. It reads indexes only where rows may be many.
+func (s *Store) Sample(ctx context.Context, now time.Time) (Sample, error) {
 	var v Sample
 	if err := s.read.QueryRowContext(ctx, sampleChunks).Scan(&v.Planned, &v.Queued, &v.Sending, &v.Sent, &v.Parked); err != nil {
 		return Sample{}, fmt.Errorf("count chunks: %w", err)
@@ -86,6 +119,11 @@ func (s *Store) Sample(ctx context.Context) (Sample, error) {
 	v.Differences = map[string]wallet.KRW{}
 	for i, kind := range []reconcile.Kind{reconcile.Balance, reconcile.Held, reconcile.Free, reconcile.Messages, reconcile.Payments} {
 		v.Differences[string(kind)] = d[i]
+	}
+	err = s.read.QueryRowContext(ctx, sampleInvoices, millis(now), millis(invoice.Over(now.Add(-closeGrace)))).
+		Scan(&v.InvoicesWaiting, &v.InvoicesFailed, at(&v.InvoiceDeadline), &v.InvoicesLate, &v.MonthsUnclosed, &v.RefusedAddresses)
+	if err != nil {
+		return Sample{}, fmt.Errorf("count invoices: %w", err)
 	}
 	v.Wallets = map[string]int64{"ACTIVE": active, "UNPAID": unpaid, "AWAITING_RECONNECT": awaiting}
 	return v, nil

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"database/sql"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/holiday"
+	"github.com/malgil/malgil/internal/invoice"
 	"github.com/malgil/malgil/internal/testserver"
 	"github.com/malgil/malgil/internal/wallet"
 )
@@ -16,7 +21,7 @@ import (
 func TestSample_empty(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		want := Sample{Wallets: map[string]int64{"ACTIVE": 0, "UNPAID": 0, "AWAITING_RECONNECT": 0}, Differences: agreeing()}
-		got, err := s.Sample(t.Context())
+		got, err := s.Sample(t.Context(), t0)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("Sample() error = %v (-want +got):\n%s", err, diff)
 		}
@@ -30,7 +35,7 @@ func TestSample_chunks(t *testing.T) {
 			newSubject(t, s, string(state), state)
 		}
 		exec(t, s, `UPDATE chunk SET doubt_at = $1 WHERE state = 'in_doubt'`, millis(t0.Add(time.Minute)))
-		sampled, err := s.Sample(t.Context())
+		sampled, err := s.Sample(t.Context(), t0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +65,7 @@ func TestSample_doubtWithoutMoney(t *testing.T) {
 		if n, err := s.EndDoubt(t.Context(), t0.Add(DoubtTerm+time.Hour)); err != nil || n != 1 {
 			t.Fatalf("EndDoubt() = %d, %v, want 1, nil", n, err)
 		}
-		got, err := s.Sample(t.Context())
+		got, err := s.Sample(t.Context(), t0)
 		if err != nil || got.InDoubt != 1 || got.DoubtHeld != 0 || !got.DoubtSince.IsZero() {
 			t.Errorf("Sample() after the term = %d in doubt, %d KRW since %v, error %v, want 1, 0 and no time", got.InDoubt, got.DoubtHeld, got.DoubtSince, err)
 		}
@@ -71,7 +76,7 @@ func TestSample_money(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		for id, state := range map[string]string{"wal_1": "ACTIVE", "wal_2": "ACTIVE", "wal_3": "UNPAID", "wal_4": "AWAITING_RECONNECT"} {
 			newWallet(t, s, id, 0)
-			exec(t, s, `UPDATE wallet SET payment_state = $2 WHERE id = $1`, id, state)
+			exec(t, s, `UPDATE wallet SET payment_state = $2, invoiced_to = $3 WHERE id = $1`, id, state, millis(t0))
 		}
 		for _, charge := range [][2]string{{"wal_1", "open"}, {"wal_2", "review"}, {"wal_3", "failed"}, {"wal_4", "paid"}} {
 			exec(t, s, `INSERT INTO charge (id, wallet_id, supply_krw, vat_krw, state, opened_at, closed_at) VALUES ($1, $2, 100, 10, $3, 1, 0)`,
@@ -94,19 +99,144 @@ func TestSample_money(t *testing.T) {
 			Wallets: map[string]int64{"ACTIVE": 2, "UNPAID": 1, "AWAITING_RECONNECT": 1},
 			Unknown: 2, UnknownSince: t0, InReview: 2, HaltedUntil: t0.Add(time.Hour), Differences: agreeing(),
 		}
-		got, err := s.Sample(t.Context())
+		got, err := s.Sample(t.Context(), t0)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("Sample() error = %v (-want +got):\n%s", err, diff)
 		}
 	})
 }
 
+// sampleInvoice writes an invoice of a wallet for November, as a test changes it.
+func sampleInvoice(t *testing.T, s *Store, walletID, id string, change func(i *invoice.Invoice)) {
+	t.Helper()
+	i := invoice.Invoice{ID: id, WalletID: walletID, Month: clock.MonthStart(t0), Revision: 1, Supply: 1000, VAT: 100, State: invoice.Waiting, Deadline: t0.Add(48 * time.Hour)}
+	change(&i)
+	must(t, s.inTx(t.Context(), func(tx *sql.Tx) error { return putInvoice(t.Context(), tx, i) }))
+	exec(t, s, `UPDATE invoice SET approval_number = $2 WHERE id = $1`, id, i.ApprovalNumber)
+}
+
+func TestSample_invoices(t *testing.T) {
+	due, over := t0.Add(time.Millisecond), t0 // the legal date is the first moment that is too late
+	failed := func(deadline time.Time, code string) func(i *invoice.Invoice) {
+		return func(i *invoice.Invoice) { i.State, i.Deadline, i.Code = invoice.Failed, deadline, code }
+	}
+	negative := func(deadline time.Time) func(i *invoice.Invoice) {
+		return func(i *invoice.Invoice) {
+			failed(deadline, invoice.CodeNegative)(i)
+			i.Supply, i.VAT = -1000, -100
+		}
+	}
+	issued := func(i *invoice.Invoice) { i.State, i.Deadline, i.ApprovalNumber = invoice.Issued, over, "1" }
+	otherwise := func(i *invoice.Invoice) {
+		failed(over, invoice.CodeMismatch)(i)
+		i.ApprovalNumber = "1"
+	}
+	amended := func(state invoice.State) func(i *invoice.Invoice) {
+		return func(i *invoice.Invoice) { i.State, i.Revision, i.Amends, i.Deadline = state, 2, "inv_1", over }
+	}
+	type made []func(i *invoice.Invoice)
+	tests := map[string]struct {
+		invoices              made // of one wallet in one month, in the order of their revisions
+		waiting, failed, late int64
+		deadline              time.Time
+	}{
+		"none":                                    {},
+		"one that waits":                          {invoices: made{func(i *invoice.Invoice) { i.Deadline = due }}, waiting: 1, deadline: due},
+		"one that waits and is late":              {invoices: made{func(i *invoice.Invoice) { i.Deadline = over }}, waiting: 1, late: 1, deadline: over},
+		"one that failed":                         {invoices: made{failed(due, invoice.CodeClosed)}, failed: 1, deadline: due},
+		"one that was closed too late":            {invoices: made{failed(over, invoice.CodeLate)}, failed: 1, late: 1, deadline: over},
+		"an issued one":                           {invoices: made{issued}},
+		"a negative one until its date":           {invoices: made{negative(due)}, failed: 1, deadline: due},
+		"and from then on":                        {invoices: made{negative(over)}},
+		"issued otherwise":                        {invoices: made{otherwise}, failed: 1},
+		"issued otherwise, and it is amended":     {invoices: made{otherwise, amended(invoice.Waiting)}, waiting: 1},
+		"issued otherwise, and it was amended":    {invoices: made{otherwise, amended(invoice.Issued)}},
+		"an amended one that fails":               {invoices: made{issued, amended(invoice.Failed)}, failed: 1},
+		"an amended one of what was not as asked": {invoices: made{otherwise, amended(invoice.Failed)}, failed: 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			eachDatabase(t, func(t *testing.T, s *Store) {
+				newWallet(t, s, "wal_1", 0)
+				for n, change := range tt.invoices {
+					sampleInvoice(t, s, "wal_1", fmt.Sprintf("inv_%d", n+1), change)
+				}
+				got, err := s.Sample(t.Context(), t0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got.InvoicesWaiting != tt.waiting || got.InvoicesFailed != tt.failed || got.InvoicesLate != tt.late || !got.InvoiceDeadline.Equal(tt.deadline) {
+					t.Errorf("Sample() has %d waiting, %d failed, %d late, due until %v, want %d, %d, %d, %v",
+						got.InvoicesWaiting, got.InvoicesFailed, got.InvoicesLate, got.InvoiceDeadline, tt.waiting, tt.failed, tt.late, tt.deadline)
+				}
+			})
+		})
+	}
+}
+
+// The invoice that is due first is told of, whichever wallet's it is and however many are issued.
+func TestSample_dueFirst(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		for n, state := range []invoice.State{invoice.Waiting, invoice.Failed, invoice.Issued} {
+			walletID := newWallet(t, s, fmt.Sprintf("wal_%d", n), 0)
+			sampleInvoice(t, s, walletID, fmt.Sprintf("inv_%d", n), func(i *invoice.Invoice) {
+				i.State, i.Deadline = state, t0.Add(-time.Duration(n)*time.Hour)
+			})
+		}
+		got, err := s.Sample(t.Context(), t0)
+		if want := t0.Add(-time.Hour); err != nil || !got.InvoiceDeadline.Equal(want) || got.InvoicesLate != 2 {
+			t.Errorf("Sample() has %d late, first %v, error %v, want 2 and %v", got.InvoicesLate, got.InvoiceDeadline, err, want)
+		}
+	})
+}
+
+func TestSample_months(t *testing.T) {
+	november := clock.MonthStart(t0)
+	december := clock.NextMonth(november)
+	closable := december.Add(10 * time.Minute)
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		for id, to := range map[string]time.Time{"open": november, "closed": december, "old": {}, "personal": november, "deleted": november} {
+			newWallet(t, s, id, 0)
+			exec(t, s, `UPDATE wallet SET invoiced_to = $2 WHERE id = $1`, id, millis(to))
+		}
+		exec(t, s, `UPDATE wallet SET kind = 'personal' WHERE id = 'personal'`)
+		exec(t, s, `UPDATE wallet SET deleted_at = 1 WHERE id = 'deleted'`)
+		for _, step := range []struct {
+			at   time.Time
+			want int64
+		}{{closable.Add(-time.Minute), 1}, {closable.Add(time.Hour - time.Millisecond), 1}, {closable.Add(time.Hour), 2}} {
+			got, err := s.Sample(t.Context(), step.at)
+			if err != nil || got.MonthsUnclosed != step.want {
+				t.Errorf("Sample(%v) has %d wallets with an open month, error %v, want %d", step.at, got.MonthsUnclosed, err, step.want)
+			}
+		}
+		s.UseClosing(Closing{Dates: func(month time.Time) invoice.Dates { return invoice.DatesOf(month, holiday.Default()) }, NewID: func(string) string { return "" }})
+		if n, err := s.CloseMonths(t.Context(), closable); err != nil || n != 2 {
+			t.Fatalf("CloseMonths() = %d, %v, want 2", n, err)
+		}
+		if got, err := s.Sample(t.Context(), closable.Add(time.Hour)); err != nil || got.MonthsUnclosed != 0 {
+			t.Errorf("Sample() after they were closed has %d, error %v, want 0", got.MonthsUnclosed, err)
+		}
+	})
+}
+
+func TestSample_refusedAddresses(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		exec(t, s, `INSERT INTO refused_address (address, reason, at) VALUES ('a@b.example', '550', 1), ('c@b.example', '550', 1)`)
+		if got, err := s.Sample(t.Context(), t0); err != nil || got.RefusedAddresses != 2 {
+			t.Errorf("Sample() has %d addresses at which nobody is, error %v, want 2", got.RefusedAddresses, err)
+		}
+	})
+}
+
 // A scrape comes every few seconds: tables that grow are read by their indexes.
 func TestSample_readsIndexes(t *testing.T) {
-	queries := []string{sampleChunks, sampleDoubt, sampleMoney, sampleChecks}
+	queries := []string{sampleChunks, sampleDoubt, sampleMoney, sampleChecks,
+		strings.NewReplacer("$1", "1", "$2", "1").Replace(sampleInvoices)}
 	t.Run("sqlite", func(t *testing.T) {
-		s := openTest(t, sqliteAddress(t))
-		for _, step := range plan(t, s, `EXPLAIN QUERY PLAN `, queries) {
+		steps := plan(t, openTest(t, sqliteAddress(t)), `EXPLAIN QUERY PLAN `, queries)
+		wantUnissued(t, steps)
+		for _, step := range steps {
 			if scans(step, "SCAN ", "SEARCH ") && !strings.Contains(step, " INDEX ") {
 				t.Errorf("the plan has %q, want an index", step)
 			}
@@ -116,7 +246,9 @@ func TestSample_readsIndexes(t *testing.T) {
 		s := openTest(t, testserver.Postgres(t))
 		s.read.SetMaxOpenConns(1) // the setting below is the connection's
 		exec(t, s, `SET enable_seqscan = off`)
-		for _, step := range plan(t, s, `EXPLAIN `, queries) {
+		steps := plan(t, s, `EXPLAIN `, queries)
+		wantUnissued(t, steps)
+		for _, step := range steps {
 			if scans(step, "Seq Scan on ") {
 				t.Errorf("the plan has %q, want an index", step)
 			}
@@ -124,10 +256,24 @@ func TestSample_readsIndexes(t *testing.T) {
 	})
 }
 
+// wantUnissued fails unless each look at invoices passes over those that are issued, which is nearly all.
+func wantUnissued(t *testing.T, steps []string) {
+	t.Helper()
+	n := 0
+	for _, step := range steps {
+		if strings.Contains(step, "invoice_unissued") {
+			n++
+		}
+	}
+	if n != 4 {
+		t.Errorf("the plan uses invoice_unissued %d times, want 4:\n%s", n, strings.Join(steps, "\n"))
+	}
+}
+
 // scans reports whether a step of a plan reads a table that grows in one of these ways.
 func scans(step string, ways ...string) bool {
 	return slices.ContainsFunc(ways, func(way string) bool {
-		return slices.ContainsFunc([]string{"broadcast", "chunk", "wallet", "charge", "attempt", "ledger_check"}, func(table string) bool {
+		return slices.ContainsFunc([]string{"broadcast", "chunk", "wallet", "charge", "attempt", "ledger_check", "invoice", "i ", "a ", "refused_address"}, func(table string) bool {
 			return strings.Contains(step, way+table)
 		})
 	})

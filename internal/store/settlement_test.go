@@ -194,7 +194,7 @@ func TestStormGuard(t *testing.T) {
 			t.Errorf("%d cards were asked in a storm, want 20 and then none", n)
 		}
 		states := func() (active, unpaid int) {
-			sample, err := s.Sample(t.Context())
+			sample, err := s.Sample(t.Context(), t0)
 			if err != nil {
 				t.Fatal(err)
 			}
