@@ -374,6 +374,13 @@ func invoiceRefused(t *testing.T) {
 	if h.get("/api/v1/invoices", &unissued); len(unissued.Items) != 1 || unissued.Items[0].ID != i.ID {
 		t.Errorf("invoices that are not issued = %+v, want %s", unissued.Items, i.ID)
 	}
+	h.until("operators see that it failed", func() (bool, any) {
+		n := h.metric("malgil_invoices", `state="failed"`)
+		return n == 1, n
+	})
+	if left, want := h.metric("malgil_invoice_deadline_seconds"), float64(5*24+14)*3600; left > want || left < want-3600 {
+		t.Errorf("malgil_invoice_deadline_seconds = %v, want up to %v: it is 10:00 of the 6th, and late from the 12th on", left, want)
+	}
 	s.posted()
 
 	reissue := func() error {
