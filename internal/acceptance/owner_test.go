@@ -26,8 +26,11 @@ var ownerRows = map[string]func(*testing.T){
 // taskTypes is every kind of task, as the owner reads it on a dashboard.
 var taskTypes = []string{
 	"utterance:answer", "broadcast:send_chunk", "broadcast:fetch_result",
-	"billing:charge_wallet", "billing:charge_card", "billing:resolve_attempt", "mail:send",
+	"billing:charge_wallet", "billing:charge_card", "billing:issue_invoice", "billing:resolve_attempt", "mail:send",
 }
+
+// monthly is the kind of task that the tour runs only where a month ends on its way.
+const monthly = "billing:issue_invoice"
 
 // Without workers the intake takes orders and answers users; what it took is done when workers
 // come, once. On real parts they come beside it, on embedded ones in its place.
@@ -104,8 +107,8 @@ func intakeWithoutWorkers(t *testing.T) {
 	h.balance()
 }
 
-// After one run of the demo's tour, /metrics shows that every kind of task has run and that none
-// was given up.
+// After one run of the demo's tour, /metrics shows that every kind of task has run, but for the monthly
+// one, and that none was given up.
 func everyKindOfTask(t *testing.T) {
 	config := defaults(t)
 	if realParts {
@@ -124,7 +127,7 @@ func everyKindOfTask(t *testing.T) {
 	h := enter(t, d.Ready.Intake, d.Ready.Sandbox, d.Ready.Metrics, d.Ready.APIToken)
 	for _, taskType := range taskTypes {
 		ofType := `type="` + taskType + `"`
-		if n := h.metric("malgil_task_duration_seconds_count", ofType, `verdict="done"`); n == 0 {
+		if n := h.metric("malgil_task_duration_seconds_count", ofType, `verdict="done"`); n == 0 && taskType != monthly {
 			t.Errorf("no task of type %s has run", taskType)
 		}
 		for _, bad := range []string{"archived", "panic"} {
