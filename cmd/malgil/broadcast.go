@@ -21,6 +21,7 @@ type broadcastCommand struct {
 	Resume   broadcastResume   `cmd:"" help:"Let a paused broadcast go on."`
 	Cancel   broadcastCancel   `cmd:"" help:"End a broadcast for good."`
 	Chunks   broadcastChunks   `cmd:"" help:"The chunks of a broadcast in order."`
+	Retry    broadcastRetry    `cmd:"" help:"Send a broadcast to those whom another did not reach."`
 	Decide   broadcastDecide   `cmd:"" help:"Say what became of chunks in doubt, or have parked ones sent."`
 	Results  broadcastResults  `cmd:"" help:"Write everybody of a broadcast with what became of him to a file."`
 	Failures broadcastFailures `cmd:"" help:"The people whom Kakao names as not reached; limit counts people."`

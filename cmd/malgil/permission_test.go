@@ -42,6 +42,7 @@ func wholeArgs(people, blocks string) map[string][][]string {
 		"invoice amend":         {{"wal_1", "inv_1", "--why=x"}, {"wal_1", "inv_1", "--why=x", "--dry-run"}},
 		"invoice send":          {{"wal_1", "inv_1"}, {"wal_1", "inv_1", "--dry-run"}},
 		"broadcast results":     {{"brd_1", "--out=-"}},
+		"broadcast retry":       {{"brd_1"}, {"brd_1", "--dry-run"}},
 		"broadcast decide":      {{"brd_1", "--sent", "--note=x"}, {"brd_1", "--sent", "--note=x", "--dry-run"}},
 		"broadcast send":        {{people, "--bot=b1", "--event=e", "--watch"}, {people, "--bot=b1", "--event=e", "--dry-run"}},
 		"broadcast upload":      {{"brd_1", people}},

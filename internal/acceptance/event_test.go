@@ -19,8 +19,37 @@ func TestEventAPI(t *testing.T) {
 		"28_chat_is_free":       chatIsFree,
 		"29_prices":             prices,
 		"doubts_are_decided":    doubtsAreDecided,
+		"the_failed_once_more":  theFailedOnceMore,
 		"results_as_a_file":     resultsAsAFile,
 	})
+}
+
+// Whom a broadcast did not reach is sent to once more, by reason, and nobody else is; each broadcast is
+// retried once.
+func theFailedOnceMore(t *testing.T) {
+	h := open(t, plan{})
+	s := h.openShop(0)
+	s.topUp(10_000)
+	b := s.finish(s.order(append(s.friends(4), "stranger-1", "stranger-2")...))
+	retry := func(of broadcast, body map[string]any) (again broadcast, err error) {
+		err = h.api.Call(t.Context(), "POST", "/api/v1/broadcasts/"+of.ID+"/retry", body, &again, apiclient.IdempotencyKey(rand.Text()))
+		return again, err
+	}
+	_, err := retry(b, map[string]any{"error_types": []int{201}})
+	refuses(t, err, 409, "NOBODY_TO_RETRY")
+	again, err := retry(b, map[string]any{"error_types": []int{100}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again = s.finish(again); again.Counts.Audience != 2 || again.Counts.Failed != 2 {
+		t.Errorf("the retry counts %+v, want the two strangers, who are no friends still", again.Counts)
+	}
+	_, err = retry(b, map[string]any{})
+	refuses(t, err, 409, "RETRIED")
+	if _, err = retry(again, map[string]any{}); err != nil {
+		t.Errorf("the retry of a retry: %v", err)
+	}
+	h.balance()
 }
 
 // Everybody's outcome can be had as a file, in the order of the audience; a cell that a spreadsheet would

@@ -45,6 +45,16 @@ const (
 	Finished  State = "finished"  // everyone is delivered, failed, unknown, skipped or in doubt
 )
 
+// OnDoubt says what becomes by itself of a chunk that nobody knows of whether it went out. The names are
+// stored.
+type OnDoubt string
+
+// What becomes of doubts.
+const (
+	HoldDoubt  OnDoubt = "hold"        // its money is held for 72 hours, and a person may say what became of it
+	AssumeSent OnDoubt = "assume_sent" // everybody counts as delivered and is paid for at once
+)
+
 // Wait says in one word why a broadcast does not move.
 type Wait string
 
@@ -133,6 +143,8 @@ type Broadcast struct {
 	Wait       Wait
 	WaitUntil  time.Time // when the wait ends by itself, zero when that is not known
 	Note       string    // why it paused itself, or why a request was refused last
+	OnDoubt    OnDoubt
+	RetryOf    ID // the broadcast whose missed people this one is for, or empty
 	StartAt    time.Time
 	ExpiresAt  time.Time // chunks not sent by then expire uncharged; zero for never
 	Counts     Counts

@@ -18,8 +18,20 @@ type Order struct {
 	Name      string
 	Message   Message
 	StartAt   time.Time // zero for at once
+	IfPast    IfPast    // what is done about a StartAt that has passed
 	ExpiresAt time.Time // zero for never
+	OnDoubt   OnDoubt   // HoldDoubt when empty
+	RetryOf   ID        // see [Desk.Retry]
 }
+
+// IfPast says what is done about a start that has passed.
+type IfPast string
+
+// RefusePast is what is done when nothing is said.
+const (
+	RefusePast IfPast = "refuse"
+	SendNow    IfPast = "send_now"
+)
 
 // Request carries what makes a call repeatable: the same scope and key with the same body gets
 // the first answer, another body is refused. The zero value is a call that may not be repeated.
@@ -53,13 +65,14 @@ type Orders interface {
 type Desk struct {
 	orders  Orders
 	uploads Uploads
+	ended   EndedChunks
 	now     func() time.Time
 	newID   func(prefix string) string
 }
 
 // NewDesk returns a desk.
-func NewDesk(orders Orders, uploads Uploads, now func() time.Time, newID func(prefix string) string) *Desk {
-	return &Desk{orders: orders, uploads: uploads, now: now, newID: newID}
+func NewDesk(orders Orders, uploads Uploads, ended EndedChunks, now func() time.Time, newID func(prefix string) string) *Desk {
+	return &Desk{orders: orders, uploads: uploads, ended: ended, now: now, newID: newID}
 }
 
 // Create stores an order; its recipients come with [Desk.Upload]. An order that breaks a rule is
@@ -123,6 +136,12 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 	if o.StartAt.IsZero() {
 		o.StartAt = now
 	}
+	if o.OnDoubt == "" {
+		o.OnDoubt = HoldDoubt
+	}
+	if o.IfPast == SendNow && o.StartAt.Before(now) {
+		o.StartAt = now
+	}
 	switch {
 	case o.BotID == "" || !plain(o.BotID):
 		return Broadcast{}, fault.Field("bot", "is missing; name the bot that speaks")
@@ -139,7 +158,11 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 	case utf8.RuneCountInString(o.Name) > 200:
 		return Broadcast{}, fault.Field("name", "must be at most 200 characters")
 	case o.StartAt.Before(now.Add(-time.Minute)):
-		return Broadcast{}, fault.Field("start_at", "is in the past; leave it out to start at once")
+		return Broadcast{}, fault.Field("start_at", "is in the past; leave it out to start at once, or say if_past: send_now")
+	case o.IfPast != "" && o.IfPast != RefusePast && o.IfPast != SendNow:
+		return Broadcast{}, fault.Field("if_past", "must be refuse or send_now")
+	case o.OnDoubt != HoldDoubt && o.OnDoubt != AssumeSent:
+		return Broadcast{}, fault.Field("on_doubt", "must be hold or assume_sent")
 	case !o.ExpiresAt.IsZero() && !o.ExpiresAt.After(o.StartAt):
 		return Broadcast{}, fault.Field("expires_at", "must be later than start_at")
 	}
@@ -149,7 +172,7 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 	return Broadcast{
 		ID: ID(d.newID("brd")), BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message,
 		State: Uploading, Wait: WaitUploading,
-		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now,
+		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now, OnDoubt: o.OnDoubt, RetryOf: o.RetryOf,
 	}, nil
 }
 

@@ -15,12 +15,14 @@ import (
 
 // memory keeps orders and uploads of one broadcast.
 type memory struct {
-	b        Broadcast
-	chunks   []Packed
-	batches  []int
-	ended    *Report
-	decided  []Decision
-	storeErr error
+	b       Broadcast
+	chunks  []Packed
+	batches []int
+	ended   *Report
+	decided []Decision
+
+	endedChunks []Ended
+	storeErr    error
 }
 
 func (m *memory) CreateBroadcast(_ context.Context, b Broadcast, chunks []Packed, r Request) (Broadcast, bool, error) {
@@ -59,6 +61,15 @@ func (m *memory) EndUpload(_ context.Context, _ ID, _ int, _ int, r Report) erro
 	return nil
 }
 
+func (m *memory) EndedChunks(_ context.Context, _ ID, after, limit int) (found []Ended, _ error) {
+	for _, c := range m.endedChunks {
+		if c.Seq > after && len(found) < limit {
+			found = append(found, c)
+		}
+	}
+	return found, nil
+}
+
 func (m *memory) DecideChunks(_ context.Context, d Decision) (Decided, error) {
 	m.decided = append(m.decided, d)
 	return Decided{Chunks: len(d.Chunks)}, nil
@@ -66,7 +77,7 @@ func (m *memory) DecideChunks(_ context.Context, d Decision) (Decided, error) {
 
 func newDesk(m *memory) *Desk {
 	n := 0
-	return NewDesk(m, m, func() time.Time { return start }, func(prefix string) string {
+	return NewDesk(m, m, m, func() time.Time { return start }, func(prefix string) string {
 		n++
 		return fmt.Sprintf("%s_%d", prefix, n)
 	})
@@ -80,7 +91,7 @@ func TestDesk_Create(t *testing.T) {
 	m := &memory{}
 	got, err := newDesk(m).Create(t.Context(), goodOrder(), Request{})
 	want := Broadcast{ID: "brd_1", BotID: "bot", Side: Live, Name: "겨울 재입고", Message: Message{Event: "restock_alert"},
-		State: Uploading, Wait: WaitUploading, StartAt: start, CreatedAt: start}
+		State: Uploading, Wait: WaitUploading, StartAt: start, CreatedAt: start, OnDoubt: HoldDoubt}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("Create, %v (-want +got):\n%s", err, diff)
 	}
@@ -100,6 +111,8 @@ func TestDesk_Create_refuses(t *testing.T) {
 		"a name that is too long":      {func(o *Order) { o.Name = strings.Repeat("가", 201) }, "name"},
 		"a name that is not UTF-8":     {func(o *Order) { o.Name = "\xb0\xa1" }, "name"},
 		"a start in the past":          {func(o *Order) { o.StartAt = start.Add(-time.Minute - time.Millisecond) }, "start_at"},
+		"another word for a past":      {func(o *Order) { o.IfPast = "wait" }, "if_past"},
+		"another word for a doubt":     {func(o *Order) { o.OnDoubt = "guess" }, "on_doubt"},
 		"an expiry at the start":       {func(o *Order) { o.ExpiresAt = start }, "expires_at"},
 		"an expiry before the start":   {func(o *Order) { o.StartAt, o.ExpiresAt = start.Add(time.Hour), start.Add(time.Minute) }, "expires_at"},
 		"params with the reserved key": {func(o *Order) { o.Message.Params = map[string]any{ChunkParam: "x"} }, "params.malgil_chunk"},
@@ -142,7 +155,7 @@ func TestDesk_Create_accepts(t *testing.T) {
 func TestDesk_Create_repeatedAfterItsStart(t *testing.T) {
 	m := &memory{}
 	now := start
-	desk := NewDesk(m, m, func() time.Time { return now }, func(prefix string) string { return prefix + "_1" })
+	desk := NewDesk(m, m, m, func() time.Time { return now }, func(prefix string) string { return prefix + "_1" })
 	o, request := goodOrder(), Request{Scope: "tok", Key: "k"}
 	o.StartAt = start.Add(time.Hour)
 	first, err := desk.Create(t.Context(), o, request)
@@ -229,5 +242,16 @@ func TestChunkState(t *testing.T) {
 		if state.Holds() != want.holds || state.Final() != want.final {
 			t.Errorf("%s holds %v, final %v, want %v and %v", state, state.Holds(), state.Final(), want.holds, want.final)
 		}
+	}
+}
+
+// A start that has passed is refused, or is now where the order says so.
+func TestDesk_Create_ifPast(t *testing.T) {
+	m := &memory{}
+	o := goodOrder()
+	o.StartAt, o.IfPast = start.Add(-24*time.Hour), SendNow
+	b, err := newDesk(m).Create(t.Context(), o, Request{})
+	if err != nil || !b.StartAt.Equal(start) {
+		t.Errorf("Create = %s, %v, want it to start now, at %s", b.StartAt, err, start)
 	}
 }

@@ -16,27 +16,29 @@ type eventView struct {
 }
 
 type broadcastView struct {
-	ID         broadcast.ID    `json:"id"`
-	Name       string          `json:"name,omitempty"`
-	Bot        string          `json:"bot"`
-	Wallet     string          `json:"wallet"`
-	Channel    broadcast.Side  `json:"channel"`
-	Event      eventView       `json:"event"`
-	Params     map[string]any  `json:"params,omitempty"`
-	State      broadcast.State `json:"state"`
-	Wait       *waitView       `json:"wait,omitempty"`
-	Note       string          `json:"note,omitempty" doc:"Why it paused itself, or why a request was refused last"`
-	Counts     countsView      `json:"counts"`
-	Progress   float64         `json:"progress" doc:"Share of the audience that has an outcome, 0 to 1"`
-	Chunks     chunksView      `json:"chunks"`
-	Price      wallet.KRW      `json:"price_krw"`
-	Captured   wallet.KRW      `json:"captured_krw"`
-	StartAt    time.Time       `json:"start_at"`
-	ExpiresAt  time.Time       `json:"expires_at,omitzero"`
-	CreatedAt  time.Time       `json:"created_at"`
-	SealedAt   time.Time       `json:"sealed_at,omitzero"`
-	StartedAt  time.Time       `json:"started_at,omitzero"`
-	FinishedAt time.Time       `json:"finished_at,omitzero"`
+	ID         broadcast.ID      `json:"id"`
+	Name       string            `json:"name,omitempty"`
+	Bot        string            `json:"bot"`
+	Wallet     string            `json:"wallet"`
+	Channel    broadcast.Side    `json:"channel"`
+	Event      eventView         `json:"event"`
+	Params     map[string]any    `json:"params,omitempty"`
+	State      broadcast.State   `json:"state"`
+	Wait       *waitView         `json:"wait,omitempty"`
+	Note       string            `json:"note,omitempty" doc:"Why it paused itself, or why a request was refused last"`
+	Counts     countsView        `json:"counts"`
+	Progress   float64           `json:"progress" doc:"Share of the audience that has an outcome, 0 to 1"`
+	Chunks     chunksView        `json:"chunks"`
+	Price      wallet.KRW        `json:"price_krw"`
+	Captured   wallet.KRW        `json:"captured_krw"`
+	OnDoubt    broadcast.OnDoubt `json:"on_doubt"`
+	RetryOf    broadcast.ID      `json:"retry_of,omitempty" doc:"The broadcast whose missed people it is for"`
+	StartAt    time.Time         `json:"start_at"`
+	ExpiresAt  time.Time         `json:"expires_at,omitzero"`
+	CreatedAt  time.Time         `json:"created_at"`
+	SealedAt   time.Time         `json:"sealed_at,omitzero"`
+	StartedAt  time.Time         `json:"started_at,omitzero"`
+	FinishedAt time.Time         `json:"finished_at,omitzero"`
 }
 
 type waitView struct {
@@ -66,6 +68,7 @@ func viewBroadcast(b broadcast.Broadcast) broadcastView {
 	view := broadcastView{
 		ID: b.ID, Name: b.Name, Bot: b.BotID, Wallet: b.WalletID, Channel: b.Side,
 		Event: eventView{Name: b.Message.Event, Data: b.Message.Data}, Params: b.Message.Params,
+		OnDoubt: b.OnDoubt, RetryOf: b.RetryOf,
 		State: b.State, Note: b.Note, Price: b.Price, Captured: b.Captured,
 		Counts: countsView{
 			Audience: n.Audience, Delivered: n.Delivered, Failed: n.Failed, Unknown: n.Unknown, Skipped: n.Skipped,
@@ -93,6 +96,7 @@ func (s *Server) addBroadcasts() {
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}/chunks", id: "list-chunks", group: group, summary: "List the chunks of a broadcast in order", errors: missing}, s.listChunks)
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}/failures", id: "list-failures", group: group, summary: "List the people whom Kakao names as not reached; limit counts chunks", errors: missing}, s.listFailures)
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/decide", id: "decide-chunks", group: group, summary: "Say what became of chunks in doubt, or of parked ones", errors: conflict}, s.decideChunks)
+	add(s, operation{route: "POST /api/v1/broadcasts/{id}/retry", id: "retry-broadcast", group: group, summary: "Send a broadcast to those whom another did not reach", status: http.StatusAccepted, errors: conflict}, s.retryBroadcast)
 	for _, step := range []struct {
 		word, summary string
 		do            func(context.Context, broadcast.ID) (broadcast.Broadcast, error)
@@ -123,7 +127,9 @@ type createBroadcastInput struct {
 		Event      eventView       `json:"event"`
 		Params     map[string]any  `json:"params,omitempty" doc:"Becomes userRequest.params of the block's skill"`
 		StartAt    time.Time       `json:"start_at,omitzero" doc:"At once, when left out"`
+		IfPast     string          `json:"if_past,omitempty" enum:"refuse,send_now" doc:"What is done about a start_at that has passed; refuse, when left out"`
 		ExpiresAt  time.Time       `json:"expires_at,omitzero" doc:"Who was not sent to by then is skipped"`
+		OnDoubt    string          `json:"on_doubt,omitempty" enum:"hold,assume_sent" doc:"What becomes of messages of which nobody knows whether they went out: their money is held until a person says it or 72 hours are over, or they count as delivered at once; hold, when left out"`
 		Recipients []recipientView `json:"recipients,omitempty" doc:"With them the broadcast is sealed at once; without, they are uploaded"`
 	}
 }
@@ -142,7 +148,7 @@ func (s *Server) createBroadcast(ctx context.Context, in *createBroadcastInput) 
 	order := broadcast.Order{
 		BotID: in.Body.Bot, Side: broadcast.Side(in.Body.Channel), Name: in.Body.Name,
 		Message: broadcast.Message{Event: in.Body.Event.Name, Data: in.Body.Event.Data, Params: in.Body.Params},
-		StartAt: in.Body.StartAt.UTC(), ExpiresAt: in.Body.ExpiresAt.UTC(),
+		StartAt: in.Body.StartAt.UTC(), IfPast: broadcast.IfPast(in.Body.IfPast), ExpiresAt: in.Body.ExpiresAt.UTC(), OnDoubt: broadcast.OnDoubt(in.Body.OnDoubt),
 	}
 	var b broadcast.Broadcast
 	if in.Body.Recipients == nil {

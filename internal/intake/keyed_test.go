@@ -11,6 +11,7 @@ import (
 var keyedRoutes = []string{
 	"POST /api/v1/broadcasts",
 	"POST /api/v1/broadcasts/{id}/decide",
+	"POST /api/v1/broadcasts/{id}/retry",
 	"POST /api/v1/accounts/{id}/cards",
 	"POST /api/v1/charges/{id}/decide",
 	"POST /api/v1/checkouts/{id}/decide",
@@ -32,6 +33,7 @@ func TestKeyedRoutes(t *testing.T) {
 	h := newHouse(t)
 	account, walletID, botID := h.seed(0)
 	bodies := map[string]string{
+		"POST /api/v1/broadcasts/{id}/retry":                 `{}`,
 		"POST /api/v1/broadcasts/{id}/decide":                `{"finding":"release","note":"x"}`,
 		"POST /api/v1/broadcasts":                            `{"bot":"` + botID + `","event":{"name":"x"}}`,
 		"POST /api/v1/checkouts/{id}/decide":                 `{"finding":"not_charged","reason":"x"}`,

@@ -100,6 +100,7 @@ POST /api/v1/broadcasts/{id}/seal send order_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/pause send steer_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/resume send steer_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/cancel send steer_broadcast broadcast path.id
+POST /api/v1/broadcasts/{id}/retry send order_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/decide billing keep_platform broadcast path.id
 GET /api/v1/broadcasts/{id}/chunks read read_broadcast broadcast path.id
 GET /api/v1/broadcasts/{id}/failures read read_people broadcast path.id

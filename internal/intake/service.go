@@ -94,6 +94,7 @@ type Broadcasts interface {
 	Resume(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Cancel(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Decide(ctx context.Context, d broadcast.Decision) (broadcast.Decided, error)
+	Retry(ctx context.Context, o broadcast.RetryOrder, r broadcast.Request) (broadcast.Broadcast, error)
 }
 
 // Billing moves money; [billing.Service] does.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -16,7 +17,7 @@ import (
 const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_data, params, price_krw, state,
 	wait_reason, wait_until, note, start_at, expires_at, audience, duplicates, bad_rows, delivered, failed,
 	unknown, skipped, in_doubt, chunks, planned_chunks, captured_krw, refusals, upload_epoch,
-	upload_after, audience_epoch, created_at, sealed_at, started_at, finished_at`
+	upload_after, audience_epoch, created_at, sealed_at, started_at, finished_at, on_doubt, retry_of`
 
 // scanBroadcast reads broadcastColumns. A message that cannot be read fails nothing: the broadcast
 // can still be shown, stopped and settled.
@@ -26,7 +27,7 @@ func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
 	err = row.Scan(&b.ID, &b.WalletID, &b.BotID, &b.Side, &b.Name, &b.Message.Event, &data, &params, &b.Price, &b.State,
 		&b.Wait, at(&b.WaitUntil), &b.Note, at(&b.StartAt), at(&b.ExpiresAt), &n.Audience, &n.Duplicates, &n.BadRows,
 		&n.Delivered, &n.Failed, &n.Unknown, &n.Skipped, &n.InDoubt, &b.Chunks, &b.PlannedChunks, &b.Captured,
-		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt))
+		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt), &b.OnDoubt, &b.RetryOf)
 	if err != nil {
 		return b, err
 	}
@@ -91,6 +92,11 @@ func (s *Store) CreateBroadcast(ctx context.Context, b broadcast.Broadcast, chun
 		if !walletID.Valid {
 			return fault.Coded(fault.Conflict, "NO_WALLET", "bot %s has no wallet; connect one before sending", b.BotID)
 		}
+		if b.RetryOf != "" {
+			if err := notRetried(ctx, tx, b.RetryOf); err != nil {
+				return err
+			}
+		}
 		b.WalletID = walletID.String
 		if b.Price, err = priceOf(ctx, tx, b.CreatedAt); err != nil {
 			return err
@@ -139,12 +145,12 @@ func insertBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) err
 	_, err = tx.ExecContext(ctx, `INSERT INTO broadcast (id, wallet_id, bot_id, side, name, event_name, event_data, params,
 		price_krw, state, wait_reason, wait_until, start_at, expires_at, created_at, sealed_at,
 		upload_epoch, audience_epoch, audience, duplicates, chunks, planned_chunks,
-		bad_rows, delivered, failed, unknown, skipped, in_doubt, captured_krw, refusals, note, started_at, finished_at)
+		bad_rows, delivered, failed, unknown, skipped, in_doubt, captured_krw, refusals, note, started_at, finished_at, on_doubt, retry_of)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0)`,
+		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, $23, $24)`,
 		b.ID, b.WalletID, b.BotID, b.Side, b.Name, b.Message.Event, string(data), string(params),
 		b.Price, b.State, b.Wait, millis(b.WaitUntil), millis(b.StartAt), millis(b.ExpiresAt), millis(b.CreatedAt), millis(b.SealedAt),
-		b.UploadEpoch, b.AudienceEpoch, b.Counts.Audience, b.Counts.Duplicates, b.Chunks, b.PlannedChunks)
+		b.UploadEpoch, b.AudienceEpoch, b.Counts.Audience, b.Counts.Duplicates, b.Chunks, b.PlannedChunks, cmp.Or(b.OnDoubt, broadcast.HoldDoubt), b.RetryOf)
 	if err != nil {
 		return fmt.Errorf("insert broadcast %s: %w", b.ID, err)
 	}
@@ -266,6 +272,11 @@ func (s *Store) cancel(ctx context.Context) func(*sql.Tx, *broadcast.Broadcast) 
 			if _, err := tx.ExecContext(ctx, `DELETE FROM chunk WHERE broadcast_id = $1`, b.ID); err != nil {
 				return fmt.Errorf("drop uploaded chunks: %w", err)
 			}
+			// Nobody was sent to, so what it was a retry of may have another.
+			if _, err := tx.ExecContext(ctx, `UPDATE broadcast SET retry_of = '' WHERE id = $1`, b.ID); err != nil {
+				return fmt.Errorf("give its place free: %w", err)
+			}
+			b.RetryOf = ""
 		case broadcast.Running, broadcast.Paused:
 			if err := s.recallOne(ctx, tx, b); err != nil {
 				return err

@@ -106,9 +106,12 @@ func (s *Store) RecordSend(ctx context.Context, id broadcast.ChunkID, epoch int,
 		}
 	case broadcast.NotSent, broadcast.Refused, broadcast.OutcomeInDoubt, broadcast.Stale, broadcast.GivenBack:
 	}
-	return s.changeChunk(ctx, id, func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
+	return s.changeChunk(ctx, id, func(tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
 		if c.State != broadcast.Sending || c.Epoch != epoch {
 			return false, nil
+		}
+		if r.Outcome == broadcast.OutcomeInDoubt && b.OnDoubt == broadcast.AssumeSent {
+			return true, assumeSent(ctx, tx, w, b, c, r.Reason, now)
 		}
 		return true, s.recordRefused(ctx, tx, b, c, r, now)
 	}, now)
@@ -174,6 +177,20 @@ func (s *Store) recordRefused(ctx context.Context, tx *sql.Tx, b *broadcast.Broa
 	}
 	if b.Refusals >= refusalsToPause && b.State == broadcast.Running {
 		return s.pause(ctx, tx, b, fmt.Sprintf("%d requests in a row were refused: %s", b.Refusals, r.Reason))
+	}
+	return nil
+}
+
+// assumeSent settles a chunk of which nobody knows whether it went out, as its broadcast wants it: everybody
+// counts as delivered.
+func assumeSent(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk, why string, now time.Time) error {
+	if err := captureChunk(ctx, tx, w, b, c, c.People, now); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE chunk SET state = 'settled', hold_krw = 0, enqueued_at = 0, doubt_at = $2, delivered = people, error = $3 WHERE id = $1`,
+		c.ID, millis(now), storable("assumed to be sent: "+why))
+	if err != nil {
+		return fmt.Errorf("assume that chunk %s is sent: %w", c.ID, err)
 	}
 	return nil
 }

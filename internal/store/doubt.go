@@ -53,7 +53,14 @@ func (s *Store) ExpireSending(ctx context.Context, now time.Time) (n int, err er
 		return 0, fmt.Errorf("look for leases that are over: %w", err)
 	}
 	return eachChunk(ctx, ids, "give up chunk", func(id broadcast.ChunkID) (bool, error) {
-		return s.changeChunk(ctx, id, func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
+		return s.changeChunk(ctx, id, func(tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
+			if b.OnDoubt == broadcast.AssumeSent {
+				over, err := changed(tx.ExecContext(ctx, `UPDATE chunk SET lease_until = 0 WHERE id = $1 AND state = 'sending' AND lease_until <= $2`, id, millis(now)))
+				if err != nil || !over {
+					return false, err
+				}
+				return true, assumeSent(ctx, tx, w, b, c, "the worker that sent it did not report back", now)
+			}
 			b.Counts.InDoubt += c.People
 			return changed(tx.ExecContext(ctx, `UPDATE chunk SET state = 'in_doubt', doubt_at = $2, error = 'the worker that sent it did not report back'
 				WHERE id = $1 AND state = 'sending' AND lease_until <= $2`, id, millis(now)))

@@ -2,11 +2,14 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -100,6 +103,31 @@ func (s *Store) ChunkStates(ctx context.Context, id broadcast.ID) (map[broadcast
 		states[c.state] = c.n
 	}
 	return states, nil
+}
+
+// notRetried is a Conflict when a broadcast is retried already. Two at once are kept apart by an index.
+func notRetried(ctx context.Context, q querier, id broadcast.ID) error {
+	var by broadcast.ID
+	err := q.QueryRowContext(ctx, `SELECT id FROM broadcast WHERE retry_of = $1`, id).Scan(&by)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		err = fault.Coded(fault.Conflict, "RETRIED", "broadcast %s is retried by %s; retry that one for those whom it did not reach", id, by)
+	}
+	return err
+}
+
+// EndedChunks lists chunks of a broadcast of which somebody was not reached.
+func (s *Store) EndedChunks(ctx context.Context, id broadcast.ID, after, limit int) ([]broadcast.Ended, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT c.seq, c.state, c.recipients, c.result`+ofAudience+` AND c.seq > $2
+		AND (c.failed > 0 OR c.skipped > 0) ORDER BY c.seq LIMIT $3`, id, after, limit)
+	return collect(rows, err, func(row scanner) (c broadcast.Ended, err error) {
+		var recipients, result string
+		err = row.Scan(&c.Seq, &c.State, &recipients, &result)
+		c.Recipients, c.Result = []byte(recipients), []byte(result)
+		return c, err
+	})
 }
 
 // FailedChunk is a chunk in which Kakao names people whom it did not reach.

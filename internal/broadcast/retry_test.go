@@ -1,0 +1,118 @@
+package broadcast
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// ended makes a chunk of people u<seq>-1 … of whom Kakao names some as failed, by number.
+func ended(seq int, state ChunkState, people int, failed map[int]int) Ended {
+	var all []Recipient
+	type failure struct {
+		UserID string `json:"userId"`
+		Error  struct {
+			Type int    `json:"errorType"`
+			Msg  string `json:"msg"`
+		} `json:"errorMsg"`
+	}
+	var list []failure
+	for i := 1; i <= people; i++ {
+		all = append(all, Recipient{Type: "botUserKey", ID: fmt.Sprintf("u%d-%d", seq, i), Properties: map[string]string{"grade": "gold"}})
+		if number := failed[i]; number != 0 {
+			f := failure{UserID: all[i-1].ID}
+			f.Error.Type, f.Error.Msg = number, "no"
+			list = append(list, f)
+		}
+	}
+	recipients, _ := json.Marshal(all)
+	result, _ := json.Marshal(map[string]any{"taskId": "t", "status": "x", "allRequestCount": people, "successCount": people - len(list),
+		"fail": map[string]any{"count": len(list), "list": list}})
+	return Ended{Seq: seq, State: state, Recipients: recipients, Result: result}
+}
+
+// A retry goes to those alone who certainly did not get it, with what was known of them.
+func TestDesk_Retry(t *testing.T) {
+	chunks := []Ended{
+		ended(1, Settled, 4, map[int]int{2: 100, 4: 201}), ended(2, Rejected, 2, nil), ended(3, InDoubt, 2, nil), ended(4, Expired, 1, nil),
+		ended(5, ChunkCancelled, 1, nil), ended(6, Parked, 1, nil), ended(7, Sent, 1, nil), ended(8, Planned, 1, nil), ended(9, Settled, 1, nil),
+	}
+	tests := map[string]struct {
+		order RetryOrder
+		want  []string
+	}{
+		"everybody who failed":      {RetryOrder{}, []string{"u1-2", "u1-4", "u2-1", "u2-2"}},
+		"one reason":                {RetryOrder{ErrorTypes: []int{100}}, []string{"u1-2"}},
+		"two reasons":               {RetryOrder{ErrorTypes: []int{201, 100}}, []string{"u1-2", "u1-4"}},
+		"who was skipped, too":      {RetryOrder{Skipped: true}, []string{"u1-2", "u1-4", "u2-1", "u2-2", "u4-1", "u5-1"}},
+		"nobody for another reason": {RetryOrder{ErrorTypes: []int{7}}, nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := &memory{endedChunks: chunks}
+			m.b = Broadcast{ID: "brd_of", BotID: "bot", Side: Development, Name: "겨울", Message: Message{Event: "restock_alert"}, State: Finished, FinishedAt: start, OnDoubt: HoldDoubt}
+			tt.order.Of = "brd_of"
+			b, err := newDesk(m).Retry(t.Context(), tt.order, Request{})
+			if len(tt.want) == 0 {
+				if fault.CodeOf(err) != "NOBODY_TO_RETRY" || m.b.ID != "brd_of" {
+					t.Errorf("Retry of nobody = %v and made %s, want NOBODY_TO_RETRY and nothing", err, m.b.ID)
+				}
+				return
+			}
+			if err != nil || m.b.RetryOf != "brd_of" || m.b.Side != Development || m.b.Name != "겨울" || b.State != Running {
+				t.Fatalf("Retry = %+v, %v; want a sealed broadcast of brd_of on its channel", b, err)
+			}
+			var got []string
+			for _, c := range m.chunks {
+				var people []Recipient
+				if err := json.Unmarshal([]byte(c.Recipients), &people); err != nil {
+					t.Fatal(err)
+				}
+				for _, p := range people {
+					got = append(got, p.ID)
+					if p.Properties["grade"] != "gold" {
+						t.Errorf("%s lost his properties: %v", p.ID, p.Properties)
+					}
+				}
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("it goes to %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// A broadcast is retried when everyone in it has an outcome.
+func TestDesk_Retry_notYet(t *testing.T) {
+	m := &memory{endedChunks: []Ended{ended(1, Rejected, 2, nil)}}
+	m.b = Broadcast{ID: "brd_of", BotID: "bot", State: Running, Message: Message{Event: "e"}}
+	if _, err := newDesk(m).Retry(t.Context(), RetryOrder{Of: "brd_of"}, Request{}); fault.CodeOf(err) != "NOT_FINISHED" {
+		t.Errorf("Retry of a running broadcast = %v, want NOT_FINISHED", err)
+	}
+}
+
+// More people than one look reads are all there, once.
+func TestMissedPeople_many(t *testing.T) {
+	m := &memory{}
+	for seq := 1; seq <= 2*endedAtOnce+5; seq++ {
+		m.endedChunks = append(m.endedChunks, ended(seq, Rejected, 2, nil))
+	}
+	rows := &missedPeople{ctx: t.Context(), chunks: m, order: RetryOrder{Of: "brd_of"}}
+	seen := map[string]bool{}
+	for {
+		p, err := rows.Next()
+		if err != nil {
+			break
+		}
+		if seen[p.ID] {
+			t.Fatalf("%s comes twice", p.ID)
+		}
+		seen[p.ID] = true
+	}
+	if len(seen) != 2*(2*endedAtOnce+5) {
+		t.Errorf("%d people come, want %d", len(seen), 2*(2*endedAtOnce+5))
+	}
+}

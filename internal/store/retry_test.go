@@ -1,0 +1,78 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// A broadcast is retried once; a retry that was cancelled before anybody was sent to gives its place free.
+func TestCreateBroadcast_retriedOnce(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "r", 1000)
+		of := running(t, s, order("brd_of", botID), 3)
+		retry := func(id string) error {
+			o := order(id, botID)
+			o.RetryOf = of.ID
+			_, _, err := s.CreateBroadcast(t.Context(), o, nil, broadcast.Request{})
+			return err
+		}
+		must(t, retry("brd_r1"))
+		if err := retry("brd_r2"); fault.CodeOf(err) != "RETRIED" {
+			t.Errorf("a second retry = %v, want RETRIED", err)
+		}
+		if _, err := s.Cancel(t.Context(), "brd_r1", t0); err != nil {
+			t.Fatal(err)
+		}
+		must(t, retry("brd_r3"))
+		upload(t, s, "brd_r3", 2)
+		if _, err := s.Seal(t.Context(), "brd_r3", t0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Cancel(t.Context(), "brd_r3", t0); err != nil {
+			t.Fatal(err)
+		}
+		if err := retry("brd_r4"); fault.CodeOf(err) != "RETRIED" {
+			t.Errorf("a retry beside one that was sealed = %v, want RETRIED", err)
+		}
+	})
+}
+
+// Where a broadcast says so, a doubt is a delivery at once, whether the call failed or its worker died.
+func TestAssumeSent(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		for name, doubt := range map[string]func(t *testing.T, c chunkRow){
+			"lost": func(t *testing.T, c chunkRow) {
+				record(t, s, c, broadcast.Verdict{Outcome: broadcast.OutcomeInDoubt, Reason: "no answer"}, t0)
+			},
+			"died": func(t *testing.T, _ chunkRow) {
+				for again := range 2 {
+					if n, err := s.ExpireSending(t.Context(), t0.Add(time.Minute)); n != 1-again || err != nil {
+						t.Errorf("ExpireSending no. %d = %d, %v, want %d", again+1, n, err, 1-again)
+					}
+				}
+			},
+		} {
+			walletID, botID := shop(t, s, name, 1000)
+			o := order("brd_"+name, botID)
+			o.OnDoubt = broadcast.AssumeSent
+			b := running(t, s, o, 3)
+			dispatch(t, s, t0)
+			c := chunkOf(t, s, b.ID, 1)
+			if !claim(t, s, c, t0) {
+				t.Fatal("cannot claim")
+			}
+			doubt(t, c)
+			b = wantBroadcast(t, s, b.ID)
+			w := wantWallet(t, s, walletID)
+			if b.State != broadcast.Finished || b.Counts.Delivered != 3 || b.Counts.InDoubt != 0 || w.Held != 0 || 1000-w.Paid != 3*price {
+				t.Errorf("%s: broadcast %s %+v, the wallet holds %d and paid %d; want 3 delivered and paid", name, b.State, b.Counts, w.Held, 1000-w.Paid)
+			}
+			if record(t, s, c, accepted("late"), t0.Add(time.Minute)) {
+				t.Errorf("%s: a late answer was recorded", name)
+			}
+		}
+	})
+}
