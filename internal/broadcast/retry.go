@@ -79,6 +79,7 @@ type missedPeople struct {
 
 	after int
 	ready []Recipient
+	line  int
 	over  bool
 }
 
@@ -104,9 +105,12 @@ func (m *missedPeople) Next() (Recipient, error) {
 		}
 	}
 	next := m.ready[0]
-	m.ready = m.ready[1:]
+	m.ready, m.line = m.ready[1:], m.line+1
 	return next, nil
 }
+
+// Line implements [Rows]: it is the place in the retry.
+func (m *missedPeople) Line() int { return m.line }
 
 // of returns the people of a chunk who are sent to again.
 func (m *missedPeople) of(c Ended) ([]Recipient, error) {
