@@ -171,6 +171,9 @@ func (b *till) pass(d time.Duration) {
 	}
 }
 
+// until lets time pass up to a moment.
+func (b *till) until(when time.Time) { b.pass(when.Sub(b.clock())) }
+
 // run does what sweep and workers do, until nothing is left to do at this time.
 func (b *till) run() {
 	b.t.Helper()
@@ -180,6 +183,7 @@ func (b *till) run() {
 		}
 		busy := b.work(WorkWallet, b.OpenDue)
 		busy = b.work(WorkAttempt, b.RunAttempt) || busy
+		busy = b.work(WorkInvoice, b.RunAttempt) || busy
 		busy = b.work(WorkResolve, b.ResolveAttempt) || busy
 		if !busy {
 			return

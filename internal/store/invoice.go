@@ -77,10 +77,15 @@ func (s *Store) Invoices(ctx context.Context, walletID, before string, limit int
 	return collect(rows, err, scanInvoice)
 }
 
-// UnissuedInvoices lists the invoices of all wallets that are not issued, those that are due first before
-// the others, after one of them.
+// untold is an invoice i that is not issued, nor is one that stands in its place: one that was issued
+// otherwise than it was asked for has failed for good, and is done with when its amended one is issued.
+const untold = unissued + ` AND NOT EXISTS (SELECT 1 FROM invoice l
+	WHERE l.wallet_id = i.wallet_id AND l.month = i.month AND l.revision > i.revision AND l.state = 'issued')`
+
+// UnissuedInvoices lists the invoices of all wallets that are not issued and have no issued one in their
+// place, those that are due first before the others, after one of them.
 func (s *Store) UnissuedInvoices(ctx context.Context, after InvoiceMark, limit int) ([]invoice.Invoice, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+invoiceColumns+` WHERE i.state <> 'issued' AND (i.deadline, i.id) > ($1, $2)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+invoiceColumns+` WHERE `+untold+` AND (i.deadline, i.id) > ($1, $2)
 		ORDER BY i.deadline, i.id LIMIT $3`, after.Deadline, after.ID, limit)
 	return collect(rows, err, scanInvoice)
 }
