@@ -22,6 +22,7 @@ func TestMails(t *testing.T) {
 		"43_topup":              topUpMail,
 		"43_refund_done":        refundMail,
 		"43_invoice":            invoiceMails,
+		"43_server_down_a_day":  serverDownADay,
 	})
 }
 
