@@ -104,6 +104,7 @@ const (
 	OfWallet    Kind = "wallet"
 	OfBot       Kind = "bot"
 	OfBroadcast Kind = "broadcast"
+	OfAudience  Kind = "audience"
 )
 
 // Object is something that people have roles on. The platform has no id.

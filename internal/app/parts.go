@@ -147,7 +147,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.accounts = access.NewAccounts(db, clk.Now, p.ids.Next)
 	p.wallets = access.NewWallets(db, clk.Now, p.ids.Next)
 	p.bots = bot.NewAdmin(db, keys, clk.Now, rand.Reader)
-	p.desk = broadcast.NewDesk(db, db, db, clk.Now, p.ids.Next)
+	p.desk = broadcast.NewDesk(db, db, db, db, clk.Now, p.ids.Next)
 	p.giver = wallet.NewGiver(db, p.metrics, clk.Now, p.ids.Next)
 	p.prices = wallet.NewPriceSetter(db, clk.Now)
 	p.known = scenario.NewCache(db, botTTL)

@@ -164,6 +164,7 @@ type Counts struct {
 	Audience   int
 	Duplicates int // left out of the audience: named twice in the upload
 	BadRows    int // left out of the audience: skipped on request
+	Excluded   int // left out of the audience: reached by an earlier broadcast
 	Delivered  int
 	Failed     int
 	Unknown    int // Kakao counts them as failed and does not name them

@@ -66,13 +66,15 @@ type Desk struct {
 	orders  Orders
 	uploads Uploads
 	ended   EndedChunks
-	now     func() time.Time
-	newID   func(prefix string) string
+
+	audiences Audiences
+	now       func() time.Time
+	newID     func(prefix string) string
 }
 
 // NewDesk returns a desk.
-func NewDesk(orders Orders, uploads Uploads, ended EndedChunks, now func() time.Time, newID func(prefix string) string) *Desk {
-	return &Desk{orders: orders, uploads: uploads, ended: ended, now: now, newID: newID}
+func NewDesk(orders Orders, uploads Uploads, ended EndedChunks, audiences Audiences, now func() time.Time, newID func(prefix string) string) *Desk {
+	return &Desk{orders: orders, uploads: uploads, ended: ended, audiences: audiences, now: now, newID: newID}
 }
 
 // Create stores an order; its recipients come with [Desk.Upload]. An order that breaks a rule is

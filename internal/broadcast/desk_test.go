@@ -23,6 +23,10 @@ type memory struct {
 
 	endedChunks []Ended
 	storeErr    error
+
+	past     []PastChunk
+	audience Audience
+	people   []Packed // of the audience
 }
 
 func (m *memory) CreateBroadcast(_ context.Context, b Broadcast, chunks []Packed, r Request) (Broadcast, bool, error) {
@@ -75,9 +79,50 @@ func (m *memory) DecideChunks(_ context.Context, d Decision) (Decided, error) {
 	return Decided{Chunks: len(d.Chunks)}, nil
 }
 
+func (m *memory) PastChunks(_ context.Context, id ID, after, limit int) (page []PastChunk, err error) {
+	for _, c := range m.past {
+		if c.Seq > after && len(page) < limit {
+			page = append(page, c)
+		}
+	}
+	return page, nil
+}
+
+func (m *memory) CreateAudience(_ context.Context, a Audience) error {
+	m.audience = a
+	return nil
+}
+
+func (m *memory) Audience(context.Context, AudienceID) (Audience, error) { return m.audience, nil }
+func (m *memory) DeleteAudience(context.Context, AudienceID) error       { return nil }
+
+func (m *memory) BeginAudience(context.Context, AudienceID) (int, error) {
+	m.people = nil
+	return 1, nil
+}
+
+func (m *memory) StoreAudience(_ context.Context, _ AudienceID, _ int, chunks []Packed) error {
+	m.people = append(m.people, chunks...)
+	return nil
+}
+
+func (m *memory) EndAudience(_ context.Context, _ AudienceID, epoch, _ int, r Report, now time.Time) error {
+	m.audience.Counts, m.audience.PeopleEpoch, m.audience.UploadedAt = r, epoch, now
+	return nil
+}
+
+func (m *memory) AudienceChunks(_ context.Context, _ AudienceID, _, after, limit int) (page []Packed, err error) {
+	for _, c := range m.people {
+		if c.Seq > after && len(page) < limit {
+			page = append(page, c)
+		}
+	}
+	return page, nil
+}
+
 func newDesk(m *memory) *Desk {
 	n := 0
-	return NewDesk(m, m, m, func() time.Time { return start }, func(prefix string) string {
+	return NewDesk(m, m, m, m, func() time.Time { return start }, func(prefix string) string {
 		n++
 		return fmt.Sprintf("%s_%d", prefix, n)
 	})
@@ -155,7 +200,7 @@ func TestDesk_Create_accepts(t *testing.T) {
 func TestDesk_Create_repeatedAfterItsStart(t *testing.T) {
 	m := &memory{}
 	now := start
-	desk := NewDesk(m, m, m, func() time.Time { return now }, func(prefix string) string { return prefix + "_1" })
+	desk := NewDesk(m, m, m, m, func() time.Time { return now }, func(prefix string) string { return prefix + "_1" })
 	o, request := goodOrder(), Request{Scope: "tok", Key: "k"}
 	o.StartAt = start.Add(time.Hour)
 	first, err := desk.Create(t.Context(), o, request)

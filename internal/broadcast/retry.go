@@ -65,7 +65,7 @@ func (d *Desk) Retry(ctx context.Context, o RetryOrder, r Request) (Broadcast, e
 	if err != nil || b.State != Uploading {
 		return b, err // a repeated call finds it sealed, unless the first one was cut short
 	}
-	if _, err := d.Upload(ctx, b.ID, &missedPeople{ctx: ctx, chunks: d.ended, order: o}, false); err != nil {
+	if _, err := d.Upload(ctx, b.ID, &missedPeople{ctx: ctx, chunks: d.ended, order: o}, UploadOptions{}); err != nil {
 		return b, err
 	}
 	return d.Seal(ctx, b.ID)

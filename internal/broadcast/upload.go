@@ -20,8 +20,9 @@ const (
 	maxRecipientID   = 200
 	maxProperties    = 50
 	maxPropertyBytes = 4096
-	// uploadBatch is how many chunks one transaction stores.
+	// uploadBatch is how many chunks one transaction stores, and uploadBytes how much of them.
 	uploadBatch = 1000
+	uploadBytes = 8 << 20
 	// maxBadRows is how many bad rows an upload reports one by one.
 	maxBadRows = 100
 )
@@ -49,12 +50,42 @@ func (e *BadRow) Error() string {
 	return fmt.Sprintf("line %d, %s: %s", e.Line, e.Column, e.Reason)
 }
 
+// Dropped is a row that an upload leaves out.
+type Dropped struct {
+	BadRow
+	Why    DropReason
+	Person Recipient // of a row that is not bad
+}
+
+// DropReason is why a row is left out.
+type DropReason string
+
+// The reasons for which rows are left out.
+const (
+	DroppedBad       DropReason = "bad"
+	DroppedDuplicate DropReason = "duplicate" // named before
+	DroppedExcluded  DropReason = "excluded"  // reached by the broadcast that is excluded
+)
+
 // Report tells what became of an upload.
 type Report struct {
 	Audience   int // people who will be sent to
 	Duplicates int // named twice and counted once
+	Excluded   int // reached by an earlier broadcast
 	BadRows    int
-	Problems   []BadRow // the first 100 of them
+	Problems   []BadRow  // the first 100 of them
+	Dropped    []Dropped // of a dry run, the first 100 duplicates and excluded
+}
+
+// UploadOptions say what an upload does with its rows. The zero value takes all or nothing.
+type UploadOptions struct {
+	SkipBad bool // leave bad rows out and count them
+	// Exclude is a broadcast of the same bot: who was reached by it is left out. Empty for none.
+	Exclude ID
+	// DryRun stores nothing. Bad rows are counted and refuse nothing.
+	DryRun bool
+	// Dropped is told of every row that is left out, in order; nil to be told of none. Its error ends the upload.
+	Dropped func(Dropped) error
 }
 
 // Packed is a chunk as an upload stores it.
@@ -73,22 +104,76 @@ type Uploads interface {
 	StoreChunks(ctx context.Context, id ID, epoch int, chunks []Packed) error
 	// EndUpload makes the upload the broadcast's audience, in place of any earlier one.
 	EndUpload(ctx context.Context, id ID, epoch int, chunks int, r Report) error
+	// PastChunks reads chunks of a broadcast's audience in order, those after a seq.
+	PastChunks(ctx context.Context, id ID, after, limit int) ([]PastChunk, error)
 }
 
 // Upload replaces the audience of a broadcast that is not sealed; an upload that fails leaves the
 // one before as it is. Duplicates are dropped and counted. A bad row fails the whole upload, with
-// every bad row reported, unless skipBad is set; then bad rows are left out and counted. Memory grows by 16 bytes a person, for the duplicates.
-func (d *Desk) Upload(ctx context.Context, id ID, rows Rows, skipBad bool) (Report, error) {
-	epoch, err := d.uploads.BeginUpload(ctx, id)
+// every bad row reported, unless the options say otherwise. Memory grows by 16 bytes a person and the
+// table around them, for the duplicates, and likewise by whom the options exclude.
+func (d *Desk) Upload(ctx context.Context, id ID, rows Rows, o UploadOptions) (Report, error) {
+	b, err := d.orders.Broadcast(ctx, id)
+	if err != nil {
+		return Report{}, err
+	}
+	return d.take(ctx, b.BotID, rows, o, sink{
+		check: func() error {
+			if b.State != Uploading {
+				return Sealed(id)
+			}
+			return nil
+		},
+		begin: func() (int, error) { return d.uploads.BeginUpload(ctx, id) },
+		store: func(epoch int, chunks []Packed) error { return d.uploads.StoreChunks(ctx, id, epoch, chunks) },
+		end: func(epoch, chunks int, r Report) error {
+			return d.uploads.EndUpload(ctx, id, epoch, chunks, r)
+		},
+	})
+}
+
+// Sealed is a Conflict: a broadcast takes no more recipients.
+func Sealed(id ID) error {
+	return fault.Coded(fault.Conflict, "SEALED", "broadcast %s takes no more recipients; they stay as they are", id)
+}
+
+// sink is where the people of an upload go.
+type sink struct {
+	check func() error // of a dry run: would it be taken
+	begin func() (epoch int, err error)
+	store func(epoch int, chunks []Packed) error
+	end   func(epoch, chunks int, r Report) error
+}
+
+// dry is a sink that stores nothing.
+func (s sink) dry() sink {
+	return sink{
+		begin: func() (int, error) { return 0, s.check() },
+		store: func(int, []Packed) error { return nil },
+		end:   func(int, int, Report) error { return nil },
+	}
+}
+
+// take reads people to the end and stores them, in batches.
+func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOptions, to sink) (Report, error) {
+	if o.DryRun {
+		to = to.dry()
+	}
+	u := newUpload(o)
+	if o.Exclude != "" {
+		if err := d.exclude(ctx, botID, o.Exclude, u.seen); err != nil {
+			return Report{}, err
+		}
+	}
+	epoch, err := to.begin()
 	if err != nil {
 		return Report{}, fmt.Errorf("begin upload: %w", err)
 	}
-	u := upload{seen: make(map[[16]byte]struct{}), open: make(map[string][]Recipient)}
 	store := func() error {
-		if err := d.uploads.StoreChunks(ctx, id, epoch, u.ready); err != nil {
+		if err := to.store(epoch, u.ready); err != nil {
 			return fmt.Errorf("store chunks: %w", err)
 		}
-		u.ready = u.ready[:0]
+		u.ready, u.size = u.ready[:0], 0
 		return nil
 	}
 	for {
@@ -97,26 +182,25 @@ func (d *Desk) Upload(ctx context.Context, id ID, rows Rows, skipBad bool) (Repo
 			break
 		}
 		var bad *BadRow
-		if errors.As(err, &bad) {
-			u.bad(*bad)
-			continue
+		switch {
+		case errors.As(err, &bad):
+			err = u.bad(*bad)
+		case err != nil:
+			return u.report, fmt.Errorf("read recipients: %w", err)
+		case u.refused(): // only looking for more bad rows
+		default:
+			err = u.add(person, rows.Line())
 		}
 		if err != nil {
-			return u.report, fmt.Errorf("read recipients: %w", err)
-		}
-		if len(u.report.Problems) > 0 && !skipBad {
-			continue // only looking for more bad rows
-		}
-		if err := u.add(person); err != nil {
 			return u.report, err
 		}
-		if len(u.ready) >= uploadBatch {
+		if len(u.ready) >= uploadBatch || u.size >= uploadBytes {
 			if err := store(); err != nil {
 				return u.report, err
 			}
 		}
 	}
-	if u.report.BadRows > 0 && !skipBad {
+	if u.refused() {
 		first := u.report.Problems[0]
 		return u.report, fault.Field("recipients", "%d bad rows, the first is %s; nothing was taken over: mend the file, or send it with skip_bad_rows=true", u.report.BadRows, first.Error())
 	}
@@ -126,38 +210,82 @@ func (d *Desk) Upload(ctx context.Context, id ID, rows Rows, skipBad bool) (Repo
 	if err := store(); err != nil {
 		return u.report, err
 	}
-	if err := d.uploads.EndUpload(ctx, id, epoch, u.seq, u.report); err != nil {
+	if err := to.end(epoch, u.seq, u.report); err != nil {
 		return u.report, fmt.Errorf("end upload: %w", err)
 	}
 	return u.report, nil
 }
 
+// personKey is what of a person is remembered: 16 bytes of a hash of the type and the id.
+type personKey [16]byte
+
+func keyOf(r Recipient) personKey {
+	var text [maxRecipientID + 32]byte
+	sum := sha256.Sum256(append(append(append(text[:0], r.Type...), 0), r.ID...))
+	return personKey(sum[:16])
+}
+
 // upload packs people into chunks of one kind of key each: ids of one kind fail to resolve more
 // often than those of another, and Kakao's counts do not say whose.
 type upload struct {
-	report Report
-	seen   map[[16]byte]struct{}
-	open   map[string][]Recipient
-	ready  []Packed
-	seq    int
+	options UploadOptions
+	report  Report
+	seen    map[personKey]DropReason // why somebody is left out who is named from here on
+	open    map[string][]Recipient
+	ready   []Packed
+	size    int // of ready, in bytes
+	seq     int
 }
 
-func (u *upload) bad(row BadRow) {
+func newUpload(o UploadOptions) *upload {
+	return &upload{options: o, seen: make(map[personKey]DropReason), open: make(map[string][]Recipient)}
+}
+
+// refused reports whether a bad row has decided that nothing is taken.
+func (u *upload) refused() bool {
+	return u.report.BadRows > 0 && !u.options.SkipBad && !u.options.DryRun
+}
+
+func (u *upload) bad(row BadRow) error {
 	u.report.BadRows++
 	if len(u.report.Problems) < maxBadRows {
 		u.report.Problems = append(u.report.Problems, row)
 	}
+	return u.tell(Dropped{BadRow: row, Why: DroppedBad})
 }
 
-func (u *upload) add(person Recipient) error {
-	sum := sha256.Sum256([]byte(person.Type + "\x00" + person.ID))
-	key := [16]byte(sum[:16])
-	if _, twice := u.seen[key]; twice {
-		u.report.Duplicates++
+func (u *upload) tell(d Dropped) error {
+	if u.options.Dropped == nil {
 		return nil
 	}
-	u.seen[key] = struct{}{}
+	return u.options.Dropped(d)
+}
+
+// drop leaves a person out.
+func (u *upload) drop(person Recipient, line int, why DropReason) error {
+	d := Dropped{BadRow: BadRow{Line: line, Column: "id", Reason: "is named before"}, Why: why, Person: person}
+	if why == DroppedExcluded {
+		u.report.Excluded++
+		d.Reason = "was reached by " + string(u.options.Exclude)
+	} else {
+		u.report.Duplicates++
+	}
+	if u.options.DryRun && len(u.report.Dropped) < maxBadRows {
+		u.report.Dropped = append(u.report.Dropped, d)
+	}
+	return u.tell(d)
+}
+
+func (u *upload) add(person Recipient, line int) error {
+	key := keyOf(person)
+	if why, known := u.seen[key]; known {
+		return u.drop(person, line, why)
+	}
+	u.seen[key] = DroppedDuplicate
 	u.report.Audience++
+	if u.options.DryRun {
+		return nil
+	}
 	u.open[person.Type] = append(u.open[person.Type], person)
 	if len(u.open[person.Type]) == MaxPeople {
 		return u.pack(person.Type)
@@ -183,6 +311,7 @@ func (u *upload) pack(kind string) error {
 		return fmt.Errorf("pack a chunk: %w", err)
 	}
 	u.seq++
+	u.size += len(text)
 	u.ready = append(u.ready, Packed{Seq: u.seq, People: len(people), Recipients: string(text)})
 	u.open[kind] = people[:0]
 	return nil
@@ -228,9 +357,9 @@ func (r Recipient) Check() *fault.Error {
 
 // packAll packs people who are in memory already.
 func packAll(people []Recipient) (*upload, error) {
-	u := &upload{seen: make(map[[16]byte]struct{}, len(people)), open: make(map[string][]Recipient)}
+	u := newUpload(UploadOptions{})
 	for _, person := range people {
-		if err := u.add(person); err != nil {
+		if err := u.add(person, 0); err != nil {
 			return nil, err
 		}
 	}

@@ -53,7 +53,7 @@ func TestDesk_Upload_packsByTypeOfID(t *testing.T) {
 	}
 	rows = append(rows, people("plusfriendUserKey", 0, 3)...)
 	m := &memory{}
-	report, err := newDesk(m).Upload(t.Context(), "brd", &script{rows: rows}, false)
+	report, err := newDesk(m).Upload(t.Context(), "brd", &script{rows: rows}, UploadOptions{})
 	if err != nil || report.Audience != 503 {
 		t.Fatalf("Upload = %+v, %v, want 503 people", report, err)
 	}
@@ -94,7 +94,7 @@ func TestDesk_Upload_storesInBatches(t *testing.T) {
 		}
 		return Recipient{Type: "botUserKey", ID: fmt.Sprint(i)}, nil
 	})
-	report, err := newDesk(m).Upload(t.Context(), "brd", rows, false)
+	report, err := newDesk(m).Upload(t.Context(), "brd", rows, UploadOptions{})
 	if err != nil || report.Audience != n || !slices.Equal(m.batches, []int{uploadBatch, 2}) {
 		t.Errorf("Upload of %d = %+v, %v in batches of %v, want %v", n, report, err, m.batches, []int{uploadBatch, 2})
 	}
@@ -114,7 +114,7 @@ func TestDesk_Upload_duplicates(t *testing.T) {
 	rows = append(rows, Recipient{Type: "appUserId", ID: "botUserKey-1"})    // the same id of another kind is another person
 	rows = append(rows, Recipient{Type: "botUserKey", ID: "botUserKey-149"}) // across a chunk's border
 	m := &memory{}
-	report, err := newDesk(m).Upload(t.Context(), "brd", &script{rows: rows}, false)
+	report, err := newDesk(m).Upload(t.Context(), "brd", &script{rows: rows}, UploadOptions{})
 	want := Report{Audience: 201, Duplicates: 51}
 	if diff := cmp.Diff(want, report); err != nil || diff != "" {
 		t.Errorf("Upload, %v (-want +got):\n%s", err, diff)
@@ -134,7 +134,7 @@ func TestDesk_Upload_badRows(t *testing.T) {
 	}
 	t.Run("refuse the whole file", func(t *testing.T) {
 		m := &memory{}
-		report, err := newDesk(m).Upload(t.Context(), "brd", rows(), false)
+		report, err := newDesk(m).Upload(t.Context(), "brd", rows(), UploadOptions{})
 		if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "120 bad rows") || !strings.Contains(err.Error(), "line 4, id: is empty") {
 			t.Errorf("Upload error = %v, want Invalid with count and first line", err)
 		}
@@ -147,7 +147,7 @@ func TestDesk_Upload_badRows(t *testing.T) {
 	})
 	t.Run("are left out when that is asked for", func(t *testing.T) {
 		m := &memory{}
-		report, err := newDesk(m).Upload(t.Context(), "brd", rows(), true)
+		report, err := newDesk(m).Upload(t.Context(), "brd", rows(), UploadOptions{SkipBad: true})
 		if err != nil || report.Audience != 3 || report.BadRows != 120 || m.ended == nil {
 			t.Errorf("Upload = %d people, %d bad rows, %v, want 3 and 120", report.Audience, report.BadRows, err)
 		}
@@ -167,7 +167,7 @@ func TestDesk_Upload_ends(t *testing.T) {
 	}
 	for name, tt := range tests {
 		m := &memory{storeErr: tt.storeErr}
-		report, err := newDesk(m).Upload(t.Context(), "brd", tt.rows, false)
+		report, err := newDesk(m).Upload(t.Context(), "brd", tt.rows, UploadOptions{})
 		if !errors.Is(err, tt.want) || (m.ended != nil) != (tt.want == nil) {
 			t.Errorf("%s: Upload = %+v, %v, ended %v, want %v", name, report, err, m.ended, tt.want)
 		}

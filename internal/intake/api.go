@@ -119,6 +119,7 @@ type operation struct {
 	summary string
 	status  int // of success; 200 when 0
 	errors  []int
+	slow    bool // has a limit of its own, see serve
 }
 
 // add registers a route whose errors are those of the rules.
@@ -133,10 +134,14 @@ func add[I, O any](s *Server, op operation, handle func(context.Context, *I) (*O
 	}
 	s.actions[op.route] = op.id
 	check := bodyCheck[I](s, g)
+	reading := callTime * 3 / 2 // see ReadTimeout in Serve
+	if op.slow {
+		reading = uploadTime
+	}
 	huma.Register(s.api, huma.Operation{
 		OperationID: op.id, Method: method, Path: path, Summary: summary, Tags: []string{op.group},
 		DefaultStatus: op.status, MaxBodyBytes: maxBody + 1, // huma refuses what reaches the number
-		BodyReadTimeout: callTime * 3 / 2, // see ReadTimeout in Serve
+		BodyReadTimeout: reading,
 		Security:        tokenSecurity,
 		Errors:          append([]int{http.StatusUnauthorized, http.StatusForbidden}, op.errors...),
 	}, func(ctx context.Context, in *I) (*O, error) {

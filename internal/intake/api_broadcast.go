@@ -55,6 +55,7 @@ type countsView struct {
 	InDoubt    int `json:"in_doubt" doc:"Nobody knows whether it went out"`
 	Duplicates int `json:"duplicates"`
 	BadRows    int `json:"bad_rows"`
+	Excluded   int `json:"excluded" doc:"Left out: reached by an earlier broadcast"`
 }
 
 type chunksView struct {
@@ -72,7 +73,7 @@ func viewBroadcast(b broadcast.Broadcast) broadcastView {
 		State: b.State, Note: b.Note, Price: b.Price, Captured: b.Captured,
 		Counts: countsView{
 			Audience: n.Audience, Delivered: n.Delivered, Failed: n.Failed, Unknown: n.Unknown, Skipped: n.Skipped,
-			InDoubt: n.InDoubt, Duplicates: n.Duplicates, BadRows: n.BadRows,
+			InDoubt: n.InDoubt, Duplicates: n.Duplicates, BadRows: n.BadRows, Excluded: n.Excluded,
 		},
 		Chunks:  chunksView{Total: b.Chunks, Planned: b.PlannedChunks},
 		StartAt: b.StartAt, ExpiresAt: b.ExpiresAt, CreatedAt: b.CreatedAt, SealedAt: b.SealedAt,

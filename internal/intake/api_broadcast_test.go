@@ -349,7 +349,7 @@ func TestUpload_isReadAsItComes(t *testing.T) {
 	h := newHouse(t, func(s *Services) {
 		db := s.Read.(*store.Store)
 		witness.Uploads = db
-		s.Broadcasts = broadcast.NewDesk(db, witness, db, atNoon, func(prefix string) string { return prefix + "_1" })
+		s.Broadcasts = broadcast.NewDesk(db, witness, db, db, atNoon, func(prefix string) string { return prefix + "_1" })
 	})
 	_, _, botID := h.seed(0)
 	path := h.uploading(botID)
@@ -396,7 +396,7 @@ func (brokenUploads) StoreChunks(context.Context, broadcast.ID, int, []broadcast
 func TestUpload_ourMistake(t *testing.T) {
 	h := newHouse(t, func(s *Services) {
 		db := s.Read.(*store.Store)
-		s.Broadcasts = broadcast.NewDesk(db, brokenUploads{db}, db, atNoon, func(prefix string) string { return prefix + "_1" })
+		s.Broadcasts = broadcast.NewDesk(db, brokenUploads{db}, db, db, atNoon, func(prefix string) string { return prefix + "_1" })
 	})
 	_, _, botID := h.seed(0)
 	path := h.uploading(botID)

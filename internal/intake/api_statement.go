@@ -85,6 +85,8 @@ type file struct {
 	Disposition string `header:"Content-Disposition"`
 	Length      int64  `header:"Content-Length"`
 	Body        func(huma.Context)
+
+	send func(to io.Writer)
 }
 
 func (s *Server) getStatement(ctx context.Context, in *statementInput) (*file, error) {
@@ -118,6 +120,11 @@ func (s *Server) spooled(ctx context.Context, write func(io.Writer) error) (*fil
 	case <-ctx.Done():
 		return nil, fault.Wrap(fault.Unavailable, ctx.Err(), "too many files are being written; try again")
 	}
+	return spool(write)
+}
+
+// spool writes something long to a temporary file.
+func spool(write func(io.Writer) error) (*file, error) {
 	spool, err := os.CreateTemp("", "malgil-*")
 	if err != nil {
 		return nil, fmt.Errorf("make room for a file: %w", err)
@@ -127,10 +134,12 @@ func (s *Server) spooled(ctx context.Context, write func(io.Writer) error) (*fil
 	if err != nil {
 		return nil, errors.Join(err, spool.Close())
 	}
-	return &file{Length: length, Body: func(c huma.Context) {
+	answer := &file{Length: length, send: func(to io.Writer) {
 		defer spool.Close()
-		_, _ = io.Copy(c.BodyWriter(), spool) // a reader that is gone sees by the length that it is not whole
-	}}, nil
+		_, _ = io.Copy(to, spool) // a reader that is gone sees by the length that it is not whole
+	}}
+	answer.Body = func(c huma.Context) { answer.send(c.BodyWriter()) }
+	return answer, nil
 }
 
 // fill writes a file, goes back to its beginning and tells how long it is.

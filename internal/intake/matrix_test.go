@@ -120,6 +120,12 @@ GET /api/v1/audit PAMOWKVvS -
 GET /api/v1/audit/verify PA MOWKVvS
 GET /api/v1/prices PAMOWKVvS -
 POST /api/v1/prices PA MOWKVvS
+POST /api/v1/audiences PAMO WKVv
+GET /api/v1/audiences PAMOWKVvS -
+GET /api/v1/audiences/{id} PAMOWKVv -
+DELETE /api/v1/audiences/{id} PAMO WKVv
+PUT /api/v1/audiences/{id}/recipients PAMO WKVv
+POST /api/v1/broadcasts/{id}/recipients/from-audience PAMO WKVv
 POST /api/v1/quote PAMOWKV -
 `
 
@@ -131,6 +137,7 @@ type town struct {
 	h                      *house
 	people                 map[rune]person // by the letters of wantRights
 	wallet, bot, broadcast string
+	audiences              int                  // so many were made
 	cards                  map[person][2]string // a card that somebody registered, and its checkout
 }
 
@@ -191,6 +198,13 @@ func (t *town) card(p person) (card, checkout string) {
 	return t.cards[p][0], t.cards[p][1]
 }
 
+// audience makes a named audience of the bot.
+func (t *town) audience() string {
+	t.h.t.Helper()
+	t.audiences++
+	return t.h.do(call{method: "POST", path: "/api/v1/audiences", body: map[string]any{"bot": t.bot, "name": fmt.Sprint(t.audiences)}}).want(201)["id"].(string)
+}
+
 // object returns what a route is about, of a person in a town, and the body that a call needs to be
 // understood.
 func (t *town) object(kind access.Kind, p person) string {
@@ -201,6 +215,8 @@ func (t *town) object(kind access.Kind, p person) string {
 		return t.bot
 	case access.OfBroadcast:
 		return t.broadcast
+	case access.OfAudience:
+		return t.audience()
 	case access.OfAccount:
 		return p.account
 	case access.OfCard:
@@ -227,7 +243,8 @@ var bodies = map[string]func(id string) map[string]any{
 	"POST /api/v1/broadcasts": func(id string) map[string]any {
 		return map[string]any{"bot": id, "event": map[string]any{"name": "restock_alert"}}
 	},
-	"POST /api/v1/quote": func(id string) map[string]any { return map[string]any{"people": 1, "wallet": id} },
+	"POST /api/v1/audiences": func(id string) map[string]any { return map[string]any{"bot": id, "name": id + " all"} },
+	"POST /api/v1/quote":     func(id string) map[string]any { return map[string]any{"people": 1, "wallet": id} },
 }
 
 // verdict calls a route and tells how its guard answers: "let in", "forbidden" or "unknown".

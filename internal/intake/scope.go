@@ -43,6 +43,7 @@ var (
 	theWallet    = place{access.OfWallet, "path.id"}
 	theBot       = place{access.OfBot, "path.id"}
 	theBroadcast = place{access.OfBroadcast, "path.id"}
+	theAudience  = place{access.OfAudience, "path.id"}
 )
 
 // routes is what each route of the API asks for. A route that is not in it answers nobody. What
@@ -138,6 +139,7 @@ var routes = map[string]guard{
 	"GET /api/v1/broadcasts":                 {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/broadcasts/{id}":            {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
 	"PUT /api/v1/broadcasts/{id}/recipients": {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast, quiet: true},
+	fromAudienceRoute:                        {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast, and: &demand{access.OrderBroadcast, place{access.OfAudience, "body.audience"}}, quiet: true},
 	"POST /api/v1/broadcasts/{id}/seal":      {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast},
 	"POST /api/v1/broadcasts/{id}/pause":     {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
 	"POST /api/v1/broadcasts/{id}/resume":    {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
@@ -146,6 +148,12 @@ var routes = map[string]guard{
 	"POST /api/v1/broadcasts/{id}/decide":    {scope: access.Billing, right: access.KeepPlatform, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/chunks":     {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/failures":   {scope: access.Read, right: access.ReadPeople, on: theBroadcast},
+
+	"POST /api/v1/audiences":        {scope: access.Send, right: access.OrderBroadcast, on: place{access.OfBot, "body.bot"}, quiet: true},
+	"GET /api/v1/audiences":         {scope: access.Read, right: access.ListOwn, on: platform},
+	"GET /api/v1/audiences/{id}":    {scope: access.Read, right: access.ReadBroadcast, on: theAudience},
+	"DELETE /api/v1/audiences/{id}": {scope: access.Send, right: access.OrderBroadcast, on: theAudience},
+	audienceRoute:                   {scope: access.Send, right: access.OrderBroadcast, on: theAudience, quiet: true},
 
 	"GET /api/v1/broadcasts/{id}/cost":     {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/postings": {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},

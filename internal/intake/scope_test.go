@@ -108,6 +108,12 @@ GET /api/v1/audit read list_own platform
 GET /api/v1/audit/verify read check_audit platform
 GET /api/v1/prices read see_public platform
 POST /api/v1/prices admin keep_platform platform
+POST /api/v1/audiences send order_broadcast bot body.bot
+GET /api/v1/audiences read list_own platform
+GET /api/v1/audiences/{id} read read_broadcast audience path.id
+DELETE /api/v1/audiences/{id} send order_broadcast audience path.id
+PUT /api/v1/audiences/{id}/recipients send order_broadcast audience path.id
+POST /api/v1/broadcasts/{id}/recipients/from-audience send order_broadcast broadcast path.id and order_broadcast audience body.audience
 POST /api/v1/quote read quote_wallet wallet body.wallet
 `
 

@@ -83,11 +83,12 @@ func New(config Config, services Services) *Server {
 	s.addBots()
 	s.addChannels()
 	s.addBroadcasts()
+	s.addAudiences()
 	s.addPrices()
 	s.addMails()
 	s.addAudit()
 	s.docsOnce = sync.OnceValue(s.renderDocs)
-	s.addUpload()
+	s.addUploads()
 	s.HandleFunc("GET /api/docs", s.docs)
 	s.HandleFunc("GET /pay/{checkout}/{key}", s.payReturn)
 	s.HandleFunc("GET /pay/{checkout}/{key}/{how}", s.payReturn)
@@ -175,8 +176,11 @@ func (s *Server) serve(w *answer, r *http.Request, pattern string) {
 	}
 	limit := callTime
 	switch pattern {
-	case uploadRoute:
+	case uploadRoute, audienceRoute:
 		limit = uploadTime
+	case fromAudienceRoute:
+		limit = uploadTime
+		beSlow(w, limit)
 	case statementRoute, resultsRoute:
 		limit = spoolTime
 		beSlow(w, limit)

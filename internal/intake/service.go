@@ -88,7 +88,11 @@ type Bots interface {
 type Broadcasts interface {
 	Create(ctx context.Context, o broadcast.Order, r broadcast.Request) (broadcast.Broadcast, error)
 	Send(ctx context.Context, o broadcast.Order, people []broadcast.Recipient, r broadcast.Request) (broadcast.Broadcast, error)
-	Upload(ctx context.Context, id broadcast.ID, rows broadcast.Rows, skipBad bool) (broadcast.Report, error)
+	Upload(ctx context.Context, id broadcast.ID, rows broadcast.Rows, o broadcast.UploadOptions) (broadcast.Report, error)
+	UseAudience(ctx context.Context, id broadcast.ID, from broadcast.AudienceID, o broadcast.UploadOptions) (broadcast.Report, error)
+	CreateAudience(ctx context.Context, botID, name string) (broadcast.Audience, error)
+	UploadAudience(ctx context.Context, id broadcast.AudienceID, rows broadcast.Rows, o broadcast.UploadOptions) (broadcast.Report, error)
+	DeleteAudience(ctx context.Context, id broadcast.AudienceID) error
 	Seal(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Pause(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Resume(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
@@ -165,6 +169,8 @@ type Reader interface {
 	BlockList(ctx context.Context, botID string) ([]bot.Block, error)
 	Apps(ctx context.Context, after string, limit int) ([]bot.App, error)
 	App(ctx context.Context, id string) (bot.App, error)
+	Audience(ctx context.Context, id broadcast.AudienceID) (broadcast.Audience, error)
+	AudienceList(ctx context.Context, f store.AudienceFilter, after broadcast.AudienceID, limit int) ([]broadcast.Audience, error)
 	Broadcast(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Broadcasts(ctx context.Context, f store.BroadcastFilter, before broadcast.ID, limit int) ([]broadcast.Broadcast, error)
 	Chunks(ctx context.Context, id broadcast.ID, state broadcast.ChunkState, after, limit int) ([]store.ChunkView, error)

@@ -2,9 +2,11 @@ package intake
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -16,13 +18,17 @@ import (
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/recipient"
+	"github.com/malgil/malgil/internal/statement"
 )
 
 type uploadView struct {
 	Audience   int           `json:"audience"`
 	Duplicates int           `json:"duplicates"`
+	Excluded   int           `json:"excluded" doc:"Reached by the broadcast that was excluded"`
 	BadRows    int           `json:"bad_rows"`
-	Problems   []problemLine `json:"problems,omitempty"`
+	Problems   []problemLine `json:"problems,omitempty" doc:"The first 100 bad rows"`
+	Dropped    []problemLine `json:"dropped,omitempty" doc:"Of a dry run, the first 100 duplicates and excluded"`
+	DryRun     bool          `json:"dry_run,omitempty" doc:"Nothing was stored"`
 }
 
 type problemLine struct {
@@ -31,12 +37,30 @@ type problemLine struct {
 	Message string `json:"message"`
 }
 
-const uploadRoute = "PUT /api/v1/broadcasts/{id}/recipients"
+// The routes that take files of recipients.
+const (
+	uploadRoute   = "PUT /api/v1/broadcasts/{id}/recipients"
+	audienceRoute = "PUT /api/v1/audiences/{id}/recipients"
+)
 
-// addUpload registers and describes the upload, which huma does not serve: it reads bodies whole.
-func (s *Server) addUpload() {
-	s.HandleFunc(uploadRoute, s.putRecipients)
-	method, path, _ := strings.Cut(uploadRoute, " ")
+// addUploads registers and describes the uploads, which huma does not serve: it reads bodies whole.
+func (s *Server) addUploads() {
+	s.addUpload(uploadRoute, "put-recipients", "Broadcasts", "Upload the recipients of a broadcast, in place of those before",
+		func(ctx context.Context, id string, rows broadcast.Rows, o broadcast.UploadOptions) (broadcast.Report, error) {
+			return s.services.Broadcasts.Upload(ctx, broadcast.ID(id), rows, o)
+		})
+	s.addUpload(audienceRoute, "put-audience-recipients", "Audiences", "Upload the people of an audience, in place of those before",
+		func(ctx context.Context, id string, rows broadcast.Rows, o broadcast.UploadOptions) (broadcast.Report, error) {
+			return s.services.Broadcasts.UploadAudience(ctx, broadcast.AudienceID(id), rows, o)
+		})
+}
+
+// takePeople stores the people of a thing.
+type takePeople func(ctx context.Context, id string, rows broadcast.Rows, o broadcast.UploadOptions) (broadcast.Report, error)
+
+func (s *Server) addUpload(route, operation, group, summary string, take takePeople) {
+	s.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) { s.putRecipients(w, r, route, take) })
+	method, path, _ := strings.Cut(route, " ")
 	text, choice := &huma.Schema{Type: huma.TypeString}, &huma.Schema{Type: huma.TypeBoolean}
 	content := map[string]*huma.MediaType{}
 	for media := range recipient.MediaTypes {
@@ -44,12 +68,14 @@ func (s *Server) addUpload() {
 	}
 	schemas := s.api.OpenAPI().Components.Schemas
 	s.api.OpenAPI().AddOperation(&huma.Operation{
-		OperationID: "put-recipients", Method: method, Path: path, Tags: []string{"Broadcasts"},
-		Summary:  "Upload the recipients of a broadcast, in place of those before (scope " + string(routes[uploadRoute].scope) + ")",
+		OperationID: operation, Method: method, Path: path, Tags: []string{group},
+		Summary:  summary + " (scope " + string(routes[route].scope) + ")",
 		Security: tokenSecurity,
 		Parameters: []*huma.Param{
 			{Name: "id", In: "path", Required: true, Schema: text},
 			{Name: "skip_bad_rows", In: "query", Description: "Leave bad rows out and count them", Schema: choice},
+			{Name: "dry_run", In: "query", Description: "Store nothing and tell what would become of it; with Accept: text/csv, as a list of all that is left out", Schema: choice},
+			{Name: "exclude", In: "query", Description: "Leave out who was reached by an earlier broadcast of the bot: broadcast:ID", Schema: text},
 			{Name: "map", In: "query", Description: "Which columns mean what: id:NAME,type:NAME,properties:NAME|NAME", Schema: text},
 		},
 		RequestBody: &huma.RequestBody{
@@ -57,56 +83,112 @@ func (s *Server) addUpload() {
 			Content: content,
 		},
 		Responses: map[string]*huma.Response{
-			"200":     {Description: "What was taken over", Content: map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(reflect.TypeFor[uploadView](), true, "")}}},
+			"200": {Description: "What was taken over", Content: map[string]*huma.MediaType{
+				"application/json": {Schema: schemas.Schema(reflect.TypeFor[uploadView](), true, "")}, droppedMedia: {Schema: text},
+			}},
 			"default": {Description: "Nothing was taken over", Content: map[string]*huma.MediaType{problemType: {Schema: schemas.Schema(reflect.TypeFor[Problem](), true, "")}}},
 		},
 	})
 }
 
-// putRecipients takes the audience of a broadcast and stores it while it comes in: nothing is ever
-// held whole but a workbook, in a temporary file.
-func (s *Server) putRecipients(w http.ResponseWriter, r *http.Request) {
+// putRecipients takes people and stores them while they come in: nothing is ever held whole but a
+// workbook, in a temporary file.
+func (s *Server) putRecipients(w http.ResponseWriter, r *http.Request, route string, take takePeople) {
 	ask, err := readUploadAsk(r)
 	if err != nil {
 		writeProblem(w, problemOf(err))
 		return
 	}
 	in := newUploadBody(w, r)
-	report, err := s.takeUpload(r.Context(), in, ask, broadcast.ID(r.PathValue("id")))
+	var report broadcast.Report
+	var list *file
+	if ask.list {
+		list, err = spool(func(to io.Writer) error {
+			put, end, err := droppedWriter(to)
+			if err != nil {
+				return err
+			}
+			ask.Dropped = put
+			report, err = s.takeUpload(r.Context(), in, ask, r.PathValue("id"), take)
+			return errors.Join(err, end())
+		})
+	} else {
+		report, err = s.takeUpload(r.Context(), in, ask, r.PathValue("id"), take)
+	}
 	in.end()
-	if err != nil {
+	switch {
+	case err != nil:
 		p := in.problem(err, report)
 		if in.err == nil {
-			s.logMistake(r.Context(), uploadRoute, err)
+			s.logMistake(r.Context(), route, err)
 		}
 		writeProblem(w, p)
-		return
+	case ask.list:
+		w.Header().Set("Content-Type", droppedMedia)
+		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": "malgil-dropped.csv"}))
+		w.Header().Set("Content-Length", strconv.FormatInt(list.Length, 10))
+		in.extend(spoolTime)
+		list.send(w)
+	default:
+		writeJSON(w, http.StatusOK, viewReport(report, ask.DryRun))
 	}
-	writeJSON(w, http.StatusOK, viewReport(report))
 }
 
 // takeUpload reads recipients and stores them.
-func (s *Server) takeUpload(ctx context.Context, in io.Reader, ask uploadAsk, id broadcast.ID) (report broadcast.Report, err error) {
-	if ask.format == recipient.XLSX {
+func (s *Server) takeUpload(ctx context.Context, in io.Reader, ask uploadAsk, id string, take takePeople) (report broadcast.Report, err error) {
+	ask.reading.Turn = func() (func(), error) {
 		select {
 		case s.workbooks <- struct{}{}:
-			defer func() { <-s.workbooks }()
+			return func() { <-s.workbooks }, nil
 		case <-ctx.Done():
-			return report, fault.Wrap(fault.Unavailable, ctx.Err(), "too many workbooks are being read; try again, or send CSV")
+			return nil, fault.Wrap(fault.Unavailable, ctx.Err(), "too many workbooks are being read; try again, or send CSV")
 		}
 	}
 	rows, err := recipient.Open(in, ask.format, ask.reading)
 	if err != nil {
 		return report, err
 	}
-	report, err = s.services.Broadcasts.Upload(ctx, id, rows, ask.skipBad)
-	return report, errors.Join(err, rows.Close())
+	report, err = take(ctx, id, rows, ask.UploadOptions)
+	return report, errors.Join(inQuery(err), rows.Close())
 }
 
-func viewReport(r broadcast.Report) uploadView {
-	view := uploadView{Audience: r.Audience, Duplicates: r.Duplicates, BadRows: r.BadRows}
+// inQuery says of an exclusion that it stood in the query.
+func inQuery(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Field == "exclude" {
+		return fault.Field("query.exclude", "%s", f.Message)
+	}
+	return err
+}
+
+// droppedMedia is a list of rows that are left out.
+const droppedMedia = "text/csv; charset=utf-8"
+
+// droppedWriter writes a list of rows that are left out, one by one, for a spreadsheet; end writes what
+// is left.
+func droppedWriter(to io.Writer) (put func(broadcast.Dropped) error, end func() error, err error) {
+	if _, err := io.WriteString(to, "\uFEFF"); err != nil {
+		return nil, nil, err
+	}
+	rows := csv.NewWriter(to)
+	rows.UseCRLF = true
+	put = func(d broadcast.Dropped) error {
+		return rows.Write([]string{strconv.Itoa(d.Line), string(d.Why), statement.Harmless(d.Column), statement.Harmless(d.Reason), d.Person.Type, statement.Harmless(d.Person.ID)})
+	}
+	end = func() error {
+		rows.Flush()
+		return rows.Error()
+	}
+	return put, end, rows.Write([]string{"line", "dropped", "column", "reason", "type", "id"})
+}
+
+func viewReport(r broadcast.Report, dry bool) uploadView {
+	view := uploadView{Audience: r.Audience, Duplicates: r.Duplicates, Excluded: r.Excluded, BadRows: r.BadRows, DryRun: dry}
 	for _, row := range r.Problems {
 		view.Problems = append(view.Problems, problemLine{Line: row.Line, Column: row.Column, Message: row.Reason})
+	}
+	for _, row := range r.Dropped {
+		view.Dropped = append(view.Dropped, problemLine{Line: row.Line, Column: row.Column, Message: row.Reason})
 	}
 	return view
 }
@@ -117,9 +199,10 @@ const workbooksAtOnce = 2
 
 // uploadAsk is everything of an upload that comes before its body.
 type uploadAsk struct {
+	broadcast.UploadOptions
 	format  recipient.Format
 	reading recipient.Options
-	skipBad bool
+	list    bool // answer with a list of what is left out
 }
 
 func readUploadAsk(r *http.Request) (ask uploadAsk, err error) {
@@ -134,7 +217,12 @@ func readUploadAsk(r *http.Request) (ask uploadAsk, err error) {
 		}
 		switch name {
 		case "skip_bad_rows":
-			ask.skipBad, err = choiceOf(name, values[0])
+			ask.SkipBad, err = choiceOf(name, values[0])
+		case "dry_run":
+			ask.DryRun, err = choiceOf(name, values[0])
+		case "exclude":
+			ask.Exclude, err = broadcast.ParseExclusion(values[0])
+			err = inQuery(err)
 		case "map":
 			ask.reading.Columns, err = recipient.ParseMapping(values[0])
 		default:
@@ -144,7 +232,18 @@ func readUploadAsk(r *http.Request) (ask uploadAsk, err error) {
 			return ask, err
 		}
 	}
+	ask.list = ask.DryRun && accepts(r.Header.Get("Accept"), "text/csv")
 	return ask, nil
+}
+
+// accepts reports whether an Accept header names a media type.
+func accepts(header, media string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		if asked, _, err := mime.ParseMediaType(part); err == nil && asked == media {
+			return true
+		}
+	}
+	return false
 }
 
 // choiceOf reads a query that is true or false.

@@ -68,6 +68,9 @@ func OfContentType(header string) (f Format, set Charset, known bool) {
 type Options struct {
 	Charset Charset // of CSV; recognised when empty
 	Columns Mapping // of CSV and XLSX
+	// Turn waits until one more workbook may be read, when it has come in whole; done is called when the
+	// reader is closed. Nil for at once.
+	Turn func() (done func(), err error)
 }
 
 // Reader reads one file. Close removes what it has in temporary files.

@@ -33,6 +33,7 @@ type xlsx struct {
 	line   int
 	people int // rows that are not empty
 	most   int
+	done   func()
 }
 
 func newXLSX(from io.Reader, o Options) (_ *xlsx, err error) {
@@ -46,7 +47,12 @@ func newXLSX(from io.Reader, o Options) (_ *xlsx, err error) {
 	if err := checkZip(name); err != nil {
 		return nil, err
 	}
-	x := &xlsx{most: maxRows}
+	x := &xlsx{most: maxRows, done: func() {}}
+	if o.Turn != nil {
+		if x.done, err = o.Turn(); err != nil {
+			return nil, err
+		}
+	}
 	if err := x.open(name, o); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
@@ -170,6 +176,7 @@ func (x *xlsx) Line() int { return x.line }
 
 // Close implements [Reader].
 func (x *xlsx) Close() error {
+	defer x.done()
 	var errs []error
 	if x.rows != nil {
 		errs = append(errs, x.rows.Close())

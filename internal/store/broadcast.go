@@ -17,7 +17,7 @@ import (
 const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_data, params, price_krw, state,
 	wait_reason, wait_until, note, start_at, expires_at, audience, duplicates, bad_rows, delivered, failed,
 	unknown, skipped, in_doubt, chunks, planned_chunks, captured_krw, refusals, upload_epoch,
-	upload_after, audience_epoch, created_at, sealed_at, started_at, finished_at, on_doubt, retry_of`
+	upload_after, audience_epoch, excluded, created_at, sealed_at, started_at, finished_at, on_doubt, retry_of`
 
 // scanBroadcast reads broadcastColumns. A message that cannot be read fails nothing: the broadcast
 // can still be shown, stopped and settled.
@@ -27,7 +27,7 @@ func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
 	err = row.Scan(&b.ID, &b.WalletID, &b.BotID, &b.Side, &b.Name, &b.Message.Event, &data, &params, &b.Price, &b.State,
 		&b.Wait, at(&b.WaitUntil), &b.Note, at(&b.StartAt), at(&b.ExpiresAt), &n.Audience, &n.Duplicates, &n.BadRows,
 		&n.Delivered, &n.Failed, &n.Unknown, &n.Skipped, &n.InDoubt, &b.Chunks, &b.PlannedChunks, &b.Captured,
-		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt), &b.OnDoubt, &b.RetryOf)
+		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, &n.Excluded, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt), &b.OnDoubt, &b.RetryOf)
 	if err != nil {
 		return b, err
 	}
@@ -60,10 +60,10 @@ func saveBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, now t
 	_, err := tx.ExecContext(ctx, `UPDATE broadcast SET state = $2, wait_reason = $3, wait_until = $4, note = $5,
 		audience = $6, duplicates = $7, bad_rows = $8, delivered = $9, failed = $10, unknown = $11, skipped = $12,
 		in_doubt = $13, chunks = $14, planned_chunks = $15, captured_krw = $16, refusals = $17, upload_epoch = $18,
-		sealed_at = $19, started_at = $20, finished_at = $21 WHERE id = $1`,
+		sealed_at = $19, started_at = $20, finished_at = $21, excluded = $22 WHERE id = $1`,
 		b.ID, b.State, b.Wait, millis(b.WaitUntil), b.Note, n.Audience, n.Duplicates, n.BadRows, n.Delivered, n.Failed,
 		n.Unknown, n.Skipped, n.InDoubt, b.Chunks, b.PlannedChunks, b.Captured, b.Refusals, b.UploadEpoch,
-		millis(b.SealedAt), millis(b.StartedAt), millis(b.FinishedAt))
+		millis(b.SealedAt), millis(b.StartedAt), millis(b.FinishedAt), n.Excluded)
 	if err != nil {
 		return fmt.Errorf("save broadcast %s: %w", b.ID, err)
 	}

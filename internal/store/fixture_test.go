@@ -246,7 +246,7 @@ func countsFit(b broadcast.Broadcast, chunks []chunkRow, revenue wallet.KRW) err
 		}
 		want.Captured += b.Price * wallet.KRW(c.Delivered)
 	}
-	want.Counts.Duplicates, want.Counts.BadRows = b.Counts.Duplicates, b.Counts.BadRows
+	want.Counts.Duplicates, want.Counts.BadRows, want.Counts.Excluded = b.Counts.Duplicates, b.Counts.BadRows, b.Counts.Excluded
 	if b.Counts != want.Counts || b.PlannedChunks != want.PlannedChunks || b.Captured != want.Captured {
 		return fmt.Errorf("broadcast %s counts %+v, %d planned, %d captured; its chunks give %+v, %d, %d",
 			b.ID, b.Counts, b.PlannedChunks, b.Captured, want.Counts, want.PlannedChunks, want.Captured)

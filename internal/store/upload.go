@@ -21,7 +21,7 @@ func (s *Store) BeginUpload(ctx context.Context, id broadcast.ID) (epoch int, er
 			return err
 		}
 		if b.State != broadcast.Uploading {
-			return sealed(id)
+			return broadcast.Sealed(id)
 		}
 		if err := keepChunks(ctx, tx, id, b.AudienceEpoch); err != nil {
 			return err
@@ -42,10 +42,6 @@ func keepChunks(ctx context.Context, tx *sql.Tx, id broadcast.ID, epoch int) err
 	return nil
 }
 
-func sealed(id broadcast.ID) error {
-	return fault.Coded(fault.Conflict, "SEALED", "broadcast %s takes no more recipients; they stay as they are", id)
-}
-
 // lockUpload locks a broadcast for the upload of an epoch.
 func (s *Store) lockUpload(ctx context.Context, tx *sql.Tx, id broadcast.ID, epoch int) (broadcast.Broadcast, error) {
 	b, err := s.lockBroadcast(ctx, tx, id)
@@ -53,7 +49,7 @@ func (s *Store) lockUpload(ctx context.Context, tx *sql.Tx, id broadcast.ID, epo
 	case err != nil:
 		return b, err
 	case b.State != broadcast.Uploading:
-		return b, sealed(id)
+		return b, broadcast.Sealed(id)
 	case b.UploadEpoch != epoch:
 		return b, fault.Coded(fault.Conflict, "UPLOAD_REPLACED", "a later upload of broadcast %s has begun; this one is dropped", id)
 	}
@@ -120,8 +116,19 @@ func (s *Store) EndUpload(ctx context.Context, id broadcast.ID, epoch, chunks in
 		if err := keepChunks(ctx, tx, id, epoch); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE broadcast SET audience_epoch = $6, audience = $2, duplicates = $3, bad_rows = $4, chunks = $5
-			WHERE id = $1`, id, r.Audience, r.Duplicates, r.BadRows, chunks, epoch)
+		_, err := tx.ExecContext(ctx, `UPDATE broadcast SET audience_epoch = $6, audience = $2, duplicates = $3, bad_rows = $4, chunks = $5, excluded = $7
+			WHERE id = $1`, id, r.Audience, r.Duplicates, r.BadRows, chunks, epoch, r.Excluded)
 		return err
+	})
+}
+
+// PastChunks reads chunks of a broadcast's audience in order, those after a seq.
+func (s *Store) PastChunks(ctx context.Context, id broadcast.ID, after, limit int) ([]broadcast.PastChunk, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT c.id, c.seq, c.state, c.recipients, c.result`+ofAudience+` AND c.seq > $2 ORDER BY c.seq LIMIT $3`, id, after, limit)
+	return collect(rows, err, func(row scanner) (c broadcast.PastChunk, err error) {
+		var recipients, result string
+		err = row.Scan(&c.ID, &c.Seq, &c.State, &recipients, &result)
+		c.Recipients, c.Result = []byte(recipients), []byte(result)
+		return c, err
 	})
 }

@@ -1,0 +1,87 @@
+package broadcast
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakao"
+)
+
+// PastChunk is a chunk with its people and what became of it.
+type PastChunk struct {
+	ID         ChunkID
+	Seq        int
+	State      ChunkState
+	Recipients []byte // JSON array of [Recipient]
+	Result     []byte // Kakao's answer, raw JSON, or empty
+}
+
+// pastChunks is how many chunks are read at a time.
+const pastChunks = 200
+
+// ParseExclusion reads "broadcast:<id>"; an empty text excludes nobody. It is Invalid for anything else.
+func ParseExclusion(text string) (ID, error) {
+	id, is := strings.CutPrefix(text, "broadcast:")
+	if text != "" && (!is || id == "") {
+		return "", fault.Field("exclude", "must be broadcast: and the id of an earlier broadcast")
+	}
+	return ID(id), nil
+}
+
+// exclude marks everybody who was reached by a broadcast as it stands now. It is Invalid when the bot
+// has no such broadcast.
+func (d *Desk) exclude(ctx context.Context, botID string, id ID, seen map[personKey]DropReason) error {
+	past, err := d.orders.Broadcast(ctx, id)
+	if fault.KindOf(err) == fault.NotFound || err == nil && past.BotID != botID {
+		return fault.Field("exclude", "names %q, which is no broadcast of bot %s", id, botID)
+	}
+	if err != nil {
+		return err
+	}
+	for after := 0; ; {
+		chunks, err := d.uploads.PastChunks(ctx, id, after, pastChunks)
+		if err != nil {
+			return fmt.Errorf("read whom %s reached: %w", id, err)
+		}
+		for _, c := range chunks {
+			people, err := c.reached()
+			if err != nil {
+				return fmt.Errorf("read the people of chunk %s: %w", c.ID, err)
+			}
+			for _, person := range people {
+				seen[keyOf(person)] = DroppedExcluded
+			}
+			after = c.Seq
+		}
+		if len(chunks) < pastChunks {
+			return nil
+		}
+	}
+}
+
+// reached returns the people of a chunk who have the message, or may have it: all who were sent to but
+// those whom Kakao names as failed.
+func (c PastChunk) reached() (people []Recipient, err error) {
+	switch c.State {
+	case Sending, Sent, InDoubt, Settled:
+	case Planned, Queued, Rejected, Expired, ChunkCancelled, Parked:
+		return nil, nil
+	}
+	if err := json.Unmarshal(c.Recipients, &people); err != nil || c.State != Settled {
+		return people, err
+	}
+	failed := map[string]bool{}
+	for _, f := range kakao.Failures(c.Result) {
+		failed[f.UserID] = true
+	}
+	kept := people[:0]
+	for _, p := range people {
+		if !failed[p.ID] {
+			kept = append(kept, p)
+		}
+	}
+	return kept, nil
+}
