@@ -110,7 +110,7 @@ func line(text string) string {
 		switch {
 		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
 			return ' '
-		case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', r == '\u200e', r == '\u200f':
+		case unicode.Is(unicode.Bidi_Control, r):
 			return -1
 		}
 		return r

@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/tls"
 	netmail "net/mail"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -94,7 +96,7 @@ func (s *Sender) compose(l notice.Letter) (*gomail.Msg, netmail.Address, error) 
 	if err != nil || !ascii(to.Address) {
 		return nil, netmail.Address{}, fault.New(fault.Refused, "the receiver's address is not a mail address in ASCII")
 	}
-	to.Name = l.To.Name
+	to.Name = displayName(l.To.Name)
 	from := s.config.From
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithEncoding(gomail.EncodingB64))
 	msg.FromMailAddress(&from)
@@ -117,6 +119,25 @@ func (s *Sender) compose(l notice.Letter) (*gomail.Msg, netmail.Address, error) 
 		}
 	}
 	return msg, *to, nil
+}
+
+// maxName is the most letters of a name before an address: it stands in one line of a header.
+const maxName = 64
+
+// displayName returns a name that somebody chose as it may stand before an address: one line, without
+// what turns the reading direction, and without what a mail program would decode once more (RFC 2047).
+func displayName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
+			return ' '
+		case unicode.Is(unicode.Bidi_Control, r):
+			return -1
+		}
+		return r
+	}, name) // what is no UTF-8 becomes U+FFFD
+	letters := []rune(strings.ReplaceAll(strings.Join(strings.Fields(name), " "), "=?", "= ?"))
+	return strings.TrimSpace(string(letters[:min(len(letters), maxName)]))
 }
 
 // take returns a connection that answers: one that was kept, or else a new one.
