@@ -1,6 +1,8 @@
 package templates
 
 import (
+	"iter"
+	"sort"
 	"strings"
 	"unicode"
 )
@@ -46,6 +48,10 @@ func (c *cell) fit(m measure) {
 
 func (c *cell) room() float64 { return c.W - 2*cellPad }
 
+// most returns how many lines the cell has room for at a size, one at least.
+func (c *cell) most(size float64) int { return max(1, int(c.H/(size*pointMM*lineHeight))) }
+
+// breakAt breaks a text into lines; what comes after the first that the cell has no room for is left out.
 func (c *cell) breakAt(text string, size float64, m measure) []string {
 	var lines []string
 	for _, paragraph := range strings.Split(text, "\n") {
@@ -53,7 +59,11 @@ func (c *cell) breakAt(text string, size float64, m measure) []string {
 			lines = append(lines, paragraph)
 			continue
 		}
-		lines = append(lines, wrap(paragraph, func(s string) bool { return m(s, size) <= c.room() })...)
+		for line := range wrap(paragraph, func(s string) bool { return m(s, size) <= c.room() }) {
+			if lines = append(lines, line); len(lines) > c.most(size) {
+				return lines
+			}
+		}
 	}
 	return lines
 }
@@ -69,7 +79,7 @@ func (c *cell) holds(lines []string, size float64, m measure) bool {
 
 // cut returns the lines that the cell has room for at a size.
 func (c *cell) cut(lines []string, size float64, m measure) []string {
-	most := max(1, int(c.H/(size*pointMM*lineHeight)))
+	most := c.most(size)
 	short := len(lines) > most
 	if short {
 		lines = lines[:most]
@@ -77,10 +87,8 @@ func (c *cell) cut(lines []string, size float64, m measure) []string {
 	for n, l := range lines {
 		if last := short && n == len(lines)-1; last || m(l, size) > c.room() {
 			letters := []rune(l)
-			for len(letters) > 0 && m(string(letters)+"…", size) > c.room() {
-				letters = letters[:len(letters)-1]
-			}
-			lines[n] = string(letters) + "…"
+			keep := sort.Search(len(letters), func(n int) bool { return m(string(letters[:n+1])+"…", size) > c.room() })
+			lines[n] = string(letters[:keep]) + "…"
 		}
 	}
 	return lines
@@ -105,27 +113,29 @@ func (c *cell) place(lines []string, size float64, m measure) {
 }
 
 // wrap breaks text into lines that fit, at a space where there is one.
-func wrap(text string, fits func(string) bool) []string {
-	var lines []string
-	letters := []rune(text)
-	for len(letters) > 0 {
-		n := 1
-		for n < len(letters) && fits(string(letters[:n+1])) {
-			n++
-		}
-		next := n
-		if n < len(letters) {
-			for at := n; at > n/2; at-- {
-				if letters[at] == ' ' {
-					n, next = at, at+1
-					break
+func wrap(text string, fits func(string) bool) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		letters := []rune(text)
+		for len(letters) > 0 {
+			n := 1
+			for n < len(letters) && fits(string(letters[:n+1])) {
+				n++
+			}
+			next := n
+			if n < len(letters) {
+				for at := n; at > n/2; at-- {
+					if letters[at] == ' ' {
+						n, next = at, at+1
+						break
+					}
 				}
 			}
+			if !yield(string(letters[:n])) {
+				return
+			}
+			letters = letters[next:]
 		}
-		lines = append(lines, string(letters[:n]))
-		letters = letters[next:]
 	}
-	return lines
 }
 
 // printable returns text of which the font has every letter, with a box for one that it lacks. A line

