@@ -11,7 +11,7 @@ import (
 
 // broadcastCommand sends messages to many people and looks after them.
 type broadcastCommand struct {
-	Send     broadcastSend     `cmd:"" help:"Order a broadcast to the people of a CSV file."`
+	Send     broadcastSend     `cmd:"" help:"Order a broadcast to the people of a file, or of a named audience."`
 	List     broadcastList     `cmd:"" help:"List broadcasts, newest first."`
 	Show     broadcastShow     `cmd:"" help:"How a broadcast goes, and why it waits."`
 	Watch    broadcastWatch    `cmd:"" help:"Wait until everyone has an outcome."`

@@ -44,8 +44,9 @@ func wholeArgs(people, blocks string) map[string][][]string {
 		"broadcast results":     {{"brd_1", "--out=-"}},
 		"broadcast retry":       {{"brd_1"}, {"brd_1", "--dry-run"}},
 		"broadcast decide":      {{"brd_1", "--sent", "--note=x"}, {"brd_1", "--sent", "--note=x", "--dry-run"}},
-		"broadcast send":        {{people, "--bot=b1", "--event=e", "--watch"}, {people, "--bot=b1", "--event=e", "--dry-run"}},
-		"broadcast upload":      {{"brd_1", people}},
+		"broadcast send":        {{people, "--bot=b1", "--event=e", "--watch"}, {people, "--bot=b1", "--event=e", "--dry-run"}, {"--audience=aud_1", "--bot=b1", "--event=e", "--dry-run"}},
+		"broadcast upload":      {{"brd_1", people}, {"brd_1", "--audience=aud_1"}},
+		"audience upload":       {{"aud_1", people}, {"aud_1", people, "--dry-run"}},
 	}
 }
 
