@@ -18,6 +18,7 @@ type invoiceCommand struct {
 	Download invoiceDownload `cmd:"" help:"Write the document of a tax invoice to a file."`
 	Reissue  invoiceReissue  `cmd:"" help:"Ask for a tax invoice that failed once more, under the wallet's business data of now."`
 	Amend    invoiceAmend    `cmd:"" help:"Issue an amended tax invoice in place of one, under the wallet's business data of now."`
+	Settle   invoiceSettle   `cmd:"" help:"Say what became of a tax invoice that is not issued, or that none will be."`
 	Send     invoiceSend     `cmd:"" help:"Mail a tax invoice once more, to the wallet's address for invoices."`
 }
 
@@ -178,6 +179,31 @@ type invoiceAmend struct {
 // Run amends an invoice.
 func (c invoiceAmend) Run(e *env) error {
 	return c.ask(e, c.once, "amend", map[string]string{"reason": c.Why}, "issue an amended one in its place, under the wallet's business data of now")
+}
+
+type invoiceSettle struct {
+	oneInvoice
+	once
+	IssuedAs  string `placeholder:"NUMBER" help:"It is issued, under this approval number (승인번호): its people are mailed." xor:"finding"`
+	NotIssued bool   `help:"Nothing was issued; it may be asked for again." xor:"finding"`
+	None      bool   `help:"None will be issued here, as where a business is closed for good." xor:"finding"`
+	Note      string `required:"" help:"How it was found out, one line; it stands in the audit log."`
+}
+
+// Run settles an invoice.
+func (c invoiceSettle) Run(e *env) error {
+	body, would := map[string]string{"note": c.Note}, ""
+	switch {
+	case c.IssuedAs != "":
+		body["finding"], body["approval_number"], would = "issued", c.IssuedAs, "take it as issued, and mail it"
+	case c.NotIssued:
+		body["finding"], would = "not_issued", "take it as not issued"
+	case c.None:
+		body["finding"], would = "none", "let it be"
+	default:
+		return fault.New(fault.Invalid, "say --issued-as=NUMBER, --not-issued or --none")
+	}
+	return c.ask(e, c.once, "settle", body, would)
 }
 
 type invoiceSend struct {

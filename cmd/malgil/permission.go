@@ -63,6 +63,7 @@ var callsOf = map[string][]string{
 	"invoice download":      {"GET /api/v1/wallets/{id}/invoices/{invoice}/document"},
 	"invoice reissue":       {"POST /api/v1/wallets/{id}/invoices/{invoice}/reissue", "GET /api/v1/wallets/{id}/invoices/{invoice}"},
 	"invoice amend":         {"POST /api/v1/wallets/{id}/invoices/{invoice}/amend", "GET /api/v1/wallets/{id}/invoices/{invoice}"},
+	"invoice settle":        {"POST /api/v1/wallets/{id}/invoices/{invoice}/settle", "GET /api/v1/wallets/{id}/invoices/{invoice}"},
 	"invoice send":          {"POST /api/v1/wallets/{id}/invoices/{invoice}/send", "GET /api/v1/wallets/{id}/invoices/{invoice}"},
 	"mail list":             {"GET /api/v1/wallets/{id}/mails"},
 	"mail resend":           {"POST /api/v1/wallets/{id}/mails/{mail}/resend"},

@@ -40,6 +40,7 @@ func wholeArgs(people, blocks string) map[string][][]string {
 		"invoice download":      {{"wal_1", "inv_1", "--out=" + filepath.Join(filepath.Dir(people), "inv_1.pdf")}},
 		"invoice reissue":       {{"wal_1", "inv_1"}, {"wal_1", "inv_1", "--dry-run"}},
 		"invoice amend":         {{"wal_1", "inv_1", "--why=x"}, {"wal_1", "inv_1", "--why=x", "--dry-run"}},
+		"invoice settle":        {{"wal_1", "inv_1", "--none", "--note=x"}, {"wal_1", "inv_1", "--none", "--note=x", "--dry-run"}},
 		"invoice send":          {{"wal_1", "inv_1"}, {"wal_1", "inv_1", "--dry-run"}},
 		"broadcast results":     {{"brd_1", "--out=-"}},
 		"broadcast retry":       {{"brd_1"}, {"brd_1", "--dry-run"}},

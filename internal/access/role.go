@@ -47,7 +47,7 @@ const (
 	Reconnect       Permission = "reconnect"
 	ReadCheckout    Permission = "read_checkout"
 	BillWallet      Permission = "bill_wallet"   // let a bot be billed to the wallet
-	ChangeWallet    Permission = "change_wallet" // its name, invoice address, status and daily limit; delete it
+	ChangeWallet    Permission = "change_wallet" // its name, business data, status and daily limit; its invoices; delete it
 	GiveCash        Permission = "give_cash"     // of the platform alone
 	UseCash         Permission = "use_cash"      // make free cash count
 	MuteMails       Permission = "mute_mails"    // do without mails of the wallet; with change_wallet have others do without

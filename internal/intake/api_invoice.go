@@ -69,6 +69,7 @@ func (s *Server) addInvoices() {
 	add(s, operation{route: "GET " + one + "/document", id: "get-invoice-document", group: group, summary: "Download the document of a tax invoice", errors: missing}, s.getInvoiceDocument)
 	add(s, operation{route: "POST " + one + "/reissue", id: "reissue-invoice", group: group, summary: "Ask for a tax invoice that failed once more", status: http.StatusAccepted, errors: clash}, s.reissueInvoice)
 	add(s, operation{route: "POST " + one + "/amend", id: "amend-invoice", group: group, summary: "Issue an amended tax invoice in place of one", status: http.StatusAccepted, errors: clash}, s.amendInvoice)
+	add(s, operation{route: "POST " + one + "/settle", id: "settle-invoice", group: group, summary: "Say what became of a tax invoice that is not issued", errors: clash}, s.settleInvoice)
 	add(s, operation{route: "POST " + one + "/send", id: "send-invoice", group: group, summary: "Mail a tax invoice once more", status: http.StatusAccepted, errors: clash}, s.sendInvoice)
 }
 
@@ -173,6 +174,31 @@ func (s *Server) amendInvoice(ctx context.Context, in *amendInvoiceInput) (*crea
 	o.Why = in.Body.Reason
 	i, next, err := s.services.Billing.AmendInvoice(ctx, o)
 	return s.invoiceBegun(ctx, i, next, err)
+}
+
+type settleInvoiceInput struct {
+	InvoiceInput
+	Keyed
+	RawBody []byte
+	Body    struct {
+		Finding        billing.InvoiceFinding `json:"finding" doc:"issued: under the approval number given; not_issued: nothing was, and it may be asked for again; none: none will be issued here"`
+		ApprovalNumber string                 `json:"approval_number,omitempty" doc:"승인번호 of the tax office, with issued"`
+		IssuedAt       time.Time              `json:"issued_at,omitzero" doc:"With issued; now, when left out"`
+		Note           string                 `json:"note" doc:"How it was found out, one line"`
+	}
+}
+
+func (s *Server) settleInvoice(ctx context.Context, in *settleInvoiceInput) (*body[invoiceView], error) {
+	o, err := in.order(ctx, in.Keyed, "settle", in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	o.Finding, o.ApprovalNumber, o.IssuedAt, o.Why = in.Body.Finding, in.Body.ApprovalNumber, in.Body.IssuedAt.UTC(), in.Body.Note
+	i, err := s.services.Billing.SettleInvoice(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return reply(viewInvoice(i)), nil
 }
 
 func (s *Server) sendInvoice(ctx context.Context, in *invoiceOrderInput) (*created[invoiceView], error) {

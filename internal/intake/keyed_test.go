@@ -21,6 +21,7 @@ var keyedRoutes = []string{
 	"POST /api/v1/wallets/{id}/mails/{mail}/resend",
 	"POST /api/v1/wallets/{id}/invoices/{invoice}/reissue",
 	"POST /api/v1/wallets/{id}/invoices/{invoice}/amend",
+	"POST /api/v1/wallets/{id}/invoices/{invoice}/settle",
 	"POST /api/v1/wallets/{id}/invoices/{invoice}/send",
 	"POST /api/v1/wallets/{id}/refunds",
 	"POST /api/v1/wallets/{id}/refunds/{refund}/settle",
@@ -33,17 +34,18 @@ func TestKeyedRoutes(t *testing.T) {
 	h := newHouse(t)
 	account, walletID, botID := h.seed(0)
 	bodies := map[string]string{
-		"POST /api/v1/broadcasts/{id}/retry":                 `{}`,
-		"POST /api/v1/broadcasts/{id}/decide":                `{"finding":"release","note":"x"}`,
-		"POST /api/v1/broadcasts":                            `{"bot":"` + botID + `","event":{"name":"x"}}`,
-		"POST /api/v1/checkouts/{id}/decide":                 `{"finding":"not_charged","reason":"x"}`,
-		"POST /api/v1/charges/{id}/decide":                   `{"finding":"not_charged","reason":"x"}`,
-		"POST /api/v1/wallets/{id}/topups":                   `{"amount_krw":1000}`,
-		"POST /api/v1/wallets/{id}/corrections":              `{"kind":"messages","subject":"x","difference_krw":15}`,
-		"POST /api/v1/wallets/{id}/grants":                   `{"amount_krw":1000,"kind":"paid","reason":"x"}`,
-		"POST /api/v1/wallets/{id}/invoices/{invoice}/amend": `{"reason":"상호 정정"}`,
-		"POST /api/v1/wallets/{id}/refunds":                  `{"amount_krw":1000}`,
-		"POST /api/v1/wallets/{id}/refunds/{refund}/settle":  `{"went_back":true}`,
+		"POST /api/v1/broadcasts/{id}/retry":                  `{}`,
+		"POST /api/v1/broadcasts/{id}/decide":                 `{"finding":"release","note":"x"}`,
+		"POST /api/v1/broadcasts":                             `{"bot":"` + botID + `","event":{"name":"x"}}`,
+		"POST /api/v1/checkouts/{id}/decide":                  `{"finding":"not_charged","reason":"x"}`,
+		"POST /api/v1/charges/{id}/decide":                    `{"finding":"not_charged","reason":"x"}`,
+		"POST /api/v1/wallets/{id}/topups":                    `{"amount_krw":1000}`,
+		"POST /api/v1/wallets/{id}/corrections":               `{"kind":"messages","subject":"x","difference_krw":15}`,
+		"POST /api/v1/wallets/{id}/grants":                    `{"amount_krw":1000,"kind":"paid","reason":"x"}`,
+		"POST /api/v1/wallets/{id}/invoices/{invoice}/settle": `{"finding":"none","note":"x"}`,
+		"POST /api/v1/wallets/{id}/invoices/{invoice}/amend":  `{"reason":"상호 정정"}`,
+		"POST /api/v1/wallets/{id}/refunds":                   `{"amount_krw":1000}`,
+		"POST /api/v1/wallets/{id}/refunds/{refund}/settle":   `{"went_back":true}`,
 	}
 	want := map[string]bool{}
 	for _, route := range keyedRoutes {

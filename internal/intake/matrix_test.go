@@ -84,6 +84,7 @@ GET /api/v1/wallets/{id}/invoices/{invoice} PAMWKV O
 GET /api/v1/wallets/{id}/invoices/{invoice}/document PAMWKV O
 POST /api/v1/wallets/{id}/invoices/{invoice}/reissue PAW MOKV
 POST /api/v1/wallets/{id}/invoices/{invoice}/amend PAW MOKV
+POST /api/v1/wallets/{id}/invoices/{invoice}/settle PA MOWKV
 POST /api/v1/wallets/{id}/invoices/{invoice}/send PAW MOKV
 GET /api/v1/wallets/{id}/mails PAMWKV O
 POST /api/v1/wallets/{id}/mails/{mail}/resend PAW MOKV

@@ -112,6 +112,7 @@ var routes = map[string]guard{
 	"GET /api/v1/wallets/{id}/invoices/{invoice}/document": {scope: access.Read, right: access.ReadWallet, on: theWallet},
 	"POST /api/v1/wallets/{id}/invoices/{invoice}/reissue": {scope: access.Billing, right: access.ChangeWallet, on: theWallet},
 	"POST /api/v1/wallets/{id}/invoices/{invoice}/amend":   {scope: access.Billing, right: access.ChangeWallet, on: theWallet},
+	"POST /api/v1/wallets/{id}/invoices/{invoice}/settle":  {scope: access.Billing, right: access.KeepPlatform, on: theWallet},
 	"POST /api/v1/wallets/{id}/invoices/{invoice}/send":    {scope: access.Billing, right: access.ChangeWallet, on: theWallet},
 
 	"GET /api/v1/wallets/{id}/mails":                           {scope: access.Read, right: access.ReadWallet, on: theWallet},

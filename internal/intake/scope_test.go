@@ -50,6 +50,7 @@ GET /api/v1/wallets/{id}/invoices/{invoice} read read_wallet wallet path.id
 GET /api/v1/wallets/{id}/invoices/{invoice}/document read read_wallet wallet path.id
 POST /api/v1/wallets/{id}/invoices/{invoice}/reissue billing change_wallet wallet path.id
 POST /api/v1/wallets/{id}/invoices/{invoice}/amend billing change_wallet wallet path.id
+POST /api/v1/wallets/{id}/invoices/{invoice}/settle billing keep_platform wallet path.id
 POST /api/v1/wallets/{id}/invoices/{invoice}/send billing change_wallet wallet path.id
 POST /api/v1/wallets/{id}/refunds billing ask_refund wallet path.id
 POST /api/v1/wallets/{id}/refunds/quote read read_wallet wallet path.id

@@ -27,15 +27,15 @@ type Dates struct {
 // DatesOf returns when the invoice of a month, given by its 1st, is due.
 func DatesOf(month time.Time, c holiday.Calendar) Dates {
 	next := clock.NextMonth(month)
-	at10 := func(nth int) time.Time { return c.NthBusinessDay(next, nth).Add(10 * time.Hour) }
 	last := c.OnOrAfter(next.AddDate(0, 0, 9))
-	d := Dates{
-		Close: next.Add(closeAfter), Issue: at10(2), Again: at10(3), GiveUp: at10(5), Deadline: clock.NextMidnight(last),
+	at10 := func(nth int, hour time.Duration) time.Time { // or that hour of the last day, where it is earlier
+		at, end := c.NthBusinessDay(next, nth).Add(10*time.Hour), last.Add(hour*time.Hour)
+		if end.Before(at) {
+			return end
+		}
+		return at
 	}
-	if end := last.Add(10 * time.Hour); end.Before(d.GiveUp) {
-		d.GiveUp = end
-	}
-	return d
+	return Dates{Close: next.Add(closeAfter), Issue: at10(2, 10), Again: at10(3, 14), GiveUp: at10(5, 17), Deadline: clock.NextMidnight(last)}
 }
 
 // Over returns until when months can be closed: the first moment of the month that is not over yet.

@@ -61,6 +61,7 @@ type Invoice struct {
 	FailedAt       time.Time
 	Code           string // why it is not issued, in a word
 	Failure        string // and in Korean, for its reader
+	LastOrder      string // at the carrier, of the attempt that was made last
 }
 
 // RetryAt returns when an invoice that was refused at a time is handed over once more; false for one
@@ -69,17 +70,21 @@ func (i Invoice) RetryAt(now time.Time) (at time.Time, again bool) {
 	return i.Again, i.AskedAt.IsZero() && now.Before(i.Again)
 }
 
+// TooLate reports whether the calendar may not issue an invoice any more: its legal date is over, and a
+// person has to decide.
+func (i Invoice) TooLate(now time.Time) bool {
+	return i.AskedAt.IsZero() && !now.Before(i.Deadline)
+}
+
 // GivesUp reports whether a carrier that cannot be reached is not tried any more. What a person asked
 // for is tried for a day at least.
 func (i Invoice) GivesUp(now time.Time) bool {
 	return !now.Before(i.GiveUp) && !now.Before(i.AskedAt.Add(24*time.Hour))
 }
 
-// SameAs reports whether two parties stand on an invoice as the same: its address of mail is none of it.
-func (p Party) SameAs(q Party) bool {
-	p.Email, q.Email = "", ""
-	return p == q
-}
+// SameAs reports whether two parties are the same by what the law has on an invoice of them (필요적
+// 기재사항): the number and the name.
+func (p Party) SameAs(q Party) bool { return p.Number == q.Number && p.Name == q.Name }
 
 // Total returns what the recipient owes or has paid (합계금액).
 func (i Invoice) Total() wallet.KRW { return i.Supply + i.VAT }

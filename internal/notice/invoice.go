@@ -38,9 +38,10 @@ type InvoiceFailed struct {
 	Month      time.Time `json:"month"`
 	Amount     Amount    `json:"amount"`
 	Number     string    `json:"business_number"`
-	Reason     string    `json:"reason"`         // in words for the business, such as "휴업 또는 폐업한 사업자등록번호입니다."
-	Ours       bool      `json:"ours,omitempty"` // its reader can do nothing about it
-	Deadline   time.Time `json:"deadline"`       // a moment of the last day on which the law lets it be issued
+	Reason     string    `json:"reason"`            // in words for the business, such as "휴업 또는 폐업한 사업자등록번호입니다."
+	Ours       bool      `json:"ours,omitempty"`    // its reader can do nothing about it
+	Contact    string    `json:"contact,omitempty"` // address of whoever issues it
+	Deadline   time.Time `json:"deadline,omitzero"` // a moment of the last day on which the law lets it be issued
 	FailedAt   time.Time `json:"failed_at"`
 	Path       string    `json:"path"`
 }

@@ -23,17 +23,17 @@ func (s *Store) InvoiceToIssue(ctx context.Context, id string, supplier invoice.
 		if i, err = readInvoice(ctx, tx, id); err != nil {
 			return err
 		}
-		sides := [2]string{}
-		for n, p := range []invoice.Party{supplier, i.Recipient} {
-			body, err := json.Marshal(p)
-			if err != nil {
-				return fmt.Errorf("write a party of invoice %s: %w", id, err)
-			}
-			sides[n] = string(body)
+		from, err := json.Marshal(supplier)
+		if err != nil {
+			return fmt.Errorf("write the supplier of invoice %s: %w", id, err)
+		}
+		to, err := json.Marshal(kept{i.Recipient, i.WalletName})
+		if err != nil {
+			return fmt.Errorf("write the recipient of invoice %s: %w", id, err)
 		}
 		// Of two at once the first is right: each reads what stands afterwards.
 		if _, err := tx.ExecContext(ctx, `UPDATE invoice SET supplier = $2, recipient = $3 WHERE id = $1 AND state = 'waiting' AND recipient = ''`,
-			id, sides[0], sides[1]); err != nil {
+			id, string(from), string(to)); err != nil {
 			return fmt.Errorf("keep the parties of invoice %s: %w", id, err)
 		}
 		i, err = readInvoice(ctx, tx, id)
@@ -73,8 +73,9 @@ func (s *Store) changeInvoice(ctx context.Context, r billing.Report,
 // InvoiceIssued ends an attempt whose invoice is issued.
 func (s *Store) InvoiceIssued(ctx context.Context, r billing.Report) (billing.Result, error) {
 	return s.changeInvoice(ctx, r, func(tx *sql.Tx, a heldAttempt, i invoice.Invoice) (billing.Result, error) {
-		if !a.open(r, r.Fenced, billing.Calling, billing.Unknown) {
-			return givenUpBefore(ctx, tx, a, r)
+		late := lateAnswer(a, i, r)
+		if !late && !a.open(r, r.Fenced, billing.Calling, billing.Unknown) {
+			return answeredTwice(a, r), nil
 		}
 		if err := endAttempt(ctx, tx, r, billing.Done); err != nil {
 			return billing.Result{}, err
@@ -89,14 +90,19 @@ func (s *Store) InvoiceIssued(ctx context.Context, r billing.Report) (billing.Re
 	})
 }
 
-// givenUpBefore answers for an invoice that the carrier issued after its attempt had ended: it is no
-// longer ours to say which invoice stands, so a person is asked.
-func givenUpBefore(ctx context.Context, tx *sql.Tx, a heldAttempt, r billing.Report) (billing.Result, error) {
-	if a.state != billing.Declined || r.Fenced || a.tid == r.TID {
-		return billing.Result{Outcome: billing.Skipped}, nil
+// lateAnswer reports whether an answer is of the attempt that an invoice failed under, and that it is issued
+// after all.
+func lateAnswer(a heldAttempt, i invoice.Invoice, r billing.Report) bool {
+	return a.state == billing.Declined && !r.Fenced && i.State == invoice.Failed && i.LastOrder == a.id
+}
+
+// answeredTwice is what comes of an answer that counts no more: nothing, or, where another attempt is under
+// way already, a person who has to see which invoice stands.
+func answeredTwice(a heldAttempt, r billing.Report) billing.Result {
+	if a.state == billing.Declined && !r.Fenced {
+		return billing.Result{Outcome: billing.Review, Reason: billing.ReasonLate}
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE attempt SET tid = $2, reason = $3 WHERE id = $1`, r.ID, r.TID, billing.ReasonLate)
-	return billing.Result{Outcome: billing.Review, Reason: billing.ReasonLate}, err
+	return billing.Result{Outcome: billing.Skipped}
 }
 
 // InvoiceRefused ends an attempt that issued nothing.
@@ -111,7 +117,7 @@ func (s *Store) InvoiceRefused(ctx context.Context, r billing.Report, nextID str
 		if retryAt, again := i.RetryAt(r.At); again && !final {
 			// Another order, so its body may be another: what has been put right meanwhile is on it.
 			_, err := tx.ExecContext(ctx, `UPDATE invoice SET supplier = '', recipient = '', code = $2, failure = $3 WHERE id = $1`,
-				i.ID, storable(r.Code), storable(invoice.Failure(r.Code, r.Message)))
+				i.ID, storable(r.Code), storable(invoice.Failure(r.Code)))
 			if err == nil {
 				err = insertAttempt(ctx, tx, invoiceAttempt(nextID, i, r.At, retryAt))
 			}
@@ -126,8 +132,8 @@ func (s *Store) InvoiceRefused(ctx context.Context, r billing.Report, nextID str
 // the tax office is known by its number, so that an amended invoice can name it.
 func (s *Store) InvoiceMismatch(ctx context.Context, r billing.Report) (billing.Result, error) {
 	return s.changeInvoice(ctx, r, func(tx *sql.Tx, a heldAttempt, i invoice.Invoice) (billing.Result, error) {
-		if !a.open(r, r.Fenced, billing.Calling, billing.Unknown) {
-			return givenUpBefore(ctx, tx, a, r)
+		if !lateAnswer(a, i, r) && !a.open(r, r.Fenced, billing.Calling, billing.Unknown) {
+			return answeredTwice(a, r), nil
 		}
 		if err := endAttempt(ctx, tx, r, billing.Done); err != nil {
 			return billing.Result{}, err
@@ -142,7 +148,7 @@ func (s *Store) InvoiceMismatch(ctx context.Context, r billing.Report) (billing.
 
 // failInvoice gives an invoice up until a person asks for it, and tells of it.
 func failInvoice(ctx context.Context, tx *sql.Tx, i invoice.Invoice, attemptID string, r billing.Report) error {
-	i.State, i.Code, i.Failure, i.FailedAt = invoice.Failed, storable(r.Code), storable(invoice.Failure(r.Code, r.Message)), r.At
+	i.State, i.Code, i.Failure, i.FailedAt = invoice.Failed, storable(r.Code), storable(invoice.Failure(r.Code)), r.At
 	_, err := tx.ExecContext(ctx, `UPDATE invoice SET state = 'failed', code = $2, failure = $3, failed_at = $4 WHERE id = $1`,
 		i.ID, i.Code, i.Failure, millis(r.At))
 	if err != nil {
@@ -181,7 +187,11 @@ func (s *Store) askInvoice(ctx context.Context, o billing.InvoiceOrder, do func(
 		if i, err = readInvoice(ctx, tx, id); err != nil {
 			return err
 		}
-		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: o.WalletID}, auditInvoice(before), auditInvoice(i))
+		after := auditInvoice(i)
+		if o.Why != "" {
+			after["note"] = o.Why
+		}
+		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: o.WalletID}, auditInvoice(before), after)
 		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(id))
 	})
 	return i, repeated, err
@@ -189,7 +199,7 @@ func (s *Store) askInvoice(ctx context.Context, o billing.InvoiceOrder, do func(
 
 // auditInvoice is what the audit log keeps of an invoice.
 func auditInvoice(i invoice.Invoice) map[string]any {
-	return map[string]any{"invoice": i.ID, "revision": i.Revision, "state": i.State, "business_number": i.Recipient.Number, "why": i.Why}
+	return map[string]any{"invoice": i.ID, "revision": i.Revision, "state": i.State, "code": i.Code, "approval_number": i.ApprovalNumber, "business_number": i.Recipient.Number, "why": i.Why}
 }
 
 // newest reports whether no later revision stands in place of an invoice, or tries to.
@@ -209,6 +219,10 @@ func (s *Store) ReissueInvoice(ctx context.Context, o billing.InvoiceOrder) (i i
 			return "", billing.ErrInvoiceIssued
 		case i.Supply <= 0:
 			return "", billing.ErrInvoiceNegative
+		case !o.Platform && i.Revision == 1 && !o.At.Before(i.Deadline):
+			return "", billing.ErrInvoiceLate
+		case !o.Platform && i.Revision > 1 && !o.At.Before(invoice.AmendUntil(i.Month)):
+			return "", billing.ErrAmendClosed
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE invoice SET state = 'waiting', supplier = '', recipient = '', asked_at = $2, code = '', failure = '', failed_at = 0
 			WHERE id = $1`, i.ID, millis(o.At))
@@ -258,7 +272,7 @@ func (s *Store) AmendInvoice(ctx context.Context, o billing.InvoiceOrder) (i inv
 		if err != nil {
 			return "", err
 		}
-		if i.State == invoice.Issued && is.Recipient.SameAs(i.Recipient) && o.Supplier.SameAs(i.Supplier) {
+		if i.State == invoice.Issued && !o.Platform && is.Recipient.SameAs(i.Recipient) && o.Supplier.SameAs(i.Supplier) {
 			return "", billing.ErrInvoiceSame
 		}
 		return is.ID, insertAttempt(ctx, tx, handedOver(invoiceAttempt(o.AttemptID, is, o.At, o.At)))
@@ -267,4 +281,57 @@ func (s *Store) AmendInvoice(ctx context.Context, o billing.InvoiceOrder) (i inv
 		next = issueNow(o.AttemptID)
 	}
 	return i, next, err
+}
+
+// InvoiceUnconfirmed notes that nobody knows whether an invoice is issued though it should be.
+func (s *Store) InvoiceUnconfirmed(ctx context.Context, id string, now time.Time) (first bool, err error) {
+	return changed(s.write.ExecContext(ctx, `UPDATE invoice SET code = $2, failure = $3, failed_at = $4 WHERE id = $1 AND state = 'waiting' AND code <> $2`,
+		id, invoice.CodeUnconfirmed, invoice.Failure(invoice.CodeUnconfirmed), millis(now)))
+}
+
+// SettleInvoice does what a person found out about an invoice that is not issued.
+func (s *Store) SettleInvoice(ctx context.Context, o billing.InvoiceOrder) (invoice.Invoice, error) {
+	i, _, err := s.askInvoice(ctx, o, func(tx *sql.Tx, i invoice.Invoice) (string, error) {
+		switch {
+		case i.State == invoice.Issued:
+			return "", billing.ErrInvoiceIssued
+		case i.State == invoice.Waiting && o.Finding == billing.InvoiceLetBe:
+			return "", billing.ErrInvoiceWaits
+		}
+		if i.State == invoice.Waiting {
+			if err := s.endIssuing(ctx, tx, i, o); err != nil {
+				return "", err
+			}
+		}
+		code := invoice.CodeNotIssued
+		switch o.Finding {
+		case billing.InvoiceFoundIssued:
+			_, err := tx.ExecContext(ctx, `UPDATE invoice SET state = 'issued', issued_at = $2, approval_number = $3, code = '', failure = '', failed_at = 0 WHERE id = $1`,
+				i.ID, millis(o.IssuedAt), o.ApprovalNumber)
+			if err != nil {
+				return "", fmt.Errorf("note that invoice %s is issued: %w", i.ID, err)
+			}
+			i.State, i.IssuedAt, i.ApprovalNumber = invoice.Issued, o.IssuedAt, o.ApprovalNumber
+			return i.ID, mailInvoiceIssued(ctx, tx, i, o.At)
+		case billing.InvoiceLetBe:
+			code = invoice.CodeSettled
+		case billing.InvoiceFoundNone:
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE invoice SET state = 'failed', code = $2, failure = $3, failed_at = $4 WHERE id = $1`,
+			i.ID, code, invoice.Failure(code), millis(o.At))
+		return i.ID, err
+	})
+	return i, err
+}
+
+// endIssuing ends the attempt of a waiting invoice, unless its call is under way.
+func (s *Store) endIssuing(ctx context.Context, tx *sql.Tx, i invoice.Invoice, o billing.InvoiceOrder) error {
+	a, err := s.lockAttempt(ctx, tx, i.LastOrder)
+	if err != nil {
+		return err
+	}
+	if a.state == billing.Calling {
+		return billing.ErrInvoiceWaits
+	}
+	return endAttempt(ctx, tx, billing.Report{ID: a.id, Epoch: a.epoch, At: o.At, Reason: billing.ReasonSettled, Message: o.Why}, billing.Declined)
 }

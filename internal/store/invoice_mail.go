@@ -40,9 +40,25 @@ func mailInvoiceFailed(ctx context.Context, tx *sql.Tx, i invoice.Invoice, attem
 	}
 	return insertNotices(ctx, tx, notice.Event{WalletID: i.WalletID, Subject: i.ID + "/" + attemptID, At: now, Data: notice.InvoiceFailed{
 		WalletName: i.WalletName, InvoiceID: i.ID, Month: i.Month, Amount: billing.AmountOf(i.Supply, i.VAT), Number: i.Recipient.Number,
-		Reason: i.Failure, Ours: invoice.Ours(i.Code), Deadline: i.Deadline.Add(-time.Minute), FailedAt: now, Path: billing.InvoicesPath(i.WalletID),
+		Reason: i.Failure, Ours: invoice.Ours(i.Code), Contact: i.Supplier.Email, Deadline: lastDay(i, now), FailedAt: now, Path: billing.InvoicesPath(i.WalletID),
 	}}, to)
 }
+
+// lastDay returns a moment of the last day on which an invoice can be issued at its reader's request; the
+// zero time when that is over.
+func lastDay(i invoice.Invoice, now time.Time) time.Time {
+	end := i.Deadline
+	if i.Revision > 1 {
+		end = invoice.AmendUntil(i.Month)
+	}
+	if !now.Before(end) {
+		return time.Time{}
+	}
+	return end.Add(-time.Minute)
+}
+
+// sendsADay is how often an invoice is mailed to one address within a day at somebody's request.
+const sendsADay = 5
 
 // SendInvoice writes the mail of an issued invoice once more, to the wallet's address for invoices alone.
 func (s *Store) SendInvoice(ctx context.Context, o billing.InvoiceOrder) (invoice.Invoice, error) {
@@ -57,12 +73,23 @@ func (s *Store) SendInvoice(ctx context.Context, o billing.InvoiceOrder) (invoic
 		if to.Address == "" {
 			return "", billing.ErrInvoiceAddress
 		}
-		var sent int // each is a mail of its own: programs hide a second one with the same Message-ID
-		err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM mail WHERE wallet_id = $1 AND mail_case = $2 AND lower(receiver) = $3
+		if latest, err := newest(ctx, tx, i); err != nil {
+			return "", err
+		} else if !latest {
+			return "", billing.ErrInvoiceOld
+		}
+		var sent, waiting, today int // each is a mail of its own: programs hide a second one with the same Message-ID
+		err = tx.QueryRowContext(ctx, `SELECT COUNT(*), COUNT(*) FILTER (WHERE state IN ('waiting', 'sending')), COUNT(*) FILTER (WHERE created_at > $6)
+			FROM mail WHERE wallet_id = $1 AND mail_case = $2 AND lower(receiver) = $3
 			AND (subject_id = $4 OR SUBSTR(subject_id, 1, LENGTH(CAST($4 AS TEXT)) + 1) = $5)`,
-			i.WalletID, notice.CaseInvoiceIssued, strings.ToLower(to.Address), i.ID, i.ID+"#").Scan(&sent)
-		if err != nil {
+			i.WalletID, notice.CaseInvoiceIssued, strings.ToLower(to.Address), i.ID, i.ID+"#", millis(o.At.Add(-24*time.Hour))).Scan(&sent, &waiting, &today)
+		switch {
+		case err != nil:
 			return "", fmt.Errorf("count the mails of invoice %s: %w", i.ID, err)
+		case waiting > 0:
+			return "", billing.ErrInvoiceSending
+		case today > sendsADay:
+			return "", billing.ErrInvoiceSentOften
 		}
 		data := issuedNotice(i)
 		data.SentTo = to.Address

@@ -91,7 +91,7 @@ const sampleInvoices = `SELECT
 	(SELECT COUNT(*) FROM refused_address)`
 
 const (
-	wanted  = `(i.supply_krw > 0 OR i.deadline > $1)`                  // a negative one is made by hand, if it is
+	wanted  = `i.code NOT IN ('SETTLED', 'NO_CARRIER')`                // no person has let it be, and it is to be issued here
 	missing = `i.amends = '' AND i.approval_number = '' AND ` + wanted // at the tax office
 )
 

@@ -128,7 +128,7 @@ func tiesOf(ctx context.Context, tx *sql.Tx, id string) (t wallet.Ties, err erro
 		(SELECT COALESCE(MIN(u.at), 0) FROM (
 			SELECT MIN(p.at) AS at FROM posting p JOIN wallet w ON w.id = p.wallet_id
 				WHERE p.wallet_id = $1 AND w.kind = 'business' AND p.at >= w.invoiced_to AND p.revenue <> 0 AND p.paid + p.accrual <> 0
-			UNION ALL SELECT MIN(i.month) FROM invoice i WHERE i.wallet_id = $1 AND i.revision = 1 AND `+untold+`) u),
+			UNION ALL SELECT MIN(i.month) FROM invoice i WHERE i.wallet_id = $1 AND i.revision = 1 AND `+outstanding+`) u),
 		(SELECT CAST(COALESCE(SUM(paid + CASE kind WHEN 'correction' THEN accrual ELSE 0 END), 0) AS BIGINT) FROM posting WHERE wallet_id = $1
 			AND (kind IN ('topup', 'refund_opened', 'refund_failed') OR kind = 'correction' AND clearing > 0))`, id).
 		Scan(&t.Broadcasts, &t.Payments, at(&t.Uninvoiced), &t.Paid)

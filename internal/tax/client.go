@@ -113,7 +113,7 @@ func (i issue) checked(orderID string, err error) (billing.Issue, error) {
 	if i.OrderID != orderID {
 		return billing.Issue{}, provider.Unclear("the answer is of another order")
 	}
-	is := billing.Issue{OrderID: i.OrderID, Number: i.Number, Total: wallet.KRW(i.Total), State: billing.IssueState(i.State)}
+	is := billing.Issue{OrderID: i.OrderID, Number: strings.ReplaceAll(i.Number, "-", ""), Total: wallet.KRW(i.Total), State: billing.IssueState(i.State)}
 	switch is.State {
 	case billing.IssueDone:
 		// Carriers write the number with dashes or without.

@@ -388,17 +388,17 @@ func (l *life) midnight() bool {
 
 // closeMonth closes the oldest month in which something moved, once it is over.
 func (l *life) closeMonth() bool {
-	if len(l.months) == 0 || !l.months[0].start.Before(clock.MonthStart(l.now)) {
+	if len(l.months) == 0 || !l.months[0].Start.Before(clock.MonthStart(l.now)) {
 		return false
 	}
 	m := l.months[0]
 	l.months = l.months[1:]
 	l.w.ClosedTo = clock.MonthStart(l.now)
 	before := l.w
-	if p, some := l.w.RoundMonth(m.Flow, m.start, l.now); some {
+	if p, some := l.w.RoundMonth(m, l.now); some {
 		l.post(l.w, p)
-	} else if total, vat := l.ledger.Month(m.start); vat != wallet.VAT(max(total-vat, 0))-wallet.VAT(max(vat-total, 0)) {
-		l.Fatalf("a month in which %d moved outside, %d of it VAT, is not rounded", total, vat)
+	} else if supply, vat := l.ledger.Month(m.Start); vat != wallet.VAT(max(supply, 0))-wallet.VAT(max(-supply, 0)) {
+		l.Fatalf("a month in which %d moved outside, with %d of VAT, is not rounded", supply, vat)
 	}
 	if l.w != before {
 		l.Fatalf("closing a month makes %+v of %+v, want the same balances", l.w, before)

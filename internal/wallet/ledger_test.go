@@ -29,12 +29,12 @@ type life struct {
 
 	gifts   []wallet.Gift // free cash, in any state
 	holds   []hold
-	charge  part          // the open one
-	failed  []part        // charges that no card paid, whose money may still come
-	refund  []part        // lines of the open one
-	sources []*payment    // top-ups, oldest first
-	used    []wallet.Used // of captures that may be corrected
-	months  []month       // that are not closed, oldest first
+	charge  part           // the open one
+	failed  []part         // charges that no card paid, whose money may still come
+	refund  []part         // lines of the open one
+	sources []*payment     // top-ups, oldest first
+	used    []wallet.Used  // of captures that may be corrected
+	months  []wallet.Month // that are not closed, oldest first
 
 	postpaid  bool       // seldom has cash
 	delivered wallet.KRW // price of all that was delivered
@@ -46,12 +46,6 @@ type hold struct {
 	ref    string
 	price  wallet.KRW
 	people int
-}
-
-// month is what moved in a month in Korea.
-type month struct {
-	start time.Time
-	wallet.Flow
 }
 
 // part is an amount of something that was begun and has to end.
@@ -98,11 +92,12 @@ func (l *life) post(w wallet.Wallet, p wallet.Posting) {
 	if err := l.ledger.Add(p); err != nil {
 		l.Fatal(err)
 	}
-	if start := clock.MonthStart(p.At); len(l.months) == 0 || l.months[len(l.months)-1].start.Before(start) {
-		l.months = append(l.months, month{start: start})
+	if start := clock.MonthStart(p.At); len(l.months) == 0 || l.months[len(l.months)-1].Start.Before(start) {
+		l.months = append(l.months, wallet.Month{Start: start})
 	}
 	last := &l.months[len(l.months)-1]
 	last.Flow = last.Add(p)
+	last.VAT += p.VAT
 	for _, use := range p.Grants {
 		i := slices.IndexFunc(l.gifts, func(g wallet.Gift) bool { return g.ID == use.GrantID })
 		l.gifts[i].Remaining -= use.Amount

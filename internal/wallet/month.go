@@ -10,6 +10,13 @@ import (
 // that of their sum. Its ref is the month.
 const MonthRounded PostingKind = "month_rounded"
 
+// Month is what moved in a wallet in a month that is closed.
+type Month struct {
+	Start time.Time // 00:00 in Korea of the 1st
+	Flow
+	VAT KRW // sum of the legs of the account
+}
+
 // open returns when a posting counts that comes now: no earlier than the first moment that is not
 // closed, so that what an invoice tells of a month stays what the ledger tells of it.
 func (w Wallet) open(now time.Time) time.Time {
@@ -19,14 +26,10 @@ func (w Wallet) open(now time.Time) time.Time {
 	return now
 }
 
-// RoundMonth returns the posting that a month comes to when it is closed, by what moved in it; false when
-// its payments were rounded as one.
-func (w Wallet) RoundMonth(f Flow, month, now time.Time) (Posting, bool) {
-	supply := f.ChargesPaid + f.TopUps - f.Refunded
-	vat := f.ChargeVAT + f.TopUpVAT - f.RefundVAT
-	rounding := Rounding(supply, vat)
-	if supply < 0 { // more went back than came in
-		rounding = -Rounding(-supply, -vat)
-	}
-	return Posting{Kind: MonthRounded, Ref: month.In(clock.Seoul).Format("2006-01"), At: w.open(now), VAT: -rounding, Rounding: rounding}, rounding != 0
+// RoundMonth returns the posting that a month comes to when it is closed, after which its VAT is that of
+// what came in, less what went back; false when it is already.
+func (w Wallet) RoundMonth(m Month, now time.Time) (Posting, bool) {
+	supply := m.ChargesPaid + m.TopUps - m.Refunded
+	rounding := m.VAT - (VAT(max(supply, 0)) - VAT(max(-supply, 0))) // below 0 where more went back
+	return Posting{Kind: MonthRounded, Ref: m.Start.In(clock.Seoul).Format("2006-01"), At: w.open(now), VAT: -rounding, Rounding: rounding}, rounding != 0
 }

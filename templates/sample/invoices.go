@@ -50,10 +50,10 @@ func invoiceMails() []Mail {
 	}
 	closed := notice.InvoiceFailed{
 		WalletName: shop, InvoiceID: "inv_01JE0Q4T7XK2M9", Month: november, Amount: notice.Amount{Supply: 1122273, VAT: 112227, Total: 1234500},
-		Number: "1248100998", Reason: invoice.Failure(invoice.CodeClosed, ""), Deadline: time.Date(2026, 12, 10, 0, 0, 0, 0, clock.Seoul).UTC(),
+		Number: "1248100998", Reason: invoice.Failure(invoice.CodeClosed), Contact: "tax@malgil.example", Deadline: time.Date(2026, 12, 10, 0, 0, 0, 0, clock.Seoul).UTC(),
 		FailedAt: time.Date(2026, 12, 3, 10, 0, 9, 0, clock.Seoul).UTC(), Path: wallet + "/invoices",
 	}
 	unreached := closed
-	unreached.Reason, unreached.Ours, unreached.FailedAt = invoice.Failure(invoice.CodeUnreachable, ""), true, closed.FailedAt.AddDate(0, 0, 4)
+	unreached.Reason, unreached.Ours, unreached.FailedAt = invoice.Failure(invoice.CodeUnreachable), true, closed.FailedAt.AddDate(0, 0, 4)
 	return append(mails, Mail{"invoice_failed", closed}, Mail{"invoice_failed_ours", unreached})
 }

@@ -31,13 +31,13 @@ type Ledger struct {
 	months     map[string]moved // what moved outside, by month in Korea such as "2026-11"
 }
 
-// moved is money that moved outside, with its VAT, and how much of it was VAT; in less out.
-type moved struct{ total, vat wallet.KRW }
+// moved is what moved outside, in less out, without its VAT, and what was posted as VAT for it.
+type moved struct{ supply, vat wallet.KRW }
 
 // rounding is what rounding one by one took more than the VAT of the sum, which is a tenth of the
 // supply value, rounded half up, away from 0.
 func (m moved) rounding() wallet.KRW {
-	supply, sign := m.total-m.vat, wallet.KRW(1)
+	supply, sign := m.supply, wallet.KRW(1)
 	if supply < 0 {
 		supply, sign = -supply, -1
 	}
@@ -79,11 +79,11 @@ func (l *Ledger) Gift(id string, amount wallet.KRW, expires time.Time) {
 	})
 }
 
-// Month returns what came in from outside, with its VAT and less what went out, in the month in Korea that
-// a time falls in, and how much of it was VAT.
-func (l *Ledger) Month(at time.Time) (total, vat wallet.KRW) {
+// Month returns what came in from outside, less what went out and without VAT, in the month in Korea that
+// a time falls in, and what was posted as VAT for it.
+func (l *Ledger) Month(at time.Time) (supply, vat wallet.KRW) {
 	m := l.months[monthOf(at)]
-	return m.total, m.vat
+	return m.supply, m.vat
 }
 
 // Remaining returns what is left of started free cash, by gift.
@@ -132,7 +132,7 @@ func (l *Ledger) add(p wallet.Posting) error {
 	if p.Clearing != 0 {
 		month := monthOf(p.At)
 		was := l.months[month]
-		l.months[month] = moved{total: was.total - p.Clearing, vat: was.vat + p.VAT + p.Rounding}
+		l.months[month] = moved{supply: was.supply - p.Clearing - p.VAT - p.Rounding, vat: was.vat + p.VAT}
 	}
 	s := &l.Legs
 	s.Free, s.Paid, s.Refunding, s.Accrual, s.Charging = s.Free+p.Free, s.Paid+p.Paid, s.Refunding+p.Refunding, s.Accrual+p.Accrual, s.Charging+p.Charging
