@@ -344,8 +344,8 @@ func (s *Service) lookInvoiceUp(ctx context.Context, a Attempt, i invoice.Invoic
 		if lost := a.CalledAt.Add(lostAfter); now.Before(lost) {
 			return s.later(ctx, a, true, lost)
 		}
-		if i.GivesUp(now) {
-			return s.store.InvoiceRefused(ctx, s.failure(a, ReasonLost, &GatewayError{Code: invoice.CodeUnreachable}), "", true)
+		if i.TooLate(now) {
+			return s.store.InvoiceRefused(ctx, s.failure(a, ReasonLost, &GatewayError{Code: invoice.CodeLate}), "", true)
 		}
 		return s.postpone(ctx, a, now, "")
 	case err != nil:

@@ -15,7 +15,7 @@ import (
 
 const invoiceColumns = `i.id, i.wallet_id, w.name, i.month, i.revision, i.amends, COALESCE(b.approval_number, ''), i.why, i.supplier, i.recipient,
 	i.supply_krw, i.vat_krw, i.free_krw, i.messages, i.state, i.closed_at, i.asked_at, i.again_at, i.give_up_at, i.deadline, i.issued_at, i.approval_number,
-	i.failed_at, i.code, i.failure, COALESCE((SELECT MAX(a.id) FROM attempt a WHERE a.subject_id = i.id), ''),
+	i.failed_at, i.code, i.failure, COALESCE((SELECT a.id FROM attempt a WHERE a.subject_id = i.id ORDER BY a.created_at DESC, a.id DESC LIMIT 1), ''),
 	(SELECT COALESCE(MAX(a.next_at), 0) FROM attempt a WHERE a.subject_id = i.id AND a.state IN ('prepared', 'calling', 'unknown')),
 	w.business_number, COALESCE(NULLIF(w.company, ''), w.name), w.representative, w.address, w.business_type, w.business_item, w.invoice_email
 	FROM invoice i JOIN wallet w ON w.id = i.wallet_id LEFT JOIN invoice b ON b.id = i.amends`
@@ -215,8 +215,7 @@ func (s *Store) monthOf(ctx context.Context, walletID string, month time.Time) (
 			return err
 		}
 		for _, p := range sums {
-			m.Flow = m.Add(p)
-			m.VAT += p.VAT
+			m = m.Add(p)
 		}
 		err = q.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(g.revenue / b.price_krw), 0) AS BIGINT) FROM
 			(SELECT `+ofBroadcast+` AS broadcast_id, CAST(SUM(revenue) AS BIGINT) AS revenue

@@ -47,7 +47,7 @@ func (c *fakeCarrier) IssueInvoice(_ context.Context, order string, i invoice.In
 	defer c.mu.Unlock()
 	c.asked = append(c.asked, order)
 	if before, known := c.bodies[order]; known {
-		before.Code, before.Failure, before.NextAt = i.Code, i.Failure, i.NextAt // none of it is on the paper
+		before.Code, before.Failure, before.NextAt, before.FailedAt = i.Code, i.Failure, i.NextAt, i.FailedAt // none of it is on the paper
 		if before != i {
 			return billing.Issue{}, fmt.Errorf("order %s came with another body: %+v, before %+v", order, i, before)
 		}
@@ -214,7 +214,7 @@ func TestIssueInvoice(t *testing.T) {
 			for _, body := range texts(b.t, b.s, `SELECT data FROM mail WHERE wallet_id = $1`, b.w) {
 				data, err := notice.Decode(notice.CaseInvoiceFailed, []byte(body))
 				d, _ := data.(notice.InvoiceFailed)
-				if err != nil || !d.Ours || d.Reason != invoice.Failure(invoice.CodeUnreachable, "") || !d.Deadline.Equal(seoul(2026, 12, 10, 23, 59)) {
+				if err != nil || !d.Ours || d.Reason != invoice.Failure(invoice.CodeUnreachable) || !d.Deadline.Equal(seoul(2026, 12, 10, 23, 59)) {
 					b.t.Errorf("the mail says %+v, %v, want that it is ours and has time until the 10th", data, err)
 				}
 			}
@@ -271,7 +271,7 @@ func TestIssueInvoice(t *testing.T) {
 			b.runAt(fifthDay.Add(-time.Millisecond))
 			b.is("before the fifth day", waits, "prepared")
 			b.runAt(fifthDay.Add(10 * time.Minute))
-			b.is("on the fifth day", "2026-11/1 failed 1500+150 0 CARRIER_UNREACHABLE", "declined lost")
+			b.is("on the fifth day", "2026-11/1 failed 1500+150 0 NO_CARRIER", "declined lost")
 			if _, _, err := b.ReissueInvoice(b.t.Context(), billing.InvoiceOrder{WalletID: b.w, InvoiceID: b.i.ID}); fault.CodeOf(err) != "TAX_NOT_CONFIGURED" {
 				b.t.Errorf("ReissueInvoice() without a carrier error = %v, want TAX_NOT_CONFIGURED", err)
 			}
@@ -304,12 +304,13 @@ func TestIssueInvoice(t *testing.T) {
 		"a bad request, and the carrier has no order": func(b *bureau) {
 			b.c.fails(billing.BadRequest, "BAD_ORDER")
 			b.runAt(secondDay)
-			b.is("refused", waits+" BAD_ORDER", "declined refused", "prepared")
+			b.is("refused", waits+" CARRIER_REJECTED", "declined refused", "prepared")
 			b.runAt(thirdDay)
-			b.is("refused again", "2026-11/1 failed 1500+150 0 BAD_ORDER", "declined refused", "declined refused")
-			if got := newestOf(b.t, b.s, b.w).Failure; got != "the carrier's words" {
-				b.t.Errorf("the failure is %q, want the carrier's words", got)
+			b.is("refused again", "2026-11/1 failed 1500+150 0 CARRIER_REJECTED", "declined refused", "declined refused")
+			if got := newestOf(b.t, b.s, b.w).Failure; strings.Contains(got, "the carrier's words") || !invoice.Ours(invoice.CodeRejected) {
+				b.t.Errorf("the failure is %q, want words of ours: the carrier's are for the operator", got)
 			}
+			want(b.t, "what the operator reads", texts(b.t, b.s, `SELECT DISTINCT provider_message FROM attempt WHERE wallet_id = $1`, b.w), "BAD_ORDER the carrier's words")
 		},
 		"a bad request, but an earlier call of the order was taken": func(b *bureau) {
 			b.c.answers(func(order string, i invoice.Invoice) (billing.Issue, error) {
@@ -369,7 +370,10 @@ func TestIssueInvoice(t *testing.T) {
 			for h := range 7 * 24 {
 				b.runAt(secondDay.Add(time.Duration(h+1) * time.Hour))
 			}
-			b.is("in doubt", waits, "unknown") // it may be issued: it is never given up
+			b.is("in doubt", waits+" UNCONFIRMED", "unknown") // it may be issued: it is never given up
+			if n := len(slices.DeleteFunc(slices.Clone(b.outcomes), func(o billing.Outcome) bool { return o != billing.Review })); n < 1 {
+				b.t.Errorf("outcomes are %v, want a person asked", b.outcomes)
+			}
 			b.called("while in doubt", 1, 1)
 			b.c.finds(nil)
 			b.c.answers(nil)
@@ -544,7 +548,7 @@ func (b *bureau) otherwise(change func(*billing.Issue)) {
 		b.t.Errorf("outcomes are %v, want a review among them", b.outcomes)
 	}
 	got := newestOf(b.t, b.s, b.w)
-	if got.ApprovalNumber != one || !got.IssuedAt.IsZero() || got.Failure != invoice.Failure(invoice.CodeMismatch, "") {
+	if got.ApprovalNumber != one || !got.IssuedAt.IsZero() || got.Failure != invoice.Failure(invoice.CodeMismatch) {
 		b.t.Errorf("the invoice is %+v, want it known under %s and not issued", got, one)
 	}
 	b.c.answers(nil)

@@ -155,7 +155,7 @@ func TestCloseMonths(t *testing.T) {
 			Recipient: invoice.Party{Number: "9998100015", Name: "한빛서점", Email: "tax@hanbit.example"},
 			Supply:    1_214, VAT: 121, FreeUsed: 400, Messages: 100, State: invoice.Waiting,
 			WrittenOn: got.WrittenOn, ClosedAt: december.Add(tenPast), NextAt: seoul(2026, 12, 2, 10, 0),
-			Again: seoul(2026, 12, 3, 10, 0), GiveUp: seoul(2026, 12, 7, 10, 0), Deadline: seoul(2026, 12, 11, 0, 0),
+			LastOrder: got.LastOrder, Again: seoul(2026, 12, 3, 10, 0), GiveUp: seoul(2026, 12, 7, 10, 0), Deadline: seoul(2026, 12, 11, 0, 0),
 		}
 		if diff := cmp.Diff(wanted, got); diff != "" {
 			t.Errorf("the invoice differs (-want +got):\n%s", diff)
@@ -248,8 +248,7 @@ func TestCloseMonths_inBatches(t *testing.T) {
 			exec(t, s, `UPDATE wallet SET invoiced_to = $2 WHERE id = $1`, id, millis(november))
 			accrue(t, s, id, 15, t0)
 		}
-		closed(t, s, december.Add(tenPast), closeBatch)
-		closed(t, s, december.Add(tenPast), 7)
+		closed(t, s, december.Add(tenPast), closeBatch+7)
 		closed(t, s, december.Add(tenPast), 0)
 		want(t, "invoices", texts(t, s, `SELECT COUNT(*) || ' of ' || COUNT(DISTINCT wallet_id) FROM invoice`), fmt.Sprintf("%d of %[1]d", closeBatch+7))
 	})
@@ -319,7 +318,7 @@ func TestCloseMonths_everyPostingOpens(t *testing.T) {
 			return w.GiveBack(5, wallet.Used{Cash: 5}, "r", late)
 		},
 		"month_rounded": func(w wallet.Wallet) (wallet.Wallet, wallet.Posting) {
-			p, _ := w.RoundMonth(wallet.Flow{TopUps: 2_010, TopUpVAT: 202}, october, late)
+			p, _ := w.RoundMonth(wallet.Month{Start: october, Flow: wallet.Flow{TopUps: 2_010}, VAT: 202}, late)
 			return w, p
 		},
 	}
@@ -368,7 +367,7 @@ func TestCloseMonths_makesUpFor(t *testing.T) {
 		want(t, "invoices", invoicesOf(t, s, "w"), "2026-09/1 failed 1000+100 0 LATE", "2026-10/1 failed 2000+200 0 LATE", "2026-11/1 waiting 3000+300 0")
 		want(t, "roundings", roundings(t, s, "w"), "2026-10 12-01 09:00 1")
 		want(t, "attempts", texts(t, s, `SELECT a.state || ' ' || a.total_krw || ' ' || i.state FROM attempt a JOIN invoice i ON i.id = a.subject_id`), "prepared 3300 waiting")
-		want(t, "mails", texts(t, s, `SELECT mail_case FROM mail`))
+		want(t, "mails of what is late", texts(t, s, `SELECT mail_case || ' ' || COUNT(*) FROM mail GROUP BY mail_case`), "invoice_failed 4")
 		unissued, err := s.UnissuedInvoices(t.Context(), InvoiceMark{}, 10)
 		if err != nil || len(unissued) != 3 || !unissued[0].Month.Equal(seoul(2026, 9, 1, 0, 0)) || unissued[0].Failure == "" || !unissued[0].FailedAt.Equal(now) {
 			t.Errorf("UnissuedInvoices() = %+v, %v, want three, that of September first, failed now", unissued, err)
@@ -411,8 +410,8 @@ func TestCloseMonths_olderWallet(t *testing.T) {
 	})
 }
 
-// Without invoices months close all the same, and nobody gets one for them later; a store that was not
-// told how closes none.
+// Without a carrier months close all the same, and what they come to waits for a person, untold; a store
+// that was not told how closes none.
 func TestCloseMonths_withoutInvoices(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		opened(t, s, "w", november)
@@ -436,7 +435,11 @@ func TestCloseMonths_withoutInvoices(t *testing.T) {
 		closed(t, s, december.Add(tenPast), 0)
 		accrue(t, s, "w", 2_000, december)
 		closed(t, s, january.Add(tenPast), 1)
-		want(t, "invoices", invoicesOf(t, s, "w"), "2026-12/1 waiting 2000+200 0")
+		want(t, "invoices", invoicesOf(t, s, "w"), "2026-11/1 failed 1000+100 0 NO_CARRIER", "2026-12/1 waiting 2000+200 0")
+		want(t, "mails", texts(t, s, `SELECT mail_case FROM mail`))
+		if _, _, err := s.ReissueInvoice(t.Context(), ask(invoicedIn(t, s, "w", november), "k", december.Add(time.Hour))); err != nil {
+			t.Errorf("ReissueInvoice() error = %v, want it issued once there is a carrier", err)
+		}
 	})
 }
 
@@ -453,7 +456,7 @@ func TestCloseMonths_negative(t *testing.T) {
 		closed(t, s, december.Add(tenPast), 1)
 		want(t, "invoices", invoicesOf(t, s, "w"), "2026-10/1 failed 1500+150 0 LATE", "2026-11/1 failed -1405+-141 0 NEGATIVE")
 		want(t, "attempts", texts(t, s, `SELECT id FROM attempt`))
-		want(t, "mails", texts(t, s, `SELECT mail_case FROM mail`))
+		want(t, "mails but that of October, which is late", texts(t, s, `SELECT mail_case FROM mail WHERE data NOT LIKE '%"supply_krw":1500%'`))
 		sumsToZero(t, s)
 	})
 }
@@ -510,7 +513,7 @@ func TestCloseMonths_rounds(t *testing.T) {
 		"a charge beside a top-up":       {steps: []step{{times: 1, does: pay(1_005, 101)}, {times: 1, does: charge(1_005, 101)}}, vat: 202, want: 1},
 		"what goes back in the month":    {steps: []step{{times: 3, does: pay(1_005, 101)}, {times: 1, does: back(1_005, 101)}}, vat: 202, want: 1},
 		"what goes back in parts":        {steps: []step{{times: 1, does: pay(1_005, 101)}, {times: 1, does: back(5, 1)}, {times: 1, does: back(1_000, 100)}}, vat: 0},
-		"a part that returns less VAT":   {steps: []step{{times: 1, does: pay(1_000, 100)}, {times: 1, does: back(5, 1)}, {times: 1, does: back(5, 0)}}, vat: 99},
+		"a part that returns less VAT":   {steps: []step{{times: 1, does: pay(1_000, 100)}, {times: 1, does: back(5, 1)}, {times: 1, does: back(5, 0)}}, vat: 98, want: -1},
 		"what was corrected":             {steps: []step{{times: 1, does: pay(1_005, 101)}, {times: 1, does: mend(1_106)}}, vat: 202, want: 1},
 		"what was taken back by another": {steps: []step{{times: 4, does: pay(1_005, 101)}, {times: 2, does: mend(-1_106)}}, vat: 202, want: 1},
 		"more went back than came in":    {steps: []step{{when: october, times: 2, does: pay(1_005, 101)}, {times: 2, does: back(1_005, 101)}}, vat: -202, want: -1},
@@ -553,14 +556,15 @@ func TestCloseMonths_rounds(t *testing.T) {
 				}
 
 				// What stands on the account VAT for the month, with what went back beside it, is the VAT of its sum.
-				var total, vat wallet.KRW
+				var total, paid, vat wallet.KRW // outside, the VAT of it that was paid there, and what was posted as VAT
 				err := s.read.QueryRowContext(t.Context(), `SELECT CAST(COALESCE(SUM(-clearing), 0) AS BIGINT),
-					CAST(COALESCE(SUM(CASE WHEN clearing <> 0 THEN vat + rounding ELSE 0 END), 0) AS BIGINT)
-					FROM posting WHERE wallet_id = $1 AND at >= $2 AND at < $3`, id, millis(november), millis(december)).Scan(&total, &vat)
+					CAST(COALESCE(SUM(CASE WHEN clearing <> 0 THEN vat + rounding ELSE 0 END), 0) AS BIGINT),
+					CAST(COALESCE(SUM(CASE WHEN clearing <> 0 THEN vat ELSE 0 END), 0) AS BIGINT)
+					FROM posting WHERE wallet_id = $1 AND at >= $2 AND at < $3`, id, millis(november), millis(december)).Scan(&total, &paid, &vat)
 				if err != nil || vat != tt.vat {
 					t.Fatalf("payments of November have a VAT of %d, %v, want %d", vat, err, tt.vat)
 				}
-				supply, sign := total-vat, wallet.KRW(1)
+				supply, sign := total-paid, wallet.KRW(1)
 				if supply < 0 {
 					supply, sign = -supply, -1
 				}
@@ -613,4 +617,18 @@ func book(t *testing.T, s *Store, walletID string, rule func(wallet.Wallet, stri
 			return w, p
 		})
 	}
+}
+
+// invoicedIn reads the first invoice of a month.
+func invoicedIn(t testing.TB, s *Store, walletID string, month time.Time) invoice.Invoice {
+	t.Helper()
+	for _, id := range texts(t, s, `SELECT id FROM invoice WHERE wallet_id = $1 AND month = $2`, walletID, millis(month)) {
+		i, err := s.InvoiceByID(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i
+	}
+	t.Fatalf("wallet %s has no invoice of %s", walletID, month)
+	return invoice.Invoice{}
 }

@@ -75,7 +75,7 @@ func (s *Store) InvoiceIssued(ctx context.Context, r billing.Report) (billing.Re
 	return s.changeInvoice(ctx, r, func(tx *sql.Tx, a heldAttempt, i invoice.Invoice) (billing.Result, error) {
 		late := lateAnswer(a, i, r)
 		if !late && !a.open(r, r.Fenced, billing.Calling, billing.Unknown) {
-			return answeredTwice(a, r), nil
+			return answeredTwice(ctx, tx, a, r)
 		}
 		if err := endAttempt(ctx, tx, r, billing.Done); err != nil {
 			return billing.Result{}, err
@@ -98,11 +98,12 @@ func lateAnswer(a heldAttempt, i invoice.Invoice, r billing.Report) bool {
 
 // answeredTwice is what comes of an answer that counts no more: nothing, or, where another attempt is under
 // way already, a person who has to see which invoice stands.
-func answeredTwice(a heldAttempt, r billing.Report) billing.Result {
-	if a.state == billing.Declined && !r.Fenced {
-		return billing.Result{Outcome: billing.Review, Reason: billing.ReasonLate}
+func answeredTwice(ctx context.Context, tx *sql.Tx, a heldAttempt, r billing.Report) (billing.Result, error) {
+	if a.state != billing.Declined || r.Fenced || a.tid == r.TID {
+		return billing.Result{Outcome: billing.Skipped}, nil
 	}
-	return billing.Result{Outcome: billing.Skipped}
+	_, err := tx.ExecContext(ctx, `UPDATE attempt SET tid = $2, reason = $3 WHERE id = $1`, r.ID, r.TID, billing.ReasonLate)
+	return billing.Result{Outcome: billing.Review, Reason: billing.ReasonLate}, err
 }
 
 // InvoiceRefused ends an attempt that issued nothing.
@@ -133,7 +134,7 @@ func (s *Store) InvoiceRefused(ctx context.Context, r billing.Report, nextID str
 func (s *Store) InvoiceMismatch(ctx context.Context, r billing.Report) (billing.Result, error) {
 	return s.changeInvoice(ctx, r, func(tx *sql.Tx, a heldAttempt, i invoice.Invoice) (billing.Result, error) {
 		if !lateAnswer(a, i, r) && !a.open(r, r.Fenced, billing.Calling, billing.Unknown) {
-			return answeredTwice(a, r), nil
+			return answeredTwice(ctx, tx, a, r)
 		}
 		if err := endAttempt(ctx, tx, r, billing.Done); err != nil {
 			return billing.Result{}, err
@@ -247,6 +248,12 @@ func issueNow(attemptID string) []billing.Follow {
 	return []billing.Follow{{Task: billing.TaskInvoice, Row: billing.Row{ID: attemptID, Epoch: 1}}}
 }
 
+// onPaper is a party as it stands on an invoice, without where the mail goes.
+func onPaper(p invoice.Party) invoice.Party {
+	p.Email = ""
+	return p
+}
+
 // AmendInvoice makes the next revision of an issued invoice.
 func (s *Store) AmendInvoice(ctx context.Context, o billing.InvoiceOrder) (i invoice.Invoice, next []billing.Follow, err error) {
 	i, repeated, err := s.askInvoice(ctx, o, func(tx *sql.Tx, i invoice.Invoice) (string, error) {
@@ -272,7 +279,11 @@ func (s *Store) AmendInvoice(ctx context.Context, o billing.InvoiceOrder) (i inv
 		if err != nil {
 			return "", err
 		}
-		if i.State == invoice.Issued && !o.Platform && is.Recipient.SameAs(i.Recipient) && o.Supplier.SameAs(i.Supplier) {
+		alike := is.Recipient.SameAs(i.Recipient) && o.Supplier.SameAs(i.Supplier)
+		if o.Platform { // which may mend what the law does not have on it
+			alike = onPaper(is.Recipient) == onPaper(i.Recipient) && onPaper(o.Supplier) == onPaper(i.Supplier)
+		}
+		if i.State == invoice.Issued && alike {
 			return "", billing.ErrInvoiceSame
 		}
 		return is.ID, insertAttempt(ctx, tx, handedOver(invoiceAttempt(o.AttemptID, is, o.At, o.At)))

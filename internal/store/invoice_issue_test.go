@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -177,9 +178,9 @@ func TestInvoice_reportsTwiceAndOutOfOrder(t *testing.T) {
 		},
 		"given up, twice, and then it is issued": {
 			steps: []step{{refused(true), billing.Unissued}, {refused(true), billing.Skipped}, {lookedUp(issued(approval)), billing.Skipped},
-				{issued(approval), billing.Review}, {issued(approval), billing.Skipped}},
-			invoices: "2026-11/1 failed 1500+150 0 CLOSED_BUSINESS", attempts: []string{"declined late " + approval},
-			mails: []string{"invoice_failed master", "invoice_failed bookkeeper"},
+				{issued(approval), billing.Invoiced}, {issued(approval), billing.Skipped}},
+			invoices: "2026-11/1 issued 1500+150 0", number: approval, attempts: []string{"done " + approval},
+			mails: []string{"invoice_failed master", "invoice_failed bookkeeper", "invoice_issued master", "invoice_issued bookkeeper"},
 		},
 		"issued otherwise, twice, then everything else": {
 			steps: []step{{otherwise, billing.Review}, {otherwise, billing.Skipped}, {issued("202612024100012300000002"), billing.Skipped}, {refused(true), billing.Skipped}},
@@ -388,7 +389,7 @@ func TestAmendInvoice(t *testing.T) {
 		wanted := i
 		wanted.ID, wanted.Revision, wanted.Amends, wanted.AmendsNo, wanted.Why = "inv_~k0", 2, i.ID, approval, "사업자등록번호 정정"
 		wanted.State, wanted.ClosedAt, wanted.AskedAt, wanted.NextAt = invoice.Waiting, lastMoment, lastMoment, lastMoment
-		wanted.IssuedAt, wanted.ApprovalNumber, wanted.Supplier = time.Time{}, "", invoice.Party{}
+		wanted.IssuedAt, wanted.ApprovalNumber, wanted.Supplier, wanted.LastOrder = time.Time{}, "", invoice.Party{}, "att_k0"
 		wanted.Recipient.Number, wanted.Recipient.Email = "2208162517", "books@hanbit.example"
 		if diff := cmp.Diff(wanted, second); err != nil || diff != "" {
 			t.Errorf("AmendInvoice() error = %v, the invoice differs (-want +got):\n%s", err, diff)
@@ -453,13 +454,17 @@ func TestSendInvoice(t *testing.T) {
 			if err := send(key); err != nil {
 				t.Errorf("SendInvoice(%s) error = %v, want nil", key, err)
 			}
+			if waits := texts(t, s, `SELECT id FROM mail WHERE state = 'waiting'`); len(waits) > 0 { // not where the key was used
+				refusedAs(t, "send one whose mail waits", send(key+"!"), fault.Conflict, "MAIL_UNDER_WAY")
+			}
+			exec(t, s, `UPDATE mail SET state = 'sent'`)
 		}
 		change(t, s, "w", access.WalletChange{InvoiceEmail: text("tax@hanbit.example")})
 		if err := send("k4"); err != nil {
 			t.Errorf("SendInvoice(k4) error = %v, want nil", err)
 		}
 		want(t, "mails", texts(t, s, `SELECT receiver || ' ' || REPLACE(subject_id, $1, '') || ' ' || state FROM mail ORDER BY receiver, subject_id`, i.ID),
-			"Books@hanbit.example  waiting", "Books@hanbit.example #2 waiting", "Books@hanbit.example #3 waiting", "tax@hanbit.example  waiting")
+			"Books@hanbit.example  sent", "Books@hanbit.example #2 sent", "Books@hanbit.example #3 sent", "tax@hanbit.example  waiting")
 		want(t, "identifiers of mails", texts(t, s, `SELECT CAST(COUNT(DISTINCT id) AS TEXT) FROM mail`), "4")
 		want(t, "refused addresses", texts(t, s, `SELECT address FROM refused_address`))
 		for _, body := range texts(t, s, `SELECT data FROM mail WHERE receiver = 'Books@hanbit.example'`) {
@@ -468,6 +473,24 @@ func TestSendInvoice(t *testing.T) {
 				t.Errorf("a mail that was sent again says %+v, %v, want the invoice at its new address", data, err)
 			}
 		}
+		// Nobody is flooded with it, and one that another stands in place of is not sent.
+		exec(t, s, `UPDATE mail SET state = 'sent'`)
+		for n := range 4 {
+			if err := send(fmt.Sprint("more", n)); err != nil && n < 4 {
+				t.Errorf("SendInvoice no. %d error = %v, want nil", n+2, err)
+			}
+			exec(t, s, `UPDATE mail SET state = 'sent'`)
+		}
+		if err := send("more4"); err != nil {
+			t.Errorf("SendInvoice no. 6 error = %v, want nil", err)
+		}
+		exec(t, s, `UPDATE mail SET state = 'sent'`)
+		refusedAs(t, "send it a seventh time", send("more5"), fault.Throttled, "TOO_MANY_MAILS")
+		change(t, s, "w", access.WalletChange{BusinessNumber: text("2208162517")})
+		if _, _, err := s.AmendInvoice(t.Context(), ask(i, "amend", thirdDay)); err != nil {
+			t.Fatal(err)
+		}
+		refusedAs(t, "send one that is being amended", send("more6"), fault.Conflict, "INVOICE_AMENDED")
 	})
 }
 
@@ -575,4 +598,59 @@ func TestDeleteWallet_waitsForItsInvoices(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a person finds out about an invoice ends it: it is issued under his number, may be asked for again, or
+// is let be and ties nothing any more.
+func TestSettleInvoice(t *testing.T) {
+	settle := func(s *Store, i invoice.Invoice, key string, f billing.InvoiceFinding) (invoice.Invoice, error) {
+		o := ask(i, key, thirdDay)
+		o.Finding, o.Why, o.IssuedAt = f, "asked at Hometax", secondDay
+		if f == billing.InvoiceFoundIssued {
+			o.ApprovalNumber = approval
+		}
+		return s.SettleInvoice(context.Background(), o)
+	}
+	eachBook(t, func(t *testing.T, s *Store) {
+		// While it waits: it may be issued or not, and is not let be.
+		i := invoiced(t, s, "w1", 1_500)
+		_, err := settle(s, i, "k0", billing.InvoiceLetBe)
+		refusedAs(t, "let one be that waits", err, fault.Conflict, "INVOICE_WAITING")
+		r := calling(t, s, i.ID, secondDay)
+		_, err = settle(s, i, "k0", billing.InvoiceFoundIssued)
+		refusedAs(t, "settle one that is being handed over", err, fault.Conflict, "INVOICE_WAITING")
+		if _, err := s.DoubtAttempt(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			got, err := settle(s, i, "k0", billing.InvoiceFoundIssued)
+			if err != nil || got.State != invoice.Issued || got.ApprovalNumber != approval || !got.IssuedAt.Equal(secondDay) {
+				t.Errorf("SettleInvoice() = %+v, %v, want it issued under %s", got, err, approval)
+			}
+		}
+		want(t, "attempts", attemptsOf(t, s, i.ID), "declined settled")
+		want(t, "mails", mailed(t, s, "w1"), "invoice_issued master", "invoice_issued bookkeeper")
+		_, err = settle(s, i, "k1", billing.InvoiceFoundNone)
+		refusedAs(t, "settle one that is issued", err, fault.Conflict, "INVOICE_ISSUED")
+
+		// What was not issued may be asked for again.
+		i = invoiced(t, s, "w2", 1_500)
+		if got, err := settle(s, i, "k2", billing.InvoiceFoundNone); err != nil || got.State != invoice.Failed || got.Code != invoice.CodeNotIssued {
+			t.Errorf("SettleInvoice() = %+v, %v, want it failed as NOT_ISSUED", got, err)
+		}
+		if _, _, err := s.ReissueInvoice(t.Context(), ask(i, "again", thirdDay)); err != nil {
+			t.Errorf("ReissueInvoice() error = %v, want nil", err)
+		}
+
+		// What is let be is outstanding no more.
+		i = invoiced(t, s, "w3", 1_500)
+		failedNow(t, s, i.ID, secondDay)
+		if got, err := settle(s, i, "k3", billing.InvoiceLetBe); err != nil || got.State != invoice.Failed || got.Code != invoice.CodeSettled {
+			t.Errorf("SettleInvoice() = %+v, %v, want it let be", got, err)
+		}
+		unissued, err := s.UnissuedInvoices(t.Context(), InvoiceMark{}, 10)
+		if err != nil || len(unissued) != 1 || unissued[0].WalletID != "w2" {
+			t.Errorf("UnissuedInvoices() = %+v, %v, want that of w2 alone", unissued, err)
+		}
+	})
 }

@@ -96,8 +96,7 @@ func (l *life) post(w wallet.Wallet, p wallet.Posting) {
 		l.months = append(l.months, wallet.Month{Start: start})
 	}
 	last := &l.months[len(l.months)-1]
-	last.Flow = last.Add(p)
-	last.VAT += p.VAT
+	*last = last.Add(p)
 	for _, use := range p.Grants {
 		i := slices.IndexFunc(l.gifts, func(g wallet.Gift) bool { return g.ID == use.GrantID })
 		l.gifts[i].Remaining -= use.Amount

@@ -14,7 +14,16 @@ const MonthRounded PostingKind = "month_rounded"
 type Month struct {
 	Start time.Time // 00:00 in Korea of the 1st
 	Flow
-	VAT KRW // sum of the legs of the account
+	VAT KRW // sum of the legs of the account, but for what rounded the month before
+}
+
+// Add returns the month with a posting, or a sum of postings as [Flow.Add] takes it.
+func (m Month) Add(p Posting) Month {
+	m.Flow = m.Flow.Add(p)
+	if p.Kind != MonthRounded {
+		m.VAT += p.VAT
+	}
+	return m
 }
 
 // open returns when a posting counts that comes now: no earlier than the first moment that is not
