@@ -622,13 +622,11 @@ func book(t *testing.T, s *Store, walletID string, rule func(wallet.Wallet, stri
 // invoicedIn reads the first invoice of a month.
 func invoicedIn(t testing.TB, s *Store, walletID string, month time.Time) invoice.Invoice {
 	t.Helper()
-	for _, id := range texts(t, s, `SELECT id FROM invoice WHERE wallet_id = $1 AND month = $2`, walletID, millis(month)) {
-		i, err := s.InvoiceByID(t.Context(), id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return i
+	ids := texts(t, s, `SELECT id FROM invoice WHERE wallet_id = $1 AND month = $2 AND revision = 1`, walletID, millis(month))
+	if len(ids) == 0 {
+		t.Fatalf("wallet %s has no invoice of %s", walletID, month)
 	}
-	t.Fatalf("wallet %s has no invoice of %s", walletID, month)
-	return invoice.Invoice{}
+	i, err := s.InvoiceByID(t.Context(), ids[0])
+	must(t, err)
+	return i
 }
