@@ -620,7 +620,7 @@ func book(t *testing.T, s *Store, walletID string, rule func(wallet.Wallet, stri
 }
 
 // invoicedIn reads the first invoice of a month.
-func invoicedIn(t testing.TB, s *Store, walletID string, month time.Time) invoice.Invoice {
+func invoicedIn(t *testing.T, s *Store, walletID string, month time.Time) invoice.Invoice {
 	t.Helper()
 	ids := texts(t, s, `SELECT id FROM invoice WHERE wallet_id = $1 AND month = $2 AND revision = 1`, walletID, millis(month))
 	if len(ids) == 0 {
