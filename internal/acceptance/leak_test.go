@@ -41,7 +41,7 @@ func (h *house) keepsSecrets(t testing.TB, logs func() string, redisURL string) 
 				places[place] = string(text)
 			}
 		}
-		secrets := map[string]string{"the API token": h.token, "KakaoPay's secret key": paySecret, "the bank's secret": bankSecret}
+		secrets := map[string]string{"the API token": h.token, "KakaoPay's secret key": paySecret, "the bank's secret": bankSecret, "the carrier's secret": taxSecret}
 		for _, s := range h.shops {
 			secrets["the REST key of "+s.bot] = s.restKey
 			secrets["user keys of "+s.bot] = "reader-" + s.bot[20:] + "-" // as friends have them

@@ -134,7 +134,7 @@ func secretsStay(t *testing.T) {
 		config: func(c *app.Config) {
 			var address string
 			address, outsideAsked, _ = tap(t, c.KakaoURL)
-			c.KakaoURL, c.KakaoPayURL, c.BankURL = address, address, address
+			c.KakaoURL, c.KakaoPayURL, c.BankURL, c.TaxURL = address, address, address, address
 			redis := strings.TrimSuffix(strings.TrimPrefix(c.Redis, "redis://"), "/0")
 			if redis == "" {
 				redis = miniredis.RunT(t).Addr()
@@ -159,6 +159,7 @@ func secretsStay(t *testing.T) {
 	if err := h.world.Transfer(t.Context(), s.wallet, 1_000); err != nil {
 		t.Error(err)
 	}
+	paper := s.invoicedInDoubt()
 	redisGot := &record{}
 	_, _ = io.WriteString(redisGot, sent())
 
@@ -173,11 +174,15 @@ func secretsStay(t *testing.T) {
 		"the API token":         {h.token, apiAsked, "Authorization: Bearer ", ""},
 		"KakaoPay's secret key": {paySecret, outsideAsked, "Authorization: SECRET_KEY ", ""},
 		"the bank's secret":     {bankSecret, outsideAsked, "Authorization: Bearer ", ""},
+		"the carrier's secret":  {taxSecret, outsideAsked, "Authorization: Bearer ", ""},
 		"the bot's REST key":    {s.restKey, outsideAsked, "Authorization: KakaoAK ", ""},
 		"the first card's sid":  {h.paidBy(s.cards[0]).SIDs[0], outsideAsked, `"sid":"`, ""},
 		"the second card's sid": {h.paidBy(s.cards[1]).SIDs[0], outsideAsked, `"sid":"`, ""},
 		"a recipient's key":     {recipient, outsideAsked, `"id":"`, "files of the SQLite"},
 		"a visitor's key":       {visitor, redisGot, `"id":"`, "tasks and errors"},
+	}
+	if !strings.Contains(redisGot.String(), "billing:issue_invoice") {
+		t.Error("no task was of an invoice, so nothing was shown of them")
 	}
 	var audit json.RawMessage
 	h.get("/api/v1/audit?limit=200", &audit)
@@ -186,6 +191,8 @@ func secretsStay(t *testing.T) {
 	places := map[string]struct{ text, proof string }{ // with what shows that the place was looked into
 		"the log":             {log.String(), `"skill call is not readable"`},
 		"tasks and errors":    {redisGot.String(), "broadcast:send_chunk"},
+		"answers on invoices": {apiAnswered.String(), `"approval_number"`},
+		"paper of invoices":   {paper, "전자세금계산서"},
 		"the audit log":       {string(audit), `"top-up"`},
 		"pages":               {s.pages(), "충전이 완료되었습니다"},
 		"answers of the API":  {apiAnswered.String(), `"INVALID"`},
@@ -211,6 +218,31 @@ func secretsStay(t *testing.T) {
 			t.Errorf("%s do not hold %s, so nothing was shown of them", place, found.proof)
 		}
 	}
+}
+
+// invoicedInDoubt has this month's tax invoice issued by a carrier that does not take our secret at first,
+// then loses its answer. It returns the paper.
+func (s *shop) invoicedInDoubt() (paper string) {
+	h := s.house
+	h.t.Helper()
+	h.fault("tax.issue", "unauthorized", nil)
+	h.fault("tax.issue", "garbage", nil)
+	h.fault("tax.lookup", "unauthorized", nil)
+	now := h.now().In(seoul)
+	h.tell("PUT", "/sandbox/clock", map[string]any{"now": time.Date(now.Year(), now.Month()+1, 12, 10, 0, 0, 0, seoul)}, nil)
+	h.until("the invoice is issued", func() (bool, any) {
+		h.advance(time.Minute)
+		all := s.invoices()
+		return len(all) == 1 && all[0].State == "issued", all
+	})
+	for _, format := range []string{"html", "pdf"} {
+		paper += string(h.document("/api/v1/wallets/" + s.wallet + "/invoices/" + s.invoices()[0].ID + "/document?format=" + format))
+	}
+	hits := h.faultHits()
+	if hits["tax.issue"] != 2 || hits["tax.lookup"] != 1 {
+		h.t.Errorf("%d calls of the carrier and %d look-ups went wrong, want 2 and 1", hits["tax.issue"], hits["tax.lookup"])
+	}
+	return paper
 }
 
 // pages reads what people see in a browser: the end of a payment, and what they see with a wrong
