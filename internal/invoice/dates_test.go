@@ -35,13 +35,13 @@ var dates = []struct{ month, issue, again, giveUp, last string }{
 	{"2026-09", "2026-10-02", "2026-10-06", "2026-10-08", "2026-10-12"}, // Monday, the 5th, for 개천절; 한글날 on Friday; the 10th is a Saturday
 	{"2026-10", "2026-11-03", "2026-11-04", "2026-11-06", "2026-11-10"},
 	{"2026-11", "2026-12-02", "2026-12-03", "2026-12-07", "2026-12-10"},
-	{"2026-12", "2027-01-05", "2027-01-06", "2027-01-08", "2027-01-11"}, // 1월 1일 is a Friday; the 10th is a Sunday
-	{"2027-01", "2027-02-02", "2027-02-03", "2027-02-05", "2027-02-10"}, // 설날 begins on Saturday, the 6th, and ends with Tuesday, the 9th
-	{"2027-02", "2027-03-03", "2027-03-04", "2027-03-08", "2027-03-10"}, // 3·1절 is a Monday
-	{"2027-03", "2027-04-02", "2027-04-05", "2027-04-07", "2027-04-12"}, // the 10th is a Saturday
-	{"2027-04", "2027-05-06", "2027-05-07", "2027-05-10", "2027-05-10"}, // Monday, the 3rd, for 노동절; 어린이날 on Wednesday: the 5th business day is the 11th
-	{"2027-05", "2027-06-02", "2027-06-03", "2027-06-07", "2027-06-10"}, // 현충일 on a Sunday has no substitute
-	{"2027-06", "2027-07-02", "2027-07-05", "2027-07-07", "2027-07-12"}, // the 10th is a Saturday
+	{"2026-12", "2027-01-05", "2027-01-06", "2027-01-08", "2027-01-11"},       // 1월 1일 is a Friday; the 10th is a Sunday
+	{"2027-01", "2027-02-02", "2027-02-03", "2027-02-05", "2027-02-10"},       // 설날 begins on Saturday, the 6th, and ends with Tuesday, the 9th
+	{"2027-02", "2027-03-03", "2027-03-04", "2027-03-08", "2027-03-10"},       // 3·1절 is a Monday
+	{"2027-03", "2027-04-02", "2027-04-05", "2027-04-07", "2027-04-12"},       // the 10th is a Saturday
+	{"2027-04", "2027-05-06", "2027-05-07", "2027-05-10 17:00", "2027-05-10"}, // Monday, the 3rd, for 노동절; 어린이날 on Wednesday: the 5th business day is the 11th
+	{"2027-05", "2027-06-02", "2027-06-03", "2027-06-07", "2027-06-10"},       // 현충일 on a Sunday has no substitute
+	{"2027-06", "2027-07-02", "2027-07-05", "2027-07-07", "2027-07-12"},       // the 10th is a Saturday
 	{"2027-07", "2027-08-03", "2027-08-04", "2027-08-06", "2027-08-10"},
 	{"2027-08", "2027-09-02", "2027-09-03", "2027-09-07", "2027-09-10"},
 	{"2027-09", "2027-10-05", "2027-10-06", "2027-10-08", "2027-10-12"}, // Mondays, the 4th and the 11th, for 개천절 and 한글날; the 10th is a Sunday
@@ -63,7 +63,7 @@ func TestDatesOf(t *testing.T) {
 				"Close":    {got.Close, time.Date(2026, time.Month(n+2), 1, 0, 10, 0, 0, clock.Seoul)},
 				"Issue":    {got.Issue, moment(t, tt.issue+" 10:00")},
 				"Again":    {got.Again, moment(t, tt.again+" 10:00")},
-				"GiveUp":   {got.GiveUp, moment(t, tt.giveUp+" 10:00")},
+				"GiveUp":   {got.GiveUp, moment(t, (tt.giveUp + " 10:00")[:len("2006-01-02 15:04")])},
 				"Deadline": {got.Deadline, moment(t, tt.last+" 00:00").Add(24 * time.Hour)},
 			} {
 				if !d.got.Equal(d.want) {
@@ -74,6 +74,22 @@ func TestDatesOf(t *testing.T) {
 				t.Errorf("the dates of %s are out of order: %+v", tt.month, got)
 			}
 		})
+	}
+}
+
+// However long the holidays are, an invoice is handed over again before it is given up, and both within the
+// legal date: of September 2028 the second business day is the last that the law allows.
+func TestDatesOf_inOrder(t *testing.T) {
+	calendar := holiday.Default()
+	for month := moment(t, "2025-01-01 00:00"); month.Year() < 2028 || month.Month() < time.December; month = month.AddDate(0, 1, 0) {
+		d := invoice.DatesOf(month.UTC(), calendar)
+		if !d.Close.Before(d.Issue) || !d.Issue.Before(d.Again) || !d.Again.Before(d.GiveUp) || !d.GiveUp.Before(d.Deadline) {
+			t.Errorf("the dates of %s are out of order: %+v", month.Format("2006-01"), d)
+		}
+	}
+	september := invoice.DatesOf(moment(t, "2028-09-01 00:00").UTC(), calendar)
+	if want := moment(t, "2028-10-10 14:00"); !september.Again.Equal(want) {
+		t.Errorf("September 2028 is handed over again at %s, want %s", september.Again, want)
 	}
 }
 
