@@ -167,9 +167,9 @@ func csvLines(t *testing.T) {
 }
 
 // refused calls the API and returns how it says no; nil when it says yes.
-func (h *house) refused(method, path string, in any) *apiclient.Problem {
+func (h *house) refused(method, path string, in any, options ...apiclient.Option) *apiclient.Problem {
 	h.t.Helper()
-	err := h.api.Call(h.t.Context(), method, path, in, nil)
+	err := h.api.Call(h.t.Context(), method, path, in, nil, options...)
 	var p *apiclient.Problem
 	if err != nil && !errors.As(err, &p) {
 		h.t.Fatalf("%s %s: %v", method, path, err)

@@ -33,9 +33,9 @@ func ParseExclusion(text string) (ID, error) {
 
 // exclude marks everybody who was reached by a broadcast as it stands now. It is Invalid when the bot
 // has no such broadcast.
-func (d *Desk) exclude(ctx context.Context, botID string, id ID, seen map[personKey]DropReason) error {
-	past, err := d.orders.Broadcast(ctx, id)
-	if fault.KindOf(err) == fault.NotFound || err == nil && past.BotID != botID {
+func (d *Desk) exclude(ctx context.Context, botID string, id ID, past crowd) error {
+	earlier, err := d.orders.Broadcast(ctx, id)
+	if fault.KindOf(err) == fault.NotFound || err == nil && earlier.BotID != botID {
 		return fault.Field("exclude", "names %q, which is no broadcast of bot %s", id, botID)
 	}
 	if err != nil {
@@ -52,7 +52,7 @@ func (d *Desk) exclude(ctx context.Context, botID string, id ID, seen map[person
 				return fmt.Errorf("read the people of chunk %s: %w", c.ID, err)
 			}
 			for _, person := range people {
-				seen[keyOf(person)] = DroppedExcluded
+				past[keyOf(person)] = struct{}{}
 			}
 			after = c.Seq
 		}

@@ -3,7 +3,6 @@ package broadcast
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -161,7 +160,7 @@ func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOption
 	}
 	u := newUpload(o)
 	if o.Exclude != "" {
-		if err := d.exclude(ctx, botID, o.Exclude, u.seen); err != nil {
+		if err := d.exclude(ctx, botID, o.Exclude, u.past); err != nil {
 			return Report{}, err
 		}
 	}
@@ -169,11 +168,13 @@ func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOption
 	if err != nil {
 		return Report{}, fmt.Errorf("begin upload: %w", err)
 	}
+	behind := storing{epoch: epoch, to: to}
+	defer func() { _ = behind.wait() }() // when something else has failed
 	store := func() error {
-		if err := to.store(epoch, u.ready); err != nil {
-			return fmt.Errorf("store chunks: %w", err)
+		if err := behind.wait(); err != nil {
+			return err
 		}
-		u.ready, u.size = u.ready[:0], 0
+		u.ready, u.size = behind.begin(u.ready), 0
 		return nil
 	}
 	for {
@@ -204,10 +205,8 @@ func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOption
 		first := u.report.Problems[0]
 		return u.report, fault.Field("recipients", "%d bad rows, the first is %s; nothing was taken over: mend the file, or send it with skip_bad_rows=true", u.report.BadRows, first.Error())
 	}
-	if err := u.flush(); err != nil {
-		return u.report, err
-	}
-	if err := store(); err != nil {
+	u.flush()
+	if err := errors.Join(store(), behind.wait()); err != nil {
 		return u.report, err
 	}
 	if err := to.end(epoch, u.seq, u.report); err != nil {
@@ -216,8 +215,40 @@ func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOption
 	return u.report, nil
 }
 
+// storing stores one batch while the next is read.
+type storing struct {
+	epoch int
+	to    sink
+	done  chan error // nil while nothing is stored
+	spare []Packed   // of the batch before
+}
+
+// begin stores a batch and returns an empty one to fill.
+func (s *storing) begin(batch []Packed) []Packed {
+	done, empty := make(chan error, 1), s.spare[:0]
+	s.done, s.spare = done, batch
+	go func() { done <- s.to.store(s.epoch, batch) }()
+	return empty
+}
+
+// wait returns when nothing is stored any more, with what came of it, once.
+func (s *storing) wait() error {
+	if s.done == nil {
+		return nil
+	}
+	err := <-s.done
+	s.done = nil
+	if err != nil {
+		return fmt.Errorf("store chunks: %w", err)
+	}
+	return nil
+}
+
 // personKey is what of a person is remembered: 16 bytes of a hash of the type and the id.
 type personKey [16]byte
+
+// crowd is a set of people, by their keys.
+type crowd map[personKey]struct{}
 
 func keyOf(r Recipient) personKey {
 	var text [maxRecipientID + 32]byte
@@ -230,15 +261,17 @@ func keyOf(r Recipient) personKey {
 type upload struct {
 	options UploadOptions
 	report  Report
-	seen    map[personKey]DropReason // why somebody is left out who is named from here on
+	seen    crowd // who is in it
+	past    crowd // who is excluded
 	open    map[string][]Recipient
 	ready   []Packed
 	size    int // of ready, in bytes
 	seq     int
+	text    []byte // to pack in
 }
 
 func newUpload(o UploadOptions) *upload {
-	return &upload{options: o, seen: make(map[personKey]DropReason), open: make(map[string][]Recipient)}
+	return &upload{options: o, seen: crowd{}, past: crowd{}, open: make(map[string][]Recipient)}
 }
 
 // refused reports whether a bad row has decided that nothing is taken.
@@ -278,43 +311,40 @@ func (u *upload) drop(person Recipient, line int, why DropReason) error {
 
 func (u *upload) add(person Recipient, line int) error {
 	key := keyOf(person)
-	if why, known := u.seen[key]; known {
-		return u.drop(person, line, why)
+	if _, reached := u.past[key]; reached {
+		return u.drop(person, line, DroppedExcluded)
 	}
-	u.seen[key] = DroppedDuplicate
+	before := len(u.seen)
+	if u.seen[key] = struct{}{}; len(u.seen) == before {
+		return u.drop(person, line, DroppedDuplicate)
+	}
 	u.report.Audience++
 	if u.options.DryRun {
 		return nil
 	}
 	u.open[person.Type] = append(u.open[person.Type], person)
 	if len(u.open[person.Type]) == MaxPeople {
-		return u.pack(person.Type)
+		u.pack(person.Type)
 	}
 	return nil
 }
 
-func (u *upload) flush() error {
+func (u *upload) flush() {
 	for _, kind := range recipientTypes {
 		if len(u.open[kind]) > 0 {
-			if err := u.pack(kind); err != nil {
-				return err
-			}
+			u.pack(kind)
 		}
 	}
-	return nil
 }
 
-func (u *upload) pack(kind string) error {
+func (u *upload) pack(kind string) {
 	people := u.open[kind]
-	text, err := json.Marshal(people)
-	if err != nil {
-		return fmt.Errorf("pack a chunk: %w", err)
-	}
+	u.text = appendPeople(u.text[:0], people)
+	text := string(u.text)
 	u.seq++
 	u.size += len(text)
-	u.ready = append(u.ready, Packed{Seq: u.seq, People: len(people), Recipients: string(text)})
+	u.ready = append(u.ready, Packed{Seq: u.seq, People: len(people), Recipients: text})
 	u.open[kind] = people[:0]
-	return nil
 }
 
 // CanonicalType returns the name of a kind of key as this package has it, so that a million people
@@ -363,5 +393,6 @@ func packAll(people []Recipient) (*upload, error) {
 			return nil, err
 		}
 	}
-	return u, u.flush()
+	u.flush()
+	return u, nil
 }

@@ -342,9 +342,9 @@ func (w *uploadWitness) StoreChunks(ctx context.Context, id broadcast.ID, epoch 
 }
 
 // An audience goes to the database while it comes in: what is read and not stored yet never
-// exceeds a batch of 1,000 chunks and what one buffer holds.
+// exceeds two batches of 1,000 chunks and what the buffers hold.
 func TestUpload_isReadAsItComes(t *testing.T) {
-	source := &rowSource{rows: 250_000}
+	source := &rowSource{rows: 500_000}
 	witness := &uploadWitness{source: source}
 	h := newHouse(t, func(s *Services) {
 		db := s.Read.(*store.Store)
@@ -354,14 +354,14 @@ func TestUpload_isReadAsItComes(t *testing.T) {
 	_, _, botID := h.seed(0)
 	path := h.uploading(botID)
 	got := h.do(call{method: "PUT", path: path + "/recipients", body: source, header: csvHeader}).want(200)
-	wantAt(t, "PUT recipients", got, map[string]any{"audience": 250_000, "duplicates": 0})
+	wantAt(t, "PUT recipients", got, map[string]any{"audience": 500_000, "duplicates": 0})
 	if witness.begun > 10_000 {
 		t.Errorf("%d rows were read before the upload began, want no more than a buffer of them", witness.begun)
 	}
-	if witness.lag > 110_000 {
-		t.Errorf("%d rows were read and not stored, want at most a batch of 100,000 and a buffer", witness.lag)
+	if witness.lag > 210_000 {
+		t.Errorf("%d rows were read and not stored, want at most two batches of 100,000 and buffers", witness.lag)
 	}
-	wantAt(t, "seal", h.do(call{method: "POST", path: path + "/seal"}).want(200), map[string]any{"counts.audience": 250_000, "chunks.total": 2500})
+	wantAt(t, "seal", h.do(call{method: "POST", path: path + "/seal"}).want(200), map[string]any{"counts.audience": 500_000, "chunks.total": 5000})
 }
 
 // brokenBody ends in the middle.

@@ -76,9 +76,9 @@ func (d *decoder) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	ready, _ := d.from.Peek(min(d.from.Buffered(), len(p)))
-	plain := bytes.IndexFunc(ready, func(r rune) bool { return r >= utf8.RuneSelf })
-	if plain < 0 {
-		plain = len(ready)
+	plain := 0
+	for plain < len(ready) && ready[plain] < utf8.RuneSelf {
+		plain++
 	}
 	if plain > 0 {
 		copy(p, ready[:plain])

@@ -1,0 +1,63 @@
+package broadcast
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"unicode/utf8"
+)
+
+// appendPeople appends people as [json.Marshal] writes them, several times as fast: packing is most of
+// what an upload of millions does.
+func appendPeople(to []byte, people []Recipient) []byte {
+	to = append(to, '[')
+	for i, p := range people {
+		if i > 0 {
+			to = append(to, ',')
+		}
+		to = appendText(append(to, `{"type":`...), p.Type)
+		to = appendText(append(to, `,"id":`...), p.ID)
+		if len(p.Properties) > 0 {
+			to = append(to, `,"properties":{`...)
+			first := true
+			for _, key := range sortedKeys(p.Properties) {
+				if !first {
+					to = append(to, ',')
+				}
+				first = false
+				to = append(appendText(to, key), ':')
+				to = appendText(to, p.Properties[key])
+			}
+			to = append(to, '}')
+		}
+		to = append(to, '}')
+	}
+	return append(to, ']')
+}
+
+func sortedKeys(m map[string]string) []string {
+	if len(m) == 1 {
+		for key := range m {
+			return []string{key}
+		}
+	}
+	return slices.Sorted(maps.Keys(m))
+}
+
+// appendText appends a text in quotes: as it is, where JSON has it so.
+func appendText(to []byte, text string) []byte {
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c >= utf8.RuneSelf && !korean(text[i:], &i) {
+			quoted, _ := json.Marshal(text) // a text always encodes
+			return append(to, quoted...)
+		}
+	}
+	return append(append(append(to, '"'), text...), '"')
+}
+
+// korean passes over a letter of Hangul, which is most of what is not ASCII here.
+func korean(text string, at *int) bool {
+	r, size := utf8.DecodeRuneInString(text)
+	*at += size - 1
+	return r >= '가' && r <= '힣'
+}
