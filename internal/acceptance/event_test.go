@@ -46,9 +46,11 @@ func theFailedOnceMore(t *testing.T) {
 	}
 	_, err = retry(b, map[string]any{})
 	refuses(t, err, 409, "RETRIED")
-	if _, err = retry(again, map[string]any{}); err != nil {
-		t.Errorf("the retry of a retry: %v", err)
+	third, err := retry(again, map[string]any{})
+	if err != nil {
+		t.Fatalf("the retry of a retry: %v", err)
 	}
+	s.finish(third)
 	h.balance()
 }
 
