@@ -19,7 +19,8 @@ import (
 // EventTimeout is how long the Event API may take to answer.
 const EventTimeout = 15 * time.Second
 
-// SendRequest is one send call of the Event API (이벤트 API): an event for 1 to 100 people.
+// SendRequest is one send call of the Event API (이벤트 API): an event for 1 to 100 people, or for 1 to
+// 100 group rooms.
 type SendRequest struct {
 	BotID       string // without the development mark
 	Development bool   // to the development channel (개발채널)
@@ -27,6 +28,7 @@ type SendRequest struct {
 
 	Event  Event
 	Users  []EventUser
+	Rooms  []EventRoom    // in place of users
 	Params map[string]any // becomes userRequest.params of the skill calls that the event causes
 	Option map[string]any // special switches that Kakao does not document
 }
@@ -44,6 +46,12 @@ type EventUser struct {
 	Type       string            `json:"type"`
 	ID         string            `json:"id"`
 	Properties map[string]string `json:"properties,omitempty"`
+}
+
+// EventRoom is a group room (그룹 채팅방) that a group chatbot is in. Type is "botGroupKey".
+type EventRoom struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
 }
 
 // SendReceipt is an accepted send call. Accepted is not delivered: TaskID is for the result.
@@ -97,7 +105,7 @@ func (c *EventClient) Send(ctx context.Context, r SendRequest) (SendReceipt, err
 	if err != nil {
 		return SendReceipt{}, fault.Wrap(fault.Invalid, err, "the message cannot be written as JSON")
 	}
-	answer, err := c.peer.Do(ctx, http.MethodPost, "/v2/bots/"+r.channel()+"/talk", r.header(), body)
+	answer, err := c.peer.Do(ctx, http.MethodPost, r.path(), r.header(), body)
 	if err != nil {
 		return SendReceipt{}, unanswered(err)
 	}
@@ -120,6 +128,14 @@ func (c *EventClient) Send(ctx context.Context, r SendRequest) (SendReceipt, err
 	return SendReceipt{}, fault.New(fault.InDoubt, "Kakao's answer (status %d) does not tell whether the messages went out", answer.Status)
 }
 
+// path returns where the call goes: rooms have an address of their own.
+func (r SendRequest) path() string {
+	if len(r.Rooms) > 0 {
+		return "/v2/bots/" + r.channel() + "/group"
+	}
+	return "/v2/bots/" + r.channel() + "/talk"
+}
+
 // channel returns the bot id with the development mark as a literal "!": whether Kakao takes %21
 // is not known.
 func (r SendRequest) channel() string {
@@ -139,10 +155,11 @@ func (r SendRequest) header() http.Header {
 func (r SendRequest) body() ([]byte, error) {
 	return compact(struct {
 		Event  Event          `json:"event"`
-		User   []EventUser    `json:"user"`
+		User   []EventUser    `json:"user,omitempty"`
+		Chat   []EventRoom    `json:"chat,omitempty"`
 		Params map[string]any `json:"params,omitempty"`
 		Option map[string]any `json:"option,omitempty"`
-	}{r.Event, r.Users, r.Params, r.Option})
+	}{r.Event, r.Users, r.Rooms, r.Params, r.Option})
 }
 
 const quoteRunes = 200
@@ -156,6 +173,11 @@ func (r SendRequest) quote(message string) string {
 	for _, user := range r.Users {
 		if user.ID != "" {
 			message = strings.ReplaceAll(message, user.ID, "***")
+		}
+	}
+	for _, room := range r.Rooms {
+		if room.ID != "" {
+			message = strings.ReplaceAll(message, room.ID, "***")
 		}
 	}
 	if utf8.RuneCountInString(message) > quoteRunes {

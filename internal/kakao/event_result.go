@@ -66,9 +66,12 @@ func (c *EventClient) Result(ctx context.Context, restKey, taskID string) (SendR
 }
 
 // Failures reads the people whom Kakao names in an answer that was kept; none in one that is no result.
-func Failures(answer []byte) []SendFailure {
+func Failures(answer []byte) []SendFailure { return Kept(answer).Failures }
+
+// Kept reads an answer that was kept, complete or not; the zero value in one that is no result.
+func Kept(answer []byte) SendResult {
 	result, _ := readSendResult(answer)
-	return result.Failures
+	return result
 }
 
 // readSendResult reads a result in each of the spellings that have been seen. It is no result

@@ -48,6 +48,9 @@ func TestEventClient_Send_onTheWire(t *testing.T) {
 		{Type: "plusfriendUserKey", ID: "Zk3-aQ91LmPd"},
 	}
 	rich.Params = map[string]any{"malgil_chunk": "brd_01-000001"}
+	rooms := hello()
+	rooms.Users, rooms.Rooms = nil, []kakao.EventRoom{{Type: "botGroupKey", ID: "g-31"}, {Type: "botGroupKey", ID: "g-32"}}
+	rooms.Option = map[string]any{"quiet": true}
 	marked := hello()
 	marked.BotID, marked.Development = "66a1f0c2d4b7e83f5a9c1d20!", true
 
@@ -57,6 +60,7 @@ func TestEventClient_Send_onTheWire(t *testing.T) {
 	}{
 		"live channel":        {hello(), "/v2/bots/66a1f0c2d4b7e83f5a9c1d20/talk", "testdata/event_send_least.json"},
 		"development channel": {rich, "/v2/bots/66a1f0c2d4b7e83f5a9c1d20!/talk", "testdata/event_send.json"},
+		"group rooms":         {rooms, "/v2/bots/66a1f0c2d4b7e83f5a9c1d20/group", "testdata/event_send_rooms.json"},
 		"an id that came with its mark": {marked, "/v2/bots/66a1f0c2d4b7e83f5a9c1d20!/talk",
 			"testdata/event_send_least.json"},
 	}

@@ -128,6 +128,41 @@ func TestSend_refusesMisspeltFields(t *testing.T) {
 	}
 }
 
+// Rooms have an address of their own, which takes no people, as that of people takes no rooms.
+func TestSend_rooms(t *testing.T) {
+	w := newWorld(t)
+	rooms := func(ids ...string) kakao.SendRequest {
+		r := send()
+		for _, id := range ids {
+			r.Rooms = append(r.Rooms, kakao.EventRoom{Type: "botGroupKey", ID: id})
+		}
+		return r
+	}
+	receipt, err := w.events.Send(t.Context(), rooms("g1", "stranger-g2"))
+	if err != nil {
+		t.Fatalf("Send() to rooms = %v, want nil", err)
+	}
+	result, err := w.events.Result(t.Context(), restKey, receipt.TaskID)
+	if err != nil || result.SuccessCount != 1 || len(result.Failures) != 1 || result.Failures[0].UserID != "stranger-g2" || result.Failures[0].UserType != "botGroupKey" {
+		t.Errorf("Result() = %+v, %v, want one room reached and the other named", result, err)
+	}
+	if got := w.items("/sandbox/truth/people?type=botGroupKey&bot=" + botID + "&id=g1")[0].(map[string]any); got["times"] != 1.0 {
+		t.Errorf("truth of g1 = %v, want once", got)
+	}
+	person := rooms("a")
+	person.Rooms[0].Type = "botUserKey"
+	room := send("g1")
+	room.Users[0].Type = "botGroupKey"
+	for name, r := range map[string]kakao.SendRequest{
+		"a person as a room": person, "a room as a person": room, "the same room twice": rooms("g1", "g1"), "101 rooms": rooms(many(101)...),
+	} {
+		kindOf(t, w.trySend(r), fault.Refused, "rejected")
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}
+
 func (w *world) trySend(r kakao.SendRequest) error {
 	_, err := w.events.Send(w.t.Context(), r)
 	return err

@@ -13,7 +13,7 @@ import (
 	"github.com/malgil/malgil/internal/sandbox/trouble"
 )
 
-// maxPeople is how many receivers one call takes.
+// maxPeople is how many receivers one call takes, people or rooms.
 const maxPeople = 100
 
 const maxSendBody = 1 << 20
@@ -30,13 +30,62 @@ type sendRequest struct {
 	Option json.RawMessage `json:"option"`
 }
 
+// groupRequest is the body of a send call to group rooms.
+type groupRequest struct {
+	Event  json.RawMessage `json:"event"`
+	Chat   []room          `json:"chat"`
+	Params json.RawMessage `json:"params"`
+	Option json.RawMessage `json:"option"`
+}
+
+type room struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+}
+
 type person struct {
 	Type       string            `json:"type"`
 	ID         string            `json:"id"`
 	Properties map[string]string `json:"properties"`
 }
 
-var idTypes = []string{"botUserKey", "plusfriendUserKey", "appUserId"}
+const roomType = "botGroupKey"
+
+var (
+	personTypes = []string{"botUserKey", "plusfriendUserKey", "appUserId"}
+	idTypes     = append(slices.Clone(personTypes), roomType)
+)
+
+// call is one of the two addresses that take messages.
+type call struct {
+	list  string // the field that names the receivers
+	types []string
+	read  func(body []byte) (sendRequest, error)
+}
+
+var (
+	talkCall  = call{"user", personTypes, readTalk}
+	groupCall = call{"chat", []string{roomType}, readGroup}
+)
+
+func readTalk(body []byte) (r sendRequest, err error) {
+	err = answer.Decode(body, &r)
+	return r, err
+}
+
+func readGroup(body []byte) (r sendRequest, err error) {
+	var group groupRequest
+	if err := answer.Decode(body, &group); err != nil {
+		return r, err
+	}
+	for _, c := range group.Chat {
+		r.User = append(r.User, person{Type: c.Type, ID: c.ID})
+	}
+	if err := answer.Decode(group.Event, &r.Event); err != nil {
+		return r, err
+	}
+	return r, answer.Decode(group.Params, &r.Params)
+}
 
 // traffic is what the send address saw.
 type traffic struct {
@@ -46,8 +95,12 @@ type traffic struct {
 	Peak     int `json:"peak_in_flight"` // most send calls at a time
 }
 
-// send is POST /v2/bots/{bot}/talk.
-func (k *Kakao) send(w http.ResponseWriter, r *http.Request) {
+// send returns POST /v2/bots/{bot}/talk or …/group.
+func (k *Kakao) send(c call) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { k.receive(c, w, r) }
+}
+
+func (k *Kakao) receive(c call, w http.ResponseWriter, r *http.Request) {
 	k.mu.Lock()
 	k.traffic.Requests++
 	k.traffic.InFlight++
@@ -76,9 +129,9 @@ func (k *Kakao) send(w http.ResponseWriter, r *http.Request) {
 	if len(body) > maxSendBody {
 		err = fmt.Errorf("the body is longer than %d bytes", maxSendBody)
 	} else {
-		err = answer.Decode(body, &request)
+		request, err = c.read(body)
 	}
-	if status, why := k.admit(channel, r.Header.Get("Authorization"), request, err); why != "" {
+	if status, why := k.admit(c, channel, r.Header.Get("Authorization"), request, err); why != "" {
 		kakaoError(w, status, why)
 		return
 	}
@@ -94,7 +147,7 @@ func (k *Kakao) send(w http.ResponseWriter, r *http.Request) {
 }
 
 // admit says with which status and why a call is refused; an empty reason admits it.
-func (k *Kakao) admit(channel, authorization string, r sendRequest, decodeErr error) (int, string) {
+func (k *Kakao) admit(c call, channel, authorization string, r sendRequest, decodeErr error) (int, string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	settings := k.settings(channel)
@@ -108,18 +161,18 @@ func (k *Kakao) admit(channel, authorization string, r sendRequest, decodeErr er
 	case len(settings.Events) > 0 && !slices.Contains(settings.Events, r.Event.Name):
 		return http.StatusBadRequest, "no block has this event name"
 	case len(r.User) < 1 || len(r.User) > maxPeople:
-		return http.StatusBadRequest, fmt.Sprintf("user has %d entries, 1 to %d are taken", len(r.User), maxPeople)
+		return http.StatusBadRequest, fmt.Sprintf("%s has %d entries, 1 to %d are taken", c.list, len(r.User), maxPeople)
 	}
 	seen := make(map[string]bool, len(r.User))
 	for i, p := range r.User {
 		key := p.Type + " " + p.ID
 		switch {
-		case !slices.Contains(idTypes, p.Type):
-			return http.StatusBadRequest, fmt.Sprintf("user[%d].type is not known", i)
+		case !slices.Contains(c.types, p.Type):
+			return http.StatusBadRequest, fmt.Sprintf("%s[%d].type is not known", c.list, i)
 		case p.ID == "" || strings.ContainsFunc(p.ID, unicode.IsControl):
-			return http.StatusBadRequest, fmt.Sprintf("user[%d].id is not an id", i)
+			return http.StatusBadRequest, fmt.Sprintf("%s[%d].id is not an id", c.list, i)
 		case seen[key]:
-			return http.StatusBadRequest, fmt.Sprintf("user[%d] is in this call twice", i)
+			return http.StatusBadRequest, fmt.Sprintf("%s[%d] is in this call twice", c.list, i)
 		}
 		seen[key] = true
 	}

@@ -107,7 +107,8 @@ func (k *Kakao) Close() {
 
 // Routes adds Kakao's addresses and those of its admin to a mux.
 func (k *Kakao) Routes(mux *http.ServeMux) {
-	mux.HandleFunc("POST /v2/bots/{bot}/talk", k.send)
+	mux.HandleFunc("POST /v2/bots/{bot}/talk", k.send(talkCall))
+	mux.HandleFunc("POST /v2/bots/{bot}/group", k.send(groupCall))
 	mux.HandleFunc("GET /v1/tasks/{task}", k.result)
 	mux.HandleFunc("POST /v1/bots/{bot}/callback/{token}", k.receiveCallback)
 

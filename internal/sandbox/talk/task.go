@@ -3,6 +3,7 @@ package talk
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ const (
 type task struct {
 	id, channel, event string
 	at                 time.Time
-	people             string // one line each: first letter of the type, then the id
+	people             string // one line each: place of the type in idTypes, then the id
 	count              int
 	reached            int
 	unresolved         int
@@ -45,7 +46,7 @@ func (t *task) settled() bool { return t.reached+t.unresolved+len(t.failures) ==
 func encodePeople(people []person) string {
 	var b strings.Builder
 	for _, p := range people {
-		b.WriteByte(p.Type[0])
+		b.WriteByte('0' + byte(slices.Index(idTypes, p.Type)))
 		b.WriteString(p.ID)
 		b.WriteByte('\n')
 	}
@@ -53,12 +54,7 @@ func encodePeople(people []person) string {
 }
 
 func decodePerson(line string) person {
-	for _, idType := range idTypes {
-		if line[0] == idType[0] {
-			return person{Type: idType, ID: line[1:]}
-		}
-	}
-	return person{}
+	return person{Type: idTypes[line[0]-'0'], ID: line[1:]}
 }
 
 func (t *task) persons() []person {
