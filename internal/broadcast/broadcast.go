@@ -114,9 +114,13 @@ func (s ChunkState) Final() bool {
 	return false
 }
 
-// Recipient is one person, by one of Kakao's three kinds of keys.
+// Room is the type of a recipient that is a group room (그룹 채팅방). Messages to rooms cost what those
+// to people do, and never share a chunk with them: Kakao takes them at another address.
+const Room = "botGroupKey"
+
+// Recipient is one person, by one of Kakao's three kinds of keys, or a group room.
 type Recipient struct {
-	Type       string            `json:"type"` // botUserKey, plusfriendUserKey or appUserId
+	Type       string            `json:"type"` // botUserKey, plusfriendUserKey, appUserId or [Room]
 	ID         string            `json:"id"`
 	Properties map[string]string `json:"properties,omitempty"` // merged into the user properties of a skill call
 }
@@ -126,6 +130,7 @@ type Message struct {
 	Event  string            // event name set on the block; must match exactly
 	Data   map[string]string // reaches the block as {{#current.event.data.<key>}}
 	Params map[string]any    // becomes userRequest.params of a skill call
+	Option map[string]any    // switches that Kakao does not document, passed on as they are
 }
 
 // Broadcast is one order to send a message to an audience.

@@ -44,8 +44,12 @@ type Request struct {
 // Orders keeps broadcasts and what their owners say of them.
 type Orders interface {
 	// CreateBroadcast stores an order and its chunks in one transaction and fills in the wallet of
-	// its bot and what a message costs now. A repeated request returns the broadcast that the first one made.
+	// its bot and what a message costs now. It is a Conflict when the bot may not send, whatever its
+	// orders wait for. A repeated request returns the broadcast that the first one made.
 	CreateBroadcast(ctx context.Context, b Broadcast, chunks []Packed, r Request) (created Broadcast, repeated bool, err error)
+	// CreateAtOnce is CreateBroadcast for an order that may not wait, of one chunk: it is refused, with
+	// everything that is in the way, unless its bot may send now and its wallet can pay for it.
+	CreateAtOnce(ctx context.Context, b Broadcast, chunk Packed, r Request) (Broadcast, error)
 	// RepeatedBroadcast returns the broadcast that an earlier call with the same request made.
 	RepeatedBroadcast(ctx context.Context, r Request) (b Broadcast, repeated bool, err error)
 	Broadcast(ctx context.Context, id ID) (Broadcast, error)
@@ -104,9 +108,7 @@ func (d *Desk) create(ctx context.Context, o Order, people []Recipient, r Reques
 		if err != nil {
 			return Broadcast{}, err
 		}
-		chunks, b.UploadEpoch, b.AudienceEpoch, b.Chunks = packed.ready, 1, 1, packed.seq
-		b.Counts.Audience, b.Counts.Duplicates = packed.report.Audience, packed.report.Duplicates
-		b = b.Seal(b.CreatedAt)
+		chunks, b = packed.ready, b.sealedWith(packed.ready, packed.report)
 	}
 	created, _, err := d.orders.CreateBroadcast(ctx, b, chunks, r)
 	if err != nil {

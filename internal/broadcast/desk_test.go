@@ -37,6 +37,11 @@ func (m *memory) CreateBroadcast(_ context.Context, b Broadcast, chunks []Packed
 	return b, false, nil
 }
 
+func (m *memory) CreateAtOnce(ctx context.Context, b Broadcast, chunk Packed, r Request) (Broadcast, error) {
+	b, _, err := m.CreateBroadcast(ctx, b, []Packed{chunk}, r)
+	return b, err
+}
+
 func (m *memory) RepeatedBroadcast(_ context.Context, r Request) (Broadcast, bool, error) {
 	return m.b, m.b.ID != "" && r.Key != "", nil
 }

@@ -209,15 +209,19 @@ func buildRequest(w Work) kakao.SendRequest {
 		params = make(map[string]any, 1)
 	}
 	params[ChunkParam] = string(w.Chunk.ID)
-	users := make([]kakao.EventUser, len(w.Recipients))
-	for i, r := range w.Recipients {
-		users[i] = kakao.EventUser{Type: r.Type, ID: r.ID, Properties: r.Properties}
-	}
-	return kakao.SendRequest{
+	request := kakao.SendRequest{
 		BotID: w.Chunk.BotID, Development: w.Side == Development, RestKey: w.RestKey,
-		Event: kakao.Event{Name: w.Message.Event, Data: w.Message.Data},
-		Users: users, Params: params,
+		Event:  kakao.Event{Name: w.Message.Event, Data: w.Message.Data},
+		Params: params, Option: w.Message.Option,
 	}
+	for _, r := range w.Recipients {
+		if r.Type == Room {
+			request.Rooms = append(request.Rooms, kakao.EventRoom{Type: r.Type, ID: r.ID})
+		} else {
+			request.Users = append(request.Users, kakao.EventUser{Type: r.Type, ID: r.ID, Properties: r.Properties})
+		}
+	}
+	return request
 }
 
 // outcomeOf turns an answer of the Event API client into what becomes of the chunk.

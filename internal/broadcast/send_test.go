@@ -305,6 +305,13 @@ func TestBuildRequest(t *testing.T) {
 	if len(params) != 1 {
 		t.Errorf("the order's own params became %v", params)
 	}
+	rooms := buildRequest(Work{
+		Chunk: Chunk{ID: "c"}, Side: Live, Message: Message{Event: "notice", Option: map[string]any{"quiet": true}},
+		Recipients: []Recipient{{Type: Room, ID: "g1"}, {Type: Room, ID: "g2"}},
+	})
+	if diff := cmp.Diff([]kakao.EventRoom{{Type: "botGroupKey", ID: "g1"}, {Type: "botGroupKey", ID: "g2"}}, rooms.Rooms); diff != "" || rooms.Users != nil || rooms.Option["quiet"] != true {
+		t.Errorf("buildRequest to rooms = %+v, want rooms alone and the option (-want +got):\n%s", rooms, diff)
+	}
 	if bare := buildRequest(Work{Chunk: Chunk{ID: "c"}, Side: Live}); bare.Development || bare.Params[ChunkParam] != "c" {
 		t.Errorf("buildRequest without params = %+v, want the live channel and the chunk's id", bare)
 	}

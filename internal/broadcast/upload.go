@@ -13,7 +13,7 @@ import (
 )
 
 // The kinds of keys that Kakao takes, in the order in which chunks are made of them.
-var recipientTypes = []string{"botUserKey", "plusfriendUserKey", "appUserId"}
+var recipientTypes = []string{"botUserKey", "plusfriendUserKey", "appUserId", Room}
 
 const (
 	maxRecipientID   = 200
@@ -362,13 +362,15 @@ func CanonicalType(name string) string {
 func (r Recipient) Check() *fault.Error {
 	switch {
 	case !slices.Contains(recipientTypes, r.Type):
-		return fault.Field("type", "must be botUserKey, plusfriendUserKey or appUserId")
+		return fault.Field("type", "must be botUserKey, plusfriendUserKey, appUserId or botGroupKey")
 	case r.ID == "":
 		return fault.Field("id", "is empty")
 	case !utf8.ValidString(r.ID):
 		return fault.Field("id", "is not UTF-8")
 	case len(r.ID) > maxRecipientID:
 		return fault.Field("id", "must be at most %d bytes", maxRecipientID)
+	case r.Type == Room && len(r.Properties) > 0:
+		return fault.Field("properties", "are of people; a room has none")
 	case len(r.Properties) > maxProperties:
 		return fault.Field("properties", "must be at most %d", maxProperties)
 	}

@@ -136,9 +136,9 @@ type createBroadcastInput struct {
 }
 
 type recipientView struct {
-	Type       string            `json:"type" doc:"botUserKey, plusfriendUserKey or appUserId"`
+	Type       string            `json:"type" doc:"botUserKey, plusfriendUserKey, appUserId, or botGroupKey for a group room"`
 	ID         string            `json:"id"`
-	Properties map[string]string `json:"properties,omitempty" doc:"Merged into the user properties of a skill call"`
+	Properties map[string]string `json:"properties,omitempty" doc:"Merged into the user properties of a skill call; a room has none"`
 }
 
 func (s *Server) createBroadcast(ctx context.Context, in *createBroadcastInput) (*created[broadcastView], error) {

@@ -215,7 +215,7 @@ func TestUpload(t *testing.T) {
 	p := upload("type,id\nbotUserKey,u1\nbotUserKey,\nphone,u3\nbotUserKey,u4,x\n", "").wantProblem(422, "INVALID", "body.line[3]")
 	want := []ProblemField{
 		{Location: "body.line[3]", Line: 3, Column: "id", Message: "is empty"},
-		{Location: "body.line[4]", Line: 4, Column: "type", Message: "must be botUserKey, plusfriendUserKey or appUserId"},
+		{Location: "body.line[4]", Line: 4, Column: "type", Message: "must be botUserKey, plusfriendUserKey, appUserId or botGroupKey"},
 		{Location: "body.line[5]", Line: 5, Message: "has 3 columns, the first line has 2"},
 	}
 	if fmt.Sprint(p.Errors) != fmt.Sprint(want) {

@@ -108,7 +108,7 @@ func TestCSV_badRows(t *testing.T) {
 	want := []broadcast.BadRow{
 		{Line: 3, Reason: "has 2 columns, the first line has 3"},
 		{Line: 4, Reason: "has 4 columns, the first line has 3"},
-		{Line: 5, Column: "type", Reason: "must be botUserKey, plusfriendUserKey or appUserId"},
+		{Line: 5, Column: "type", Reason: "must be botUserKey, plusfriendUserKey, appUserId or botGroupKey"},
 		{Line: 6, Column: "id", Reason: "is empty"},
 		{Line: 9, Reason: "is not CSV: bare \" in non-quoted-field"},
 		{Line: 10, Column: "id", Reason: "is not UTF-8"},
@@ -116,7 +116,7 @@ func TestCSV_badRows(t *testing.T) {
 	if diff := cmp.Diff(want, bad); diff != "" {
 		t.Errorf("bad rows (-want +got):\n%s", diff)
 	}
-	if got := want[2].Error(); got != "line 5, type: must be botUserKey, plusfriendUserKey or appUserId" {
+	if got := want[2].Error(); got != "line 5, type: must be botUserKey, plusfriendUserKey, appUserId or botGroupKey" {
 		t.Errorf("Error() = %q", got)
 	}
 }

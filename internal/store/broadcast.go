@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/wallet"
 )
 
-const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_data, params, price_krw, state,
+const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_data, params, event_option, price_krw, state,
 	wait_reason, wait_until, note, start_at, expires_at, audience, duplicates, bad_rows, delivered, failed,
 	unknown, skipped, in_doubt, chunks, planned_chunks, captured_krw, refusals, upload_epoch,
 	upload_after, audience_epoch, excluded, created_at, sealed_at, started_at, finished_at, on_doubt, retry_of`
@@ -22,9 +24,9 @@ const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_d
 // scanBroadcast reads broadcastColumns. A message that cannot be read fails nothing: the broadcast
 // can still be shown, stopped and settled.
 func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
-	var data, params []byte
+	var data, params, option []byte
 	n := &b.Counts
-	err = row.Scan(&b.ID, &b.WalletID, &b.BotID, &b.Side, &b.Name, &b.Message.Event, &data, &params, &b.Price, &b.State,
+	err = row.Scan(&b.ID, &b.WalletID, &b.BotID, &b.Side, &b.Name, &b.Message.Event, &data, &params, &option, &b.Price, &b.State,
 		&b.Wait, at(&b.WaitUntil), &b.Note, at(&b.StartAt), at(&b.ExpiresAt), &n.Audience, &n.Duplicates, &n.BadRows,
 		&n.Delivered, &n.Failed, &n.Unknown, &n.Skipped, &n.InDoubt, &b.Chunks, &b.PlannedChunks, &b.Captured,
 		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, &n.Excluded, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt), &b.OnDoubt, &b.RetryOf)
@@ -35,6 +37,8 @@ func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
 		b.Message, b.Unreadable = broadcast.Message{}, "event data: "+err.Error()
 	} else if err := json.Unmarshal(params, &b.Message.Params); err != nil {
 		b.Message, b.Unreadable = broadcast.Message{}, "params: "+err.Error()
+	} else if err := json.Unmarshal(option, &b.Message.Option); err != nil {
+		b.Message, b.Unreadable = broadcast.Message{}, "option: "+err.Error()
 	}
 	return b, nil
 }
@@ -72,35 +76,43 @@ func saveBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, now t
 
 // CreateBroadcast stores an order and its chunks for the wallet of its bot. A repeated request returns the
 // broadcast that the first one made. It is NotFound when there is no such bot, and a Conflict
-// when the bot has no wallet.
-func (s *Store) CreateBroadcast(ctx context.Context, b broadcast.Broadcast, chunks []broadcast.Packed, r broadcast.Request) (broadcast.Broadcast, bool, error) {
-	repeated := false
+// when the bot may not send, whatever the order would wait for: see [bot.Standing].
+func (s *Store) CreateBroadcast(ctx context.Context, b broadcast.Broadcast, chunks []broadcast.Packed, r broadcast.Request) (created broadcast.Broadcast, repeated bool, err error) {
+	created, err = s.newBroadcast(ctx, b, chunks, r, func(_ *sql.Tx, at bot.Standing, _ wallet.KRW) error { return at.Check() })
+	return created, err == nil && created.ID != b.ID, err
+}
+
+// newBroadcast stores an order that may passes at the price of a message, or returns what an earlier
+// call with the same request made.
+func (s *Store) newBroadcast(ctx context.Context, b broadcast.Broadcast, chunks []broadcast.Packed, r broadcast.Request,
+	may func(tx *sql.Tx, at bot.Standing, price wallet.KRW) error,
+) (broadcast.Broadcast, error) {
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		answer, again, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
 		if err != nil {
 			return err
 		}
-		if repeated = again; again {
+		if again {
 			b, err = s.lockBroadcast(ctx, tx, broadcast.ID(answer))
 			return err
 		}
-		var walletID sql.NullString
-		err = tx.QueryRowContext(ctx, `SELECT wallet_id FROM bot WHERE id = $1`, b.BotID).Scan(&walletID)
+		at, err := standingOf(ctx, tx, b.BotID, b.Side)
 		if err != nil {
-			return orNotFound(err, "bot", b.BotID)
-		}
-		if !walletID.Valid {
-			return fault.Coded(fault.Conflict, "NO_WALLET", "bot %s has no wallet; connect one before sending", b.BotID)
+			return err
 		}
 		if b.RetryOf != "" {
 			if err := notRetried(ctx, tx, b.RetryOf); err != nil {
 				return err
 			}
 		}
-		b.WalletID = walletID.String
-		if b.Price, err = priceOf(ctx, tx, b.CreatedAt); err != nil {
+		price, err := priceOf(ctx, tx, b.CreatedAt)
+		if err != nil {
 			return err
 		}
+		if err := may(tx, at, price); err != nil {
+			return err
+		}
+		b.WalletID, b.Price = at.WalletID, price
 		if err := insertBroadcast(ctx, tx, b); err != nil {
 			return err
 		}
@@ -109,7 +121,7 @@ func (s *Store) CreateBroadcast(ctx context.Context, b broadcast.Broadcast, chun
 		}
 		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(b.ID))
 	})
-	return b, repeated, err
+	return b, err
 }
 
 // RepeatedBroadcast returns the broadcast that an earlier call with the same request made. It is
@@ -142,15 +154,19 @@ func insertBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) err
 	if err != nil {
 		return fmt.Errorf("store params: %w", err)
 	}
+	option, err := json.Marshal(b.Message.Option)
+	if err != nil {
+		return fmt.Errorf("store option: %w", err)
+	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO broadcast (id, wallet_id, bot_id, side, name, event_name, event_data, params,
 		price_krw, state, wait_reason, wait_until, start_at, expires_at, created_at, sealed_at,
 		upload_epoch, audience_epoch, audience, duplicates, chunks, planned_chunks,
-		bad_rows, delivered, failed, unknown, skipped, in_doubt, captured_krw, refusals, note, started_at, finished_at, on_doubt, retry_of)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, $23, $24)`,
+		event_option, bad_rows, delivered, failed, unknown, skipped, in_doubt, captured_krw, refusals, note, started_at, finished_at, on_doubt, retry_of)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, $24, $25)`,
 		b.ID, b.WalletID, b.BotID, b.Side, b.Name, b.Message.Event, string(data), string(params),
 		b.Price, b.State, b.Wait, millis(b.WaitUntil), millis(b.StartAt), millis(b.ExpiresAt), millis(b.CreatedAt), millis(b.SealedAt),
-		b.UploadEpoch, b.AudienceEpoch, b.Counts.Audience, b.Counts.Duplicates, b.Chunks, b.PlannedChunks, cmp.Or(b.OnDoubt, broadcast.HoldDoubt), b.RetryOf)
+		b.UploadEpoch, b.AudienceEpoch, b.Counts.Audience, b.Counts.Duplicates, b.Chunks, b.PlannedChunks, string(option), cmp.Or(b.OnDoubt, broadcast.HoldDoubt), b.RetryOf)
 	if err != nil {
 		return fmt.Errorf("insert broadcast %s: %w", b.ID, err)
 	}

@@ -25,19 +25,19 @@ func scanChunk(row scanner, more ...any) (c broadcast.Chunk, err error) {
 
 // ChunkWork reads what the request of a queued chunk needs.
 func (s *Store) ChunkWork(ctx context.Context, id broadcast.ChunkID, epoch int) (w broadcast.Work, ok bool, err error) {
-	var recipients, data, params, sealed []byte
-	w.Chunk, err = scanChunk(s.read.QueryRowContext(ctx, `SELECT `+chunkColumns+`, c.recipients, b.event_name, b.event_data, b.params, b.side,
+	var recipients, data, params, option, sealed []byte
+	w.Chunk, err = scanChunk(s.read.QueryRowContext(ctx, `SELECT `+chunkColumns+`, c.recipients, b.event_name, b.event_data, b.params, b.event_option, b.side,
 		t.rest_key_sealed, t.rate_per_second, t.in_flight
 		FROM chunk c JOIN broadcast b ON b.id = c.broadcast_id JOIN bot t ON t.id = c.bot_id
 		WHERE c.id = $1 AND c.epoch = $2 AND c.state = 'queued'`, id, epoch),
-		&recipients, &w.Message.Event, &data, &params, &w.Side, &sealed, &w.Rate, &w.InFlight)
+		&recipients, &w.Message.Event, &data, &params, &option, &w.Side, &sealed, &w.Rate, &w.InFlight)
 	if errors.Is(err, sql.ErrNoRows) {
 		return w, false, nil
 	}
 	if err != nil {
 		return w, false, err
 	}
-	for text, into := range map[*[]byte]any{&recipients: &w.Recipients, &data: &w.Message.Data, &params: &w.Message.Params} {
+	for text, into := range map[*[]byte]any{&recipients: &w.Recipients, &data: &w.Message.Data, &params: &w.Message.Params, &option: &w.Message.Option} {
 		if err := json.Unmarshal(*text, into); err != nil {
 			return w, false, fmt.Errorf("read stored message: %w", err)
 		}

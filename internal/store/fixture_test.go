@@ -22,6 +22,7 @@ func order(id, botID string) broadcast.Broadcast {
 		ID: broadcast.ID(id), BotID: botID, Side: broadcast.Live, Name: "겨울 재입고",
 		Message: broadcast.Message{
 			Event: "restock_alert", Data: map[string]string{"title": "겨울 바다"}, Params: map[string]any{"campaign": "winter"},
+			Option: map[string]any{"quiet": true},
 		},
 		Price: price, State: broadcast.Uploading, Wait: broadcast.WaitUploading, StartAt: t0, CreatedAt: t0,
 	}

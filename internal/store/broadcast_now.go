@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/malgil/malgil/internal/bot"
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// standingOf reads what is known of a bot that is to speak first; whether its wallet pays is the
+// caller's to say. It is NotFound when there is no bot.
+func standingOf(ctx context.Context, q querier, botID string, side broadcast.Side) (bot.Standing, error) {
+	s := bot.Standing{BotID: botID, Side: bot.Side(side)}
+	err := q.QueryRowContext(ctx, `SELECT COALESCE(wallet_id, ''), paused_reason FROM bot WHERE id = $1`, botID).Scan(&s.WalletID, &s.Paused)
+	if err != nil {
+		return s, orNotFound(err, "bot", botID)
+	}
+	c, err := channelOf(ctx, q, botID, s.Side)
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		return s, nil
+	case err != nil:
+		return s, fmt.Errorf("read channel: %w", err)
+	}
+	s.Channel = &c
+	if c.AppID == "" {
+		return s, nil
+	}
+	a, err := scanApp(q.QueryRowContext(ctx, `SELECT `+appColumns+` FROM app WHERE id = $1`, c.AppID))
+	if err != nil {
+		return s, fmt.Errorf("read app: %w", err)
+	}
+	s.App = &a
+	return s, nil
+}
+
+// CreateAtOnce is [Store.CreateBroadcast] for an order of one chunk that may not wait. It is also
+// refused for what keeps the bot from sending now, for an event that none of its blocks has, where
+// events of its blocks are known (NotFound), and for money that is not there: what orders of one
+// chunk have that are about to go, too, is as good as spent.
+func (s *Store) CreateAtOnce(ctx context.Context, b broadcast.Broadcast, chunk broadcast.Packed, r broadcast.Request) (broadcast.Broadcast, error) {
+	return s.newBroadcast(ctx, b, []broadcast.Packed{chunk}, r, func(tx *sql.Tx, at bot.Standing, price wallet.KRW) error {
+		var w wallet.Wallet
+		if at.WalletID != "" {
+			var err error
+			if w, err = s.lockWallet(ctx, tx, at.WalletID); err != nil {
+				return err
+			}
+			at.Wallet = w.Check()
+		}
+		if err := at.CheckNow(); err != nil {
+			return err
+		}
+		if err := hasEvent(ctx, tx, b.BotID, b.Message.Event); err != nil {
+			return err
+		}
+		var promised wallet.KRW
+		err := tx.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(audience * price_krw), 0) AS BIGINT) FROM broadcast
+			WHERE state = 'running' AND wallet_id = $1 AND planned_chunks > 0 AND wait_reason IN ('', 'scheduled', 'rate')
+			AND chunks = 1 AND start_at <= $2`, w.ID, millis(b.CreatedAt)).Scan(&promised)
+		if err != nil {
+			return fmt.Errorf("sum up what is about to go: %w", err)
+		}
+		_, err = w.Hold(promised+price*wallet.KRW(chunk.People), b.CreatedAt)
+		return err
+	})
+}
+
+// hasEvent is NotFound when events of a bot's blocks are known and this is none of them. Names match
+// exactly, as at Kakao.
+func hasEvent(ctx context.Context, q querier, botID, event string) error {
+	var has bool
+	err := q.QueryRowContext(ctx, `SELECT event_name = $2 FROM block WHERE bot_id = $1 AND event_name <> ''
+		ORDER BY CASE WHEN event_name = $2 THEN 0 ELSE 1 END LIMIT 1`, botID, event).Scan(&has)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look for the event: %w", err)
+	case !has:
+		return fault.New(fault.NotFound, "no block of bot %s has the event name %q; names match exactly", botID, event)
+	}
+	return nil
+}
