@@ -146,7 +146,7 @@ func (g *Gate) Authenticate(ctx context.Context, secret string) (Principal, erro
 	return Principal{TokenID: t.ID, Name: t.Name, AccountID: t.AccountID, Admin: t.Admin, Scopes: t.Scopes, ExpiresAt: t.ExpiresAt}, nil
 }
 
-var errNoToken = fault.New(fault.Unauthenticated, "send a token that is valid here: Authorization: Bearer mlg_…")
+var errNoToken = fault.New(fault.Unauthenticated, "send a token that is valid here, mlg_…, in the header Authorization: as Bearer, or as KakaoAK at Kakao's own addresses")
 
 func hashSecret(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))

@@ -23,18 +23,25 @@ func (s *Server) guarded(pattern string, handle http.HandlerFunc) http.HandlerFu
 		}
 		if err != nil {
 			s.logMistake(r.Context(), pattern, err)
-			writeProblem(w, problemOf(err))
+			s.refusal(pattern)(w, problemOf(err))
 			return
 		}
 		handle(w, r)
 	}
 }
 
+// kakaoScheme is how Kakao's own addresses are told a key.
+const kakaoScheme = "KakaoAK"
+
 // admit tells who calls a route of the API, when he may. An object that the body names is checked
 // by [Server.add], when the body is read.
 func (s *Server) admit(r *http.Request, pattern string) (access.Principal, error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	wanted := "Bearer"
+	if ofKakao(pattern) {
+		wanted = kakaoScheme
+	}
+	if !strings.EqualFold(scheme, wanted) {
 		secret = ""
 	}
 	principal, err := s.services.Gate.Authenticate(r.Context(), strings.TrimSpace(secret))

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/broadcast"
 )
 
 // wantRights is written by hand: who gets through to each route on an object of his own shop, and
@@ -128,6 +129,9 @@ DELETE /api/v1/audiences/{id} PAMO WKVv
 PUT /api/v1/audiences/{id}/recipients PAMO WKVv
 POST /api/v1/broadcasts/{id}/recipients/from-audience PAMO WKVv
 POST /api/v1/quote PAMOWKV -
+POST /v2/bots/{bot}/talk PAMO WKVv
+POST /v2/bots/{bot}/group PAMO WKVv
+GET /v1/tasks/{task} PAMO WKVv
 `
 
 // person is somebody who calls: his account, and a token of his with every scope.
@@ -206,6 +210,15 @@ func (t *town) audience() string {
 	return t.h.do(call{method: "POST", path: "/api/v1/audiences", body: map[string]any{"bot": t.bot, "name": fmt.Sprint(t.audiences)}}).want(201)["id"].(string)
 }
 
+// oneChunk orders a broadcast of one chunk, which is a task in Kakao's words, and returns it; always the
+// same one.
+func (t *town) oneChunk() string {
+	t.h.t.Helper()
+	return t.h.do(call{method: "POST", path: "/api/v1/broadcasts", key: t.bot + "-task", body: map[string]any{
+		"bot": t.bot, "event": map[string]any{"name": "restock_alert"}, "recipients": people(1),
+	}}).want(202)["id"].(string)
+}
+
 // object returns what a route is about, of a person in a town, and the body that a call needs to be
 // understood.
 func (t *town) object(kind access.Kind, p person) string {
@@ -252,7 +265,11 @@ var bodies = map[string]func(id string) map[string]any{
 func (t *town) verdict(pattern, token, id string, nth int) string {
 	method, path, _ := strings.Cut(pattern, " ")
 	c := call{method: method, token: token, key: fmt.Sprint("matrix-", nth)}
-	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{charge}", "none", "{side}", "live", "{month}", "2026-11", "{case}", "topup", "{mail}", "none").Replace(path)
+	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{charge}", "none", "{side}", "live", "{month}", "2026-11", "{case}", "topup", "{mail}", "none",
+		"{bot}", cmp.Or(id, "none"), "{task}", cmp.Or(broadcast.ID(id).Receipt(), "none")).Replace(path)
+	if isKakaos(c.path) {
+		c.header = map[string]string{"Authorization": "KakaoAK " + token}
+	}
 	if body := bodies[pattern]; body != nil {
 		c.body = body(id)
 	} else if method != "GET" && method != "DELETE" {
@@ -260,6 +277,9 @@ func (t *town) verdict(pattern, token, id string, nth int) string {
 	}
 	got := t.h.do(c)
 	unknown := fmt.Sprintf(`there is no %s \"%s\"`, routes[pattern].on.kind, id)
+	if pattern == "GET /v1/tasks/{task}" {
+		unknown = "there is no such task"
+	}
 	switch {
 	case got.Code == http.StatusForbidden:
 		return "forbidden"
@@ -296,6 +316,9 @@ func TestMatrix(t *testing.T) {
 			expect := func(town *town, object person, want string) {
 				t.Helper()
 				id := town.object(kind, object)
+				if pattern == "GET /v1/tasks/{task}" {
+					id = town.oneChunk()
+				}
 				if got := town.verdict(pattern, p.token, id, calls); got != want {
 					t.Errorf("%s by %c on %s %q is %s, want %s", pattern, letter, kind, id, got, want)
 				}

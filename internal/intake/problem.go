@@ -216,9 +216,9 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 
 // notFound answers for what is not there: a route, a bot, a key that does not fit. They all look
 // the same, so that nobody learns which it was.
-func notFound(w http.ResponseWriter) {
-	writeProblem(w, problem(http.StatusNotFound, "there is nothing here"))
-}
+func notFound(w http.ResponseWriter) { writeProblem(w, nothingHere()) }
+
+func nothingHere() *Problem { return problem(http.StatusNotFound, "there is nothing here") }
 
 // logMistake logs an error that is our own, once, at this edge.
 func (s *Server) logMistake(ctx context.Context, route string, err error) {

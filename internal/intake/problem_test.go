@@ -213,7 +213,11 @@ func TestDescription(t *testing.T) {
 	for pattern := range expectedScopes() {
 		method, path, _ := strings.Cut(pattern, " ")
 		op, ok := at(api, "paths").(map[string]any)[path].(map[string]any)[strings.ToLower(method)].(map[string]any)
-		if !ok || at(op, "security.0.token") == nil || at(op, "summary") == "" {
+		security := "security.0.token"
+		if isKakaos(path) {
+			security = "security.0.kakao"
+		}
+		if !ok || at(op, security) == nil || at(op, "summary") == "" {
 			t.Errorf("%s is not described with its security", pattern)
 			continue
 		}

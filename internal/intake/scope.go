@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/broadcast"
 )
 
 // guard is what a route asks of its caller: a scope of his token, and a permission on an object.
@@ -23,6 +24,7 @@ type guard struct {
 type place struct {
 	kind access.Kind
 	in   string
+	id   func(text string) string // what the id is where the call spells it in another way; nil for the text itself
 }
 
 type demand struct {
@@ -35,23 +37,34 @@ const anyToken access.Scope = ""
 
 // Where most routes name their object.
 var (
-	platform     = place{access.Platform, ""}
-	theAccount   = place{access.OfAccount, "path.id"}
-	theToken     = place{access.OfToken, "path.id"}
-	theCard      = place{access.OfCard, "path.id"}
-	theCheckout  = place{access.OfCheckout, "path.id"}
-	theWallet    = place{access.OfWallet, "path.id"}
-	theBot       = place{access.OfBot, "path.id"}
-	theBroadcast = place{access.OfBroadcast, "path.id"}
-	theAudience  = place{access.OfAudience, "path.id"}
+	platform     = place{kind: access.Platform}
+	theAccount   = place{kind: access.OfAccount, in: "path.id"}
+	theToken     = place{kind: access.OfToken, in: "path.id"}
+	theCard      = place{kind: access.OfCard, in: "path.id"}
+	theCheckout  = place{kind: access.OfCheckout, in: "path.id"}
+	theWallet    = place{kind: access.OfWallet, in: "path.id"}
+	theBot       = place{kind: access.OfBot, in: "path.id"}
+	theBroadcast = place{kind: access.OfBroadcast, in: "path.id"}
+	theAudience  = place{kind: access.OfAudience, in: "path.id"}
+
+	// Kakao's own addresses speak Kakao's words: a bot id may end in the mark of the development channel,
+	// and a task is a broadcast.
+	theCalledBot = place{kind: access.OfBot, in: "path.bot", id: func(text string) string { return strings.TrimSuffix(text, developmentMark) }}
+	theTask      = place{kind: access.OfBroadcast, in: "path.task", id: func(text string) string {
+		id, _ := broadcast.OfReceipt(text)
+		return string(id)
+	}}
 )
+
+// named says that the body of a call names an object in a field.
+func named(kind access.Kind, field string) place { return place{kind: kind, in: "body." + field} }
 
 // routes is what each route of the API asks for. A route that is not in it answers nobody. What
 // the roles may do is in internal/access, whose a kind of object is in store/role.go; who is let in is
 // written once more by hand, in the tests of this package.
 var routes = map[string]guard{
 	"GET /api/v1/me":             {scope: anyToken, right: access.SeePublic, on: platform},
-	"POST /api/v1/tokens":        {scope: access.Admin, right: access.KeepTokens, on: place{access.OfAccount, "body.account"}},
+	"POST /api/v1/tokens":        {scope: access.Admin, right: access.KeepTokens, on: named(access.OfAccount, "account")},
 	"GET /api/v1/tokens":         {scope: access.Admin, right: access.ListOwn, on: platform},
 	"DELETE /api/v1/tokens/{id}": {scope: access.Admin, right: access.KeepTokens, on: theToken},
 
@@ -66,7 +79,7 @@ var routes = map[string]guard{
 	"GET /api/v1/cards/{id}":             {scope: access.Read, right: access.ReadCards, on: theCard},
 	"DELETE /api/v1/cards/{id}":          {scope: access.Billing, right: access.RemoveCard, on: theCard},
 
-	"POST /api/v1/wallets":                              {scope: access.Admin, right: access.OpenWallet, on: place{access.OfAccount, "body.master"}},
+	"POST /api/v1/wallets":                              {scope: access.Admin, right: access.OpenWallet, on: named(access.OfAccount, "master")},
 	"GET /api/v1/wallets":                               {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/wallets/{id}":                          {scope: access.Read, right: access.ReadWallet, on: theWallet},
 	"PATCH /api/v1/wallets/{id}":                        {scope: access.Billing, right: access.ChangeWallet, on: theWallet},
@@ -124,7 +137,7 @@ var routes = map[string]guard{
 	"POST /api/v1/bots":                                 {scope: access.Admin, right: access.KeepPlatform, on: platform},
 	"GET /api/v1/bots":                                  {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/bots/{id}":                             {scope: access.Read, right: access.ReadBot, on: theBot},
-	"PATCH /api/v1/bots/{id}":                           {scope: access.Admin, right: access.KeepBot, on: theBot, and: &demand{access.BillWallet, place{access.OfWallet, "body.wallet"}}},
+	"PATCH /api/v1/bots/{id}":                           {scope: access.Admin, right: access.KeepBot, on: theBot, and: &demand{access.BillWallet, named(access.OfWallet, "wallet")}},
 	"POST /api/v1/bots/{id}/skill-key":                  {scope: access.Admin, right: access.KeepBot, on: theBot},
 	"PUT /api/v1/bots/{id}/blocks":                      {scope: access.Admin, right: access.EditBlocks, on: theBot},
 	"GET /api/v1/bots/{id}/blocks":                      {scope: access.Read, right: access.ReadBot, on: theBot},
@@ -136,11 +149,11 @@ var routes = map[string]guard{
 	"GET /api/v1/apps":                                  {scope: access.Read, right: access.KeepPlatform, on: platform},
 	"POST /api/v1/bots/{id}/resume":                     {scope: access.Admin, right: access.ResumeBot, on: theBot},
 
-	"POST /api/v1/broadcasts":                {scope: access.Send, right: access.OrderBroadcast, on: place{access.OfBot, "body.bot"}, quiet: true},
+	"POST /api/v1/broadcasts":                {scope: access.Send, right: access.OrderBroadcast, on: named(access.OfBot, "bot"), quiet: true},
 	"GET /api/v1/broadcasts":                 {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/broadcasts/{id}":            {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
 	"PUT /api/v1/broadcasts/{id}/recipients": {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast, quiet: true},
-	fromAudienceRoute:                        {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast, and: &demand{access.OrderBroadcast, place{access.OfAudience, "body.audience"}}, quiet: true},
+	fromAudienceRoute:                        {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast, and: &demand{access.OrderBroadcast, named(access.OfAudience, "audience")}, quiet: true},
 	"POST /api/v1/broadcasts/{id}/seal":      {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast},
 	"POST /api/v1/broadcasts/{id}/pause":     {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
 	"POST /api/v1/broadcasts/{id}/resume":    {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
@@ -150,7 +163,7 @@ var routes = map[string]guard{
 	"GET /api/v1/broadcasts/{id}/chunks":     {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/failures":   {scope: access.Read, right: access.ReadPeople, on: theBroadcast},
 
-	"POST /api/v1/audiences":        {scope: access.Send, right: access.OrderBroadcast, on: place{access.OfBot, "body.bot"}, quiet: true},
+	"POST /api/v1/audiences":        {scope: access.Send, right: access.OrderBroadcast, on: named(access.OfBot, "bot"), quiet: true},
 	"GET /api/v1/audiences":         {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/audiences/{id}":    {scope: access.Read, right: access.ReadBroadcast, on: theAudience},
 	"DELETE /api/v1/audiences/{id}": {scope: access.Send, right: access.OrderBroadcast, on: theAudience},
@@ -166,7 +179,12 @@ var routes = map[string]guard{
 
 	"GET /api/v1/prices":  {scope: access.Read, right: access.SeePublic, on: platform},
 	"POST /api/v1/prices": {scope: access.Admin, right: access.KeepPlatform, on: platform},
-	"POST /api/v1/quote":  {scope: access.Read, right: access.QuoteWallet, on: place{access.OfWallet, "body.wallet"}},
+	"POST /api/v1/quote":  {scope: access.Read, right: access.QuoteWallet, on: named(access.OfWallet, "wallet")},
+
+	// Code written for Kakao has one key, so the scope of sending is that of looking it up.
+	talkRoute:  {scope: access.Send, right: access.OrderBroadcast, on: theCalledBot, quiet: true},
+	groupRoute: {scope: access.Send, right: access.OrderBroadcast, on: theCalledBot, quiet: true},
+	taskRoute:  {scope: access.Send, right: access.ReadPeople, on: theTask},
 }
 
 // Needs tells what a route ("POST /api/v1/bots") asks of its caller: the scope of his token, empty
@@ -187,5 +205,9 @@ func (p place) named(r *http.Request) access.Object {
 	if field == "" {
 		return access.Object{Kind: p.kind}
 	}
-	return access.Object{Kind: p.kind, ID: r.PathValue(field)}
+	id := r.PathValue(field)
+	if p.id != nil {
+		id = p.id(id)
+	}
+	return access.Object{Kind: p.kind, ID: id}
 }

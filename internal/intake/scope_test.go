@@ -116,6 +116,9 @@ DELETE /api/v1/audiences/{id} send order_broadcast audience path.id
 PUT /api/v1/audiences/{id}/recipients send order_broadcast audience path.id
 POST /api/v1/broadcasts/{id}/recipients/from-audience send order_broadcast broadcast path.id and order_broadcast audience body.audience
 POST /api/v1/quote read quote_wallet wallet body.wallet
+POST /v2/bots/{bot}/talk send order_broadcast bot path.bot
+POST /v2/bots/{bot}/group send order_broadcast bot path.bot
+GET /v1/tasks/{task} send read_people broadcast path.task
 `
 
 func expectedScopes() map[string]string {
@@ -149,7 +152,7 @@ func TestRoutes_areThoseExpected(t *testing.T) {
 	h := newHouse(t)
 	want := expectedScopes()
 	for _, pattern := range h.server.patterns {
-		if _, route, _ := strings.Cut(pattern, " "); !strings.HasPrefix(route, "/api/v1/") {
+		if _, route, _ := strings.Cut(pattern, " "); !isGuarded(route) {
 			continue
 		}
 		if _, expected := want[pattern]; !expected {
@@ -168,6 +171,16 @@ func TestRoutes_areThoseExpected(t *testing.T) {
 	}
 }
 
+// isGuarded reports whether an address is of an API, by hand.
+func isGuarded(path string) bool {
+	return strings.HasPrefix(path, "/api/v1/") || isKakaos(path)
+}
+
+// isKakaos reports whether an address is one of Kakao's own, which refuse in Kakao's shape.
+func isKakaos(path string) bool {
+	return strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/v2/")
+}
+
 // Each route is called without a token, with every scope but its own, and with its own alone.
 func TestRoutes_askForTheirScope(t *testing.T) {
 	h := newHouse(t)
@@ -175,9 +188,16 @@ func TestRoutes_askForTheirScope(t *testing.T) {
 		t.Run(pattern, func(t *testing.T) {
 			h := h.on(t)
 			method, path, _ := strings.Cut(pattern, " ")
-			path = strings.NewReplacer("{id}", "none", "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{side}", "live", "{month}", "2026-11").Replace(path)
-			h.do(call{method: method, path: path, token: "-"}).wantProblem(http.StatusUnauthorized, "UNAUTHENTICATED", "")
-			h.do(call{method: method, path: path, token: "mlg_" + strings.Repeat("A", 43)}).wantProblem(http.StatusUnauthorized, "UNAUTHENTICATED", "")
+			path = strings.NewReplacer("{id}", "none", "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{side}", "live", "{month}", "2026-11", "{bot}", "none", "{task}", "none").Replace(path)
+			refused := func(token string, status int, code string) string {
+				t.Helper()
+				if !isKakaos(path) {
+					return h.do(call{method: method, path: path, token: token}).wantProblem(status, code, "").Detail
+				}
+				return h.kakao(method, path, token, nil).wantFail(status)
+			}
+			refused("-", http.StatusUnauthorized, "UNAUTHENTICATED")
+			refused("mlg_"+strings.Repeat("A", 43), http.StatusUnauthorized, "UNAUTHENTICATED")
 			if scope == "any" {
 				h.do(call{method: method, path: path, token: h.token("send")}).want(http.StatusOK)
 				return
@@ -188,11 +208,14 @@ func TestRoutes_askForTheirScope(t *testing.T) {
 					others = append(others, other)
 				}
 			}
-			p := h.do(call{method: method, path: path, token: h.token(strings.Join(others, " "))}).wantProblem(http.StatusForbidden, "FORBIDDEN", "")
-			if !strings.Contains(p.Detail, `"`+scope+`"`) {
-				t.Errorf("detail = %q, want it to name the scope %q", p.Detail, scope)
+			if detail := refused(h.token(strings.Join(others, " ")), http.StatusForbidden, "FORBIDDEN"); !strings.Contains(detail, `"`+scope+`"`) {
+				t.Errorf("detail = %q, want it to name the scope %q", detail, scope)
 			}
-			if got := h.do(call{method: method, path: path, token: h.token(scope)}); got.Code == http.StatusUnauthorized || got.Code == http.StatusForbidden {
+			c := call{method: method, path: path, token: h.token(scope)}
+			if isKakaos(path) {
+				c.header = map[string]string{"Authorization": "KakaoAK " + c.token}
+			}
+			if got := h.do(c); got.Code == http.StatusUnauthorized || got.Code == http.StatusForbidden {
 				t.Errorf("%s with its scope alone = %d %s, want it admitted", pattern, got.Code, got.Body)
 			}
 		})
@@ -204,6 +227,8 @@ func TestRoutes_withoutAScopeAreClosed(t *testing.T) {
 	h := newHouse(t)
 	h.server.HandleFunc("GET /api/v1/forgotten", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	h.do(call{method: "GET", path: "/api/v1/forgotten"}).wantProblem(http.StatusForbidden, "FORBIDDEN", "")
+	h.server.HandleFunc("GET /v2/forgotten", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	h.kakao("GET", "/v2/forgotten", h.token(allScopes), nil).wantFail(http.StatusForbidden)
 }
 
 func TestToken_expiredOrRevoked(t *testing.T) {

@@ -84,6 +84,7 @@ func New(config Config, services Services) *Server {
 	s.addChannels()
 	s.addBroadcasts()
 	s.addAudiences()
+	s.addEventAPI()
 	s.addPrices()
 	s.addMails()
 	s.addAudit()
@@ -102,29 +103,37 @@ func New(config Config, services Services) *Server {
 	return s
 }
 
-// HandleFunc adds a route, one of the API behind its guard; it is how huma adds its routes too.
+// HandleFunc adds a route, one of an API behind its guard; it is how huma adds its routes too.
 func (s *Server) HandleFunc(pattern string, handle func(http.ResponseWriter, *http.Request)) {
 	s.patterns = append(s.patterns, pattern)
 	if ofAPI(pattern) {
 		handle = s.guarded(pattern, handle)
 	}
-	s.mux.HandleFunc(pattern, legible(handle))
+	s.mux.HandleFunc(pattern, legible(handle, s.refusal(pattern)))
+}
+
+// refusal returns how a route says no.
+func (s *Server) refusal(pattern string) func(http.ResponseWriter, *Problem) {
+	if ofKakao(pattern) {
+		return s.refuseAsKakao(pattern)
+	}
+	return writeProblem
 }
 
 // legible passes on requests whose address is text. Of others a database would make an error: what
 // no id can be is not there, and a query is refused by name.
-func legible(handle http.HandlerFunc) http.HandlerFunc {
+func legible(handle http.HandlerFunc, refuse func(http.ResponseWriter, *Problem)) http.HandlerFunc {
 	is := func(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !is(r.URL.Path) {
-			notFound(w)
+			refuse(w, nothingHere())
 			return
 		}
 		for name, values := range r.URL.Query() {
 			for _, text := range append(values, name) {
 				if !is(text) {
 					field := "query." + strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", ""), "")
-					writeProblem(w, problemOf(fault.Field(field, "is not text")))
+					refuse(w, problemOf(fault.Field(field, "is not text")))
 					return
 				}
 			}
@@ -133,10 +142,16 @@ func legible(handle http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// ofAPI reports whether a pattern is of the API, whose routes have a guard.
+// ofAPI reports whether a pattern is of an API, ours or Kakao's, whose routes have a guard.
 func ofAPI(pattern string) bool {
 	_, route, _ := strings.Cut(pattern, " ")
-	return strings.HasPrefix(route, "/api/v1/")
+	return strings.HasPrefix(route, "/api/v1/") || ofKakao(pattern)
+}
+
+// ofKakao reports whether a pattern is one of Kakao's own addresses.
+func ofKakao(pattern string) bool {
+	_, route, _ := strings.Cut(pattern, " ")
+	return strings.HasPrefix(route, "/v1/") || strings.HasPrefix(route, "/v2/")
 }
 
 // ServeHTTP finds the route and answers.
@@ -152,7 +167,7 @@ func (s *Server) Handler() http.Handler {
 			if p := recover(); p != nil {
 				s.panicked(r.Context(), pattern, p)
 				if answer.status == 0 {
-					writeProblem(answer, &Problem{Status: http.StatusInternalServerError, Title: "Internal Server Error", Code: "INTERNAL"})
+					s.refusal(pattern)(answer, &Problem{Status: http.StatusInternalServerError, Title: "Internal Server Error", Code: "INTERNAL"})
 				}
 			}
 			_, route, _ := strings.Cut(pattern, " ")

@@ -88,6 +88,7 @@ type Bots interface {
 type Broadcasts interface {
 	Create(ctx context.Context, o broadcast.Order, r broadcast.Request) (broadcast.Broadcast, error)
 	Send(ctx context.Context, o broadcast.Order, people []broadcast.Recipient, r broadcast.Request) (broadcast.Broadcast, error)
+	SendAtOnce(ctx context.Context, o broadcast.Order, people []broadcast.Recipient, r broadcast.Request) (broadcast.Broadcast, error)
 	Upload(ctx context.Context, id broadcast.ID, rows broadcast.Rows, o broadcast.UploadOptions) (broadcast.Report, error)
 	UseAudience(ctx context.Context, id broadcast.ID, from broadcast.AudienceID, o broadcast.UploadOptions) (broadcast.Report, error)
 	CreateAudience(ctx context.Context, botID, name string) (broadcast.Audience, error)
