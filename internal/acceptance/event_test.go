@@ -18,9 +18,16 @@ func TestEventAPI(t *testing.T) {
 		"27_vat_apart":          vatApart,
 		"28_chat_is_free":       chatIsFree,
 		"29_prices":             prices,
-		"doubts_are_decided":    doubtsAreDecided,
-		"the_failed_once_more":  theFailedOnceMore,
-		"results_as_a_file":     resultsAsAFile,
+
+		"code_for_kakao":          codeForKakao,
+		"code_for_kakao_in_rooms": codeForKakaoInRooms,
+		"code_for_kakao_restart":  codeForKakaoRestart,
+		"code_for_kakao_wallet":   codeForKakaoWallet,
+		"code_for_kakao_repeated": codeForKakaoRepeated,
+		"what_kakao_asks_for":     whatKakaoAsksFor,
+		"doubts_are_decided":      doubtsAreDecided,
+		"the_failed_once_more":    theFailedOnceMore,
+		"results_as_a_file":       resultsAsAFile,
 	})
 }
 

@@ -51,6 +51,7 @@ type house struct {
 	url, sandboxURL, metricsURL string
 	token                       string
 	shops                       []*shop
+	restart                     func() // stops malgil and starts it again on the same parts, at another address
 }
 
 // plan is what of a house is not as usual.
@@ -128,7 +129,7 @@ func open(t testing.TB, p plan) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closing(t, "malgil", running.Close)
+	closing(t, "malgil", func(ctx context.Context) error { return running.Close(ctx) }) // the one that runs by then
 	if p.twice {
 		beside, err := app.Start(context.WithoutCancel(t.Context()), config, app.Roles{Scheduler: true, Pools: everyPool}, clk, slog.New(p.log))
 		if err != nil {
@@ -142,6 +143,18 @@ func open(t testing.TB, p plan) *house {
 	}
 	h := enter(t, running.IntakeURL, outside.URL(), running.MetricsURL, token)
 	h.keepsSecrets(t, log.String, config.Redis)
+	h.restart = func() {
+		t.Helper()
+		if err := running.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if running, err = app.Start(context.WithoutCancel(t.Context()), config, roles, clk, slog.New(p.log)); err != nil {
+			t.Fatal(err)
+		}
+		h.url, h.metricsURL = running.IntakeURL, running.MetricsURL
+		h.api = apiclient.New(h.url, token)
+		h.world.API = h.api
+	}
 	return h
 }
 

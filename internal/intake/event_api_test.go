@@ -244,6 +244,7 @@ func TestViewTask(t *testing.T) {
 		"all reached":   {store.ChunkView{State: broadcast.Settled, People: 3, Delivered: 3}, "", `"status":"ALL SUCCESS","allRequestCount":3,"successCount":3,"fail":{"count":0,"list":[]}`},
 		"some not": {store.ChunkView{State: broadcast.Settled, People: 3, Delivered: 1, Failed: 1, Unknown: 1}, whole,
 			`"status":"2 FAIL","allRequestCount":3,"successCount":1,"userKeyResolvingFailCount":1,"fail":{"count":2,"list":[{"userId":"u2","reqUserType":"appUserId","createdAt":1795489200,"errorMsg":{"errorType":0,"msg":"NotFriend"}}]}`},
+		"sent, as a person found": {store.ChunkView{State: broadcast.Settled, People: 3, Delivered: 3}, partial, `"status":"ALL SUCCESS","allRequestCount":3,"successCount":3,"fail":{"count":0,"list":[]}`},
 		"refused by Kakao": {store.ChunkView{State: broadcast.Rejected, People: 2, Failed: 2, Error: "Kakao refused the request"}, "",
 			`"status":"2 FAIL","allRequestCount":2,"successCount":0,"fail":{"count":2,"list":[` + everybody("Kakao refused the request") + `]}`},
 		"cancelled": {store.ChunkView{State: broadcast.ChunkCancelled, People: 2, Skipped: 2}, "",

@@ -83,7 +83,10 @@ func viewTask(c store.ChunkPeople, ended time.Time) (v taskView, err error) {
 	told := kakao.Kept(c.Result)
 	switch c.Chunk.State {
 	case broadcast.Settled:
+		// A person, or a correction, may have said otherwise than Kakao's last answer.
 		v.Success, v.Fail.Count = c.Chunk.Delivered, c.Chunk.Failed+c.Chunk.Unknown
+		told.Failures = told.Failures[:min(len(told.Failures), c.Chunk.Failed)]
+		told.Unresolved = min(told.Unresolved, c.Chunk.Unknown)
 	case broadcast.Sent:
 		v.Success, v.Fail.Count = told.SuccessCount, told.FailCount
 	case broadcast.InDoubt:

@@ -92,7 +92,7 @@ func TestXLSX(t *testing.T) {
 		{Line: 9, Column: "id", Reason: "is a number of more digits than a spreadsheet keeps; make the column text, and enter the ids again"},
 		{Line: 10, Column: "id", Reason: "is the error #N/A"},
 		{Line: 11, Reason: "has a cell in column 6, the first row names 5"},
-		{Line: 12, Column: "type", Reason: "must be botUserKey, plusfriendUserKey or appUserId"},
+		{Line: 12, Column: "type", Reason: "must be botUserKey, plusfriendUserKey, appUserId or botGroupKey"},
 	}
 	if diff := cmp.Diff(wantBad, bad); diff != "" {
 		t.Errorf("bad rows (-want +got):\n%s", diff)
