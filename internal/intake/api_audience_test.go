@@ -30,7 +30,7 @@ func TestUpload_dryRun(t *testing.T) {
 3,bad,id,is empty,,
 4,duplicate,id,is named before,botUserKey,u1
 6,duplicate,id,is named before,appUserId,'=1+1
-7,bad,type,"must be botUserKey, plusfriendUserKey or appUserId",,
+7,bad,type,"must be botUserKey, plusfriendUserKey, appUserId or botGroupKey",,
 `, "\n", "\r\n")
 	if list.Code != 200 || list.Body.String() != want || list.Header().Get("Content-Type") != "text/csv; charset=utf-8" ||
 		!strings.Contains(list.Header().Get("Content-Disposition"), "attachment") || list.Header().Get("Content-Length") != fmt.Sprint(len(want)) {
