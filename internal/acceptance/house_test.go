@@ -41,7 +41,7 @@ const (
 )
 
 // house is a whole malgil in this process with the sandbox around it. It is ten in the morning
-// in Korea when it opens. Its methods end the test when they fail, unless they return an error.
+// in Korea when it opens, or when its plan says. Its methods end the test when they fail, unless they return an error.
 type house struct {
 	t       testing.TB
 	api     *apiclient.Client // with a token of every scope
@@ -57,6 +57,7 @@ type house struct {
 // plan is what of a house is not as usual.
 type plan struct {
 	config  func(*app.Config) // the addresses of the sandbox are set before it is called
+	at      time.Time         // when the house opens; tomorrow morning, when zero
 	noPools bool
 	twice   bool // a second process beside it, with its scheduler and workers; real parts only
 	log     slog.Handler
@@ -89,11 +90,10 @@ func open(t testing.TB, p plan) *house {
 	t.Helper()
 	config := defaults(t)
 	place(t, &config)
-	clk := &clock.Clock{}
-	morning := clock.NextMidnight(clk.Now()).Add(10 * time.Hour)
-	if err := clk.MoveTo(morning); err != nil {
-		t.Fatal(err)
+	if p.at.IsZero() {
+		p.at = clock.NextMidnight(time.Now()).Add(10 * time.Hour)
 	}
+	clk := clock.StartingAt(p.at)
 	var running *app.App
 	outside, err := sandbox.Start(context.WithoutCancel(t.Context()), sandbox.Options{
 		Clock: clk, KakaoPaySecret: paySecret, BankSecret: bankSecret, TaxSecret: taxSecret,

@@ -29,6 +29,9 @@ func TestInvoice(t *testing.T) {
 	})
 }
 
+// inDecember is when the houses of invoices open: their days are those of a real calendar.
+var inDecember = time.Date(2026, 12, 9, 10, 0, 0, 0, seoul)
+
 // taxInvoice is an invoice as the API shows it.
 type taxInvoice struct {
 	ID, Month, State string
@@ -117,7 +120,7 @@ func (h *house) openBusiness(number, email string, cash int64) *shop {
 
 // A wallet is opened under a number whose check digit is right, and its invoice is on that number.
 func invoiceNumber(t *testing.T) {
-	h := open(t, plan{})
+	h := open(t, plan{at: inDecember})
 	owner := h.account("owner")
 	for _, wrong := range []string{"220-81-62518", "220-81-6251", "abc"} {
 		err := h.api.Call(t.Context(), "POST", "/api/v1/wallets", map[string]any{
@@ -142,7 +145,7 @@ func invoiceNumber(t *testing.T) {
 // What was captured before midnight of the 1st in Korea is in the invoice of one month, what after it in
 // that of the next.
 func invoiceMonth(t *testing.T) {
-	h := open(t, plan{})
+	h := open(t, plan{at: inDecember})
 	h.at(2026, 12, 31, 23, 50)
 	s := h.openBusiness(businesses[0], "tax@hanbit.example", 50_000)
 	s.deliver(100)
@@ -169,7 +172,7 @@ func invoiceMonth(t *testing.T) {
 // An invoice tells of what was used without free cash, not of what was topped up; its VAT is rounded
 // once. A month in which only free cash was used has none.
 func invoiceAmount(t *testing.T) {
-	h := open(t, plan{})
+	h := open(t, plan{at: inDecember})
 	h.at(2026, 12, 10, 10, 0)
 	s, free := h.openBusiness(businesses[0], "tax@hanbit.example", 100_000), h.openBusiness(businesses[1], "free@hanbit.example", 0)
 	s.use(s.give(500, 30))
@@ -202,7 +205,7 @@ func invoiceOnce(t *testing.T) {
 	if !realParts {
 		t.Skip("two processes share a database and a queue: real parts only")
 	}
-	h := open(t, plan{twice: true})
+	h := open(t, plan{twice: true, at: inDecember})
 	h.at(2026, 12, 10, 10, 0)
 	var shops []*shop
 	for n := range 6 {
@@ -227,7 +230,7 @@ func invoiceOnce(t *testing.T) {
 // A year of a wallet with cash and one with a card: each month has its invoice on the second business
 // day, over what was used, and everybody gets the mails that belong to it, none twice.
 func invoiceYear(t *testing.T) {
-	h := open(t, plan{})
+	h := open(t, plan{at: inDecember})
 	h.at(2027, 1, 4, 9, 30)
 	s, carded := h.openBusiness(businesses[0], "tax@hanbit.example", 500_000), h.openShop(1)
 	h.do("PATCH", "/api/v1/wallets/"+carded.wallet, map[string]any{"business_number": businesses[1], "invoice_email": "cards@hanbit.example"}, nil)
@@ -289,7 +292,7 @@ func invoiceYear(t *testing.T) {
 // The invoice arrives at an address of its own with the document attached, under an address that was
 // changed within the month.
 func invoiceAddress(t *testing.T) {
-	h := open(t, plan{})
+	h := open(t, plan{at: inDecember})
 	h.at(2026, 12, 10, 10, 0)
 	s := h.openBusiness(businesses[0], "old@hanbit.example", 5_000)
 	s.deliver(100)
@@ -323,7 +326,7 @@ func invoiceAddress(t *testing.T) {
 // December 2026 is issued on the second business day of January 2027 and not before: the 1st is a
 // holiday and a Friday, so that is Tuesday, the 5th.
 func invoiceDays(t *testing.T) {
-	h := open(t, plan{})
+	h := open(t, plan{at: inDecember})
 	h.at(2026, 12, 10, 10, 0)
 	s := h.openBusiness(businesses[0], "tax@hanbit.example", 5_000)
 	s.deliver(100)
@@ -351,7 +354,7 @@ func invoiceDays(t *testing.T) {
 // An invoice to a business that was closed is handed over once more on the third business day; then its
 // people are told, and it waits for them. Under another number it is issued.
 func invoiceRefused(t *testing.T) {
-	h := open(t, plan{})
+	h := open(t, plan{at: inDecember})
 	h.at(2026, 12, 10, 10, 0)
 	s := h.openBusiness(businesses[0], "tax@hanbit.example", 5_000)
 	s.deliver(100)
@@ -429,7 +432,7 @@ func invoiceRefused(t *testing.T) {
 
 // A carrier that is down delays an invoice; its answer that is lost never makes two.
 func invoiceCarrierDown(t *testing.T) {
-	h := open(t, plan{})
+	h := open(t, plan{at: inDecember})
 	h.at(2026, 12, 10, 10, 0)
 	s := h.openBusiness(businesses[0], "tax@hanbit.example", 5_000)
 	s.deliver(100)
@@ -454,7 +457,7 @@ func invoiceCarrierDown(t *testing.T) {
 
 // Who works on the wallet and its bookkeeper hear of the invoice once each.
 func invoiceMails(t *testing.T) {
-	h := open(t, plan{})
+	h := open(t, plan{at: inDecember})
 	h.at(2026, 12, 10, 10, 0)
 	s, closed := h.openBusiness(businesses[0], "tax@hanbit.example", 5_000), h.openBusiness(businesses[1], "closed@hanbit.example", 5_000)
 	worker, plain := h.account("worker"), h.account("plain")

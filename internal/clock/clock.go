@@ -15,6 +15,13 @@ var Seoul = time.FixedZone("KST", 9*60*60)
 // the machine's clock. It is safe for concurrent use.
 type Clock struct{ offset atomic.Int64 }
 
+// StartingAt returns a clock that stands at a time now and flows on from there.
+func StartingAt(t time.Time) *Clock {
+	c := &Clock{}
+	c.offset.Store(int64(time.Until(t)))
+	return c
+}
+
 // Now returns the time in UTC, cut to milliseconds as the store keeps them.
 func (c *Clock) Now() time.Time {
 	return time.Now().Add(time.Duration(c.offset.Load())).UTC().Truncate(time.Millisecond)

@@ -41,3 +41,11 @@ func TestMidnight(t *testing.T) {
 		})
 	}
 }
+
+func TestStartingAt(t *testing.T) {
+	for _, start := range []time.Time{time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2120, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		if got := clock.StartingAt(start).Now(); got.Before(start) || got.After(start.Add(time.Minute)) {
+			t.Errorf("StartingAt(%v).Now() = %v, want just after it", start, got)
+		}
+	}
+}
