@@ -210,18 +210,22 @@ func (s *Service) issueInvoice(ctx context.Context, a Attempt) (Result, error) {
 		if err != nil {
 			return Result{}, wrap(err, "read the invoice of attempt %s", a.ID)
 		}
-		return s.delayInvoice(ctx, a, i, &GatewayError{Class: BadConfig, Code: ErrNoCarrier.Code})
+		return s.delayInvoice(ctx, a, i, &GatewayError{Class: BadConfig, Code: ErrNoCarrier.Code}, true)
 	}
 	i, err := s.store.InvoiceToIssue(ctx, a.SubjectID, s.supplier)
 	if err != nil {
 		return Result{}, wrap(err, "read the invoice of attempt %s", a.ID)
 	}
-	if i.TooLate(s.now()) { // nobody issues it late by himself; it may be there by an earlier call of this attempt
+	late := i.TooLate(s.now()) // nobody issues it by himself any more
+	if late && a.Tries == 0 {
 		return s.giveUp(ctx, a, invoice.CodeLate, &GatewayError{})
 	}
 	lease, ok, err := s.claim(ctx, &a, time.Time{})
 	if err != nil || !ok {
 		return Result{Outcome: Skipped, WalletID: a.WalletID}, err
+	}
+	if late { // an earlier call may have arrived: it is left to look-ups
+		return s.doubt(ctx, a, &GatewayError{})
 	}
 	callCtx, cancel := s.called(ctx)
 	issue, err := s.carrier.IssueInvoice(callCtx, a.ID, i)
@@ -229,14 +233,15 @@ func (s *Service) issueInvoice(ctx context.Context, a Attempt) (Result, error) {
 	e, never := &GatewayError{}, false
 	if err != nil {
 		e = asGateway(err)
-		never = e.Class == BadRequest && s.neverIssued(ctx, a.ID) // nor by an earlier call of this attempt
+		asks := e.Class == BadRequest || a.Tries > 0 && i.GivesUp(s.now())
+		never = asks && s.neverIssued(ctx, a.ID) // nor by an earlier call of this attempt
 	}
 	return s.record(ctx, a, lease, func(ctx context.Context) (Result, error) {
 		switch {
 		case err == nil:
 			return s.issueAnswered(ctx, a, i, s.report(a), issue)
 		case e.Class == NotSent || e.Class == BadConfig || e.Class == QuotaUsedUp:
-			return s.delayInvoice(ctx, a, i, e)
+			return s.delayInvoice(ctx, a, i, e, never)
 		case never: // our request is at fault, not the business
 			r := s.failure(a, ReasonRefused, &GatewayError{Code: invoice.CodeRejected, Message: strings.TrimSpace(e.Code + " " + e.Message)})
 			result, err := s.store.InvoiceRefused(ctx, r, s.ids.Next("att"), false)
@@ -260,31 +265,25 @@ func (s *Service) neverIssued(ctx context.Context, orderID string) bool {
 // invoiceLookup bounds a look-up within the lease of a call.
 const invoiceLookup = 5 * time.Second
 
-// delayInvoice leaves an invoice for later that this call certainly did not hand over, or gives it up.
-func (s *Service) delayInvoice(ctx context.Context, a Attempt, i invoice.Invoice, e *GatewayError) (Result, error) {
+// delayInvoice leaves an invoice for later that this call certainly did not hand over, or gives it up. One
+// that was tried before is left to look-ups instead, unless it is known that it never arrived.
+func (s *Service) delayInvoice(ctx context.Context, a Attempt, i invoice.Invoice, e *GatewayError, never bool) (Result, error) {
 	now := s.now()
-	if i.GivesUp(now) {
-		code := invoice.CodeUnreachable
-		if e.Code == ErrNoCarrier.Code {
-			code = invoice.CodeNoCarrier
-		}
-		return s.giveUp(ctx, a, code, e)
-	}
-	if e.Class == BadConfig {
+	switch {
+	case i.GivesUp(now) && a.Tries > 0 && !never:
+		return s.doubt(ctx, a, e)
+	case i.GivesUp(now) && e.Code == ErrNoCarrier.Code:
+		return s.giveUp(ctx, a, invoice.CodeNoCarrier, e)
+	case i.GivesUp(now):
+		return s.giveUp(ctx, a, invoice.CodeUnreachable, e)
+	case e.Class == BadConfig:
 		return s.postpone(ctx, a, now.Add(configPause), ReasonConfig)
 	}
 	return s.postpone(ctx, a, now.Add(backoff(a.Tries)), "")
 }
 
-// giveUp ends an attempt that issued nothing. One that was tried before may have: where the carrier does
-// not say that it has no such order, it is left to look-ups.
+// giveUp ends an attempt that issued nothing.
 func (s *Service) giveUp(ctx context.Context, a Attempt, code string, e *GatewayError) (Result, error) {
-	if a.Tries > 0 && s.carrier != nil && !s.neverIssued(ctx, a.ID) {
-		if a.State == Calling {
-			return s.doubt(ctx, a, e)
-		}
-		return s.postpone(ctx, a, s.now().Add(lookAgain), "")
-	}
 	r := s.failure(a, ReasonLost, &GatewayError{Code: code, Message: strings.TrimSpace(e.Code + " " + e.Message)})
 	return s.store.InvoiceRefused(ctx, r, "", true)
 }
@@ -345,7 +344,7 @@ func (s *Service) lookInvoiceUp(ctx context.Context, a Attempt, i invoice.Invoic
 			return s.later(ctx, a, true, lost)
 		}
 		if i.TooLate(now) {
-			return s.store.InvoiceRefused(ctx, s.failure(a, ReasonLost, &GatewayError{Code: invoice.CodeLate}), "", true)
+			return s.giveUp(ctx, a, invoice.CodeLate, &GatewayError{})
 		}
 		return s.postpone(ctx, a, now, "")
 	case err != nil:

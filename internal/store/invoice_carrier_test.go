@@ -381,6 +381,32 @@ func TestIssueInvoice(t *testing.T) {
 			b.runAt(secondDay.Add(7*24*time.Hour + 2*time.Hour))
 			b.is("answered again", isIssued, "done "+one)
 		},
+		"it comes up too late, and an earlier call had arrived": func(b *bureau) {
+			b.c.answers(func(order string, i invoice.Invoice) (billing.Issue, error) {
+				b.c.issue(order, i)
+				return billing.Issue{}, failed(billing.NotSent, "THROTTLED") // which it was not
+			})
+			b.runAt(secondDay)
+			b.is("tried once", waits, "prepared")
+			b.runAt(newestOf(b.t, b.s, b.w).Deadline) // nobody worked in between
+			b.is("too late", waits, "unknown")
+			b.runAt(b.clock().Add(time.Minute))
+			b.is("looked up", isIssued, "done "+one)
+			b.called("ever", 1, 1)
+		},
+		"it comes up too late, and no call had arrived": func(b *bureau) {
+			b.c.fails(billing.NotSent, "THROTTLED")
+			b.runAt(secondDay)
+			b.runAt(newestOf(b.t, b.s, b.w).Deadline)
+			b.runAt(b.clock().Add(time.Minute))
+			b.is("looked up", "2026-11/1 failed 1500+150 0 LATE", "declined lost")
+			b.called("ever", 1, 1)
+		},
+		"it comes up too late, and was never tried": func(b *bureau) {
+			b.runAt(newestOf(b.t, b.s, b.w).Deadline)
+			b.is("too late", "2026-11/1 failed 1500+150 0 LATE", "declined lost")
+			b.called("ever", 0, 0)
+		},
 		"the tax office is slow": func(b *bureau) {
 			b.c.answers(func(order string, i invoice.Invoice) (billing.Issue, error) {
 				done := b.c.issue(order, i)
