@@ -14,7 +14,6 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/rivo/uniseg"
 
-	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/apiclient"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
@@ -156,7 +155,7 @@ func facts(w io.Writer, pairs ...string) {
 // plain replaces what a terminal would act upon: what Kakao or an issuer says is shown, not obeyed.
 func plain(cell string) string {
 	return strings.Map(func(r rune) rune {
-		if access.OneLine(string(r)) {
+		if fault.OneLine(string(r)) {
 			return r
 		}
 		return '\uFFFD'

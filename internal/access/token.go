@@ -8,7 +8,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/malgil/malgil/internal/fault"
@@ -153,21 +152,13 @@ func hashSecret(secret string) []byte {
 	return sum[:]
 }
 
-// OneLine reports whether a text can be shown on a line of its own: it has no control character,
-// and none that turns the direction of what follows it.
-func OneLine(text string) bool {
-	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
-		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
-	})
-}
-
 // checkName trims a name for people and checks that something sensible is left.
 func checkName(field, name string) (string, error) {
 	name = strings.TrimSpace(name)
 	switch {
 	case name == "":
 		return "", fault.Field(field, "is missing")
-	case !OneLine(name):
+	case !fault.OneLine(name):
 		return "", fault.Field(field, "must be one line of text, without control characters")
 	case utf8.RuneCountInString(name) > maxName:
 		return "", fault.Field(field, "must be at most %d characters", maxName)

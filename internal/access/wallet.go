@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
@@ -56,15 +54,6 @@ type Registered struct {
 
 // maxRegistered is the most bytes of a text of a [Registered].
 const maxRegistered = 200
-
-// checkRegistered returns a text of a registration without the spaces around it.
-func checkRegistered(field, text string) (string, error) {
-	text = strings.TrimSpace(text)
-	if len(text) > maxRegistered || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return "", fault.Field(field, "must be one line of at most %d bytes", maxRegistered)
-	}
-	return text, nil
-}
 
 // fields are the texts of a registration by their names.
 func (r *Registered) fields() map[string]*string {
@@ -134,7 +123,7 @@ func (w *Wallets) Open(ctx context.Context, n NewWallet) (id string, err error) 
 	}
 	for _, field := range slices.Sorted(maps.Keys(n.fields())) {
 		text := n.fields()[field]
-		if *text, err = checkRegistered(field, *text); err != nil {
+		if *text, err = fault.Line(field, *text, maxRegistered); err != nil {
 			return "", err
 		}
 		if *text != "" && n.Kind == Personal {

@@ -81,7 +81,7 @@ func (w *Wallets) Change(ctx context.Context, id string, c WalletChange, platfor
 		if *f.text == nil {
 			continue
 		}
-		text, err := checkRegistered(f.name, **f.text)
+		text, err := fault.Line(f.name, **f.text, maxRegistered)
 		if err != nil {
 			return err
 		}

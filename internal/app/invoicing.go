@@ -1,9 +1,7 @@
 package app
 
 import (
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/clock"
@@ -47,12 +45,12 @@ const maxPartyText = 200
 func (i Invoicing) Supplier() (invoice.Party, []error) {
 	var wrong []error
 	text := func(name, value string) string {
-		value = strings.TrimSpace(value)
-		switch {
-		case value == "":
-			wrong = append(wrong, fault.Field(name, "is missing; it stands on every tax invoice"))
-		case len(value) > maxPartyText || strings.ContainsFunc(value, unicode.IsControl):
-			wrong = append(wrong, fault.Field(name, "must be one line of at most %d bytes", maxPartyText))
+		value, err := fault.Line(name, value, maxPartyText)
+		if err == nil && value == "" {
+			err = fault.Field(name, "is missing; it stands on every tax invoice")
+		}
+		if err != nil {
+			wrong = append(wrong, err)
 		}
 		return value
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/invoice"
@@ -49,7 +48,7 @@ type InvoiceStore interface {
 	// business data of now, and prepares an attempt for it.
 	AmendInvoice(ctx context.Context, o InvoiceOrder) (invoice.Invoice, []Follow, error)
 	// SettleInvoice does what a person found out about an invoice.
-	SettleInvoice(ctx context.Context, o InvoiceOrder) (invoice.Invoice, error)
+	SettleInvoice(ctx context.Context, o InvoiceSettlement) (invoice.Invoice, error)
 	// InvoiceUnconfirmed notes, once, that nobody knows whether an invoice is issued though it should be; it
 	// reports whether this call did.
 	InvoiceUnconfirmed(ctx context.Context, id string, now time.Time) (first bool, err error)
@@ -67,14 +66,19 @@ const (
 	InvoiceLetBe       InvoiceFinding = "none"       // none will be issued here, as where a business is closed for good
 )
 
+// InvoiceSettlement is what a person found out, as an order to note it.
+type InvoiceSettlement struct {
+	InvoiceOrder
+	Finding        InvoiceFinding
+	ApprovalNumber string    // with InvoiceFoundIssued
+	IssuedAt       time.Time // the same; now when zero
+}
+
 // InvoiceOrder asks for an invoice once more: to be issued, amended, sent or settled.
 type InvoiceOrder struct {
 	WalletID, InvoiceID string
 	Why                 string // it is amended, or settled
-	Finding             InvoiceFinding
-	ApprovalNumber      string    // with InvoiceFoundIssued
-	IssuedAt            time.Time // the same; now when zero
-	Platform            bool      // the platform asks, which no closing day binds
+	Platform            bool   // the platform asks, which no closing day binds
 	Request             Request
 
 	Supplier  invoice.Party
@@ -150,9 +154,12 @@ func (s *Service) AmendInvoice(ctx context.Context, o InvoiceOrder) (invoice.Inv
 	if s.carrier == nil {
 		return invoice.Invoice{}, nil, ErrNoCarrier
 	}
-	o.Why = strings.TrimSpace(o.Why)
-	if o.Why == "" || len(o.Why) > maxWhy || strings.ContainsFunc(o.Why, unicode.IsControl) {
-		return invoice.Invoice{}, nil, fault.Field("reason", "must be one line of at most %d bytes, such as 사업자등록번호 정정", maxWhy)
+	var err error
+	if o.Why, err = fault.Line("reason", o.Why, maxWhy); err != nil {
+		return invoice.Invoice{}, nil, err
+	}
+	if o.Why == "" {
+		return invoice.Invoice{}, nil, fault.Field("reason", "is missing; say what was wrong, such as 사업자등록번호 정정")
 	}
 	o = s.invoicing(o)
 	o.AmendedID = s.ids.Next("inv")
@@ -163,26 +170,27 @@ func (s *Service) AmendInvoice(ctx context.Context, o InvoiceOrder) (invoice.Inv
 // maxWhy is the most bytes of a reason: it stands in one cell.
 const maxWhy = 120
 
-// approvalDigits is how long the tax office's approval number (승인번호) is.
-const approvalDigits = 24
-
 // SettleInvoice does what a person found out about an invoice that is not issued: at the carrier, at
 // Hometax, or by having issued it by hand. It is a Conflict for one that is issued, and while a call is
 // under way.
-func (s *Service) SettleInvoice(ctx context.Context, o InvoiceOrder) (invoice.Invoice, error) {
-	o.Why = strings.TrimSpace(o.Why)
-	o.ApprovalNumber = strings.ReplaceAll(strings.TrimSpace(o.ApprovalNumber), "-", "")
+func (s *Service) SettleInvoice(ctx context.Context, o InvoiceSettlement) (invoice.Invoice, error) {
+	var err error
+	if o.Why, err = fault.Line("note", o.Why, maxWhy); err != nil {
+		return invoice.Invoice{}, err
+	}
+	var approved bool
+	o.ApprovalNumber, approved = invoice.ParseApproval(o.ApprovalNumber)
 	switch {
-	case o.Why == "" || len(o.Why) > maxWhy || strings.ContainsFunc(o.Why, unicode.IsControl):
-		return invoice.Invoice{}, fault.Field("note", "must say in one line of at most %d bytes how it was found out", maxWhy)
+	case o.Why == "":
+		return invoice.Invoice{}, fault.Field("note", "is missing; say how it was found out")
 	case o.Finding != InvoiceFoundIssued && o.Finding != InvoiceFoundNone && o.Finding != InvoiceLetBe:
 		return invoice.Invoice{}, fault.Field("finding", "must be issued, not_issued or none")
-	case o.Finding == InvoiceFoundIssued && (len(o.ApprovalNumber) != approvalDigits || strings.ContainsFunc(o.ApprovalNumber, notAlphanumeric)):
+	case o.Finding == InvoiceFoundIssued && !approved:
 		return invoice.Invoice{}, fault.Field("approval_number", "must be the 24 digits or letters of the tax office's number (승인번호)")
 	case o.Finding != InvoiceFoundIssued && o.ApprovalNumber != "":
 		return invoice.Invoice{}, fault.Field("approval_number", "belongs to an invoice that is issued")
 	}
-	o = s.invoicing(o)
+	o.InvoiceOrder = s.invoicing(o.InvoiceOrder)
 	if o.IssuedAt.IsZero() {
 		o.IssuedAt = o.At
 	}
@@ -191,10 +199,6 @@ func (s *Service) SettleInvoice(ctx context.Context, o InvoiceOrder) (invoice.In
 	}
 	i, err := s.store.SettleInvoice(ctx, o)
 	return i, wrap(err, "settle invoice %s", o.InvoiceID)
-}
-
-func notAlphanumeric(r rune) bool {
-	return !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
 }
 
 // SendInvoice mails an issued invoice once more, to the address for invoices that its wallet has now.

@@ -7,7 +7,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/fault"
 )
 
@@ -88,7 +87,7 @@ func checkTitle(name string) error {
 		return fault.Field("name", "is missing")
 	case utf8.RuneCountInString(name) > maxName:
 		return fault.Field("name", "must be at most %d characters", maxName)
-	case !access.OneLine(name):
+	case !fault.OneLine(name):
 		return fault.Field("name", "must be one line of text, without control characters")
 	}
 	return nil

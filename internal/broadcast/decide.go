@@ -3,9 +3,7 @@ package broadcast
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
@@ -66,8 +64,12 @@ func (d *Desk) Decide(ctx context.Context, o Decision) (Decided, error) {
 	default:
 		return Decided{}, fault.Field("finding", "must be not_sent, sent or release")
 	}
-	if o.Note = strings.TrimSpace(o.Note); o.Note == "" || len(o.Note) > maxNote || strings.ContainsFunc(o.Note, unicode.IsControl) {
-		return Decided{}, fault.Field("note", "must say in one line of at most %d bytes how it was found out", maxNote)
+	var err error
+	if o.Note, err = fault.Line("note", o.Note, maxNote); err != nil {
+		return Decided{}, err
+	}
+	if o.Note == "" {
+		return Decided{}, fault.Field("note", "is missing; say how it was found out")
 	}
 	if len(o.Chunks) > MaxDecided {
 		return Decided{}, fault.Field("chunks", "must be at most %d at a time", MaxDecided)

@@ -193,8 +193,10 @@ func (s *Server) settleInvoice(ctx context.Context, in *settleInvoiceInput) (*bo
 	if err != nil {
 		return nil, err
 	}
-	o.Finding, o.ApprovalNumber, o.IssuedAt, o.Why = in.Body.Finding, in.Body.ApprovalNumber, in.Body.IssuedAt.UTC(), in.Body.Note
-	i, err := s.services.Billing.SettleInvoice(ctx, o)
+	o.Why = in.Body.Note
+	i, err := s.services.Billing.SettleInvoice(ctx, billing.InvoiceSettlement{
+		InvoiceOrder: o, Finding: in.Body.Finding, ApprovalNumber: in.Body.ApprovalNumber, IssuedAt: in.Body.IssuedAt.UTC(),
+	})
 	if err != nil {
 		return nil, err
 	}

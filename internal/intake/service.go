@@ -123,7 +123,7 @@ type Billing interface {
 	Invoice(ctx context.Context, walletID, id string) (invoice.Invoice, error)
 	ReissueInvoice(ctx context.Context, o billing.InvoiceOrder) (invoice.Invoice, []billing.Follow, error)
 	AmendInvoice(ctx context.Context, o billing.InvoiceOrder) (invoice.Invoice, []billing.Follow, error)
-	SettleInvoice(ctx context.Context, o billing.InvoiceOrder) (invoice.Invoice, error)
+	SettleInvoice(ctx context.Context, o billing.InvoiceSettlement) (invoice.Invoice, error)
 	SendInvoice(ctx context.Context, o billing.InvoiceOrder) (invoice.Invoice, error)
 	QuoteRefund(ctx context.Context, walletID string, supply wallet.KRW) (billing.Refund, error)
 	Refund(ctx context.Context, walletID, id string) (billing.Refund, error)

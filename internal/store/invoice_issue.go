@@ -301,8 +301,8 @@ func (s *Store) InvoiceUnconfirmed(ctx context.Context, id string, now time.Time
 }
 
 // SettleInvoice does what a person found out about an invoice that is not issued.
-func (s *Store) SettleInvoice(ctx context.Context, o billing.InvoiceOrder) (invoice.Invoice, error) {
-	i, _, err := s.askInvoice(ctx, o, func(tx *sql.Tx, i invoice.Invoice) (string, error) {
+func (s *Store) SettleInvoice(ctx context.Context, o billing.InvoiceSettlement) (invoice.Invoice, error) {
+	i, _, err := s.askInvoice(ctx, o.InvoiceOrder, func(tx *sql.Tx, i invoice.Invoice) (string, error) {
 		switch {
 		case i.State == invoice.Issued:
 			return "", billing.ErrInvoiceIssued
@@ -310,7 +310,7 @@ func (s *Store) SettleInvoice(ctx context.Context, o billing.InvoiceOrder) (invo
 			return "", billing.ErrInvoiceWaits
 		}
 		if i.State == invoice.Waiting {
-			if err := s.endIssuing(ctx, tx, i, o); err != nil {
+			if err := s.endIssuing(ctx, tx, i, o.InvoiceOrder); err != nil {
 				return "", err
 			}
 		}

@@ -604,8 +604,8 @@ func TestDeleteWallet_waitsForItsInvoices(t *testing.T) {
 // is let be and ties nothing any more.
 func TestSettleInvoice(t *testing.T) {
 	settle := func(s *Store, i invoice.Invoice, key string, f billing.InvoiceFinding) (invoice.Invoice, error) {
-		o := ask(i, key, thirdDay)
-		o.Finding, o.Why, o.IssuedAt = f, "asked at Hometax", secondDay
+		o := billing.InvoiceSettlement{InvoiceOrder: ask(i, key, thirdDay), Finding: f, IssuedAt: secondDay}
+		o.Why = "asked at Hometax"
 		if f == billing.InvoiceFoundIssued {
 			o.ApprovalNumber = approval
 		}

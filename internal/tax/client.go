@@ -100,10 +100,6 @@ func (c *Client) Issue(ctx context.Context, orderID string) (billing.Issue, erro
 
 func path(orderID string) string { return "/v1/invoices/" + url.PathEscape(orderID) }
 
-// approvalDigits is how long the tax office's approval number (승인번호) is: a date, who issued, a
-// serial number; letters may be in the last.
-const approvalDigits = 24
-
 // checked refuses what may mean anything: an answer of another order, a state that is not known, an
 // invoice that is issued under no approval number.
 func (i issue) checked(orderID string, err error) (billing.Issue, error) {
@@ -116,9 +112,8 @@ func (i issue) checked(orderID string, err error) (billing.Issue, error) {
 	is := billing.Issue{OrderID: i.OrderID, Number: strings.ReplaceAll(i.Number, "-", ""), Total: wallet.KRW(i.Total), State: billing.IssueState(i.State)}
 	switch is.State {
 	case billing.IssueDone:
-		// Carriers write the number with dashes or without.
-		is.ApprovalNumber = strings.ReplaceAll(i.ApprovalNumber, "-", "")
-		if len(is.ApprovalNumber) != approvalDigits || strings.ContainsFunc(is.ApprovalNumber, notAlphanumeric) {
+		var ok bool
+		if is.ApprovalNumber, ok = invoice.ParseApproval(i.ApprovalNumber); !ok {
 			return billing.Issue{}, provider.Unclear("the invoice is issued under the approval number %.40q", i.ApprovalNumber)
 		}
 		if i.IssuedAt.IsZero() {
@@ -132,8 +127,4 @@ func (i issue) checked(orderID string, err error) (billing.Issue, error) {
 		return billing.Issue{}, provider.Unclear("the invoice is in the state %.20q", i.State)
 	}
 	return is, nil
-}
-
-func notAlphanumeric(r rune) bool {
-	return !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
 }
