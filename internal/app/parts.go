@@ -132,14 +132,16 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 		p.billing.WithBank(teller)
 		lookups = teller
 	}
+	if supplier, wrong := config.Supplier(); len(wrong) == 0 {
+		p.supplier = supplier
+	}
+	var carrier billing.Carrier
 	if config.TaxURL != "" {
-		carrier, err := tax.New(config.TaxURL, config.TaxSecret, 0)
-		if err != nil {
+		if carrier, err = tax.New(config.TaxURL, config.TaxSecret, 0); err != nil {
 			return nil, err
 		}
-		p.supplier, _ = config.Supplier() // what is wrong about it stopped the start
-		p.billing.WithInvoices(carrier, p.supplier)
 	}
+	p.billing.WithInvoices(carrier, p.supplier)
 	p.books = reconcile.New(db, gateway, lookups, p.events, p.metrics, clk.Now)
 
 	p.mutes = notice.NewMuteLinks(config.PublicURL, hashKey)

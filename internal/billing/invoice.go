@@ -12,6 +12,7 @@ import (
 // Why an invoice is not issued again, amended or sent.
 var (
 	ErrNoCarrier        = fault.Coded(fault.Refused, "TAX_NOT_CONFIGURED", "no carrier of tax invoices is set up here; set MALGIL_TAX_URL and MALGIL_TAX_SECRET")
+	ErrNoSupplier       = fault.Coded(fault.Refused, "SUPPLIER_NOT_CONFIGURED", "whoever issues invoices here is not set up; set MALGIL_SUPPLIER_NUMBER and the other settings of the supplier")
 	ErrInvoiceWaits     = fault.Coded(fault.Conflict, "INVOICE_WAITING", "the invoice is on its way; it is tried and looked up by itself, and next_at says when")
 	ErrInvoiceIssued    = fault.Coded(fault.Conflict, "INVOICE_ISSUED", "the invoice is issued; amend it instead")
 	ErrInvoiceNotIssued = fault.Coded(fault.Conflict, "INVOICE_NOT_ISSUED", "the invoice is not issued; ask for it to be issued again instead")
@@ -87,8 +88,8 @@ type InvoiceOrder struct {
 	AmendedID string // of the revision that begins
 }
 
-// WithInvoices switches the issuing of tax invoices on, for a supplier. It is called before the service
-// is used.
+// WithInvoices says who hands tax invoices over, nil for nobody, and from whom they are. It is called before
+// the service is used.
 func (s *Service) WithInvoices(c Carrier, supplier invoice.Party) *Service {
 	s.carrier, s.supplier = c, supplier
 	return s

@@ -20,26 +20,31 @@ func invoiceAttempt(id string, i invoice.Invoice, now, next time.Time) newAttemp
 // InvoiceToIssue returns a waiting invoice with its two parties, which it keeps from its first call on.
 func (s *Store) InvoiceToIssue(ctx context.Context, id string, supplier invoice.Party) (i invoice.Invoice, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		if i, err = readInvoice(ctx, tx, id); err != nil {
+		if i, err = readInvoice(ctx, tx, id); err != nil || i.State != invoice.Waiting {
 			return err
 		}
-		from, err := json.Marshal(supplier)
-		if err != nil {
-			return fmt.Errorf("write the supplier of invoice %s: %w", id, err)
-		}
-		to, err := json.Marshal(kept{i.Recipient, i.WalletName})
-		if err != nil {
-			return fmt.Errorf("write the recipient of invoice %s: %w", id, err)
-		}
-		// Of two at once the first is right: each reads what stands afterwards.
-		if _, err := tx.ExecContext(ctx, `UPDATE invoice SET supplier = $2, recipient = $3 WHERE id = $1 AND state = 'waiting' AND recipient = ''`,
-			id, string(from), string(to)); err != nil {
-			return fmt.Errorf("keep the parties of invoice %s: %w", id, err)
-		}
-		i, err = readInvoice(ctx, tx, id)
+		i, err = keepParties(ctx, tx, i, supplier)
 		return err
 	})
 	return i, err
+}
+
+// keepParties has an invoice stay with the parties that it has now, unless it is with others already.
+func keepParties(ctx context.Context, tx *sql.Tx, i invoice.Invoice, supplier invoice.Party) (invoice.Invoice, error) {
+	from, err := json.Marshal(supplier)
+	if err != nil {
+		return i, fmt.Errorf("write the supplier of invoice %s: %w", i.ID, err)
+	}
+	to, err := json.Marshal(kept{i.Recipient, i.WalletName})
+	if err != nil {
+		return i, fmt.Errorf("write the recipient of invoice %s: %w", i.ID, err)
+	}
+	// Of two at once the first is right: each reads what stands afterwards.
+	if _, err := tx.ExecContext(ctx, `UPDATE invoice SET supplier = $2, recipient = $3 WHERE id = $1 AND recipient = ''`,
+		i.ID, string(from), string(to)); err != nil {
+		return i, fmt.Errorf("keep the parties of invoice %s: %w", i.ID, err)
+	}
+	return readInvoice(ctx, tx, i.ID)
 }
 
 // changeInvoice runs a change of an invoice by a report of one of its attempts, under the locks of
@@ -308,6 +313,8 @@ func (s *Store) SettleInvoice(ctx context.Context, o billing.InvoiceSettlement) 
 			return "", billing.ErrInvoiceIssued
 		case i.State == invoice.Waiting && o.Finding == billing.InvoiceLetBe:
 			return "", billing.ErrInvoiceWaits
+		case i.ApprovalNumber != "" && o.Finding == billing.InvoiceFoundNone: // it is known to stand there, if otherwise
+			return "", billing.ErrInvoiceIssued
 		}
 		if i.State == invoice.Waiting {
 			if err := s.endIssuing(ctx, tx, i, o.InvoiceOrder); err != nil {
@@ -317,7 +324,14 @@ func (s *Store) SettleInvoice(ctx context.Context, o billing.InvoiceSettlement) 
 		code := invoice.CodeNotIssued
 		switch o.Finding {
 		case billing.InvoiceFoundIssued:
-			_, err := tx.ExecContext(ctx, `UPDATE invoice SET state = 'issued', issued_at = $2, approval_number = $3, code = '', failure = '', failed_at = 0 WHERE id = $1`,
+			i, err := keepParties(ctx, tx, i, o.Supplier)
+			if err != nil {
+				return "", err
+			}
+			if i.Supplier.Number == "" {
+				return "", billing.ErrNoSupplier
+			}
+			_, err = tx.ExecContext(ctx, `UPDATE invoice SET state = 'issued', issued_at = $2, approval_number = $3, code = '', failure = '', failed_at = 0 WHERE id = $1`,
 				i.ID, millis(o.IssuedAt), o.ApprovalNumber)
 			if err != nil {
 				return "", fmt.Errorf("note that invoice %s is issued: %w", i.ID, err)

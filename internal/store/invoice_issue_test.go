@@ -633,6 +633,34 @@ func TestSettleInvoice(t *testing.T) {
 		_, err = settle(s, i, "k1", billing.InvoiceFoundNone)
 		refusedAs(t, "settle one that is issued", err, fault.Conflict, "INVOICE_ISSUED")
 
+		// One that was never handed over is with the parties of now, and stays with them.
+		i = invoiced(t, s, "w4", 1_500)
+		failedNow(t, s, i.ID, secondDay)
+		o := billing.InvoiceSettlement{InvoiceOrder: ask(i, "k4", thirdDay), Finding: billing.InvoiceFoundIssued, ApprovalNumber: approval, IssuedAt: secondDay}
+		o.Supplier = invoice.Party{}
+		_, err = s.SettleInvoice(t.Context(), o)
+		refusedAs(t, "settle one from nobody", err, fault.Refused, "SUPPLIER_NOT_CONFIGURED")
+		if _, err = settle(s, i, "k4", billing.InvoiceFoundIssued); err != nil {
+			t.Fatalf("SettleInvoice() error = %v, want nil", err)
+		}
+		change(t, s, "w4", access.WalletChange{Company: text("한빛책방")})
+		if got, err := s.InvoiceByID(t.Context(), i.ID); err != nil || got.Supplier != supplier || got.Recipient.Name != i.Recipient.Name {
+			t.Errorf("the invoice is %+v, %v, want it from the supplier to %s as when it was settled", got, err, i.Recipient.Name)
+		}
+
+		// One that is known to be issued otherwise is not asked for again under another number.
+		i = invoiced(t, s, "w5", 1_500)
+		r = calling(t, s, i.ID, secondDay)
+		r.TID, r.Code = approval, invoice.CodeMismatch
+		if _, err := s.InvoiceMismatch(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		_, err = settle(s, i, "k5", billing.InvoiceFoundNone)
+		refusedAs(t, "find none where one is", err, fault.Conflict, "INVOICE_ISSUED")
+		if got, err := settle(s, i, "k5", billing.InvoiceLetBe); err != nil || got.Code != invoice.CodeSettled {
+			t.Errorf("SettleInvoice() = %+v, %v, want it let be", got, err)
+		}
+
 		// What was not issued may be asked for again.
 		i = invoiced(t, s, "w2", 1_500)
 		if got, err := settle(s, i, "k2", billing.InvoiceFoundNone); err != nil || got.State != invoice.Failed || got.Code != invoice.CodeNotIssued {
