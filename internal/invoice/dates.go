@@ -14,10 +14,10 @@ const closeAfter = 10 * time.Minute
 // Dates is when the invoice of a month is due.
 type Dates struct {
 	Close time.Time // 00:10 of the 1st of the next month
-	Issue time.Time // 10:00 of its 2nd business day
-	Again time.Time // 10:00 of its 3rd, for one that was refused
-	// GiveUp is for a carrier that cannot be reached: 10:00 of the 5th, or of the last day that the law
-	// allows where that comes first, so that its people can still do something.
+	Issue time.Time // 10:00 of its 2nd business day, or of the last day that the law allows where that comes first
+	Again time.Time // 10:00 of its 3rd, or 14:00 of that last day, for one that was refused
+	// GiveUp is for a carrier that cannot be reached: 10:00 of the 5th, or 17:00 of that last day, so that
+	// its people can still do something.
 	GiveUp time.Time
 	// Deadline is the first moment that is too late by law: the end of the 10th of the next month, or
 	// of the next business day (부가가치세법 제34조 제3항).

@@ -93,13 +93,13 @@ func (s *Sweep) Run(ctx context.Context) error {
 	step("end old doubts", s.store.EndDoubt)
 	step("tell of long unpaid wallets", s.store.TellLongUnpaid)
 	step("remind", s.store.Remind)
-	step("close months", s.store.CloseMonths)
 	step("retire chunks", s.retire)
 	for _, k := range kinds {
 		if err := s.work(ctx, k); err != nil {
 			errs = append(errs, fmt.Errorf("sweep %s work: %w", k.work, err))
 		}
 	}
+	step("close months", s.store.CloseMonths) // it may take long on the 1st, and nothing waits for it
 	return errors.Join(errs...)
 }
 

@@ -323,8 +323,8 @@ func TestSweep_oneFailureStopsNothingElse(t *testing.T) {
 	if !errors.Is(err, errBroken) {
 		t.Errorf("Run error = %v, want %v", err, errBroken)
 	}
-	want := []string{"free cash", "sending", "calling", "mails", "overdue", "doubt", "long unpaid", "remind", "close months", "retire",
-		"work chunk", "work result", "work wallet", "work attempt", "work invoice", "work resolve", "work mail"}
+	want := []string{"free cash", "sending", "calling", "mails", "overdue", "doubt", "long unpaid", "remind", "retire",
+		"work chunk", "work result", "work wallet", "work attempt", "work invoice", "work resolve", "work mail", "close months"}
 	if !slices.Equal(broken.asked, want) {
 		t.Errorf("Run asked for %v, want %v", broken.asked, want)
 	}

@@ -105,7 +105,7 @@ func MarkInvoice(i invoice.Invoice) InvoiceMark {
 	return InvoiceMark{Deadline: millis(i.Deadline), ID: i.ID}
 }
 
-// closeBatch bounds how many wallets one call of [Store.CloseMonths] closes.
+// closeBatch is how many wallets [Store.CloseMonths] looks up at a time.
 const closeBatch = 100
 
 // Closing says how months are closed.
@@ -281,7 +281,7 @@ func insertInvoice(ctx context.Context, tx *sql.Tx, c Closing, walletID string, 
 	if err != nil {
 		return err
 	}
-	return mailInvoiceFailed(ctx, tx, i, "", now)
+	return mailInvoiceFailed(ctx, tx, i, asClosed, now)
 }
 
 func putInvoice(ctx context.Context, tx *sql.Tx, i invoice.Invoice) error {

@@ -32,17 +32,20 @@ func mailInvoiceIssued(ctx context.Context, tx *sql.Tx, i invoice.Invoice, now t
 		notice.Receiver{Address: i.Recipient.Email, Name: i.Recipient.Name})
 }
 
-// mailInvoiceFailed tells them that it is not; each attempt that fails is told of.
-func mailInvoiceFailed(ctx context.Context, tx *sql.Tx, i invoice.Invoice, attemptID string, now time.Time) error {
+// mailInvoiceFailed tells them that it is not, once for each cause: an attempt, or [asClosed].
+func mailInvoiceFailed(ctx context.Context, tx *sql.Tx, i invoice.Invoice, cause string, now time.Time) error {
 	to, err := bookkeeper(ctx, tx, i.WalletID)
 	if err != nil {
 		return err
 	}
-	return insertNotices(ctx, tx, notice.Event{WalletID: i.WalletID, Subject: i.ID + "/" + attemptID, At: now, Data: notice.InvoiceFailed{
+	return insertNotices(ctx, tx, notice.Event{WalletID: i.WalletID, Subject: i.ID + "/" + cause, At: now, Data: notice.InvoiceFailed{
 		WalletName: i.WalletName, InvoiceID: i.ID, Month: i.Month, Amount: billing.AmountOf(i.Supply, i.VAT), Number: i.Recipient.Number,
 		Reason: i.Failure, Ours: invoice.Ours(i.Code), Contact: i.Supplier.Email, Deadline: lastDay(i, now), FailedAt: now, Path: billing.InvoicesPath(i.WalletID),
 	}}, to)
 }
+
+// asClosed is the cause of an invoice that failed when its month was closed.
+const asClosed = "closed"
 
 // lastDay returns a moment of the last day on which an invoice can be issued at its reader's request; the
 // zero time when that is over.
