@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/malgil/malgil/internal/app"
+	"github.com/malgil/malgil/internal/testserver"
 )
 
 // composeService is a service as docker-compose understands it.
@@ -36,11 +37,7 @@ func compose(t *testing.T, profile string) map[string]composeService {
 	t.Helper()
 	path, err := exec.LookPath("docker-compose")
 	if err != nil {
-		message := "docker-compose is not there: run internal/testserver/install.sh as root, or install Debian's package docker-compose"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(message)
-		}
-		t.Skip(message)
+		testserver.Missing(t, "docker-compose is not installed", "install Debian's package docker-compose")
 	}
 	empty := filepath.Join(t.TempDir(), "env") // not the .env that somebody may have
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {

@@ -3,7 +3,6 @@ package templates
 import (
 	"bytes"
 	"io"
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/malgil/malgil/internal/testserver"
 	"github.com/malgil/malgil/templates/sample"
 )
 
@@ -19,11 +19,7 @@ import (
 func TestInvoicePDF(t *testing.T) {
 	reader, err := exec.LookPath("pdftotext")
 	if err != nil {
-		const remedy = "pdftotext is missing; apt-get install poppler-utils"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(remedy)
-		}
-		t.Skip(remedy)
+		testserver.Missing(t, "pdftotext is not installed", "install Debian's package poppler-utils")
 	}
 	for _, one := range sample.Invoices() {
 		t.Run(one.Name, func(t *testing.T) {

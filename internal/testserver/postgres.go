@@ -53,7 +53,7 @@ func runs(t testing.TB) {
 	t.Helper()
 	shared.once.Do(func() { shared.err = shared.start() })
 	if errors.Is(shared.err, errNoPostgres) {
-		missing(t, shared.err.Error(), "apt-get install postgresql")
+		Missing(t, shared.err.Error(), "apt-get install postgresql")
 	}
 	if shared.err != nil {
 		t.Fatal(shared.err)

@@ -29,7 +29,7 @@ func Redis(t testing.TB) *RedisServer {
 	t.Helper()
 	binary, err := findBinary("redis-server", "/usr/bin/redis-server", "/usr/local/bin/redis-server")
 	if err != nil {
-		missing(t, "no redis-server on this machine", "apt-get install redis-server")
+		Missing(t, "no redis-server on this machine", "apt-get install redis-server")
 	}
 	s := &RedisServer{t: t, binary: binary, dir: t.TempDir()}
 	for range 5 {

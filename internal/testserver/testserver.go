@@ -35,8 +35,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// missing ends a test that cannot have its server.
-func missing(t testing.TB, what, install string) {
+// Missing ends a test that cannot have a server or tool: it says what is missing and how to install it.
+func Missing(t testing.TB, what, install string) {
 	t.Helper()
 	message := fmt.Sprintf("%s: run internal/testserver/install.sh as root, or %s", what, install)
 	if os.Getenv("CI") == "true" {

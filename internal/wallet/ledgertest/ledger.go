@@ -31,23 +31,6 @@ type Ledger struct {
 	months     map[string]moved // what moved outside, by month in Korea such as "2026-11"
 }
 
-// moved is what moved outside, in less out, without its VAT, and what was posted as VAT for it.
-type moved struct{ supply, vat wallet.KRW }
-
-// rounding is what rounding one by one took more than the VAT of the sum, which is a tenth of the
-// supply value, rounded half up, away from 0.
-func (m moved) rounding() wallet.KRW {
-	supply, sign := m.supply, wallet.KRW(1)
-	if supply < 0 {
-		supply, sign = -supply, -1
-	}
-	tenth := supply / 10
-	if supply%10 >= 5 {
-		tenth++
-	}
-	return m.vat - sign*tenth
-}
-
 // gift is free cash as the ledger knows it.
 type gift struct {
 	wallet.Grant
@@ -77,13 +60,6 @@ func (l *Ledger) Gift(id string, amount wallet.KRW, expires time.Time) {
 	slices.SortFunc(l.order, func(a, b *gift) int {
 		return cmp.Or(a.ExpiresAt.Compare(b.ExpiresAt), cmp.Compare(a.ID, b.ID))
 	})
-}
-
-// Month returns what came in from outside, less what went out and without VAT, in the month in Korea that
-// a time falls in, and what was posted as VAT for it.
-func (l *Ledger) Month(at time.Time) (supply, vat wallet.KRW) {
-	m := l.months[monthOf(at)]
-	return m.supply, m.vat
 }
 
 // Remaining returns what is left of started free cash, by gift.
@@ -233,14 +209,6 @@ func nearestEleventh(total wallet.KRW) (vat wallet.KRW) {
 		vat++
 	}
 	return vat
-}
-
-func monthOf(at time.Time) string { return at.In(clock.Seoul).Format("2006-01") }
-
-// monthEnded reports whether a ref is a month in Korea that had ended at a time.
-func monthEnded(ref string, at time.Time) bool {
-	month, err := time.ParseInLocation("2006-01", ref, clock.Seoul)
-	return err == nil && !at.Before(month.AddDate(0, 1, 0))
 }
 
 // ends checks that what ends was begun and is not ended beyond its amount.
