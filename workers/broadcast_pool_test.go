@@ -155,7 +155,7 @@ func (f *fleet) ClaimChunk(_ context.Context, id broadcast.ChunkID, epoch int, _
 	return f.move(id, epoch, broadcast.Queued, broadcast.Sending), nil
 }
 
-func (f *fleet) GiveBack(_ context.Context, id broadcast.ChunkID, epoch int, _ time.Duration, _ time.Time) (bool, error) {
+func (f *fleet) GiveBack(_ context.Context, id broadcast.ChunkID, epoch int, _ broadcast.Wait, _ time.Duration, _ time.Time) (bool, error) {
 	return f.move(id, epoch, broadcast.Queued, broadcast.Planned), nil
 }
 
@@ -176,7 +176,7 @@ func (f *fleet) Send(ctx context.Context, _ kakao.SendRequest) (kakao.SendReceip
 	return kakao.SendReceipt{TaskID: "task"}, f.kakao(ctx)
 }
 
-func (f *fleet) Acquire(ctx context.Context, bot string, messages, perSecond, inFlight int) (func(), error) {
+func (f *fleet) Acquire(ctx context.Context, bot string, messages, perSecond, inFlight int) (func(bool, error), error) {
 	f.asked <- bot
 	return f.limiter.Acquire(ctx, bot, messages, perSecond, inFlight)
 }
@@ -193,7 +193,7 @@ func TestSendChunk_slowBotsHoldNoWorker(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		used() // the next 100 people may be written to in 16.7 s
+		used(true, nil) // the next 100 people may be written to in 16.7 s
 		want[f.dispatch(bot, 1)] = broadcast.Planned
 	}
 	for n := range 10 {

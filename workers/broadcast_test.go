@@ -45,7 +45,7 @@ func (c *oneChunk) ClaimChunk(_ context.Context, id broadcast.ChunkID, epoch int
 	return true, nil
 }
 
-func (c *oneChunk) GiveBack(_ context.Context, id broadcast.ChunkID, epoch int, _ time.Duration, _ time.Time) (bool, error) {
+func (c *oneChunk) GiveBack(_ context.Context, id broadcast.ChunkID, epoch int, _ broadcast.Wait, _ time.Duration, _ time.Time) (bool, error) {
 	if !c.is(broadcast.Queued, id, epoch) {
 		return false, nil
 	}
@@ -69,8 +69,8 @@ func (c *oneChunk) Send(context.Context, kakao.SendRequest) (kakao.SendReceipt, 
 	return kakao.SendReceipt{TaskID: "task"}, c.sendErr
 }
 
-func (c *oneChunk) Acquire(context.Context, string, int, int, int) (func(), error) {
-	return func() {}, c.limit
+func (c *oneChunk) Acquire(context.Context, string, int, int, int) (func(bool, error), error) {
+	return func(bool, error) {}, c.limit
 }
 
 func (c *oneChunk) SentChunk(_ context.Context, id broadcast.ChunkID, epoch int) (broadcast.Looked, bool, error) {

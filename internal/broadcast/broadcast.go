@@ -65,7 +65,8 @@ const (
 	WaitScheduled  Wait = "scheduled"
 	WaitFunds      Wait = "funds"
 	WaitDailyLimit Wait = "daily_limit"
-	WaitRate       Wait = "rate" // the bot sends as much as it may, until then
+	WaitRate       Wait = "rate"  // the bot sends as much as it may, until then
+	WaitKakao      Wait = "kakao" // Kakao asked for a pause or does not answer; tried again then
 	WaitPaused     Wait = "paused"
 	WaitUnpaid     Wait = "unpaid"  // unpaid, or paid again and not reconnected yet
 	WaitStopped    Wait = "stopped" // its wallet was turned off or suspended

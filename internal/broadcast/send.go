@@ -40,7 +40,7 @@ const (
 	ProviderEmpty  Outcome = "provider"   // Kakao's own balance is empty; nothing was sent
 	OutcomeInDoubt Outcome = "in_doubt"   // it may have gone out
 	Stale          Outcome = "not_taken"  // another run has it, it was recalled, or it came too late
-	GivenBack      Outcome = "given_back" // planned again: the bot's rate is used up, or the process stops
+	GivenBack      Outcome = "given_back" // planned again: the bot may not send now, or the process stops
 )
 
 // Verdict is how a request ended and what is kept of it.
@@ -59,8 +59,9 @@ type ChunkStore interface {
 	// its send_by only. ok is false when it may not be sent (any more).
 	ClaimChunk(ctx context.Context, id ChunkID, epoch int, now, lease time.Time) (ok bool, err error)
 	// GiveBack plans a queued chunk of this epoch again, to be dispatched after a delay at the
-	// earliest. It counts as no attempt. ok is false when it is not queued under this epoch.
-	GiveBack(ctx context.Context, id ChunkID, epoch int, delay time.Duration, now time.Time) (ok bool, err error)
+	// earliest, for which its broadcast waits. It counts as no attempt. ok is false when it is not queued
+	// under this epoch.
+	GiveBack(ctx context.Context, id ChunkID, epoch int, why Wait, delay time.Duration, now time.Time) (ok bool, err error)
 	// RecordSend writes an outcome for the epoch that was claimed. Acceptance is also taken for a
 	// chunk that was given up as in doubt meanwhile. ok is false when the fence was lost.
 	RecordSend(ctx context.Context, id ChunkID, epoch int, v Verdict, now time.Time) (ok bool, err error)
@@ -71,11 +72,13 @@ type Events interface {
 	Send(ctx context.Context, r kakao.SendRequest) (kakao.SendReceipt, error)
 }
 
-// Limiter lets a bot's requests through at its rate, for all workers together.
+// Limiter lets a bot's requests through at its rate, for all workers together, and more slowly or not
+// at all for a while when Kakao says so or does not answer.
 type Limiter interface {
 	// Acquire waits a moment until a request for so many messages may start, and returns what ends
-	// it. It is Throttled, with a time to come back, when it would have to wait longer.
-	Acquire(ctx context.Context, bot string, messages, perSecond, inFlight int) (release func(), err error)
+	// it, to be told whether it was made and with what error. It is Throttled, with a time to come back,
+	// when it would have to wait longer: with code "kakao" when that is because of how requests ended.
+	Acquire(ctx context.Context, bot string, messages, perSecond, inFlight int) (end func(made bool, err error), err error)
 }
 
 // SendMeter counts outcomes of requests.
@@ -117,19 +120,21 @@ func (s *Sender) SendChunk(ctx, begin context.Context, id ChunkID, epoch int) er
 		return nil
 	}
 	request := buildRequest(work)
-	release, err := s.limiter.Acquire(begin, work.Chunk.BotID, work.Chunk.People, work.Rate, work.InFlight)
+	end, err := s.limiter.Acquire(begin, work.Chunk.BotID, work.Chunk.People, work.Rate, work.InFlight)
 	switch {
 	case begin.Err() != nil:
 		if err == nil {
-			release()
+			end(false, nil)
 		}
-		return s.giveBack(ctx, id, epoch, 0)
+		return s.giveBack(ctx, id, epoch, NotWaiting, 0)
+	case fault.KindOf(err) == fault.Throttled && fault.CodeOf(err) == string(WaitKakao):
+		return s.giveBack(ctx, id, epoch, WaitKakao, fault.RetryAfter(err))
 	case fault.KindOf(err) == fault.Throttled:
-		return s.giveBack(ctx, id, epoch, fault.RetryAfter(err))
+		return s.giveBack(ctx, id, epoch, WaitRate, fault.RetryAfter(err))
 	case err != nil:
 		return fmt.Errorf("wait for the rate of bot %s: %w", work.Chunk.BotID, err)
 	}
-	defer release()
+	defer end(false, nil) // does nothing after a request
 
 	// The lease is counted by the clock that the store is given, the patience by the machine's.
 	claimedAt, leaseEnd := s.now(), time.Now().Add(s.lease)
@@ -150,7 +155,9 @@ func (s *Sender) SendChunk(ctx, begin context.Context, id ChunkID, epoch int) er
 	case work.RestKey == "":
 		verdict = Verdict{Outcome: BadConfig, Reason: "the bot's REST API key does not open with MALGIL_SEAL_KEYS; set the key again"}
 	default:
-		verdict = outcomeOf(s.events.Send(ctx, request))
+		receipt, err := s.events.Send(ctx, request)
+		end(true, err)
+		verdict = outcomeOf(receipt, err)
 	}
 	s.meter.ChunkSent(string(verdict.Outcome), work.Chunk.People)
 
@@ -162,10 +169,10 @@ func (s *Sender) SendChunk(ctx, begin context.Context, id ChunkID, epoch int) er
 
 // giveBack plans a chunk again that may not be sent now, also while shutting down. One that cannot
 // be given back stays queued, and its task is tried again.
-func (s *Sender) giveBack(ctx context.Context, id ChunkID, epoch int, delay time.Duration) error {
+func (s *Sender) giveBack(ctx context.Context, id ChunkID, epoch int, why Wait, delay time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	ok, err := s.chunks.GiveBack(ctx, id, epoch, delay, s.now())
+	ok, err := s.chunks.GiveBack(ctx, id, epoch, why, delay, s.now())
 	switch {
 	case err != nil:
 		return fmt.Errorf("give chunk %s back: %w", id, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +37,8 @@ type desktop struct {
 	tries    int
 	acquired []int // messages, per second, in flight
 	released int
+	ended    []error // what the limiter was told of requests
+	backWhy  Wait
 	metered  []string
 	storeErr error
 }
@@ -53,11 +56,11 @@ func (d *desktop) ClaimChunk(_ context.Context, _ ChunkID, _ int, now, lease tim
 	return d.claims, nil
 }
 
-func (d *desktop) GiveBack(ctx context.Context, _ ChunkID, _ int, delay time.Duration, _ time.Time) (bool, error) {
+func (d *desktop) GiveBack(ctx context.Context, _ ChunkID, _ int, why Wait, delay time.Duration, _ time.Time) (bool, error) {
 	if err := errors.Join(ctx.Err(), d.giveBackErr); err != nil {
 		return false, err
 	}
-	d.back = append(d.back, delay)
+	d.back, d.backWhy = append(d.back, delay), why
 	return true, nil
 }
 
@@ -80,12 +83,19 @@ func (d *desktop) Send(_ context.Context, r kakao.SendRequest) (kakao.SendReceip
 	return d.receipt, d.sendErr
 }
 
-func (d *desktop) Acquire(_ context.Context, _ string, messages, perSecond, inFlight int) (func(), error) {
+func (d *desktop) Acquire(_ context.Context, _ string, messages, perSecond, inFlight int) (func(bool, error), error) {
 	d.acquired = []int{messages, perSecond, inFlight}
 	if d.atLimit != nil {
 		d.atLimit()
 	}
-	return func() { d.released++ }, d.limit
+	var once sync.Once
+	return func(made bool, err error) {
+		once.Do(func() {
+			if d.released++; made {
+				d.ended = append(d.ended, err)
+			}
+		})
+	}, d.limit
 }
 
 func (d *desktop) ChunkSent(outcome string, _ int) { d.metered = append(d.metered, outcome) }
@@ -156,18 +166,24 @@ func TestSender_SendChunk_sendsNothing(t *testing.T) {
 // A chunk that may not go now is given back, and its worker is free for another bot.
 func TestSender_SendChunk_givesBack(t *testing.T) {
 	later := &fault.Error{Kind: fault.Throttled, Message: "later", RetryAfter: 16 * time.Second}
+	silent := &fault.Error{Kind: fault.Throttled, Code: "kakao", Message: "Kakao does not answer", RetryAfter: 40 * time.Second}
 	broken := errors.New("database is away")
 	tests := map[string]struct {
 		change   func(d *desktop, stop context.CancelFunc)
 		want     error
 		back     []time.Duration
+		why      Wait
 		verdicts []Verdict
 		released int
 		metered  []string
 	}{
 		"when the rate is used up": {
 			change: func(d *desktop, _ context.CancelFunc) { d.limit = later },
-			back:   []time.Duration{16 * time.Second}, metered: []string{"given_back"},
+			back:   []time.Duration{16 * time.Second}, why: WaitRate, metered: []string{"given_back"},
+		},
+		"when Kakao does not answer": {
+			change: func(d *desktop, _ context.CancelFunc) { d.limit = silent },
+			back:   []time.Duration{40 * time.Second}, why: WaitKakao, metered: []string{"given_back"},
 		},
 		"when that cannot be stored": {
 			change: func(d *desktop, _ context.CancelFunc) { d.limit, d.giveBackErr = later, broken },
@@ -195,8 +211,8 @@ func TestSender_SendChunk_givesBack(t *testing.T) {
 			if err := d.sendBegun(t.Context(), begin); !errors.Is(err, tt.want) || len(d.requests) != 0 || d.released != tt.released {
 				t.Errorf("SendChunk = %v, %d requests, %d released, want %v, 0, %d", err, len(d.requests), d.released, tt.want, tt.released)
 			}
-			if diff := cmp.Diff(tt.back, d.back); diff != "" {
-				t.Errorf("given back after (-want +got):\n%s", diff)
+			if diff := cmp.Diff(tt.back, d.back); diff != "" || d.backWhy != tt.why || len(d.ended) != 0 {
+				t.Errorf("given back because of %q, want %q; %d requests ended, want 0; after (-want +got):\n%s", d.backWhy, tt.why, len(d.ended), diff)
 			}
 			if diff := cmp.Diff(tt.verdicts, d.verdicts); diff != "" {
 				t.Errorf("verdicts (-want +got):\n%s", diff)
@@ -214,6 +230,19 @@ func TestSender_SendChunk_givesBack(t *testing.T) {
 			t.Errorf("SendChunk = %v, %d given back, %d requests, want nil, 1, 0", err, len(d.back), len(d.requests))
 		}
 	})
+}
+
+// The limiter is told how a request ended before the outcome is stored, however long that takes.
+func TestSender_SendChunk_tellsHowItEnded(t *testing.T) {
+	for _, sent := range []error{nil, fault.New(fault.Throttled, "slower"), fault.New(fault.InDoubt, "no answer")} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesktop()
+			d.sendErr, d.recordFails = sent, -1
+			if err := d.send(t.Context()); err == nil || d.released != 1 || len(d.ended) != 1 || d.ended[0] != sent {
+				t.Errorf("SendChunk whose request ended with %v = %v; the limiter was told %v, want it once", sent, err, d.ended)
+			}
+		})
+	}
 }
 
 // A claim that came back when half of the lease was gone leaves no time for the request.

@@ -12,16 +12,11 @@ import (
 )
 
 const (
-	// flightLease is how long a request counts as in flight at most: longer than the wait for the
-	// rate, the claim and the request itself, so that only a dead worker's slot is given free by it.
-	flightLease = 35 * time.Second
 	// limiterPatience bounds how long a worker waits with a task in hand: its slot is everyone's,
 	// and a bot that waits longer is to keep no other one from sending.
 	limiterPatience = time.Second
-	// flightPoll is the pause between tries for a slot: a request takes some hundred milliseconds.
-	flightPoll    = 50 * time.Millisecond
-	redisPatience = 2 * time.Second // for one command
-	minBurst      = 100             // people in one request: less would never let a full one through
+	redisPatience   = 2 * time.Second // for one command
+	minBurst        = 100             // people in one request: less would never let a full one through
 )
 
 // Limiter bounds, for all workers on one Redis together, how many messages a bot sends a second
@@ -40,75 +35,28 @@ func NewLimiter(conn redis.UniversalClient, newID func(prefix string) string) *L
 }
 
 // Acquire waits until a bot may start a request for so many messages, at most 100, and returns
-// what ends the request; calling that again does nothing. A request that is never ended counts
-// for 35 seconds.
+// what ends the request, to be told whether it was made and with what error; calling that again does
+// nothing. A request that is never ended counts for 35 seconds. How requests end decides how the bot
+// goes on: see [health].
 //
 // It is Throttled after a second, or at once when the rate would take longer, with a time to come
-// back; and Unavailable when Redis does not answer. In neither case has anything been sent. It returns
-// the error of ctx when that ends first.
-func (l *Limiter) Acquire(ctx context.Context, bot string, messages, perSecond, inFlight int) (release func(), err error) {
+// back, and with code "kakao" when that is because of how requests ended; and Unavailable when Redis
+// does not answer. In none of these cases has anything been sent. It returns the error of ctx when that
+// ends first.
+func (l *Limiter) Acquire(ctx context.Context, bot string, messages, perSecond, inFlight int) (end func(made bool, err error), err error) {
 	giveUp := time.Now().Add(l.patience)
 	// The slot comes first: tokens of the rate that were taken cannot be given back.
-	holder := l.newID("flt")
-	release, err = l.acquireSlot(ctx, bot, holder, inFlight, giveUp)
+	f := flight{limiter: l, bot: bot, holder: l.newID("flt")}
+	share, err := f.begin(ctx, inFlight, giveUp)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.acquireRate(ctx, bot, messages, perSecond, giveUp); err != nil {
-		release()
+	if err := l.acquireRate(ctx, bot, messages, perSecond*share/100, giveUp); err != nil {
+		f.end(ctx, false, nil)
 		return nil, err
 	}
-	return release, nil
-}
-
-// takeSlot is a semaphore whose holders are members of a sorted set with the end of their lease
-// as score, by the clock of Redis. It returns -1 when the slot was taken, else for how many
-// milliseconds the oldest request has been in flight.
-var takeSlot = redis.NewScript(`
-local time = redis.call("TIME")
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call("ZREMRANGEBYSCORE", KEYS[1], "-inf", now)
-if redis.call("ZCARD", KEYS[1]) >= tonumber(ARGV[2]) then
-  local oldest = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")
-  return math.max(0, now + tonumber(ARGV[3]) - tonumber(oldest[2]))
-end
-redis.call("ZADD", KEYS[1], now + tonumber(ARGV[3]), ARGV[1])
-redis.call("PEXPIRE", KEYS[1], ARGV[3])
-return -1
-`)
-
-func flightKey(bot string) string { return "malgil:flight:{" + bot + "}" }
-
-func (l *Limiter) acquireSlot(ctx context.Context, bot, holder string, inFlight int, giveUp time.Time) (release func(), err error) {
-	key, slots := flightKey(bot), max(inFlight, 1)
-	for {
-		oldest, err := answered(ctx, func(ctx context.Context) (int, error) {
-			return takeSlot.Run(ctx, l.redis, []string{key}, holder, slots, flightLease.Milliseconds()).Int()
-		})
-		if err != nil {
-			l.releaseSlot(ctx, key, holder) // it may have been taken all the same
-			return nil, err
-		}
-		if oldest < 0 {
-			var once sync.Once
-			return func() { once.Do(func() { l.releaseSlot(ctx, key, holder) }) }, nil
-		}
-		if time.Now().Add(flightPoll).After(giveUp) {
-			// When requests take as long as the oldest, two more slots are free by then.
-			return nil, later(max(flightPoll, 2*time.Duration(oldest)*time.Millisecond/time.Duration(slots)))
-		}
-		if err := pause(ctx, flightPoll); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// releaseSlot gives a slot free, also while the process stops. What cannot be given free now ends
-// with its lease.
-func (l *Limiter) releaseSlot(ctx context.Context, key, holder string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisPatience)
-	defer cancel()
-	_ = l.redis.ZRem(ctx, key, holder).Err()
+	var once sync.Once
+	return func(made bool, err error) { once.Do(func() { f.end(ctx, made, err) }) }, nil
 }
 
 // acquireRate takes its part of the bot's rate and waits for the moment that it stands for. Tokens

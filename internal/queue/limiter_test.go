@@ -55,7 +55,7 @@ func acquire(t *testing.T, l *Limiter, bot string, messages, perSecond, inFlight
 	if err != nil {
 		t.Fatalf("Acquire(%s, %d) error = %v", bot, messages, err)
 	}
-	return release
+	return func() { release(true, nil) }
 }
 
 func wantThrottled(t *testing.T, l *Limiter, bot string, messages, perSecond, inFlight int) {
@@ -90,7 +90,7 @@ func TestLimiter_waitsForASlot(t *testing.T) {
 		go func() {
 			next, err := l.Acquire(t.Context(), "bot", 1, 1000, 1)
 			if err == nil {
-				next()
+				next(true, nil)
 			}
 			got <- err
 		}()
@@ -194,7 +194,7 @@ func TestLimiter_ratePerPatience(t *testing.T) {
 			go func() {
 				release, err := l.Acquire(t.Context(), "bot", 50, 100, 100)
 				if err == nil {
-					release()
+					release(true, nil)
 				}
 				answers <- answer{time.Since(began), err}
 			}()

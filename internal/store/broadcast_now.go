@@ -61,7 +61,7 @@ func (s *Store) CreateAtOnce(ctx context.Context, b broadcast.Broadcast, chunk b
 		}
 		var promised wallet.KRW
 		err := tx.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(audience * price_krw), 0) AS BIGINT) FROM broadcast
-			WHERE state = 'running' AND wallet_id = $1 AND planned_chunks > 0 AND wait_reason IN ('', 'scheduled', 'rate')
+			WHERE state = 'running' AND wallet_id = $1 AND planned_chunks > 0 AND wait_reason IN ('', 'scheduled', 'rate', 'kakao')
 			AND chunks = 1 AND start_at <= $2`, w.ID, millis(b.CreatedAt)).Scan(&promised)
 		if err != nil {
 			return fmt.Errorf("sum up what is about to go: %w", err)

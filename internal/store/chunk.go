@@ -68,7 +68,7 @@ const maxGiveBack = time.Minute
 
 // GiveBack turns a queued chunk back into planned and releases its hold. With a delay, dispatch
 // leaves its broadcast alone for as long: the next chunk would come back too.
-func (s *Store) GiveBack(ctx context.Context, id broadcast.ChunkID, epoch int, delay time.Duration, now time.Time) (bool, error) {
+func (s *Store) GiveBack(ctx context.Context, id broadcast.ChunkID, epoch int, why broadcast.Wait, delay time.Duration, now time.Time) (bool, error) {
 	return s.changeChunk(ctx, id, func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
 		if c.State != broadcast.Queued || c.Epoch != epoch {
 			return false, nil
@@ -83,8 +83,8 @@ func (s *Store) GiveBack(ctx context.Context, id broadcast.ChunkID, epoch int, d
 			if _, err := tx.ExecContext(ctx, `UPDATE chunk SET next_at = $2 WHERE id = $1`, c.ID, millis(until)); err != nil {
 				return false, fmt.Errorf("delay chunk %s: %w", c.ID, err)
 			}
-			if b.State == broadcast.Running && (b.Wait != broadcast.WaitRate || b.WaitUntil.Before(until)) {
-				b.Wait, b.WaitUntil = broadcast.WaitRate, until
+			if b.State == broadcast.Running && (b.Wait != why || b.WaitUntil.Before(until)) {
+				b.Wait, b.WaitUntil = why, until
 			}
 		}
 		return true, releaseHolds(ctx, tx, holds)

@@ -152,10 +152,10 @@ func record(t testing.TB, s *Store, c chunkRow, v broadcast.Verdict, now time.Ti
 	return ok
 }
 
-// giveBack gives a chunk back by a task of its epoch.
+// giveBack gives a chunk back by a task of its epoch, because of the rate.
 func giveBack(t testing.TB, s *Store, c chunkRow, delay time.Duration, now time.Time) bool {
 	t.Helper()
-	ok, err := s.GiveBack(t.Context(), c.ID, c.Epoch, delay, now)
+	ok, err := s.GiveBack(t.Context(), c.ID, c.Epoch, broadcast.WaitRate, delay, now)
 	if err != nil {
 		t.Fatalf("GiveBack(%s) error = %v", c.ID, err)
 	}

@@ -113,7 +113,7 @@ func (m *machine) giveSomeBack(rt *rapid.T) {
 		row := m.prepared[i]
 		m.prepared = slices.Delete(m.prepared, i, i+1)
 		delay := rapid.SampledFrom([]time.Duration{0, time.Second, time.Hour}).Draw(rt, "delay")
-		_, err := m.s.GiveBack(background(), broadcast.ChunkID(row.ID), row.Epoch, delay, m.now)
+		_, err := m.s.GiveBack(background(), broadcast.ChunkID(row.ID), row.Epoch, rapid.SampledFrom([]broadcast.Wait{broadcast.WaitRate, broadcast.WaitKakao}).Draw(rt, "why"), delay, m.now)
 		ok(rt, err)
 	}
 }
