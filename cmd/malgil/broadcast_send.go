@@ -23,6 +23,10 @@ type broadcastSend struct {
 	Params     string            `help:"Params for the block's skill, a JSON object."`
 	StartAt    time.Time         `help:"Start, such as 2026-11-24T19:00:00+09:00; at once, when left out."`
 	ExpiresAt  time.Time         `help:"Who was not sent to by then is skipped."`
+	Canary     int               `help:"How many people go first, the others when that went well."`
+	CanaryWait time.Duration     `help:"How long after the outcomes of the first the others go by themselves; they wait for malgil broadcast resume, when left out."`
+	CanaryMax  int               `default:"10" help:"Percent of the first that may be missed; more pause the broadcast."`
+	StopAbove  int               `default:"50" help:"Percent of the latest people that may be missed; more pause the broadcast. 100 never does."`
 	Watch      bool              `help:"Wait until everyone has an outcome."`
 }
 
@@ -100,6 +104,13 @@ func (c broadcastSend) order() (map[string]any, error) {
 	}
 	if !c.ExpiresAt.IsZero() {
 		body["expires_at"] = c.ExpiresAt
+	}
+	body["stop_above_percent"] = c.StopAbove
+	switch {
+	case c.Canary != 0:
+		body["canary"] = map[string]any{"people": c.Canary, "wait_seconds": int(c.CanaryWait.Seconds()), "max_missed_percent": c.CanaryMax}
+	case c.CanaryWait != 0:
+		return nil, fault.Field("--canary-wait", "needs --canary: how many go first")
 	}
 	return body, nil
 }

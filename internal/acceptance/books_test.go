@@ -21,7 +21,8 @@ type broadcast struct {
 		Total, Planned int
 		ByState        map[string]int `json:"by_state"`
 	} `json:"chunks"`
-	Captured int64 `json:"captured_krw"`
+	Captured int64  `json:"captured_krw"`
+	Note     string `json:"note"`
 }
 
 // wallet is a wallet as the API shows it.

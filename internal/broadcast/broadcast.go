@@ -65,8 +65,9 @@ const (
 	WaitScheduled  Wait = "scheduled"
 	WaitFunds      Wait = "funds"
 	WaitDailyLimit Wait = "daily_limit"
-	WaitRate       Wait = "rate"  // the bot sends as much as it may, until then
-	WaitKakao      Wait = "kakao" // Kakao asked for a pause or does not answer; tried again then
+	WaitRate       Wait = "rate"   // the bot sends as much as it may, until then
+	WaitKakao      Wait = "kakao"  // Kakao asked for a pause or does not answer; tried again then
+	WaitCanary     Wait = "canary" // the first ones have no outcome yet, or their time is not over, or a person has to say
 	WaitPaused     Wait = "paused"
 	WaitUnpaid     Wait = "unpaid"  // unpaid, or paid again and not reconnected yet
 	WaitStopped    Wait = "stopped" // its wallet was turned off or suspended
@@ -150,6 +151,8 @@ type Broadcast struct {
 	WaitUntil  time.Time // when the wait ends by itself, zero when that is not known
 	Note       string    // why it paused itself, or why a request was refused last
 	OnDoubt    OnDoubt
+	Caution    Caution
+	Watch      Watch
 	RetryOf    ID // the broadcast whose missed people this one is for, or empty
 	StartAt    time.Time
 	ExpiresAt  time.Time // chunks not sent by then expire uncharged; zero for never

@@ -21,7 +21,8 @@ type Order struct {
 	IfPast    IfPast    // what is done about a StartAt that has passed
 	ExpiresAt time.Time // zero for never
 	OnDoubt   OnDoubt   // HoldDoubt when empty
-	RetryOf   ID        // see [Desk.Retry]
+	Caution   Caution
+	RetryOf   ID // see [Desk.Retry]
 }
 
 // IfPast says what is done about a start that has passed.
@@ -58,7 +59,8 @@ type Orders interface {
 	Seal(ctx context.Context, id ID, now time.Time) (Broadcast, error)
 	// Pause stops dispatch and recalls what is queued. Paused again it changes nothing.
 	Pause(ctx context.Context, id ID, now time.Time) (Broadcast, error)
-	// Resume goes on where Pause stopped. Resumed again it changes nothing.
+	// Resume goes on where Pause stopped, or behind a canary: see [Broadcast.Resume]. Resumed again it
+	// changes nothing.
 	Resume(ctx context.Context, id ID, now time.Time) (Broadcast, error)
 	// Cancel ends a broadcast: queued chunks are recalled, planned ones are cancelled.
 	Cancel(ctx context.Context, id ID, now time.Time) (Broadcast, error)
@@ -104,7 +106,7 @@ func (d *Desk) create(ctx context.Context, o Order, people []Recipient, r Reques
 	}
 	var chunks []Packed
 	if len(people) > 0 {
-		packed, err := packAll(people)
+		packed, err := packAll(people, b.Caution.Canary.People)
 		if err != nil {
 			return Broadcast{}, err
 		}
@@ -146,7 +148,10 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 	if o.IfPast == SendNow && o.StartAt.Before(now) {
 		o.StartAt = now
 	}
+	caution, err := o.Caution.check()
 	switch {
+	case err != nil:
+		return Broadcast{}, err
 	case o.BotID == "" || !plain(o.BotID):
 		return Broadcast{}, fault.Field("bot", "is missing; name the bot that speaks")
 	case o.Side != Live && o.Side != Development:
@@ -176,7 +181,7 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 	return Broadcast{
 		ID: ID(d.newID("brd")), BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message,
 		State: Uploading, Wait: WaitUploading,
-		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now, OnDoubt: o.OnDoubt, RetryOf: o.RetryOf,
+		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now, OnDoubt: o.OnDoubt, Caution: caution, RetryOf: o.RetryOf,
 	}, nil
 }
 
@@ -200,7 +205,8 @@ func (d *Desk) Pause(ctx context.Context, id ID) (Broadcast, error) {
 	return d.orders.Pause(ctx, id, d.now())
 }
 
-// Resume lets a paused broadcast go on exactly where it stopped.
+// Resume lets a paused broadcast go on exactly where it stopped, and one whose canary waits for a person
+// go on behind it.
 func (d *Desk) Resume(ctx context.Context, id ID) (Broadcast, error) {
 	return d.orders.Resume(ctx, id, d.now())
 }

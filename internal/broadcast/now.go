@@ -62,6 +62,7 @@ func checkCall(people []Recipient) error {
 func (b Broadcast) sealedWith(chunks []Packed, r Report) Broadcast {
 	b.UploadEpoch, b.AudienceEpoch, b.Chunks = 1, 1, len(chunks)
 	b.Counts.Audience, b.Counts.Duplicates = r.Audience, r.Duplicates
+	b.Watch.CanarySeq = r.CanaryChunks
 	return b.Seal(b.CreatedAt)
 }
 

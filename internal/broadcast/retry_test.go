@@ -53,7 +53,8 @@ func TestDesk_Retry(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			m := &memory{endedChunks: chunks}
-			m.b = Broadcast{ID: "brd_of", BotID: "bot", Side: Development, Name: "겨울", Message: Message{Event: "restock_alert"}, State: Finished, FinishedAt: start, OnDoubt: HoldDoubt}
+			m.b = Broadcast{ID: "brd_of", BotID: "bot", Side: Development, Name: "겨울", Message: Message{Event: "restock_alert"}, State: Finished, FinishedAt: start, OnDoubt: HoldDoubt,
+				Caution: Caution{StopAbove: 30, Canary: Canary{People: 1}}}
 			tt.order.Of = "brd_of"
 			b, err := newDesk(m).Retry(t.Context(), tt.order, Request{})
 			if len(tt.want) == 0 {
@@ -62,8 +63,8 @@ func TestDesk_Retry(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || m.b.RetryOf != "brd_of" || m.b.Side != Development || m.b.Name != "겨울" || b.State != Running {
-				t.Fatalf("Retry = %+v, %v; want a sealed broadcast of brd_of on its channel", b, err)
+			if err != nil || m.b.RetryOf != "brd_of" || m.b.Side != Development || m.b.Name != "겨울" || b.State != Running || m.b.Caution != (Caution{StopAbove: 30}) {
+				t.Fatalf("Retry = %+v, %v; want a sealed broadcast of brd_of on its channel, as careful and without a canary", b, err)
 			}
 			var got []string
 			for _, c := range m.chunks {

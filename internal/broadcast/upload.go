@@ -74,6 +74,8 @@ type Report struct {
 	BadRows    int
 	Problems   []BadRow  // the first 100 of them
 	Dropped    []Dropped // of a dry run, the first 100 duplicates and excluded
+	// CanaryChunks is how many chunks hold the people who go first; 0 without a canary.
+	CanaryChunks int
 }
 
 // UploadOptions say what an upload does with its rows. The zero value takes all or nothing.
@@ -117,6 +119,7 @@ func (d *Desk) Upload(ctx context.Context, id ID, rows Rows, o UploadOptions) (R
 		return Report{}, err
 	}
 	return d.take(ctx, b.BotID, rows, o, sink{
+		canary: b.Caution.Canary.People,
 		check: func() error {
 			if b.State != Uploading {
 				return Sealed(id)
@@ -138,10 +141,11 @@ func Sealed(id ID) error {
 
 // sink is where the people of an upload go.
 type sink struct {
-	check func() error // of a dry run: would it be taken
-	begin func() (epoch int, err error)
-	store func(epoch int, chunks []Packed) error
-	end   func(epoch, chunks int, r Report) error
+	canary int          // how many of them go first, in chunks of their own
+	check  func() error // of a dry run: would it be taken
+	begin  func() (epoch int, err error)
+	store  func(epoch int, chunks []Packed) error
+	end    func(epoch, chunks int, r Report) error
 }
 
 // dry is a sink that stores nothing.
@@ -158,7 +162,7 @@ func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOption
 	if o.DryRun {
 		to = to.dry()
 	}
-	u := newUpload(o)
+	u := newUpload(o, to.canary)
 	if o.Exclude != "" {
 		if err := d.exclude(ctx, botID, o.Exclude, u.past); err != nil {
 			return Report{}, err
@@ -260,6 +264,7 @@ func keyOf(r Recipient) personKey {
 // often than those of another, and Kakao's counts do not say whose.
 type upload struct {
 	options UploadOptions
+	canary  int // people who go first
 	report  Report
 	seen    crowd // who is in it
 	past    crowd // who is excluded
@@ -270,8 +275,8 @@ type upload struct {
 	text    []byte // to pack in
 }
 
-func newUpload(o UploadOptions) *upload {
-	return &upload{options: o, seen: crowd{}, past: crowd{}, open: make(map[string][]Recipient)}
+func newUpload(o UploadOptions, canary int) *upload {
+	return &upload{options: o, canary: canary, seen: crowd{}, past: crowd{}, open: make(map[string][]Recipient)}
 }
 
 // refused reports whether a bad row has decided that nothing is taken.
@@ -326,14 +331,21 @@ func (u *upload) add(person Recipient, line int) error {
 	if len(u.open[person.Type]) == MaxPeople {
 		u.pack(person.Type)
 	}
+	if u.report.Audience == u.canary {
+		u.flush()
+	}
 	return nil
 }
 
+// flush packs whoever is not packed yet: at the end, and behind the canary.
 func (u *upload) flush() {
 	for _, kind := range recipientTypes {
 		if len(u.open[kind]) > 0 {
 			u.pack(kind)
 		}
+	}
+	if u.canary > 0 && u.report.CanaryChunks == 0 {
+		u.report.CanaryChunks = u.seq
 	}
 }
 
@@ -387,9 +399,9 @@ func (r Recipient) Check() *fault.Error {
 	return nil
 }
 
-// packAll packs people who are in memory already.
-func packAll(people []Recipient) (*upload, error) {
-	u := newUpload(UploadOptions{})
+// packAll packs people who are in memory already; the first ones in chunks of their own.
+func packAll(people []Recipient, canary int) (*upload, error) {
+	u := newUpload(UploadOptions{}, canary)
 	for _, person := range people {
 		if err := u.add(person, 0); err != nil {
 			return nil, err

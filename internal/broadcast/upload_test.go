@@ -84,6 +84,39 @@ func TestDesk_Upload_packsByTypeOfID(t *testing.T) {
 	}
 }
 
+// Whoever goes first has chunks of his own, and the report says how many.
+func TestDesk_Upload_canary(t *testing.T) {
+	mixed := append(people("botUserKey", 0, 120), people("appUserId", 0, 30)...)
+	mixed = append(mixed, people("botUserKey", 0, 5)...) // named before: they do not count
+	mixed = append(mixed, people("botUserKey", 120, 250)...)
+	tests := map[string]struct {
+		canary, chunks int
+		sizes          []int
+	}{
+		"no canary":                   {0, 0, []int{100, 100, 100, 70, 30}},
+		"within a chunk":              {10, 1, []int{10, 100, 100, 100, 60, 30}},
+		"a chunk":                     {100, 1, []int{100, 100, 100, 70, 30}},
+		"people of two kinds":         {150, 3, []int{100, 20, 30, 100, 100, 50}},
+		"behind who was named before": {151, 3, []int{100, 21, 30, 100, 100, 49}},
+		"everybody":                   {400, 5, []int{100, 100, 100, 70, 30}},
+		"more than everybody":         {9_999, 5, []int{100, 100, 100, 70, 30}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := &memory{}
+			m.b = Broadcast{ID: "brd", State: Uploading, Caution: Caution{Canary: Canary{People: tt.canary}}}
+			report, err := newDesk(m).Upload(t.Context(), "brd", &script{rows: slices.Clone(mixed)}, UploadOptions{})
+			var sizes []int
+			for _, c := range m.chunks {
+				sizes = append(sizes, c.People)
+			}
+			if err != nil || report.Audience != 400 || report.CanaryChunks != tt.chunks || !slices.Equal(sizes, tt.sizes) {
+				t.Errorf("Upload = %d people, %d chunks first of %v, %v; want 400, %d of %v", report.Audience, report.CanaryChunks, sizes, err, tt.chunks, tt.sizes)
+			}
+		})
+	}
+}
+
 func TestDesk_Upload_storesInBatches(t *testing.T) {
 	m := &memory{}
 	const n = 100*uploadBatch + 150

@@ -32,6 +32,8 @@ type broadcastView struct {
 	Price      wallet.KRW        `json:"price_krw"`
 	Captured   wallet.KRW        `json:"captured_krw"`
 	OnDoubt    broadcast.OnDoubt `json:"on_doubt"`
+	Canary     *canaryView       `json:"canary,omitempty"`
+	StopAbove  int               `json:"stop_above_percent" doc:"It pauses when more of its latest people were missed; 100 for never"`
 	RetryOf    broadcast.ID      `json:"retry_of,omitempty" doc:"The broadcast whose missed people it is for"`
 	StartAt    time.Time         `json:"start_at"`
 	ExpiresAt  time.Time         `json:"expires_at,omitzero"`
@@ -39,6 +41,14 @@ type broadcastView struct {
 	SealedAt   time.Time         `json:"sealed_at,omitzero"`
 	StartedAt  time.Time         `json:"started_at,omitzero"`
 	FinishedAt time.Time         `json:"finished_at,omitzero"`
+}
+
+type canaryView struct {
+	People    int       `json:"people" doc:"How many go first"`
+	Wait      int       `json:"wait_seconds" doc:"How long after their outcomes the others go; 0 waits for resume"`
+	MaxMissed int       `json:"max_missed_percent" doc:"More missed pause the broadcast"`
+	DoneAt    time.Time `json:"done_at,omitzero" doc:"When all of them had an outcome"`
+	Passed    bool      `json:"passed" doc:"Whether the others may go"`
 }
 
 type waitView struct {
@@ -69,7 +79,7 @@ func viewBroadcast(b broadcast.Broadcast) broadcastView {
 	view := broadcastView{
 		ID: b.ID, Name: b.Name, Bot: b.BotID, Wallet: b.WalletID, Channel: b.Side,
 		Event: eventView{Name: b.Message.Event, Data: b.Message.Data}, Params: b.Message.Params,
-		OnDoubt: b.OnDoubt, RetryOf: b.RetryOf,
+		OnDoubt: b.OnDoubt, RetryOf: b.RetryOf, StopAbove: b.Caution.StopAbove,
 		State: b.State, Note: b.Note, Price: b.Price, Captured: b.Captured,
 		Counts: countsView{
 			Audience: n.Audience, Delivered: n.Delivered, Failed: n.Failed, Unknown: n.Unknown, Skipped: n.Skipped,
@@ -81,6 +91,9 @@ func viewBroadcast(b broadcast.Broadcast) broadcastView {
 	}
 	if n.Audience > 0 {
 		view.Progress = float64(n.Done()) / float64(n.Audience)
+	}
+	if c := b.Caution.Canary; c.People > 0 {
+		view.Canary = &canaryView{c.People, int(c.Wait.Seconds()), c.MaxMissed, b.Watch.CanaryDoneAt, b.Watch.CanaryPassed}
 	}
 	if b.Wait != broadcast.NotWaiting {
 		view.Wait = &waitView{Reason: b.Wait, Until: b.WaitUntil}
@@ -131,8 +144,29 @@ type createBroadcastInput struct {
 		IfPast     string          `json:"if_past,omitempty" enum:"refuse,send_now" doc:"What is done about a start_at that has passed; refuse, when left out"`
 		ExpiresAt  time.Time       `json:"expires_at,omitzero" doc:"Who was not sent to by then is skipped"`
 		OnDoubt    string          `json:"on_doubt,omitempty" enum:"hold,assume_sent" doc:"What becomes of messages of which nobody knows whether they went out: their money is held until a person says it or 72 hours are over, or they count as delivered at once; hold, when left out"`
+		Canary     *canaryOrder    `json:"canary,omitempty" doc:"A part that goes first; the others when it went well"`
+		StopAbove  int             `json:"stop_above_percent,omitempty" minimum:"1" maximum:"100" doc:"It pauses when more percent of its latest people were missed; 50, when left out; 100 for never"`
 		Recipients []recipientView `json:"recipients,omitempty" doc:"With them the broadcast is sealed at once; without, they are uploaded"`
 	}
+}
+
+type canaryOrder struct {
+	People    int  `json:"people" minimum:"1" doc:"How many go first, of the beginning of the audience"`
+	Wait      int  `json:"wait_seconds,omitempty" minimum:"0" maximum:"604800" doc:"How long after their outcomes the others go by themselves; left out, they wait until somebody resumes the broadcast"`
+	MaxMissed *int `json:"max_missed_percent,omitempty" minimum:"0" maximum:"100" doc:"More missed pause the broadcast; 10, when left out"`
+}
+
+// caution is what an order says about going wrong.
+func caution(stopAbove int, c *canaryOrder) broadcast.Caution {
+	all := broadcast.Caution{StopAbove: stopAbove}
+	if c == nil {
+		return all
+	}
+	all.Canary = broadcast.Canary{People: c.People, Wait: time.Duration(c.Wait) * time.Second, MaxMissed: broadcast.DefaultMaxMissed}
+	if c.MaxMissed != nil {
+		all.Canary.MaxMissed = *c.MaxMissed
+	}
+	return all
 }
 
 type recipientView struct {
@@ -150,6 +184,7 @@ func (s *Server) createBroadcast(ctx context.Context, in *createBroadcastInput) 
 		BotID: in.Body.Bot, Side: broadcast.Side(in.Body.Channel), Name: in.Body.Name,
 		Message: broadcast.Message{Event: in.Body.Event.Name, Data: in.Body.Event.Data, Params: in.Body.Params},
 		StartAt: in.Body.StartAt.UTC(), IfPast: broadcast.IfPast(in.Body.IfPast), ExpiresAt: in.Body.ExpiresAt.UTC(), OnDoubt: broadcast.OnDoubt(in.Body.OnDoubt),
+		Caution: caution(in.Body.StopAbove, in.Body.Canary),
 	}
 	var b broadcast.Broadcast
 	if in.Body.Recipients == nil {

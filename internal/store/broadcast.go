@@ -19,20 +19,24 @@ import (
 const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_data, params, event_option, price_krw, state,
 	wait_reason, wait_until, note, start_at, expires_at, audience, duplicates, bad_rows, delivered, failed,
 	unknown, skipped, in_doubt, chunks, planned_chunks, captured_krw, refusals, upload_epoch,
-	upload_after, audience_epoch, excluded, created_at, sealed_at, started_at, finished_at, on_doubt, retry_of`
+	upload_after, audience_epoch, excluded, created_at, sealed_at, started_at, finished_at, on_doubt, retry_of,
+	canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, canary_done_at, canary_passed, told, missed`
 
 // scanBroadcast reads broadcastColumns. A message that cannot be read fails nothing: the broadcast
 // can still be shown, stopped and settled.
 func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
 	var data, params, option []byte
-	n := &b.Counts
+	var canaryWait, passed int64
+	n, canary := &b.Counts, &b.Caution.Canary
 	err = row.Scan(&b.ID, &b.WalletID, &b.BotID, &b.Side, &b.Name, &b.Message.Event, &data, &params, &option, &b.Price, &b.State,
 		&b.Wait, at(&b.WaitUntil), &b.Note, at(&b.StartAt), at(&b.ExpiresAt), &n.Audience, &n.Duplicates, &n.BadRows,
 		&n.Delivered, &n.Failed, &n.Unknown, &n.Skipped, &n.InDoubt, &b.Chunks, &b.PlannedChunks, &b.Captured,
-		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, &n.Excluded, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt), &b.OnDoubt, &b.RetryOf)
+		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, &n.Excluded, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt), &b.OnDoubt, &b.RetryOf,
+		&canary.People, &canaryWait, &canary.MaxMissed, &b.Caution.StopAbove, &b.Watch.CanarySeq, at(&b.Watch.CanaryDoneAt), &passed, &b.Watch.Told, &b.Watch.Missed)
 	if err != nil {
 		return b, err
 	}
+	canary.Wait, b.Watch.CanaryPassed = time.Duration(canaryWait)*time.Millisecond, passed == 1
 	if err := json.Unmarshal(data, &b.Message.Data); err != nil {
 		b.Message, b.Unreadable = broadcast.Message{}, "event data: "+err.Error()
 	} else if err := json.Unmarshal(params, &b.Message.Params); err != nil {
@@ -64,10 +68,12 @@ func saveBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, now t
 	_, err := tx.ExecContext(ctx, `UPDATE broadcast SET state = $2, wait_reason = $3, wait_until = $4, note = $5,
 		audience = $6, duplicates = $7, bad_rows = $8, delivered = $9, failed = $10, unknown = $11, skipped = $12,
 		in_doubt = $13, chunks = $14, planned_chunks = $15, captured_krw = $16, refusals = $17, upload_epoch = $18,
-		sealed_at = $19, started_at = $20, finished_at = $21, excluded = $22 WHERE id = $1`,
+		sealed_at = $19, started_at = $20, finished_at = $21, excluded = $22,
+		canary_done_at = $23, canary_passed = $24, told = $25, missed = $26 WHERE id = $1`,
 		b.ID, b.State, b.Wait, millis(b.WaitUntil), b.Note, n.Audience, n.Duplicates, n.BadRows, n.Delivered, n.Failed,
 		n.Unknown, n.Skipped, n.InDoubt, b.Chunks, b.PlannedChunks, b.Captured, b.Refusals, b.UploadEpoch,
-		millis(b.SealedAt), millis(b.StartedAt), millis(b.FinishedAt), n.Excluded)
+		millis(b.SealedAt), millis(b.StartedAt), millis(b.FinishedAt), n.Excluded,
+		millis(b.Watch.CanaryDoneAt), asInt(b.Watch.CanaryPassed), b.Watch.Told, b.Watch.Missed)
 	if err != nil {
 		return fmt.Errorf("save broadcast %s: %w", b.ID, err)
 	}
@@ -158,15 +164,18 @@ func insertBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) err
 	if err != nil {
 		return fmt.Errorf("store option: %w", err)
 	}
+	canary := b.Caution.Canary
 	_, err = tx.ExecContext(ctx, `INSERT INTO broadcast (id, wallet_id, bot_id, side, name, event_name, event_data, params,
 		price_krw, state, wait_reason, wait_until, start_at, expires_at, created_at, sealed_at,
 		upload_epoch, audience_epoch, audience, duplicates, chunks, planned_chunks,
-		event_option, bad_rows, delivered, failed, unknown, skipped, in_doubt, captured_krw, refusals, note, started_at, finished_at, on_doubt, retry_of)
+		event_option, bad_rows, delivered, failed, unknown, skipped, in_doubt, captured_krw, refusals, note, started_at, finished_at, on_doubt, retry_of,
+		canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, $24, $25)`,
+		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, $24, $25, $26, $27, $28, $29, $30)`,
 		b.ID, b.WalletID, b.BotID, b.Side, b.Name, b.Message.Event, string(data), string(params),
 		b.Price, b.State, b.Wait, millis(b.WaitUntil), millis(b.StartAt), millis(b.ExpiresAt), millis(b.CreatedAt), millis(b.SealedAt),
-		b.UploadEpoch, b.AudienceEpoch, b.Counts.Audience, b.Counts.Duplicates, b.Chunks, b.PlannedChunks, string(option), cmp.Or(b.OnDoubt, broadcast.HoldDoubt), b.RetryOf)
+		b.UploadEpoch, b.AudienceEpoch, b.Counts.Audience, b.Counts.Duplicates, b.Chunks, b.PlannedChunks, string(option), cmp.Or(b.OnDoubt, broadcast.HoldDoubt), b.RetryOf,
+		canary.People, canary.Wait.Milliseconds(), canary.MaxMissed, cmp.Or(b.Caution.StopAbove, broadcast.DefaultStopAbove), b.Watch.CanarySeq)
 	if err != nil {
 		return fmt.Errorf("insert broadcast %s: %w", b.ID, err)
 	}
@@ -189,14 +198,17 @@ func (s *Store) changeBroadcast(ctx context.Context, id broadcast.ID, now time.T
 		if b, err = s.lockBroadcast(ctx, tx, id); err != nil {
 			return err
 		}
-		state := b.State
+		state, passed := b.State, b.Watch.CanaryPassed
 		if err := change(tx, &b); err != nil {
 			return err
 		}
 		b = b.Finish(now)
-		if deed := access.DeedOf(ctx); b.State == state {
+		switch deed := access.DeedOf(ctx); {
+		case b.State == state && b.Watch.CanaryPassed && !passed:
+			deed.Did(access.Object{Kind: access.OfBroadcast, ID: string(id)}, map[string]any{"wait": broadcast.WaitCanary}, map[string]any{"wait": b.Wait})
+		case b.State == state:
 			deed.Nothing()
-		} else {
+		default:
 			deed.Did(access.Object{Kind: access.OfBroadcast, ID: string(id)}, map[string]any{"state": state}, map[string]any{"state": b.State})
 		}
 		return saveBroadcast(ctx, tx, b, now)
@@ -248,21 +260,9 @@ func (s *Store) pause(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, n
 	return s.recallOne(ctx, tx, b)
 }
 
-// Resume lets a paused broadcast go on.
+// Resume lets a broadcast go on that is paused, or waits for a person behind its canary.
 func (s *Store) Resume(ctx context.Context, id broadcast.ID, now time.Time) (broadcast.Broadcast, error) {
-	return s.changeBroadcast(ctx, id, now, func(_ *sql.Tx, b *broadcast.Broadcast) error {
-		if b.State == broadcast.Running {
-			return nil
-		}
-		if b.State != broadcast.Paused {
-			return notNow(*b, "resumed")
-		}
-		b.State, b.Wait, b.WaitUntil, b.Note, b.Refusals = broadcast.Running, broadcast.NotWaiting, time.Time{}, "", 0
-		if b.StartAt.After(now) {
-			b.Wait, b.WaitUntil = broadcast.WaitScheduled, b.StartAt
-		}
-		return nil
-	})
+	return s.changeBroadcast(ctx, id, now, func(_ *sql.Tx, b *broadcast.Broadcast) error { return b.Resume(now) })
 }
 
 // Cancel ends a broadcast: from its commit on nothing of it is queued or claimed. Planned chunks

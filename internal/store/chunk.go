@@ -206,7 +206,8 @@ func sendDelay(attempts int, asked time.Duration) time.Duration {
 }
 
 // changeChunk changes one chunk under the locks of its wallet, broadcast and itself, in that
-// order. change reports whether it did anything; the broadcast is saved when it did.
+// order. change reports whether it did anything; the broadcast is saved when it did, and pauses when it
+// misses too many.
 func (s *Store) changeChunk(ctx context.Context, id broadcast.ChunkID,
 	change func(tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error), now time.Time,
 ) (ok bool, err error) {
@@ -231,6 +232,9 @@ func (s *Store) changeChunk(ctx context.Context, id broadcast.ChunkID,
 		}
 		ok, err = change(tx, &w, &b, &c)
 		if err != nil || !ok {
+			return err
+		}
+		if err := s.lookBack(ctx, tx, &b); err != nil {
 			return err
 		}
 		return saveBroadcast(ctx, tx, b, now)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -140,6 +141,9 @@ func (s *Store) dispatchShare(ctx context.Context, tx *sql.Tx, w *wallet.Wallet,
 	if err != nil {
 		return nil, err
 	}
+	if len(ids) == 0 && short == nil && b.CanaryHolds() {
+		return nil, s.afterCanary(ctx, tx, &b, now)
+	}
 	if len(ids) == 0 {
 		wait, until := waitFor(short, now)
 		return nil, s.setWait(ctx, tx, b.ID, wait, until)
@@ -166,8 +170,12 @@ func (s *Store) dispatchShare(ctx context.Context, tx *sql.Tx, w *wallet.Wallet,
 // affordable picks planned chunks in order, as many as asked for and as the wallet can hold. It
 // returns why it stopped short, nil when funds were not the reason.
 func (s *Store) affordable(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b broadcast.Broadcast, most int, now time.Time) (ids []any, held wallet.KRW, short, err error) {
+	lastSeq := math.MaxInt32
+	if b.CanaryHolds() {
+		lastSeq = b.Watch.CanarySeq
+	}
 	rows, err := tx.QueryContext(ctx, `SELECT id, people FROM chunk WHERE broadcast_id = $1 AND state = 'planned' AND next_at <= $2
-		ORDER BY next_at, seq LIMIT $3`+s.dialect.lock, b.ID, millis(now), most)
+		AND seq <= $4 ORDER BY next_at, seq LIMIT $3`+s.dialect.lock, b.ID, millis(now), most, lastSeq)
 	type planned struct {
 		id     string
 		people int
@@ -189,6 +197,21 @@ func (s *Store) affordable(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b 
 		ids, held = append(ids, c.id), held+amount
 	}
 	return ids, held, nil, nil
+}
+
+// afterCanary looks at a canary that has nobody to send to now: some of it may be on their way, or wait
+// after a try that failed.
+func (s *Store) afterCanary(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, now time.Time) error {
+	before := *b
+	if stop := b.AfterCanary(now); stop != "" {
+		if err := s.pause(ctx, tx, b, stop); err != nil {
+			return err
+		}
+	}
+	if b.Wait == before.Wait && b.WaitUntil.Equal(before.WaitUntil) && b.Watch == before.Watch {
+		return nil
+	}
+	return saveBroadcast(ctx, tx, *b, now)
 }
 
 // waitWhile names the reason why a wallet pays for nothing.

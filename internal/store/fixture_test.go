@@ -53,6 +53,12 @@ func packed(people ...int) []broadcast.Packed {
 // upload gives a broadcast an audience in chunks of so many people each.
 func upload(t testing.TB, s *Store, id broadcast.ID, people ...int) {
 	t.Helper()
+	uploadFirst(t, s, id, 0, people...)
+}
+
+// uploadFirst is upload of an audience whose first chunks are the canary.
+func uploadFirst(t testing.TB, s *Store, id broadcast.ID, canary int, people ...int) {
+	t.Helper()
 	epoch, err := s.BeginUpload(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +66,7 @@ func upload(t testing.TB, s *Store, id broadcast.ID, people ...int) {
 	if err := s.StoreChunks(t.Context(), id, epoch, packed(people...)); err != nil {
 		t.Fatal(err)
 	}
-	report := broadcast.Report{}
+	report := broadcast.Report{CanaryChunks: canary}
 	for _, n := range people {
 		report.Audience += n
 	}

@@ -124,6 +124,9 @@ func (s *Store) settleAll(ctx context.Context, walletID string, all []*settling)
 			return err
 		}
 		for id, at := range now {
+			if err := s.lookBack(ctx, tx, broadcasts[id]); err != nil {
+				return err
+			}
 			if err := saveBroadcast(ctx, tx, *broadcasts[id], at); err != nil {
 				return err
 			}
@@ -133,6 +136,14 @@ func (s *Store) settleAll(ctx context.Context, walletID string, all []*settling)
 		}
 		return nil
 	})
+}
+
+// lookBack pauses a locked broadcast that misses too many; the caller saves it.
+func (s *Store) lookBack(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast) error {
+	if stop := b.LookBack(); stop != "" {
+		return s.pause(ctx, tx, b, stop)
+	}
+	return nil
 }
 
 // after returns what a posting leaves of free cash.

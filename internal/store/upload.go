@@ -110,14 +110,19 @@ func insertChunks(n int) string {
 // EndUpload makes an upload the audience of its broadcast, in place of any earlier one.
 func (s *Store) EndUpload(ctx context.Context, id broadcast.ID, epoch, chunks int, r broadcast.Report) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := s.lockUpload(ctx, tx, id, epoch); err != nil {
+		b, err := s.lockUpload(ctx, tx, id, epoch)
+		if err != nil {
 			return err
+		}
+		canarySeq := 0
+		if r.CanaryChunks > 0 {
+			canarySeq = b.UploadAfter + r.CanaryChunks
 		}
 		if err := keepChunks(ctx, tx, id, epoch); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE broadcast SET audience_epoch = $6, audience = $2, duplicates = $3, bad_rows = $4, chunks = $5, excluded = $7
-			WHERE id = $1`, id, r.Audience, r.Duplicates, r.BadRows, chunks, epoch, r.Excluded)
+		_, err = tx.ExecContext(ctx, `UPDATE broadcast SET audience_epoch = $6, audience = $2, duplicates = $3, bad_rows = $4, chunks = $5, excluded = $7, canary_seq = $8
+			WHERE id = $1`, id, r.Audience, r.Duplicates, r.BadRows, chunks, epoch, r.Excluded, canarySeq)
 		return err
 	})
 }
