@@ -64,8 +64,8 @@ func forbidden(self, imported string) string {
 		return "cmd is imported by nothing"
 	case inHouse && underAny(name, "internal/testserver", "internal/acceptance", "internal/wallet/ledgertest"):
 		return "it is for tests only"
-	case inHouse && name == "internal/app" && !underAny(self, "cmd", "internal/demo", "internal/acceptance"):
-		return "only cmd, the demo and the acceptance tests start the program"
+	case inHouse && name == "internal/app" && !underAny(self, "cmd", "internal/demo", "internal/load", "internal/acceptance"):
+		return "only cmd, the demo, the measurement of load and the acceptance tests start the program"
 	case self == "tasks" && imported != "github.com/hibiken/asynq" && (inHouse || strings.Contains(imported, ".")):
 		return "tasks imports asynq only"
 	case slices.Contains(rulePackages, internal):

@@ -135,15 +135,20 @@ func (s *screen) progress(step string, done, all int) {
 	_ = s.bar.Set(done) // a bar that cannot be drawn is no reason to stop
 }
 
+// clear takes the bar away.
+func (s *screen) clear() {
+	if s.bar != nil {
+		_ = s.bar.Clear()
+		s.bar = nil
+	}
+}
+
 // step prints what became of one step.
 func (s *screen) step(step demo.Step) {
 	if s.silent {
 		return
 	}
-	if s.bar != nil {
-		_ = s.bar.Clear()
-		s.bar = nil
-	}
+	s.clear()
 	mark, text := "ok", step.Shows
 	if !step.OK {
 		mark, text = "FAILED", step.Reason

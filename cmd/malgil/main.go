@@ -41,6 +41,7 @@ func main() {
 // commands is every command of malgil.
 type commands struct {
 	Demo      demoCommand      `cmd:"" help:"Everything in one process on loopback, with a short tour."`
+	Load      loadCommand      `cmd:"" help:"How fast an installation on these parts sends, beside one task per person."`
 	All       allCommand       `cmd:"" help:"Intake, workers and scheduler in one process."`
 	Intake    intakeCommand    `cmd:"" help:"HTTP only."`
 	Worker    workerCommand    `cmd:"" help:"Worker pools."`

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -176,7 +177,7 @@ func TestReadme_commands(t *testing.T) {
 	blocks := readmeCommands(t)
 	work := t.TempDir()
 	ran := 0
-	for _, command := range append(blocks[3], "go run ./cmd/malgil demo --once") {
+	for _, command := range slices.Concat(blocks[3], blocks[4], []string{"go run ./cmd/malgil demo --once"}) {
 		folder, wantExit := root, 0
 		if program, isBinary := strings.CutPrefix(command, "bin/malgil "); isBinary {
 			here, err := os.Getwd()
@@ -208,7 +209,7 @@ func TestReadme_commands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range blocks[4] {
+	for _, command := range blocks[5] {
 		if !strings.Contains(string(ci), command) {
 			t.Errorf("the README says %q, which .ci/run does not run", command)
 		}

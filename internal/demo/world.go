@@ -28,6 +28,7 @@ type Shop struct {
 	Bot      string
 	Wallet   string
 	SkillURL string
+	RestKey  string   // at the sandbox's Kakao
 	Master   string   // account
 	Cards    []string // ids of the wallet's cards, the payment card first
 	Plastic  []string // names of the same cards in the sandbox
@@ -84,7 +85,7 @@ type id struct {
 }
 
 func (w World) open(ctx context.Context, s seed) (shop Shop, err error) {
-	shop = Shop{Name: s.name, Bot: s.bot}
+	shop = Shop{Name: s.name, Bot: s.bot, RestKey: s.botKey}
 	accounts := make([]string, len(s.people))
 	for i, p := range s.people {
 		var made id

@@ -67,6 +67,9 @@ func startEmbedded(random io.Reader, now time.Time, ticks <-chan time.Time) (*Em
 	return e, nil
 }
 
+// URL returns where the Redis is, with its password, as [ParseAddress] reads it.
+func (e *Embedded) URL() string { return e.url }
+
 // Address returns where the Redis is, with its password.
 func (e *Embedded) Address() Address {
 	a, err := ParseAddress(e.url)
