@@ -105,6 +105,7 @@ const (
 	OfBot       Kind = "bot"
 	OfBroadcast Kind = "broadcast"
 	OfAudience  Kind = "audience"
+	OfSchedule  Kind = "schedule"
 )
 
 // Object is something that people have roles on. The platform has no id.

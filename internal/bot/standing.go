@@ -1,6 +1,10 @@
 package bot
 
-import "github.com/malgil/malgil/internal/fault"
+import (
+	"slices"
+
+	"github.com/malgil/malgil/internal/fault"
+)
 
 // Standing is what is known of a bot that is to speak first on one of its sides: what Kakao asks of
 // senders of Event API messages, and what Malgil does.
@@ -24,10 +28,28 @@ func (s Standing) Check() error {
 	return s.refusal(append(s.unpaid(), s.uncertified()...))
 }
 
+// CheckRun is [Standing.Check] for an order that should not wait for a person: it is also refused while the
+// channel is not connected for another reason than the wallet, or the bot is paused.
+func (s Standing) CheckRun() error {
+	return s.refusal(slices.Concat(s.unpaid(), s.uncertified(), s.silent()))
+}
+
 // CheckNow is [Standing.Check] for an order that may not wait, which is also refused for what others
 // wait for: a channel that is not connected, a bot that is paused, a wallet that does not pay.
 func (s Standing) CheckNow() error {
-	missing := append(s.unpaid(), s.uncertified()...)
+	missing := slices.Concat(s.unpaid(), s.uncertified(), s.silent())
+	switch {
+	case s.Wallet == nil:
+	case len(missing) == 0:
+		return s.Wallet
+	default:
+		missing = append(missing, fault.Part{Field: "wallet", Message: "does not pay: " + fault.MessageOf(s.Wallet)})
+	}
+	return s.refusal(missing)
+}
+
+// silent names what keeps a bot that may send from it until a person does something about it.
+func (s Standing) silent() (missing []fault.Part) {
 	if s.Channel != nil && s.Channel.State != Connected && (s.Wallet == nil || s.Channel.Cause == ByOperator) {
 		missing = append(missing, fault.Part{Field: "channel.state", Message: "is " + string(s.Channel.State) + "; connect the channel again"})
 	}
@@ -38,14 +60,7 @@ func (s Standing) CheckNow() error {
 	default:
 		missing = append(missing, fault.Part{Field: "bot.paused", Message: "says that Kakao does not accept the bot's REST API key; set the key, then resume the bot"})
 	}
-	switch {
-	case s.Wallet == nil:
-	case len(missing) == 0:
-		return s.Wallet
-	default:
-		missing = append(missing, fault.Part{Field: "wallet", Message: "does not pay: " + fault.MessageOf(s.Wallet)})
-	}
-	return s.refusal(missing)
+	return missing
 }
 
 const noWallet = "bot.wallet"

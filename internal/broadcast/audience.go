@@ -34,7 +34,8 @@ type Audiences interface {
 	// Conflict when the bot has an audience of that name.
 	CreateAudience(ctx context.Context, a Audience) error
 	Audience(ctx context.Context, id AudienceID) (Audience, error)
-	// DeleteAudience takes an audience with its people away. Broadcasts that used it keep theirs.
+	// DeleteAudience takes an audience with its people away. Broadcasts that used it keep theirs. It is a
+	// Conflict while a schedule uses it.
 	DeleteAudience(ctx context.Context, id AudienceID) error
 	// BeginAudience, StoreAudience and EndAudience are an upload, as [Uploads] has it.
 	BeginAudience(ctx context.Context, id AudienceID) (epoch int, err error)
@@ -64,7 +65,8 @@ func (d *Desk) CreateAudience(ctx context.Context, botID, name string) (Audience
 	return a, nil
 }
 
-// DeleteAudience takes an audience away. Broadcasts that used it keep their people.
+// DeleteAudience takes an audience away. Broadcasts that used it keep their people; one that a schedule
+// uses is not taken away, which is a Conflict.
 func (d *Desk) DeleteAudience(ctx context.Context, id AudienceID) error {
 	return d.audiences.DeleteAudience(ctx, id)
 }
@@ -100,9 +102,18 @@ func (d *Desk) UseAudience(ctx context.Context, id ID, from AudienceID, o Upload
 	case a.BotID != b.BotID:
 		return Report{}, fault.Field("audience", "is of bot %s, the broadcast of %s", a.BotID, b.BotID)
 	case a.Counts.Audience == 0:
-		return Report{}, fault.Coded(fault.Conflict, "NO_RECIPIENTS", "audience %s has nobody; upload people to it first", from)
+		return Report{}, Nobody(from)
 	}
 	return d.Upload(ctx, id, &audienceRows{ctx: ctx, audiences: d.audiences, of: a}, o)
+}
+
+// Nobody is a Conflict: an audience has no people.
+func Nobody(id AudienceID) error {
+	return fault.Coded(fault.Conflict, "NO_RECIPIENTS", "audience %s has nobody; upload people to it first", id)
+}
+
+func audienceChanged(id AudienceID) error {
+	return fault.Coded(fault.Conflict, "AUDIENCE_CHANGED", "audience %s was changed while it was copied; try again", id)
 }
 
 // audienceChunks is how many chunks of an audience are read at a time.
@@ -140,7 +151,7 @@ func (r *audienceRows) more() (err error) {
 	}
 	if len(r.ready) == 0 {
 		if r.line != r.of.Counts.Audience {
-			return fault.Coded(fault.Conflict, "AUDIENCE_CHANGED", "audience %s was changed while it was copied; try again", r.of.ID)
+			return audienceChanged(r.of.ID)
 		}
 		return io.EOF
 	}

@@ -62,11 +62,14 @@ func (s *Store) CreateAudience(ctx context.Context, a broadcast.Audience) error 
 	})
 }
 
-// DeleteAudience takes an audience with its people away.
+// DeleteAudience takes an audience with its people away, unless a schedule uses it.
 func (s *Store) DeleteAudience(ctx context.Context, id broadcast.AudienceID) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		a, err := audienceOf(ctx, tx, id, s.dialect.lock)
 		if err != nil {
+			return err
+		}
+		if err := unusedAudience(ctx, tx, id); err != nil {
 			return err
 		}
 		deed := access.DeedOf(ctx)

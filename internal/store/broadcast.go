@@ -133,22 +133,28 @@ func (s *Store) newBroadcast(ctx context.Context, b broadcast.Broadcast, chunks 
 // RepeatedBroadcast returns the broadcast that an earlier call with the same request made. It is
 // Invalid when that call had another body.
 func (s *Store) RepeatedBroadcast(ctx context.Context, r broadcast.Request) (b broadcast.Broadcast, repeated bool, err error) {
+	answer, repeated, err := s.repeatedRequest(ctx, r)
+	if err != nil || !repeated {
+		return b, false, err
+	}
+	b, err = s.Broadcast(ctx, broadcast.ID(answer))
+	return b, err == nil, err
+}
+
+// repeatedRequest returns what an earlier call with the same request was answered.
+func (s *Store) repeatedRequest(ctx context.Context, r broadcast.Request) (answer []byte, repeated bool, err error) {
 	errFirst := errors.New("no earlier call") // takes the claim back
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		answer, again, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
-		if err != nil {
-			return err
+	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
+		answer, repeated, err = claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
+		if err == nil && !repeated {
+			err = errFirst
 		}
-		if !again {
-			return errFirst
-		}
-		b, err = s.lockBroadcast(ctx, tx, broadcast.ID(answer))
 		return err
 	})
 	if errors.Is(err, errFirst) {
-		return b, false, nil
+		return nil, false, nil
 	}
-	return b, err == nil, err
+	return answer, err == nil, err
 }
 
 func insertBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) error {

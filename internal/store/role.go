@@ -19,6 +19,7 @@ var places = map[access.Kind]string{
 	access.OfWallet:    `SELECT '', id, '' FROM wallet WHERE id = $1`,
 	access.OfBot:       `SELECT '', COALESCE(wallet_id, ''), id FROM bot WHERE id = $1`,
 	access.OfAudience:  `SELECT '', COALESCE(b.wallet_id, ''), b.id FROM audience a JOIN bot b ON b.id = a.bot_id WHERE a.id = $1`,
+	access.OfSchedule:  `SELECT '', COALESCE(b.wallet_id, ''), b.id FROM schedule s JOIN bot b ON b.id = s.bot_id WHERE s.id = $1`,
 	access.OfBroadcast: `SELECT '', wallet_id, bot_id FROM broadcast WHERE id = $1`,
 }
 

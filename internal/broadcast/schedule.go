@@ -1,0 +1,168 @@
+package broadcast
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// ScheduleID identifies a schedule.
+type ScheduleID string
+
+// Schedule sends a message to a named audience again and again, by the calendar. Each of its occurrences
+// becomes a broadcast of its own.
+type Schedule struct {
+	ID       ScheduleID
+	BotID    string
+	Side     Side
+	Name     string // also of its broadcasts
+	Message  Message
+	Audience AudienceID
+	// Unreadable says why the stored message could not be read, which is then empty.
+	Unreadable string
+
+	Cron, Zone string // see [ParseCron]
+	Overlap    Overlap
+	// Window is how long after its time an occurrence may still begin (catch-up window).
+	Window       time.Duration
+	Until        time.Time     // the last moment at which it may have an occurrence; zero for none
+	ExpiresAfter time.Duration // who was not sent to so long after a broadcast began is skipped; 0 for never
+	OnDoubt      OnDoubt
+
+	State     ScheduleState
+	NextAt    time.Time // of the next occurrence; zero when there is none, and while it is not active
+	CreatedAt time.Time
+}
+
+// ScheduleState is where a schedule stands.
+type ScheduleState string
+
+// The states of a schedule.
+const (
+	ScheduleActive  ScheduleState = "active"
+	SchedulePaused  ScheduleState = "paused"
+	ScheduleDeleted ScheduleState = "deleted" // it is kept for what became of its occurrences
+)
+
+// Overlap says what becomes of an occurrence whose time comes before the broadcast of the one before it is
+// finished.
+type Overlap string
+
+// What becomes of it.
+const (
+	SkipOverlap  Overlap = "skip"
+	QueueOverlap Overlap = "queue" // it waits for that end; a later occurrence takes its place
+)
+
+// ScheduleOrder asks for a schedule.
+type ScheduleOrder struct {
+	BotID        string
+	Side         Side // Live when empty
+	Name         string
+	Message      Message
+	Audience     AudienceID
+	Cron         string
+	Zone         string  // Asia/Seoul when empty
+	Overlap      Overlap // SkipOverlap when empty
+	Window       time.Duration
+	Until        time.Time
+	ExpiresAfter time.Duration
+	OnDoubt      OnDoubt // HoldDoubt when empty
+}
+
+const (
+	defaultZone   = "Asia/Seoul"
+	defaultWindow = time.Hour
+	minWindow     = time.Minute
+	maxWindow     = 7 * 24 * time.Hour
+	minExpiry     = time.Minute
+	maxExpiry     = 30 * 24 * time.Hour
+)
+
+// schedule turns an order into a schedule that may be stored.
+func (d *Desk) schedule(o ScheduleOrder) (Schedule, error) {
+	b, err := d.check(Order{BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message, OnDoubt: o.OnDoubt})
+	if err != nil {
+		return Schedule{}, err
+	}
+	s := Schedule{
+		ID: ScheduleID(d.newID("sch")), BotID: b.BotID, Side: b.Side, Name: b.Name, Message: b.Message, Audience: o.Audience,
+		Cron: o.Cron, Zone: cmp.Or(o.Zone, defaultZone), Overlap: cmp.Or(o.Overlap, SkipOverlap), Window: cmp.Or(o.Window, defaultWindow),
+		Until: o.Until, ExpiresAfter: o.ExpiresAfter, OnDoubt: b.OnDoubt, State: ScheduleActive, CreatedAt: b.CreatedAt,
+	}
+	switch {
+	case s.Audience == "" || !plain(string(s.Audience)):
+		return Schedule{}, fault.Field("audience", "is missing; name the audience that it sends to")
+	case s.Overlap != SkipOverlap && s.Overlap != QueueOverlap:
+		return Schedule{}, fault.Field("overlap", "must be skip or queue")
+	case s.Window < minWindow || s.Window > maxWindow:
+		return Schedule{}, fault.Field("catch_up_seconds", "must be from a minute to 7 days")
+	case s.ExpiresAfter != 0 && (s.ExpiresAfter < minExpiry || s.ExpiresAfter > maxExpiry):
+		return Schedule{}, fault.Field("expires_after_seconds", "must be from a minute to 30 days, or 0 for never")
+	}
+	if s, err = s.resumed(s.CreatedAt); err != nil {
+		return Schedule{}, err
+	}
+	if s.NextAt.IsZero() && s.Until.IsZero() {
+		return Schedule{}, fault.Field("cron", "names no moment within five years")
+	}
+	if s.NextAt.IsZero() {
+		return Schedule{}, fault.Field("until", "is before the first time; choose a later one")
+	}
+	return s, nil
+}
+
+// resumed returns an active schedule, whose next occurrence is the first after now.
+func (s Schedule) resumed(now time.Time) (Schedule, error) {
+	c, err := ParseCron(s.Cron, s.Zone)
+	if err != nil {
+		return s, err
+	}
+	s.State, s.NextAt = ScheduleActive, s.after(c, now)
+	return s, nil
+}
+
+// after returns the first occurrence after a moment, zero for none.
+func (s Schedule) after(c Cron, moment time.Time) time.Time {
+	next, ok := c.Next(moment)
+	if !ok || !s.Until.IsZero() && next.After(s.Until) {
+		return time.Time{}
+	}
+	return next
+}
+
+// pause has an active schedule rest: occurrences that come meanwhile are none. Nothing of a broadcast that
+// has begun changes.
+func (s *Schedule) pause() error {
+	switch s.State {
+	case SchedulePaused:
+	case ScheduleDeleted:
+		return s.gone("paused")
+	case ScheduleActive:
+		s.State, s.NextAt = SchedulePaused, time.Time{}
+	}
+	return nil
+}
+
+// resume has a paused schedule go on with the first occurrence after now.
+func (s *Schedule) resume(now time.Time) (err error) {
+	switch s.State {
+	case ScheduleActive:
+	case ScheduleDeleted:
+		return s.gone("resumed")
+	case SchedulePaused:
+		*s, err = s.resumed(now)
+	}
+	return err
+}
+
+// delete ends a schedule for good.
+func (s *Schedule) delete() error {
+	s.State, s.NextAt = ScheduleDeleted, time.Time{}
+	return nil
+}
+
+func (s *Schedule) gone(what string) error {
+	return fault.Coded(fault.Conflict, "WRONG_STATE", "schedule %s is deleted and cannot be %s; make a new one", s.ID, what)
+}

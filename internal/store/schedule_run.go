@@ -1,0 +1,243 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+const runColumns = `r.schedule_id, r.due_at, r.state, r.broadcast_id, r.reason, r.times, r.changed_at, r.epoch`
+
+func scanRun(row scanner, more ...any) (r broadcast.Run, err error) {
+	err = row.Scan(append([]any{&r.Schedule, at(&r.DueAt), &r.State, &r.Broadcast, &r.Reason, &r.Times, at(&r.ChangedAt), &r.Epoch}, more...)...)
+	return r, err
+}
+
+func scanOneRun(row scanner) (broadcast.Run, error) { return scanRun(row) }
+
+// waitAgain is after how long a waiting run is looked at again.
+const waitAgain = 5 * time.Second
+
+// DueSchedules lists schedules whose next occurrence has come.
+func (s *Store) DueSchedules(ctx context.Context, now time.Time, after broadcast.ScheduleID, limit int) ([]broadcast.Schedule, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+scheduleColumns+` FROM schedule WHERE next_at > 0 AND next_at <= $1 AND id > $2
+		ORDER BY id LIMIT $3`, millis(now), after, limit)
+	return collect(rows, err, scanSchedule)
+}
+
+// WaitingRuns lists runs that may be looked at again.
+func (s *Store) WaitingRuns(ctx context.Context, now time.Time, after broadcast.ScheduleID, limit int) ([]broadcast.Run, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+runColumns+` FROM schedule_run r WHERE r.state = 'waiting' AND r.next_at <= $1 AND r.schedule_id > $2
+		ORDER BY r.schedule_id LIMIT $3`, millis(now), after, limit)
+	return collect(rows, err, scanOneRun)
+}
+
+// Occur writes down what a schedule owes and starts its run as b where it may, all in one transaction.
+func (s *Store) Occur(ctx context.Context, sch broadcast.Schedule, d broadcast.Due, b broadcast.Broadcast, now time.Time) (runs []broadcast.Run, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		runs = nil
+		mine, err := changed(tx.ExecContext(ctx, `UPDATE schedule SET next_at = $3 WHERE id = $1 AND next_at = $2`, sch.ID, millis(sch.NextAt), millis(d.Next)))
+		if err != nil || !mine { // another scheduler was first, or it is not active any more
+			return err
+		}
+		for _, r := range d.Missed {
+			if written, err := insertRun(ctx, tx, r); err != nil {
+				return err
+			} else if written {
+				runs = append(runs, r)
+			}
+		}
+		if d.Run.IsZero() {
+			return nil
+		}
+		if err := skipWaiting(ctx, tx, sch.ID, "the occurrence of "+d.Run.Format(time.RFC3339)+" took its place", now); err != nil {
+			return err
+		}
+		r := broadcast.Run{Schedule: sch.ID, DueAt: d.Run, State: broadcast.RunWaiting, Times: 1, ChangedAt: now}
+		written, err := insertRun(ctx, tx, r)
+		if err != nil || !written {
+			return err
+		}
+		r, err = s.startRun(ctx, tx, sch, r, b, now)
+		runs = append(runs, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return runs, nil
+}
+
+// insertRun stores a run unless there is one of its time.
+func insertRun(ctx context.Context, tx *sql.Tx, r broadcast.Run) (bool, error) {
+	written, err := changed(tx.ExecContext(ctx, `INSERT INTO schedule_run (schedule_id, due_at, state, broadcast_id, reason, times, changed_at, next_at, epoch, lease_until)
+		VALUES ($1, $2, $3, '', $4, $5, $6, 0, 0, 0) ON CONFLICT (schedule_id, due_at) DO NOTHING`,
+		r.Schedule, millis(r.DueAt), r.State, r.Reason, r.Times, millis(r.ChangedAt)))
+	if err != nil {
+		return false, fmt.Errorf("insert the run of %s: %w", r.DueAt.Format(time.RFC3339), err)
+	}
+	return written, nil
+}
+
+// skipWaiting skips the run of a locked schedule that waits, if one does.
+func skipWaiting(ctx context.Context, tx *sql.Tx, id broadcast.ScheduleID, why string, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE schedule_run SET state = 'skipped', changed_at = $3,
+		reason = CAST($2 AS TEXT) || CASE reason WHEN '' THEN '' ELSE '; it waited: ' || reason END WHERE schedule_id = $1 AND state = 'waiting'`, id, why, millis(now))
+	if err != nil {
+		return fmt.Errorf("skip what waits of schedule %s: %w", id, err)
+	}
+	return nil
+}
+
+// RetryRun starts a waiting run as b where it may by now.
+func (s *Store) RetryRun(ctx context.Context, waiting broadcast.Run, b broadcast.Broadcast, now time.Time) (r broadcast.Run, ok bool, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		sch, err := scheduleOf(ctx, tx, waiting.Schedule, s.dialect.lock)
+		if err != nil {
+			return err
+		}
+		r, err = scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM schedule_run r
+			WHERE r.schedule_id = $1 AND r.due_at = $2 AND r.state = 'waiting' AND r.next_at <= $3`, sch.ID, millis(waiting.DueAt), millis(now)))
+		if ok = !errors.Is(err, sql.ErrNoRows); !ok {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		r, err = s.startRun(ctx, tx, sch, r, b, now)
+		return err
+	})
+	return r, ok && err == nil, err
+}
+
+// startRun starts a waiting run of a locked schedule as b, or writes down why it does not.
+func (s *Store) startRun(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule, r broadcast.Run, b broadcast.Broadcast, now time.Time) (broadcast.Run, error) {
+	var in broadcast.Situation
+	err := tx.QueryRowContext(ctx, `SELECT CASE WHEN b.finished_at = 0 THEN b.id ELSE '' END FROM schedule_run r JOIN broadcast b ON b.id = r.broadcast_id
+		WHERE r.schedule_id = $1 AND r.due_at < $2 AND r.broadcast_id <> '' ORDER BY r.due_at DESC LIMIT 1`, sch.ID, millis(r.DueAt)).Scan(&in.Unfinished)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return r, fmt.Errorf("look at the broadcast before it: %w", err)
+	}
+	if in.Obstacle, err = s.obstacle(ctx, tx, sch, &b); err != nil {
+		return r, err
+	}
+	if r = sch.Start(r, in, now); r.State == broadcast.RunCopying {
+		if b.Price, err = priceOf(ctx, tx, now); err != nil {
+			return r, err
+		}
+		if err := insertBroadcast(ctx, tx, b); err != nil {
+			return r, err
+		}
+		r.Broadcast = b.ID
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE schedule_run SET state = $3, reason = $4, broadcast_id = $5, changed_at = $6, next_at = $7
+		WHERE schedule_id = $1 AND due_at = $2`, sch.ID, millis(r.DueAt), r.State, r.Reason, r.Broadcast, millis(now), millis(now.Add(waitAgain)))
+	if err != nil {
+		return r, fmt.Errorf("save the run of %s: %w", r.DueAt.Format(time.RFC3339), err)
+	}
+	return r, nil
+}
+
+// obstacle says why the bot of a schedule could not send to its audience now, nil when it could, and whose
+// wallet its broadcast is on.
+func (s *Store) obstacle(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule, b *broadcast.Broadcast) (obstacle, err error) {
+	if sch.Unreadable != "" {
+		return fault.New(fault.Conflict, "its stored message cannot be read; make a new schedule"), nil
+	}
+	standing, err := standingOf(ctx, tx, sch.BotID, sch.Side)
+	if err != nil {
+		return nil, err
+	}
+	if b.WalletID = standing.WalletID; b.WalletID != "" {
+		var w wallet.Wallet
+		if w, err = s.scanWallet(tx.QueryRowContext(ctx, `SELECT `+walletColumns+` FROM wallet WHERE id = $1`, b.WalletID)); err != nil {
+			return nil, fmt.Errorf("read the wallet: %w", err)
+		}
+		standing.Wallet = w.Check()
+	}
+	if err := standing.CheckRun(); err != nil {
+		return err, nil
+	}
+	a, err := audienceOf(ctx, tx, sch.Audience, "")
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		return err, nil
+	case err == nil && a.Counts.Audience == 0:
+		return broadcast.Nobody(a.ID), nil
+	}
+	return nil, err
+}
+
+// ClaimCopy takes a run whose broadcast gets its audience.
+func (s *Store) ClaimCopy(ctx context.Context, now, until time.Time) (r broadcast.Run, ok bool, err error) {
+	var some bool // a look beside the writer, so that an idle system writes nothing
+	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM schedule_run WHERE state = 'copying' AND lease_until <= $1)`, millis(now)).Scan(&some)
+	if err != nil || !some {
+		return r, false, err
+	}
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		r, err = scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM schedule_run r WHERE r.state = 'copying' AND r.lease_until <= $1
+			ORDER BY r.lease_until, r.schedule_id LIMIT 1`+s.dialect.share, millis(now)))
+		if ok = !errors.Is(err, sql.ErrNoRows); !ok {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		r.Epoch++
+		_, err = tx.ExecContext(ctx, `UPDATE schedule_run SET epoch = $3, lease_until = $4 WHERE schedule_id = $1 AND due_at = $2`, r.Schedule, millis(r.DueAt), r.Epoch, millis(until))
+		return err
+	})
+	return r, ok && err == nil, err
+}
+
+// KeepCopy keeps a claimed run for longer.
+func (s *Store) KeepCopy(ctx context.Context, r broadcast.Run, until time.Time) error {
+	kept, err := changed(s.write.ExecContext(ctx, `UPDATE schedule_run SET lease_until = $4 WHERE schedule_id = $1 AND due_at = $2 AND epoch = $3 AND state = 'copying'`,
+		r.Schedule, millis(r.DueAt), r.Epoch, millis(until)))
+	if err == nil && !kept {
+		return fault.New(fault.Conflict, "another process copies the audience; this one stops")
+	}
+	return err
+}
+
+// EndCopy writes down what became of a claimed run.
+func (s *Store) EndCopy(ctx context.Context, r broadcast.Run) error {
+	_, err := s.write.ExecContext(ctx, `UPDATE schedule_run SET state = $4, reason = $5, changed_at = $6 WHERE schedule_id = $1 AND due_at = $2 AND epoch = $3 AND state = 'copying'`,
+		r.Schedule, millis(r.DueAt), r.Epoch, r.State, r.Reason, millis(r.ChangedAt))
+	if err != nil {
+		return fmt.Errorf("end the run of %s: %w", r.DueAt.Format(time.RFC3339), err)
+	}
+	return nil
+}
+
+// RunView is a run with how its broadcast goes.
+type RunView struct {
+	broadcast.Run
+	BroadcastState broadcast.State // empty without a broadcast
+	Wait           broadcast.Wait
+}
+
+// ScheduleRuns lists the runs of a schedule, newest first: those before a time, or from the newest when it is
+// zero. It is NotFound when there is no such schedule.
+func (s *Store) ScheduleRuns(ctx context.Context, id broadcast.ScheduleID, before time.Time, limit int) ([]RunView, error) {
+	if _, err := s.Schedule(ctx, id); err != nil {
+		return nil, err
+	}
+	last := int64(1<<63 - 1)
+	if !before.IsZero() {
+		last = millis(before)
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT `+runColumns+`, COALESCE(b.state, ''), COALESCE(b.wait_reason, '') FROM schedule_run r
+		LEFT JOIN broadcast b ON b.id = r.broadcast_id WHERE r.schedule_id = $1 AND r.due_at < $2 ORDER BY r.due_at DESC LIMIT $3`, id, last, limit)
+	return collect(rows, err, func(row scanner) (v RunView, err error) {
+		v.Run, err = scanRun(row, &v.BroadcastState, &v.Wait)
+		return v, err
+	})
+}
