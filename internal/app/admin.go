@@ -57,6 +57,11 @@ func (a *App) IssueToken(ctx context.Context, name string, scopes []string) (t a
 // MoveClock moves the clock of this process forward and returns when what falls due is done;
 // see [scheduler.Mover].
 func (a *App) MoveClock(ctx context.Context, to time.Time) error {
-	mover := scheduler.Mover{Clock: a.parts.clock, Sweep: a.parts.sweep.Run, Busy: a.parts.store.Busy, Spread: a.parts.spread, Moments: a.parts.invoiceMoments}
+	mover := scheduler.Mover{Clock: a.parts.clock, Sweep: a.parts.fallDue, Busy: a.parts.store.Busy, Spread: a.parts.spread, Moments: a.parts.invoiceMoments}
 	return mover.MoveTo(ctx, to)
+}
+
+// fallDue finds what has fallen due: what schedules order, then everything that waits for a task.
+func (p *parts) fallDue(ctx context.Context) error {
+	return errors.Join(p.calendar(ctx), p.copies(ctx), p.sweep.Run(ctx))
 }

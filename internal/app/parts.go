@@ -56,6 +56,7 @@ type parts struct {
 	prices   *wallet.PriceSetter
 	bots     *bot.Admin
 	desk     *broadcast.Desk
+	times    *broadcast.Timetable
 	events   *kakao.EventClient
 	billing  *billing.Service
 	books    *reconcile.Service
@@ -64,8 +65,10 @@ type parts struct {
 	recorder *scenario.Recorder
 	mutes    notice.MuteLinks
 	sweep    *scheduler.Sweep
-	supplier invoice.Party // of tax invoices
-	spread   time.Duration // of a settlement
+	calendar func(context.Context) error // starts what schedules order
+	copies   func(context.Context) error // gives it its people
+	supplier invoice.Party               // of tax invoices
+	spread   time.Duration               // of a settlement
 	holidays holiday.Calendar
 }
 
@@ -150,6 +153,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.wallets = access.NewWallets(db, clk.Now, p.ids.Next)
 	p.bots = bot.NewAdmin(db, keys, clk.Now, rand.Reader)
 	p.desk = broadcast.NewDesk(db, db, db, db, clk.Now, p.ids.Next)
+	p.times = broadcast.NewTimetable(p.desk, db)
 	p.giver = wallet.NewGiver(db, p.metrics, clk.Now, p.ids.Next)
 	p.prices = wallet.NewPriceSetter(db, clk.Now)
 	p.known = scenario.NewCache(db, botTTL)
@@ -161,6 +165,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	a.onClose("utterance recorder", recorderLimit, p.recorder.Close)
 	db.UseClosing(store.Closing{NewID: p.ids.Next, Invoices: config.TaxURL != "",
 		Dates: func(month time.Time) invoice.Dates { return invoice.DatesOf(month, p.holidays) }})
+	p.calendar, p.copies = scheduler.Calendar(p.times.Turn, p.metrics, log), scheduler.Calendar(p.times.Copy, p.metrics, log)
 	p.sweep = scheduler.NewSweep(countedStore{db, p.metrics}, p.queue, p.inspector, config.SweepAge, clk.Now)
 	return p, nil
 }

@@ -125,6 +125,8 @@ func (p *parts) render(ctx context.Context, d notice.Data, mute string) (notice.
 const (
 	dispatchEvery, dispatchWithin = 200 * time.Millisecond, 30 * time.Second
 	sweepEvery, sweepWithin       = time.Second, time.Minute
+	calendarEvery, calendarWithin = time.Second, time.Minute
+	copyEvery, copyWithin         = time.Second, 10 * time.Minute // a million people take seconds
 	tidyEvery, tidyWithin         = time.Minute, time.Minute
 	booksEvery, booksWithin       = time.Minute, time.Minute // each wallet once an hour
 )
@@ -137,6 +139,8 @@ func (a *App) startScheduler(config Config) {
 	loops := []scheduler.Loop{
 		{Name: "dispatch", Every: dispatchEvery, Within: dispatchWithin, Run: scheduler.Dispatch(broadcast.NewDispatcher(p.store, pace, p.clock.Now), p.queue)},
 		{Name: "sweep", Every: sweepEvery, Within: sweepWithin, Run: p.sweep.Run},
+		{Name: "calendar", Every: calendarEvery, Within: calendarWithin, Run: p.calendar},
+		{Name: "copy", Every: copyEvery, Within: copyWithin, Run: p.copies},
 		{Name: "tidy", Every: tidyEvery, Within: tidyWithin, Run: p.tidy},
 		{Name: "books", Every: booksEvery, Within: booksWithin, Run: p.books.Check},
 	}

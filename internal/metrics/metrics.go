@@ -35,6 +35,7 @@ var (
 	cardSlots    = []string{"1", "2", "3", "none"}
 	mailCases    = words(notice.Cases()...)
 	mailOutcomes = words(notice.Sent, notice.Waiting, notice.Bounced, notice.Failed)
+	scheduleRuns = words(broadcast.RunStarted, broadcast.RunSkipped, broadcast.RunMissed, broadcast.RunFailed)
 	answers      = words(scenario.Outcomes...)
 	callbacks    = words(kakao.CallbackDelivered, kakao.CallbackFailed, kakao.CallbackUnknown)
 	reasons      = []string{kakao.ReasonRefused, kakao.ReasonUnreachable, kakao.ReasonTestToken, kakao.ReasonToken,
@@ -61,6 +62,7 @@ type Metrics struct {
 	messages, posted     *counters
 	billing, attempts    *counters
 	mails                *counters
+	scheduleRuns         *counters
 
 	answers, callbacks, callbackFailures *counters
 	budgetLeft                           prometheus.Histogram
@@ -105,6 +107,9 @@ func New(reg prometheus.Registerer) *Metrics {
 		mails: newCounters(reg, "malgil_mails_total",
 			"Tries to send a notification mail by case and outcome; waiting means that it is tried again.",
 			closed("case", mailCases), closed("outcome", mailOutcomes)),
+		scheduleRuns: newCounters(reg, "malgil_schedule_runs_total",
+			"Occurrences of recurring broadcasts by what became of them: started, skipped, missed because no scheduler looked in time, or failed.",
+			closed("outcome", scheduleRuns)),
 
 		answers: newCounters(reg, "malgil_answers_total",
 			"Utterances by how they were answered.",
@@ -177,6 +182,11 @@ func (m *Metrics) AttemptRan(slot int, o billing.Outcome) {
 
 // Mailed notes one try to send a mail.
 func (m *Metrics) Mailed(mailCase, outcome string) { m.mails.add(1, mailCase, outcome) }
+
+// ScheduleRan notes so many occurrences of a schedule that came to the same.
+func (m *Metrics) ScheduleRan(state broadcast.RunState, times int) {
+	m.scheduleRuns.add(float64(times), string(state))
+}
 
 // Answered notes an utterance and the time that was left for its answer, negative when late.
 func (m *Metrics) Answered(outcome string, budgetLeft time.Duration) {
