@@ -128,6 +128,15 @@ GET /api/v1/audiences/{id} PAMOWKVv -
 DELETE /api/v1/audiences/{id} PAMO WKVv
 PUT /api/v1/audiences/{id}/recipients PAMO WKVv
 POST /api/v1/broadcasts/{id}/recipients/from-audience PAMO WKVv
+POST /api/v1/schedules PAMO WKVv
+GET /api/v1/schedules PAMOWKVvS -
+GET /api/v1/schedules/preview PAMOWKVvS -
+GET /api/v1/schedules/{id} PAMOWKVv -
+DELETE /api/v1/schedules/{id} PAMO WKVv
+POST /api/v1/schedules/{id}/pause PAMO WKVv
+POST /api/v1/schedules/{id}/resume PAMO WKVv
+GET /api/v1/schedules/{id}/next PAMOWKVv -
+GET /api/v1/schedules/{id}/runs PAMOWKVv -
 POST /api/v1/quote PAMOWKV -
 POST /v2/bots/{bot}/talk PAMO WKVv
 POST /v2/bots/{bot}/group PAMO WKVv
@@ -210,6 +219,15 @@ func (t *town) audience() string {
 	return t.h.do(call{method: "POST", path: "/api/v1/audiences", body: map[string]any{"bot": t.bot, "name": fmt.Sprint(t.audiences)}}).want(201)["id"].(string)
 }
 
+// schedule makes a schedule of the bot.
+func (t *town) schedule() string {
+	t.h.t.Helper()
+	audience := t.audience()
+	return t.h.do(call{method: "POST", path: "/api/v1/schedules", key: audience, body: map[string]any{
+		"bot": t.bot, "event": map[string]any{"name": "restock_alert"}, "audience": audience, "cron": "0 9 * * 1",
+	}}).want(201)["id"].(string)
+}
+
 // oneChunk orders a broadcast of one chunk, which is a task in Kakao's words, and returns it; always the
 // same one.
 func (t *town) oneChunk() string {
@@ -231,6 +249,8 @@ func (t *town) object(kind access.Kind, p person) string {
 		return t.broadcast
 	case access.OfAudience:
 		return t.audience()
+	case access.OfSchedule:
+		return t.schedule()
 	case access.OfAccount:
 		return p.account
 	case access.OfCard:
@@ -256,6 +276,9 @@ var bodies = map[string]func(id string) map[string]any{
 	"POST /api/v1/wallets": func(id string) map[string]any { return map[string]any{"name": "w", "kind": "personal", "master": id} },
 	"POST /api/v1/broadcasts": func(id string) map[string]any {
 		return map[string]any{"bot": id, "event": map[string]any{"name": "restock_alert"}}
+	},
+	"POST /api/v1/schedules": func(id string) map[string]any {
+		return map[string]any{"bot": id, "event": map[string]any{"name": "restock_alert"}, "audience": "", "cron": "@daily"}
 	},
 	"POST /api/v1/audiences": func(id string) map[string]any { return map[string]any{"bot": id, "name": id + " all"} },
 	"POST /api/v1/quote":     func(id string) map[string]any { return map[string]any{"people": 1, "wallet": id} },

@@ -46,6 +46,7 @@ var (
 	theBot       = place{kind: access.OfBot, in: "path.id"}
 	theBroadcast = place{kind: access.OfBroadcast, in: "path.id"}
 	theAudience  = place{kind: access.OfAudience, in: "path.id"}
+	theSchedule  = place{kind: access.OfSchedule, in: "path.id"}
 
 	// Kakao's own addresses speak Kakao's words: a bot id may end in the mark of the development channel,
 	// and a task is a broadcast.
@@ -168,6 +169,16 @@ var routes = map[string]guard{
 	"GET /api/v1/audiences/{id}":    {scope: access.Read, right: access.ReadBroadcast, on: theAudience},
 	"DELETE /api/v1/audiences/{id}": {scope: access.Send, right: access.OrderBroadcast, on: theAudience},
 	audienceRoute:                   {scope: access.Send, right: access.OrderBroadcast, on: theAudience, quiet: true},
+
+	"POST /api/v1/schedules":             {scope: access.Send, right: access.OrderBroadcast, on: named(access.OfBot, "bot"), and: &demand{access.OrderBroadcast, named(access.OfAudience, "audience")}},
+	"GET /api/v1/schedules":              {scope: access.Read, right: access.ListOwn, on: platform},
+	"GET /api/v1/schedules/preview":      {scope: access.Read, right: access.SeePublic, on: platform},
+	"GET /api/v1/schedules/{id}":         {scope: access.Read, right: access.ReadBroadcast, on: theSchedule},
+	"DELETE /api/v1/schedules/{id}":      {scope: access.Send, right: access.OrderBroadcast, on: theSchedule},
+	"POST /api/v1/schedules/{id}/pause":  {scope: access.Send, right: access.SteerBroadcast, on: theSchedule},
+	"POST /api/v1/schedules/{id}/resume": {scope: access.Send, right: access.SteerBroadcast, on: theSchedule},
+	"GET /api/v1/schedules/{id}/next":    {scope: access.Read, right: access.ReadBroadcast, on: theSchedule},
+	"GET /api/v1/schedules/{id}/runs":    {scope: access.Read, right: access.ReadBroadcast, on: theSchedule},
 
 	"GET /api/v1/broadcasts/{id}/cost":     {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/postings": {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},

@@ -115,6 +115,15 @@ GET /api/v1/audiences/{id} read read_broadcast audience path.id
 DELETE /api/v1/audiences/{id} send order_broadcast audience path.id
 PUT /api/v1/audiences/{id}/recipients send order_broadcast audience path.id
 POST /api/v1/broadcasts/{id}/recipients/from-audience send order_broadcast broadcast path.id and order_broadcast audience body.audience
+POST /api/v1/schedules send order_broadcast bot body.bot and order_broadcast audience body.audience
+GET /api/v1/schedules read list_own platform
+GET /api/v1/schedules/preview read see_public platform
+GET /api/v1/schedules/{id} read read_broadcast schedule path.id
+DELETE /api/v1/schedules/{id} send order_broadcast schedule path.id
+POST /api/v1/schedules/{id}/pause send steer_broadcast schedule path.id
+POST /api/v1/schedules/{id}/resume send steer_broadcast schedule path.id
+GET /api/v1/schedules/{id}/next read read_broadcast schedule path.id
+GET /api/v1/schedules/{id}/runs read read_broadcast schedule path.id
 POST /api/v1/quote read quote_wallet wallet body.wallet
 POST /v2/bots/{bot}/talk send order_broadcast bot path.bot
 POST /v2/bots/{bot}/group send order_broadcast bot path.bot

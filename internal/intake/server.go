@@ -84,6 +84,7 @@ func New(config Config, services Services) *Server {
 	s.addChannels()
 	s.addBroadcasts()
 	s.addAudiences()
+	s.addSchedules()
 	s.addEventAPI()
 	s.addPrices()
 	s.addMails()

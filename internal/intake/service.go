@@ -24,6 +24,7 @@ type Services struct {
 	Prices     Pricer
 	Bots       Bots
 	Broadcasts Broadcasts
+	Schedules  Schedules
 	Billing    Billing
 	Books      Reconciler
 	Explain    Explainer
@@ -102,6 +103,16 @@ type Broadcasts interface {
 	Retry(ctx context.Context, o broadcast.RetryOrder, r broadcast.Request) (broadcast.Broadcast, error)
 }
 
+// Schedules order broadcasts by the calendar; [broadcast.Timetable] does.
+type Schedules interface {
+	Create(ctx context.Context, o broadcast.ScheduleOrder, r broadcast.Request) (broadcast.Schedule, error)
+	Pause(ctx context.Context, id broadcast.ScheduleID) (broadcast.Schedule, error)
+	Resume(ctx context.Context, id broadcast.ScheduleID) (broadcast.Schedule, error)
+	Delete(ctx context.Context, id broadcast.ScheduleID) error
+	Next(ctx context.Context, id broadcast.ScheduleID, n int) ([]time.Time, error)
+	Preview(cron, zone string, n int) ([]time.Time, error)
+}
+
 // Billing moves money; [billing.Service] does.
 type Billing interface {
 	StartTopUp(ctx context.Context, o billing.TopUpOrder) (billing.Checkout, error)
@@ -173,6 +184,9 @@ type Reader interface {
 	App(ctx context.Context, id string) (bot.App, error)
 	Audience(ctx context.Context, id broadcast.AudienceID) (broadcast.Audience, error)
 	AudienceList(ctx context.Context, f store.AudienceFilter, after broadcast.AudienceID, limit int) ([]broadcast.Audience, error)
+	Schedule(ctx context.Context, id broadcast.ScheduleID) (broadcast.Schedule, error)
+	ScheduleList(ctx context.Context, f store.ScheduleFilter, after broadcast.ScheduleID, limit int) ([]broadcast.Schedule, error)
+	ScheduleRuns(ctx context.Context, id broadcast.ScheduleID, before time.Time, limit int) ([]store.RunView, error)
 	Broadcast(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Broadcasts(ctx context.Context, f store.BroadcastFilter, before broadcast.ID, limit int) ([]broadcast.Broadcast, error)
 	Chunks(ctx context.Context, id broadcast.ID, state broadcast.ChunkState, after, limit int) ([]store.ChunkView, error)

@@ -181,7 +181,7 @@ func newHouse(t *testing.T, s setup) *house {
 		ReplyBudget: s.reply, CallbackBudget: s.callback,
 	})
 	whole := intake.New(intake.Config{PublicURL: "http://127.0.0.1", Log: quiet, Now: clk.Now}, intake.Services{
-		Skill: h.skill, Broadcasts: struct{ intake.Broadcasts }{}, // none is called
+		Skill: h.skill, Broadcasts: struct{ intake.Broadcasts }{}, Schedules: struct{ intake.Schedules }{}, // none is called
 	})
 	server := httptest.NewServer(whole.Handler())
 	t.Cleanup(server.Close)

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -149,14 +150,14 @@ func (s *Server) takeUpload(ctx context.Context, in io.Reader, ask uploadAsk, id
 		return report, err
 	}
 	report, err = take(ctx, id, rows, ask.UploadOptions)
-	return report, errors.Join(inQuery(err), rows.Close())
+	return report, errors.Join(inQuery(err, "exclude"), rows.Close())
 }
 
-// inQuery says of an exclusion that it stood in the query.
-func inQuery(err error) error {
+// inQuery says that what an error is about stood in the query, where it is one of the fields.
+func inQuery(err error, fields ...string) error {
 	var f *fault.Error
-	if errors.As(err, &f) && f.Field == "exclude" {
-		return fault.Field("query.exclude", "%s", f.Message)
+	if errors.As(err, &f) && slices.Contains(fields, f.Field) {
+		return fault.Field("query."+f.Field, "%s", f.Message)
 	}
 	return err
 }
@@ -222,7 +223,7 @@ func readUploadAsk(r *http.Request) (ask uploadAsk, err error) {
 			ask.DryRun, err = choiceOf(name, values[0])
 		case "exclude":
 			ask.Exclude, err = broadcast.ParseExclusion(values[0])
-			err = inQuery(err)
+			err = inQuery(err, "exclude")
 		case "map":
 			ask.reading.Columns, err = recipient.ParseMapping(values[0])
 		default:
