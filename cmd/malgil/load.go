@@ -36,6 +36,9 @@ func (c loadCommand) Run(e *env) error {
 	}
 	rate := func(perSecond float64) string { return won(int64(perSecond)) + " people/s" }
 	pairs := []string{"database", r.Database, "queue", r.Queue, "people", won(int64(r.People)), "file to planned", rate(r.Planned), "sent", rate(r.Sent), "settled", rate(r.Settled)}
+	pairs = append(pairs, "another's 100", fmt.Sprintf("%.1f s", r.Another),
+		"answers meanwhile", fmt.Sprintf("%s, half within %.0f ms, 99 %% within %.0f ms, the slowest %.0f ms; not shown: %d",
+			won(int64(r.Answers.Asked)), r.Answers.P50, r.Answers.P99, r.Answers.Worst, r.Answers.NotShown))
 	if r.Naive > 0 {
 		pairs = append(pairs, "one task each", rate(r.Naive), "sent / that", fmt.Sprintf("%.1f times", r.Ratio()))
 	}

@@ -285,7 +285,13 @@ func nextMidnight(t time.Time) time.Time {
 // saw last.
 func (h *house) until(what string, is func() (ok bool, seen any)) {
 	h.t.Helper()
-	limit := time.NewTimer(20 * time.Second)
+	h.within(20*time.Second, what, is)
+}
+
+// within is until for what may take longer.
+func (h *house) within(most time.Duration, what string, is func() (ok bool, seen any)) {
+	h.t.Helper()
+	limit := time.NewTimer(most)
 	defer limit.Stop()
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
@@ -298,7 +304,7 @@ func (h *house) until(what string, is func() (ok bool, seen any)) {
 		case <-tick.C:
 		case <-limit.C:
 			text, _ := json.Marshal(seen) // what cannot be shown is not shown
-			h.t.Fatalf("within 20 s it is not so that %s; seen last: %s", what, text)
+			h.t.Fatalf("within %v it is not so that %s; seen last: %s", most, what, text)
 		}
 	}
 }

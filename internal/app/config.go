@@ -73,7 +73,7 @@ type Rules struct {
 	CallbackBudget   time.Duration `env:"MALGIL_CALLBACK_BUDGET" default:"1500ms" help:"How long one with a callback waits before it is called back."`
 	SendLease        time.Duration `env:"MALGIL_SEND_LEASE" default:"30s" help:"After this, a request that nobody reported on is in doubt."`
 	SweepAge         time.Duration `env:"MALGIL_SWEEP_AGE" default:"60s" help:"After this, the queue is asked whether it still knows a task."`
-	QueuedChunks     int           `env:"MALGIL_QUEUED_CHUNKS" default:"2000" help:"Most send tasks in the queue at a time."`
+	QueuedChunks     int           `env:"MALGIL_QUEUED_CHUNKS" default:"500" help:"Most send tasks in the queue at a time: what all workers together send in a second is enough, and more makes other customers wait."`
 	SendConcurrency  int           `env:"MALGIL_SEND_CONCURRENCY" default:"64" help:"Event API requests at a time in one process."`
 	BankPayee        string        `name:"bank-payee" env:"MALGIL_BANK_PAYEE" default:"(주)카카오" help:"Whom payers read as the holder of a one-time account."`
 	Holidays         string        `env:"MALGIL_HOLIDAYS" placeholder:"PATH" help:"File of holidays that stands in place of the years that it names; see malgil config holidays."`

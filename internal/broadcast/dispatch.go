@@ -13,13 +13,15 @@ import (
 // Pace bounds what is queued at a time, so that a broadcast of ten million people never fills
 // Redis and never starves another customer.
 type Pace struct {
-	MaxQueued int           // send tasks at a time for everyone together; 2,000 by default
+	// MaxQueued is how many send tasks there are at a time for everyone together, 500 by default: it is how
+	// many a customer may find before his own.
+	MaxQueued int
 	Ahead     time.Duration // how much of a bot's rate is queued ahead; a second by default, which is what a worker waits for it
 	SendBy    time.Duration // a queued chunk that was not sent by then is planned again; at most 10 minutes
 }
 
 // DefaultPace is the pace of a new installation.
-var DefaultPace = Pace{MaxQueued: 2000, Ahead: time.Second, SendBy: 10 * time.Minute}
+var DefaultPace = Pace{MaxQueued: 500, Ahead: time.Second, SendBy: 10 * time.Minute}
 
 // Candidate is a broadcast that has planned chunks and whose time has come.
 type Candidate struct {

@@ -34,7 +34,7 @@ func TestPace_Shares(t *testing.T) {
 		want       map[ID]int
 	}{
 		"1,000,000 people and 100 of another wallet": {
-			DefaultPace, []Candidate{million, hundred}, nil, 0, map[ID]int{"big": 1999, "small": 1},
+			DefaultPace, []Candidate{million, hundred}, nil, 0, map[ID]int{"big": 499, "small": 1},
 		},
 		"little room goes around: first turn": {
 			Pace{MaxQueued: 1, Ahead: time.Second}, []Candidate{million, hundred}, nil, 0, map[ID]int{"big": 1, "small": 0},

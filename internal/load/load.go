@@ -38,6 +38,10 @@ type Report struct {
 	Sent     float64 `json:"sent_per_second"`           // from the seal to the last accepted request
 	Settled  float64 `json:"settled_per_second"`        // from the seal to the last posting
 	Naive    float64 `json:"naive_per_second,omitzero"` // one task per person, from the first enqueue to the last accepted request
+	Answers  Answers `json:"answers"`                   // while it was sent and settled
+	// Another is how long a hundred people of another customer took who were ordered in the middle of it,
+	// until Kakao had accepted them.
+	Another float64 `json:"another_customer_seconds"`
 }
 
 // Ratio is how many times as fast as one task per person it sends; 0 when that was not measured.
@@ -104,14 +108,19 @@ func Run(ctx context.Context, o Options) (r Report, err error) {
 	return r, nil
 }
 
-// prepare lets the bot send as fast as it can, and gives its wallet what that costs.
+// prepare lets the bot send as fast as it can, and gives the wallets what it all costs.
 func (r run) prepare(ctx context.Context) error {
 	api := r.demo.World.API
 	if err := api.Call(ctx, "PATCH", "/api/v1/bots/"+r.demo.Books.Bot, map[string]any{"rate_per_second": ratePerSecond, "in_flight": inFlight}, nil); err != nil {
 		return err
 	}
 	const fewest = 1_000
-	return r.demo.World.TopUp(ctx, r.demo.Books.Wallet, max(fewest, int64(r.People)*int64(r.Config.Price)))
+	for wallet, people := range map[string]int{r.demo.Books.Wallet: r.People, r.demo.Stationery.Wallet: anotherPeople} {
+		if err := r.demo.World.TopUp(ctx, wallet, max(fewest, int64(people)*int64(r.Config.Price))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // order is a broadcast as its status tells it.
@@ -146,19 +155,37 @@ func (r run) broadcast(ctx context.Context, report *Report) error {
 	if err != nil {
 		return err
 	}
+	answers := r.talk(ctx)
+	defer func() { report.Answers = answers() }()
 	began = time.Now()
 	if err := api.Call(ctx, "POST", path+"/seal", nil, nil); err != nil {
 		return err
 	}
-	err = r.until(ctx, "send", func() (int, error) {
+	limited, cancel := context.WithCancel(ctx)
+	defer cancel()
+	another := make(chan error, 1)
+	ordered := false
+	all := r.People + anotherPeople
+	err = r.until(ctx, "send", all, func() (int, error) {
 		n, err := r.reached(ctx)
-		return n - before, err
+		if n -= before; err == nil && !ordered && n >= r.People/2 {
+			ordered = true
+			go func() {
+				took, err := r.another(limited)
+				report.Another = took.Seconds()
+				another <- err
+			}()
+		}
+		return n, err
 	})
 	if err != nil {
 		return err
 	}
-	report.Sent = perSecond(r.People, began)
-	err = r.until(ctx, "settle", func() (int, error) {
+	report.Sent = perSecond(all, began)
+	if err := <-another; err != nil {
+		return err
+	}
+	err = r.until(ctx, "settle", r.People, func() (int, error) {
 		err := api.Call(ctx, "GET", path, nil, &b)
 		if err == nil && b.State != "running" && b.State != "finished" {
 			err = fmt.Errorf("the broadcast is %s: %s", b.State, b.Note)
@@ -211,8 +238,8 @@ func (r run) reached(ctx context.Context) (int, error) {
 	return truth.Kakao.People.Reached, nil
 }
 
-// until waits until all people are done.
-func (r run) until(ctx context.Context, phase string, done func() (int, error)) error {
+// until waits until so many people are done.
+func (r run) until(ctx context.Context, phase string, all int, done func() (int, error)) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
@@ -220,8 +247,8 @@ func (r run) until(ctx context.Context, phase string, done func() (int, error)) 
 		if err != nil {
 			return err
 		}
-		r.Progress(phase, n, r.People)
-		if n >= r.People {
+		r.Progress(phase, n, all)
+		if n >= all {
 			return nil
 		}
 		select {

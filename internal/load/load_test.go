@@ -58,7 +58,7 @@ func TestRun(t *testing.T) {
 			if r.People != 2_050 || (r.Queue == "embedded") != (name == "embedded") || (r.Database == "sqlite") != (name == "embedded") {
 				t.Errorf("it measured %+v", r)
 			}
-			if r.Planned <= 0 || r.Sent <= 0 || r.Settled <= 0 || r.Sent < r.Settled || r.Naive <= 0 || r.Ratio() != r.Sent/r.Naive {
+			if r.Planned <= 0 || r.Sent <= 0 || r.Settled <= 0 || r.Sent < r.Settled || r.Naive <= 0 || r.Ratio() != r.Sent/r.Naive || r.Another <= 0 || r.Answers.Asked == 0 || r.Answers.NotShown != 0 {
 				t.Errorf("rates %+v, ratio %v; want all of them, and nothing settled before it is sent", r, r.Ratio())
 			}
 			if got := slices.Sorted(maps.Keys(phases)); !slices.Equal(got, []string{"one by one", "send", "settle", "upload"}) {
