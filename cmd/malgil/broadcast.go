@@ -5,8 +5,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
 )
 
 // broadcastCommand sends messages to many people and looks after them.
@@ -55,6 +53,15 @@ type broadcastRow struct {
 	StartAt    time.Time `json:"start_at"`
 	ExpiresAt  time.Time `json:"expires_at"`
 	FinishedAt time.Time `json:"finished_at"`
+
+	// Of an event of its progress.
+	Rate float64   `json:"people_per_second"`
+	Over time.Time `json:"over_at"`
+	Cost struct {
+		Captured int64 `json:"captured_krw"`
+		VAT      int64 `json:"vat_krw"`
+		Held     int64 `json:"held_krw"`
+	} `json:"cost"`
 }
 
 // standing says where a broadcast stands, and why it waits.
@@ -148,58 +155,6 @@ type broadcastCancel struct{ oneBroadcast }
 
 // Run cancels a broadcast.
 func (c broadcastCancel) Run(e *env) error { return c.step(e, "POST", "/cancel") }
-
-type broadcastWatch struct {
-	oneBroadcast
-	Every time.Duration `default:"1s" help:"How often to look."`
-}
-
-// Run waits until a broadcast is over: 0 when everyone got it, 3 when some did not.
-func (c broadcastWatch) Run(e *env) error { return c.watch(e, c.Broadcast, c.Every) }
-
-// watch looks at a broadcast until it is over, with a bar where somebody watches.
-func (r remote) watch(e *env, id string, every time.Duration) error {
-	client, err := r.client()
-	if err != nil {
-		return err
-	}
-	var bar *progressbar.ProgressBar
-	for {
-		var b broadcastRow
-		if err := client.Call(e.ctx, "GET", broadcastPath(id), nil, &b); err != nil {
-			return err
-		}
-		if terminal(e.stderr) {
-			if bar == nil {
-				bar = progressbar.NewOptions64(max(b.Counts.Audience, 1), progressbar.OptionSetWriter(e.stderr), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
-			}
-			bar.Describe(b.standing())
-			_ = bar.Set64(b.done()) // a terminal that is gone shows nothing
-		}
-		if !b.FinishedAt.IsZero() || b.State == "cancelled" && b.done() == b.Counts.Audience {
-			if bar != nil {
-				_ = bar.Finish()
-			}
-			return r.over(e, b)
-		}
-		select {
-		case <-time.After(max(every, 100*time.Millisecond)):
-		case <-e.ctx.Done():
-			return fmt.Errorf("the broadcast is %s, and goes on: %w", b.standing(), e.ctx.Err())
-		}
-	}
-}
-
-// over shows a broadcast that is over, and says whether everyone got it.
-func (r remote) over(e *env, b broadcastRow) error {
-	if err := r.call(e, "GET", broadcastPath(b.ID), nil, &b, func() { b.print(e) }); err != nil {
-		return err
-	}
-	if missed := b.Counts.Audience - b.Counts.Delivered; missed > 0 {
-		return partlyDone{fmt.Errorf("%s of %s people did not get it, or it is not known", won(missed), won(b.Counts.Audience))}
-	}
-	return nil
-}
 
 type broadcastChunks struct {
 	oneBroadcast

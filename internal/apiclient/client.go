@@ -52,6 +52,16 @@ func (p *Problem) Error() string {
 	return p.Detail
 }
 
+// problemOf reads an answer that is not a success. Of one that is not ours the status says it.
+func problemOf(status int, text []byte) *Problem {
+	var p Problem
+	if json.Unmarshal(text, &p) != nil {
+		p = Problem{}
+	}
+	p.Status = status
+	return &p
+}
+
 // Option changes one request.
 type Option func(*http.Request)
 
@@ -128,12 +138,7 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any, opt
 		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
 	}
 	if answer.StatusCode >= 300 {
-		problem := &Problem{Status: answer.StatusCode}
-		if err := json.Unmarshal(text, problem); err != nil { // not an answer of ours: its status says it
-			return problem
-		}
-		problem.Status = answer.StatusCode
-		return problem
+		return problemOf(answer.StatusCode, text)
 	}
 	if out == nil {
 		return nil

@@ -74,6 +74,7 @@ GET /api/v1/wallets/{id}/why PAMWKV O
 GET /api/v1/wallets/{id}/charges/{charge}/origins PAMWKV O
 GET /api/v1/broadcasts/{id}/cost PAMOWKVv -
 GET /api/v1/broadcasts/{id}/postings PAMOWKVv -
+GET /api/v1/broadcasts/{id}/events PAMOWKVv -
 GET /api/v1/broadcasts/{id}/results PAMO WKVv
 GET /api/v1/broadcasts/{id}/people PAMO WKVv
 GET /api/v1/reconciliation PA MOWKVvS
@@ -317,6 +318,7 @@ func (t *town) verdict(pattern, token, id string, nth int) string {
 // Every route of the table is called by everybody, on an object of his own and on a foreign one.
 func TestMatrix(t *testing.T) {
 	h := newHouse(t)
+	h.server.feeds.end() // who is let in to watch is not kept
 	own, foreign := newTown(h, "own"), newTown(h, "foreign")
 	expected := map[string][2]string{}
 	for line := range strings.Lines(strings.TrimSpace(wantRights)) {

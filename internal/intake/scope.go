@@ -162,6 +162,7 @@ var routes = map[string]guard{
 	"POST /api/v1/broadcasts/{id}/retry":     {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast, quiet: true},
 	"POST /api/v1/broadcasts/{id}/decide":    {scope: access.Billing, right: access.KeepPlatform, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/chunks":     {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
+	eventsRoute:                              {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/failures":   {scope: access.Read, right: access.ReadPeople, on: theBroadcast},
 
 	"POST /api/v1/audiences":        {scope: access.Send, right: access.OrderBroadcast, on: named(access.OfBot, "bot"), quiet: true},

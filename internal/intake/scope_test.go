@@ -69,6 +69,7 @@ GET /api/v1/wallets/{id}/why read read_wallet wallet path.id
 GET /api/v1/wallets/{id}/charges/{charge}/origins read read_wallet wallet path.id
 GET /api/v1/broadcasts/{id}/cost read read_broadcast broadcast path.id
 GET /api/v1/broadcasts/{id}/postings read read_broadcast broadcast path.id
+GET /api/v1/broadcasts/{id}/events read read_broadcast broadcast path.id
 GET /api/v1/broadcasts/{id}/results read read_people broadcast path.id
 GET /api/v1/broadcasts/{id}/people read read_people broadcast path.id
 GET /api/v1/reconciliation read keep_platform platform

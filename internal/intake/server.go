@@ -56,13 +56,17 @@ type Server struct {
 
 	spools    chan struct{} // files being written
 	workbooks chan struct{} // workbooks being read
+
+	feeds     *feeds
+	heartbeat time.Duration // of streams
 }
 
 // New returns a server of the services; what it lacks is [Server.Handler]'s or [Server.Serve]'s
 // to use. It panics when a route cannot be registered, which no configuration can cause.
 func New(config Config, services Services) *Server {
 	s := &Server{config: config, services: services, log: config.Log, mux: http.NewServeMux(), actions: map[string]string{},
-		spools: make(chan struct{}, spoolsAtOnce), workbooks: make(chan struct{}, workbooksAtOnce)}
+		spools: make(chan struct{}, spoolsAtOnce), workbooks: make(chan struct{}, workbooksAtOnce), heartbeat: heartbeat}
+	s.feeds = newFeeds(s.log, s.progressOf)
 	s.config.PublicURL = strings.TrimRight(config.PublicURL, "/")
 	if s.services.Observe == nil {
 		s.services.Observe = func(string, string, int, time.Duration) {}
@@ -83,6 +87,7 @@ func New(config Config, services Services) *Server {
 	s.addBots()
 	s.addChannels()
 	s.addBroadcasts()
+	s.addEvents()
 	s.addAudiences()
 	s.addSchedules()
 	s.addEventAPI()
@@ -172,7 +177,11 @@ func (s *Server) Handler() http.Handler {
 				}
 			}
 			_, route, _ := strings.Cut(pattern, " ")
-			s.services.Observe(route, r.Method, answer.status, time.Since(start))
+			took := time.Since(start)
+			if pattern == eventsRoute && answer.status == http.StatusOK {
+				took = answer.at.Sub(start) // how long somebody watched says nothing about the server
+			}
+			s.services.Observe(route, r.Method, answer.status, took)
 		}()
 		s.serve(answer, r, pattern)
 	})
@@ -200,6 +209,8 @@ func (s *Server) serve(w *answer, r *http.Request, pattern string) {
 	case statementRoute, resultsRoute:
 		limit = spoolTime
 		beSlow(w, limit)
+	case eventsRoute:
+		limit = streamTime
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), limit)
 	defer cancel()
@@ -232,16 +243,17 @@ func (p *headerProbe) Header() http.Header         { return p.header }
 func (p *headerProbe) Write(b []byte) (int, error) { return len(b), nil }
 func (p *headerProbe) WriteHeader(int)             {}
 
-// answer remembers the status of an answer.
+// answer remembers the status of an answer, and when it began.
 type answer struct {
 	http.ResponseWriter
 	status int
+	at     time.Time
 }
 
 // WriteHeader sends the status; only the first counts.
 func (a *answer) WriteHeader(status int) {
 	if a.status == 0 {
-		a.status = status
+		a.status, a.at = status, time.Now()
 		a.ResponseWriter.WriteHeader(status)
 	}
 }
@@ -249,7 +261,7 @@ func (a *answer) WriteHeader(status int) {
 // Write sends a part of the body.
 func (a *answer) Write(b []byte) (int, error) {
 	if a.status == 0 {
-		a.status = http.StatusOK
+		a.status, a.at = http.StatusOK, time.Now()
 	}
 	return a.ResponseWriter.Write(b)
 }
@@ -273,6 +285,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		ErrorLog:     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // broken connections of clients
 		BaseContext:  func(net.Listener) context.Context { return base },
 	}
+	server.RegisterOnShutdown(s.feeds.end)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
 	select {

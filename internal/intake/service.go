@@ -189,6 +189,7 @@ type Reader interface {
 	ScheduleRuns(ctx context.Context, id broadcast.ScheduleID, before time.Time, limit int) ([]store.RunView, error)
 	Broadcast(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Broadcasts(ctx context.Context, f store.BroadcastFilter, before broadcast.ID, limit int) ([]broadcast.Broadcast, error)
+	HeldBy(ctx context.Context, id broadcast.ID) (wallet.KRW, error)
 	Chunks(ctx context.Context, id broadcast.ID, state broadcast.ChunkState, after, limit int) ([]store.ChunkView, error)
 	ChunkStates(ctx context.Context, id broadcast.ID) (map[broadcast.ChunkState]int, error)
 	Audit(ctx context.Context, f store.AuditFilter, before int64, limit int) ([]access.Entry, error)

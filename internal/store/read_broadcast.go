@@ -105,6 +105,22 @@ func (s *Store) ChunkStates(ctx context.Context, id broadcast.ID) (map[broadcast
 	return states, nil
 }
 
+// heldBy sums up the holds of a broadcast by what is on the way of everybody, which is little: among its
+// own chunks most hold nothing. The joined text keeps a database from going by the broadcast.
+const heldBy = `SELECT CAST(COALESCE(SUM(hold), 0) AS BIGINT) FROM (
+	SELECT hold_krw AS hold FROM chunk WHERE state = 'queued' AND broadcast_id || '' = $1
+	UNION ALL SELECT hold_krw FROM chunk WHERE state = 'sending' AND broadcast_id || '' = $1
+	UNION ALL SELECT hold_krw FROM chunk WHERE state = 'sent' AND broadcast_id || '' = $1
+	UNION ALL SELECT hold_krw FROM chunk WHERE state = 'in_doubt' AND broadcast_id || '' = $1) on_the_way`
+
+// HeldBy returns how much of its wallet's money is held for a broadcast.
+func (s *Store) HeldBy(ctx context.Context, id broadcast.ID) (held wallet.KRW, err error) {
+	if err = s.read.QueryRowContext(ctx, heldBy, id).Scan(&held); err != nil {
+		return 0, fmt.Errorf("sum up the holds of broadcast %s: %w", id, err)
+	}
+	return held, nil
+}
+
 // notRetried is a Conflict when a broadcast is retried already. Two at once are kept apart by an index.
 func notRetried(ctx context.Context, q querier, id broadcast.ID) error {
 	var by broadcast.ID
