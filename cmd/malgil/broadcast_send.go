@@ -13,21 +13,16 @@ type broadcastSend struct {
 	remote
 	once
 	recipientFile
-	Recipients string            `arg:"" optional:"" type:"existingfile" help:"${fileHelp}"`
-	Audience   string            `help:"Named audience, in place of a file."`
-	Bot        string            `required:"" help:"Bot that speaks."`
-	Event      string            `required:"" help:"Event name set on the block."`
-	Channel    string            `enum:"live,development" default:"live" help:"live or development."`
-	Name       string            `help:"Name for people."`
-	Data       map[string]string `help:"Event data, key=value."`
-	Params     string            `help:"Params for the block's skill, a JSON object."`
-	StartAt    time.Time         `help:"Start, such as 2026-11-24T19:00:00+09:00; at once, when left out."`
-	ExpiresAt  time.Time         `help:"Who was not sent to by then is skipped."`
-	Canary     int               `help:"How many people go first, the others when that went well."`
-	CanaryWait time.Duration     `help:"How long after the outcomes of the first the others go by themselves; they wait for malgil broadcast resume, when left out."`
-	CanaryMax  int               `default:"10" help:"Percent of the first that may be missed; more pause the broadcast."`
-	StopAbove  int               `default:"50" help:"Percent of the latest people that may be missed; more pause the broadcast. 100 never does."`
-	Watch      bool              `help:"Wait until everyone has an outcome."`
+	Recipients string `arg:"" optional:"" type:"existingfile" help:"${fileHelp}"`
+	Audience   string `help:"Named audience, in place of a file."`
+	message
+	StartAt    time.Time     `help:"Start, such as 2026-11-24T19:00:00+09:00; at once, when left out."`
+	ExpiresAt  time.Time     `help:"Who was not sent to by then is skipped."`
+	Canary     int           `help:"How many people go first, the others when that went well."`
+	CanaryWait time.Duration `help:"How long after the outcomes of the first the others go by themselves; they wait for malgil broadcast resume, when left out."`
+	CanaryMax  int           `default:"10" help:"Percent of the first that may be missed; more pause the broadcast."`
+	StopAbove  int           `default:"50" help:"Percent of the latest people that may be missed; more pause the broadcast. 100 never does."`
+	Watch      bool          `help:"Wait until everyone has an outcome."`
 }
 
 // Run orders a broadcast, uploads its people, seals it, and perhaps watches it. The file is read
@@ -84,20 +79,39 @@ func (c broadcastSend) fill(e *env, client *apiclient.Client, id string) (err er
 	return err
 }
 
-// order is the body of the order.
-func (c broadcastSend) order() (map[string]any, error) {
-	body := map[string]any{"bot": c.Bot, "channel": c.Channel, "event": map[string]any{"name": c.Event}}
-	if len(c.Data) > 0 {
-		body["event"] = map[string]any{"name": c.Event, "data": c.Data}
+// message is what a broadcast says, and who says it.
+type message struct {
+	Bot     string            `required:"" help:"Bot that speaks."`
+	Event   string            `required:"" help:"Event name set on the block."`
+	Channel string            `enum:"live,development" default:"live" help:"live or development."`
+	Name    string            `help:"Name for people."`
+	Data    map[string]string `help:"Event data, key=value."`
+	Params  string            `help:"Params for the block's skill, a JSON object."`
+}
+
+// body is a message as the API takes it.
+func (m message) body() (map[string]any, error) {
+	body := map[string]any{"bot": m.Bot, "channel": m.Channel, "event": map[string]any{"name": m.Event}}
+	if len(m.Data) > 0 {
+		body["event"] = map[string]any{"name": m.Event, "data": m.Data}
 	}
-	if c.Name != "" {
-		body["name"] = c.Name
+	if m.Name != "" {
+		body["name"] = m.Name
 	}
-	if c.Params != "" {
-		if !json.Valid([]byte(c.Params)) {
+	if m.Params != "" {
+		if !json.Valid([]byte(m.Params)) {
 			return nil, fault.Field("--params", "is not JSON")
 		}
-		body["params"] = json.RawMessage(c.Params)
+		body["params"] = json.RawMessage(m.Params)
+	}
+	return body, nil
+}
+
+// order is the body of the order.
+func (c broadcastSend) order() (map[string]any, error) {
+	body, err := c.body()
+	if err != nil {
+		return nil, err
 	}
 	if !c.StartAt.IsZero() {
 		body["start_at"] = c.StartAt

@@ -47,6 +47,8 @@ func wholeArgs(people, blocks string) map[string][][]string {
 		"broadcast decide":      {{"brd_1", "--sent", "--note=x"}, {"brd_1", "--sent", "--note=x", "--dry-run"}},
 		"broadcast send":        {{people, "--bot=b1", "--event=e", "--watch"}, {people, "--bot=b1", "--event=e", "--dry-run"}, {"--audience=aud_1", "--bot=b1", "--event=e", "--dry-run"}},
 		"broadcast upload":      {{"brd_1", people}, {"brd_1", "--audience=aud_1"}},
+		"schedule create":       {{"--bot=b1", "--event=e", "--audience=aud_1", "--cron=@daily"}, {"--bot=b1", "--event=e", "--audience=aud_1", "--cron=@daily", "--dry-run"}},
+		"schedule next":         {{"sch_1"}, {"--cron=@daily"}},
 		"audience upload":       {{"aud_1", people}, {"aud_1", people, "--dry-run"}},
 	}
 }
