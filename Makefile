@@ -10,7 +10,7 @@ PLAIN_PACKAGES := ./internal/acceptance/...
 # row 46, brings its own and runs once; what needs two processes over one database runs on real parts
 # alone. Rows mostly wait: six at a time.
 OWN_PARTS := ^Test[^/]*_|^TestOwner$$/^46_
-REAL_PARTS := ^TestInvoice$$/^33_once_a_month$$
+REAL_PARTS := ^TestInvoice$$/^33_once_a_month$$|^TestSchedule$$/^48_two_schedulers$$
 STORM_PACKAGES = $(shell grep -rl --include='*_test.go' '^func TestStorm' cmd internal tasks templates workers dashboards 2>/dev/null | xargs -r -n1 dirname | sort -u | grep -v '^internal/acceptance' | sed 's|^|./|')
 RACE_PACKAGES  = $(shell go list ./... | grep -v '/internal/acceptance')
 
