@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/apiclient"
+	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
 )
 
@@ -35,7 +36,7 @@ func (c broadcastSend) Run(e *env) error {
 	var found uploadReport
 	if c.Audience == "" {
 		var err error
-		if found, err = c.readPeople(c.Recipients); err != nil {
+		if found, err = c.readPeople(c.Recipients, &broadcast.Personal{Variables: c.Variables, Properties: c.Properties}); err != nil {
 			return err
 		}
 	}
@@ -81,12 +82,14 @@ func (c broadcastSend) fill(e *env, client *apiclient.Client, id string) (err er
 
 // message is what a broadcast says, and who says it.
 type message struct {
-	Bot     string            `required:"" help:"Bot that speaks."`
-	Event   string            `required:"" help:"Event name set on the block."`
-	Channel string            `enum:"live,development" default:"live" help:"live or development."`
-	Name    string            `help:"Name for people."`
-	Data    map[string]string `help:"Event data, key=value."`
-	Params  string            `help:"Params for the block's skill, a JSON object."`
+	Bot        string            `required:"" help:"Bot that speaks."`
+	Event      string            `required:"" help:"Event name set on the block."`
+	Channel    string            `enum:"live,development" default:"live" help:"live or development."`
+	Name       string            `help:"Name for people."`
+	Data       map[string]string `help:"Event data, key=value."`
+	Params     string            `help:"Params for the block's skill, a JSON object."`
+	Variables  map[string]string `mapsep:"none" placeholder:"NAME=TEXT" help:"Words for everybody: #{NAME} in data, params and properties."`
+	Properties map[string]string `mapsep:"none" placeholder:"NAME=TEXT" help:"What each person is sent as his properties, with #{name} or #{name|default} filled in from his columns, then from the variables."`
 }
 
 // body is a message as the API takes it.
@@ -103,6 +106,12 @@ func (m message) body() (map[string]any, error) {
 			return nil, fault.Field("--params", "is not JSON")
 		}
 		body["params"] = json.RawMessage(m.Params)
+	}
+	if len(m.Variables) > 0 {
+		body["variables"] = m.Variables
+	}
+	if len(m.Properties) > 0 {
+		body["properties"] = m.Properties
 	}
 	return body, nil
 }

@@ -22,7 +22,7 @@ import (
 // recipientFile is a file of recipients and how it is read.
 type recipientFile struct {
 	Map         string `placeholder:"id:NAME,type:NAME,properties:NAME|NAME" help:"Which columns of a .csv or .xlsx mean what; left out, they go by their names."`
-	SkipBadRows bool   `help:"Leave bad rows of the file out."`
+	SkipBadRows bool   `help:"Leave bad rows out."`
 	Exclude     string `placeholder:"BROADCAST" help:"Leave out who was reached by this broadcast of the bot."`
 }
 
@@ -78,13 +78,19 @@ const maxBadRows = 100
 
 // readPeople reads a whole file of recipients as the server will, and counts the people, each once
 // where he is named twice: 16 bytes of memory a person. Bad rows are an error that names them,
-// unless they are to be left out.
-func (f recipientFile) readPeople(name string) (found uploadReport, err error) {
-	rows, done, err := f.open(name)
+// unless they are to be left out. So is, where there is a text, somebody for whom it cannot be filled in.
+func (f recipientFile) readPeople(name string, text *broadcast.Personal) (found uploadReport, err error) {
+	file, done, err := f.open(name)
 	if err != nil {
 		return found, err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	rows := broadcast.Rows(file)
+	if text != nil {
+		if rows, err = text.Over(file); err != nil {
+			return found, err
+		}
+	}
 	seen := map[[16]byte]struct{}{}
 	var bad []error
 	more := int64(0)
@@ -157,7 +163,7 @@ func (f recipientFile) upload(e *env, client *apiclient.Client, path, name strin
 
 // fromAudience has a broadcast take the people of a named audience, however long that takes.
 func (f recipientFile) fromAudience(e *env, client *apiclient.Client, id, audience string, dry bool) (json.RawMessage, error) {
-	body, err := json.Marshal(map[string]any{"audience": audience, "exclude": f.exclusion(), "dry_run": dry})
+	body, err := json.Marshal(map[string]any{"audience": audience, "exclude": f.exclusion(), "dry_run": dry, "skip_bad_rows": f.SkipBadRows})
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +225,7 @@ func (f recipientFile) show(e *env, r remote, answer json.RawMessage, dry bool) 
 // sent, so that a bad one is found out at once; a dry run leaves that to the server.
 func (f recipientFile) put(e *env, r remote, path, name string, dry bool) error {
 	if !dry {
-		if _, err := f.readPeople(name); err != nil {
+		if _, err := f.readPeople(name, nil); err != nil {
 			return err
 		}
 	}

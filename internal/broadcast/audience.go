@@ -107,9 +107,11 @@ func (d *Desk) UseAudience(ctx context.Context, id ID, from AudienceID, o Upload
 	return d.Upload(ctx, id, &audienceRows{ctx: ctx, audiences: d.audiences, of: a}, o)
 }
 
+const codeNobody = "NO_RECIPIENTS"
+
 // Nobody is a Conflict: an audience has no people.
 func Nobody(id AudienceID) error {
-	return fault.Coded(fault.Conflict, "NO_RECIPIENTS", "audience %s has nobody; upload people to it first", id)
+	return fault.Coded(fault.Conflict, codeNobody, "audience %s has nobody; upload people to it first", id)
 }
 
 func audienceChanged(id AudienceID) error {

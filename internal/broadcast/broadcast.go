@@ -143,6 +143,7 @@ type Broadcast struct {
 	Side     Side
 	Name     string
 	Message  Message
+	Personal Personal
 	// Unreadable says why the stored message could not be read, which is then empty.
 	Unreadable string
 	Price      wallet.KRW // per delivered message, without VAT; fixed when it is sealed

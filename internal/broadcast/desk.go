@@ -23,6 +23,8 @@ type Order struct {
 	OnDoubt   OnDoubt   // HoldDoubt when empty
 	Caution   Caution
 	RetryOf   ID // see [Desk.Retry]
+	Personal  Personal
+	asIs      bool // nothing of the message or its people is filled in: it was before, or is a call of the Event API
 }
 
 // IfPast says what is done about a start that has passed.
@@ -125,10 +127,9 @@ func (d *Desk) Send(ctx context.Context, o Order, people []Recipient, r Request)
 	if len(people) == 0 {
 		return Broadcast{}, fault.Field("recipients", "must name at least one person")
 	}
-	for i, p := range people {
-		if err := p.Check(); err != nil {
-			return Broadcast{}, fault.Field(fmt.Sprintf("recipients[%d].%s", i, err.Field), "%s", err.Message)
-		}
+	people, err := o.Personal.fillAll(people)
+	if err != nil {
+		return Broadcast{}, err
 	}
 	return d.create(ctx, o, people, r)
 }
@@ -178,10 +179,18 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 	if _, taken := o.Message.Params[ChunkParam]; taken {
 		return Broadcast{}, fault.Field("params."+ChunkParam, "is reserved; choose another key")
 	}
+	if !o.asIs {
+		if err := o.Personal.check(); err != nil {
+			return Broadcast{}, err
+		}
+		if o.Message, err = o.Personal.message(o.Message); err != nil {
+			return Broadcast{}, err
+		}
+	}
 	return Broadcast{
 		ID: ID(d.newID("brd")), BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message,
 		State: Uploading, Wait: WaitUploading,
-		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now, OnDoubt: o.OnDoubt, Caution: caution, RetryOf: o.RetryOf,
+		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now, OnDoubt: o.OnDoubt, Caution: caution, RetryOf: o.RetryOf, Personal: o.Personal,
 	}, nil
 }
 

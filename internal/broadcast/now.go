@@ -19,6 +19,7 @@ func (d *Desk) SendAtOnce(ctx context.Context, o Order, people []Recipient, r Re
 	if err := checkCall(people); err != nil {
 		return Broadcast{}, err
 	}
+	o.asIs = true
 	b, err := d.check(o)
 	if err != nil {
 		return Broadcast{}, err

@@ -51,7 +51,7 @@ func (d *Desk) Retry(ctx context.Context, o RetryOrder, r Request) (Broadcast, e
 		return Broadcast{}, fault.Coded(fault.Conflict, "NOT_FINISHED", "broadcast %s is not finished; wait until everyone has an outcome, or cancel it", o.Of)
 	}
 	order := Order{BotID: of.BotID, Side: of.Side, Name: of.Name, Message: of.Message, StartAt: o.StartAt, ExpiresAt: o.ExpiresAt,
-		OnDoubt: of.OnDoubt, Caution: Caution{StopAbove: of.Caution.StopAbove}, RetryOf: of.ID}
+		OnDoubt: of.OnDoubt, Caution: Caution{StopAbove: of.Caution.StopAbove}, RetryOf: of.ID, asIs: true}
 	if o.Name != "" {
 		order.Name = o.Name
 	}
@@ -65,7 +65,7 @@ func (d *Desk) Retry(ctx context.Context, o RetryOrder, r Request) (Broadcast, e
 	if err != nil || b.State != Uploading {
 		return b, err // a repeated call finds it sealed, unless the first one was cut short
 	}
-	if _, err := d.Upload(ctx, b.ID, &missedPeople{ctx: ctx, chunks: d.ended, order: o}, UploadOptions{}); err != nil {
+	if _, err := d.Upload(ctx, b.ID, &missedPeople{ctx: ctx, chunks: d.ended, order: o}, UploadOptions{asIs: true}); err != nil {
 		return b, err
 	}
 	return d.Seal(ctx, b.ID)

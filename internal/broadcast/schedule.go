@@ -18,6 +18,7 @@ type Schedule struct {
 	Side     Side
 	Name     string // also of its broadcasts
 	Message  Message
+	Personal Personal
 	Audience AudienceID
 	// Unreadable says why the stored message could not be read, which is then empty.
 	Unreadable string
@@ -61,6 +62,7 @@ type ScheduleOrder struct {
 	Side         Side // Live when empty
 	Name         string
 	Message      Message
+	Personal     Personal
 	Audience     AudienceID
 	Cron         string
 	Zone         string  // Asia/Seoul when empty
@@ -82,12 +84,12 @@ const (
 
 // schedule turns an order into a schedule that may be stored.
 func (d *Desk) schedule(o ScheduleOrder) (Schedule, error) {
-	b, err := d.check(Order{BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message, OnDoubt: o.OnDoubt})
+	b, err := d.check(Order{BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message, OnDoubt: o.OnDoubt, Personal: o.Personal})
 	if err != nil {
 		return Schedule{}, err
 	}
 	s := Schedule{
-		ID: ScheduleID(d.newID("sch")), BotID: b.BotID, Side: b.Side, Name: b.Name, Message: b.Message, Audience: o.Audience,
+		ID: ScheduleID(d.newID("sch")), BotID: b.BotID, Side: b.Side, Name: b.Name, Message: b.Message, Personal: b.Personal, Audience: o.Audience,
 		Cron: o.Cron, Zone: cmp.Or(o.Zone, defaultZone), Overlap: cmp.Or(o.Overlap, SkipOverlap), Window: cmp.Or(o.Window, defaultWindow),
 		Until: o.Until, ExpiresAfter: o.ExpiresAfter, OnDoubt: b.OnDoubt, State: ScheduleActive, CreatedAt: b.CreatedAt,
 	}

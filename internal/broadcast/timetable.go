@@ -205,7 +205,7 @@ func (t *Timetable) order(s Schedule, now time.Time) (Broadcast, error) {
 	if s.Unreadable != "" {
 		return Broadcast{}, nil // it never begins
 	}
-	o := Order{BotID: s.BotID, Side: s.Side, Name: s.Name, Message: s.Message, StartAt: now, OnDoubt: s.OnDoubt}
+	o := Order{BotID: s.BotID, Side: s.Side, Name: s.Name, Message: s.Message, StartAt: now, OnDoubt: s.OnDoubt, Personal: s.Personal, asIs: true}
 	if s.ExpiresAfter > 0 {
 		o.ExpiresAt = now.Add(s.ExpiresAfter)
 	}
@@ -261,20 +261,30 @@ func (t *Timetable) copy(ctx context.Context, r Run) (RunState, string, error) {
 	if err != nil {
 		return r.State, "", err
 	}
-	if err := t.copyPeople(ctx, r, a); err != nil {
+	switch err := t.copyPeople(ctx, r, a, b.Personal); {
+	case fault.CodeOf(err) == codeNobody:
+		_, cancelled := t.desk.orders.Cancel(ctx, b.ID, t.desk.now())
+		return RunFailed, fault.MessageOf(err), cancelled
+	case err != nil:
 		return r.State, "", err
 	}
 	_, err = t.desk.Seal(ctx, b.ID)
 	return RunStarted, "", err
 }
 
-// copyPeople makes the people of an audience, chunk by chunk as they are, those of a run's broadcast.
-func (t *Timetable) copyPeople(ctx context.Context, r Run, a Audience) error {
+// copyPeople makes the people of an audience, chunk by chunk as they are, those of a run's broadcast, filled
+// in: nobody watches, so who lacks a word is left out and counted as a bad row. It is a Conflict with code NO_RECIPIENTS when
+// nobody is left.
+func (t *Timetable) copyPeople(ctx context.Context, r Run, a Audience, text Personal) error {
+	fill, err := text.filler()
+	if err != nil {
+		return err
+	}
 	epoch, err := t.desk.uploads.BeginUpload(ctx, r.Broadcast)
 	if err != nil {
 		return fmt.Errorf("begin upload: %w", err)
 	}
-	people, seq := 0, 0
+	people, left, stored, seq := 0, 0, 0, 0
 	for {
 		chunks, err := t.desk.audiences.AudienceChunks(ctx, a.ID, a.PeopleEpoch, seq, audienceChunks)
 		if err != nil {
@@ -283,12 +293,22 @@ func (t *Timetable) copyPeople(ctx context.Context, r Run, a Audience) error {
 		if len(chunks) == 0 {
 			break
 		}
-		if err := t.desk.uploads.StoreChunks(ctx, r.Broadcast, epoch, chunks); err != nil {
-			return fmt.Errorf("store chunks: %w", err)
-		}
+		filled := chunks[:0]
 		for _, c := range chunks {
 			people, seq = people+c.People, c.Seq
+			c, bad, err := fill.chunk(c)
+			if err != nil {
+				return fmt.Errorf("fill in chunk %d of audience %s: %w", seq, a.ID, err)
+			}
+			left += bad
+			if c.People > 0 {
+				filled = append(filled, c)
+			}
 		}
+		if err := t.desk.uploads.StoreChunks(ctx, r.Broadcast, epoch, filled); err != nil {
+			return fmt.Errorf("store chunks: %w", err)
+		}
+		stored += len(filled)
 		if err := t.schedules.KeepCopy(ctx, r, t.desk.now().Add(copyLease)); err != nil {
 			return err
 		}
@@ -296,5 +316,8 @@ func (t *Timetable) copyPeople(ctx context.Context, r Run, a Audience) error {
 	if people != a.Counts.Audience {
 		return audienceChanged(a.ID)
 	}
-	return t.desk.uploads.EndUpload(ctx, r.Broadcast, epoch, a.Chunks, Report{Audience: people})
+	if people == left {
+		return fault.Coded(fault.Conflict, codeNobody, "everybody of audience %s lacks a word that its text names", a.ID)
+	}
+	return t.desk.uploads.EndUpload(ctx, r.Broadcast, epoch, stored, Report{Audience: people - left, BadRows: left})
 }

@@ -87,6 +87,7 @@ type UploadOptions struct {
 	DryRun bool
 	// Dropped is told of every row that is left out, in order; nil to be told of none. Its error ends the upload.
 	Dropped func(Dropped) error
+	asIs    bool // the people of a broadcast were filled in before
 }
 
 // Packed is a chunk as an upload stores it.
@@ -110,13 +111,19 @@ type Uploads interface {
 }
 
 // Upload replaces the audience of a broadcast that is not sealed; an upload that fails leaves the
-// one before as it is. Duplicates are dropped and counted. A bad row fails the whole upload, with
-// every bad row reported, unless the options say otherwise. Memory grows by 16 bytes a person and the
-// table around them, for the duplicates, and likewise by whom the options exclude.
+// one before as it is. People are filled in as the order says: see [Personal]. Duplicates are dropped
+// and counted. A bad row fails the whole upload, with every bad row reported, unless the options say
+// otherwise. Memory grows by 16 bytes a person and the table around them, for the duplicates, and
+// likewise by whom the options exclude.
 func (d *Desk) Upload(ctx context.Context, id ID, rows Rows, o UploadOptions) (Report, error) {
 	b, err := d.orders.Broadcast(ctx, id)
 	if err != nil {
 		return Report{}, err
+	}
+	if !o.asIs {
+		if rows, err = b.Personal.Over(rows); err != nil {
+			return Report{}, err
+		}
 	}
 	return d.take(ctx, b.BotID, rows, o, sink{
 		canary: b.Caution.Canary.People,

@@ -88,6 +88,7 @@ type useAudienceInput struct {
 		Audience string `json:"audience" maxLength:"64"`
 		Exclude  string `json:"exclude,omitempty" doc:"Leave out who was reached by an earlier broadcast of the bot: broadcast:ID"`
 		DryRun   bool   `json:"dry_run,omitempty" doc:"Store nothing and tell what would become of it"`
+		SkipBad  bool   `json:"skip_bad_rows,omitempty" doc:"Leave out and count people whom a word is missing for that the broadcast's text names"`
 	}
 }
 
@@ -97,8 +98,11 @@ func (s *Server) useAudience(ctx context.Context, in *useAudienceInput) (*body[u
 		return nil, err
 	}
 	report, err := s.services.Broadcasts.UseAudience(ctx, broadcast.ID(in.ID), broadcast.AudienceID(in.Body.Audience),
-		broadcast.UploadOptions{Exclude: exclude, DryRun: in.Body.DryRun})
+		broadcast.UploadOptions{Exclude: exclude, DryRun: in.Body.DryRun, SkipBad: in.Body.SkipBad})
 	if err != nil {
+		if report.BadRows > 0 {
+			err = problemOfRows(err, report)
+		}
 		return nil, err
 	}
 	return reply(viewReport(report, in.Body.DryRun)), nil

@@ -23,6 +23,8 @@ type broadcastView struct {
 	Channel    broadcast.Side    `json:"channel"`
 	Event      eventView         `json:"event"`
 	Params     map[string]any    `json:"params,omitempty"`
+	Variables  map[string]string `json:"variables,omitempty" doc:"What was filled in for everybody"`
+	Properties map[string]string `json:"properties,omitempty" doc:"What is filled in for each person"`
 	State      broadcast.State   `json:"state"`
 	Wait       *waitView         `json:"wait,omitempty"`
 	Note       string            `json:"note,omitempty" doc:"Why it paused itself, or why a request was refused last"`
@@ -79,6 +81,7 @@ func viewBroadcast(b broadcast.Broadcast) broadcastView {
 	view := broadcastView{
 		ID: b.ID, Name: b.Name, Bot: b.BotID, Wallet: b.WalletID, Channel: b.Side,
 		Event: eventView{Name: b.Message.Event, Data: b.Message.Data}, Params: b.Message.Params,
+		Variables: b.Personal.Variables, Properties: b.Personal.Properties,
 		OnDoubt: b.OnDoubt, RetryOf: b.RetryOf, StopAbove: b.Caution.StopAbove,
 		State: b.State, Note: b.Note, Price: b.Price, Captured: b.Captured,
 		Counts: countsView{
@@ -135,18 +138,20 @@ type createBroadcastInput struct {
 	Keyed
 	RawBody []byte
 	Body    struct {
-		Bot        string          `json:"bot"`
-		Channel    string          `json:"channel,omitempty" enum:"live,development" doc:"live, when left out"`
-		Name       string          `json:"name,omitempty" doc:"For people; at most 200 characters"`
-		Event      eventView       `json:"event"`
-		Params     map[string]any  `json:"params,omitempty" doc:"Becomes userRequest.params of the block's skill"`
-		StartAt    time.Time       `json:"start_at,omitzero" doc:"At once, when left out"`
-		IfPast     string          `json:"if_past,omitempty" enum:"refuse,send_now" doc:"What is done about a start_at that has passed; refuse, when left out"`
-		ExpiresAt  time.Time       `json:"expires_at,omitzero" doc:"Who was not sent to by then is skipped"`
-		OnDoubt    string          `json:"on_doubt,omitempty" enum:"hold,assume_sent" doc:"What becomes of messages of which nobody knows whether they went out: their money is held until a person says it or 72 hours are over, or they count as delivered at once; hold, when left out"`
-		Canary     *canaryOrder    `json:"canary,omitempty" doc:"A part that goes first; the others when it went well"`
-		StopAbove  int             `json:"stop_above_percent,omitempty" minimum:"1" maximum:"100" doc:"It pauses when more percent of its latest people were missed; 50, when left out; 100 for never"`
-		Recipients []recipientView `json:"recipients,omitempty" doc:"With them the broadcast is sealed at once; without, they are uploaded"`
+		Bot        string            `json:"bot"`
+		Channel    string            `json:"channel,omitempty" enum:"live,development" doc:"live, when left out"`
+		Name       string            `json:"name,omitempty" doc:"For people; at most 200 characters"`
+		Event      eventView         `json:"event"`
+		Params     map[string]any    `json:"params,omitempty" doc:"Becomes userRequest.params of the block's skill"`
+		Variables  map[string]string `json:"variables,omitempty" doc:"Words for everybody: #{name} in event.data, params and properties"`
+		Properties map[string]string `json:"properties,omitempty" doc:"What each person is sent as his properties, with #{name} or #{name|default} filled in from his own, then from variables"`
+		StartAt    time.Time         `json:"start_at,omitzero" doc:"At once, when left out"`
+		IfPast     string            `json:"if_past,omitempty" enum:"refuse,send_now" doc:"What is done about a start_at that has passed; refuse, when left out"`
+		ExpiresAt  time.Time         `json:"expires_at,omitzero" doc:"Who was not sent to by then is skipped"`
+		OnDoubt    string            `json:"on_doubt,omitempty" enum:"hold,assume_sent" doc:"What becomes of messages of which nobody knows whether they went out: their money is held until a person says it or 72 hours are over, or they count as delivered at once; hold, when left out"`
+		Canary     *canaryOrder      `json:"canary,omitempty" doc:"A part that goes first; the others when it went well"`
+		StopAbove  int               `json:"stop_above_percent,omitempty" minimum:"1" maximum:"100" doc:"It pauses when more percent of its latest people were missed; 50, when left out; 100 for never"`
+		Recipients []recipientView   `json:"recipients,omitempty" doc:"With them the broadcast is sealed at once; without, they are uploaded"`
 	}
 }
 
@@ -184,7 +189,8 @@ func (s *Server) createBroadcast(ctx context.Context, in *createBroadcastInput) 
 		BotID: in.Body.Bot, Side: broadcast.Side(in.Body.Channel), Name: in.Body.Name,
 		Message: broadcast.Message{Event: in.Body.Event.Name, Data: in.Body.Event.Data, Params: in.Body.Params},
 		StartAt: in.Body.StartAt.UTC(), IfPast: broadcast.IfPast(in.Body.IfPast), ExpiresAt: in.Body.ExpiresAt.UTC(), OnDoubt: broadcast.OnDoubt(in.Body.OnDoubt),
-		Caution: caution(in.Body.StopAbove, in.Body.Canary),
+		Caution:  caution(in.Body.StopAbove, in.Body.Canary),
+		Personal: broadcast.Personal{Variables: in.Body.Variables, Properties: in.Body.Properties},
 	}
 	var b broadcast.Broadcast
 	if in.Body.Recipients == nil {

@@ -16,6 +16,8 @@ type scheduleView struct {
 	Channel      broadcast.Side          `json:"channel"`
 	Event        eventView               `json:"event"`
 	Params       map[string]any          `json:"params,omitempty"`
+	Variables    map[string]string       `json:"variables,omitempty" doc:"What was filled in for everybody"`
+	Properties   map[string]string       `json:"properties,omitempty" doc:"What is filled in for each person"`
 	Audience     broadcast.AudienceID    `json:"audience"`
 	Cron         string                  `json:"cron"`
 	Zone         string                  `json:"zone"`
@@ -32,6 +34,7 @@ type scheduleView struct {
 func viewSchedule(s broadcast.Schedule) scheduleView {
 	return scheduleView{
 		ID: s.ID, Name: s.Name, Bot: s.BotID, Channel: s.Side, Event: eventView{Name: s.Message.Event, Data: s.Message.Data}, Params: s.Message.Params,
+		Variables: s.Personal.Variables, Properties: s.Personal.Properties,
 		Audience: s.Audience, Cron: s.Cron, Zone: s.Zone, Overlap: s.Overlap, CatchUp: int64(s.Window / time.Second), Until: s.Until,
 		ExpiresAfter: int64(s.ExpiresAfter / time.Second), OnDoubt: s.OnDoubt, State: s.State, NextAt: s.NextAt, CreatedAt: s.CreatedAt,
 	}
@@ -69,19 +72,21 @@ type createScheduleInput struct {
 	Keyed
 	RawBody []byte
 	Body    struct {
-		Bot          string         `json:"bot"`
-		Channel      string         `json:"channel,omitempty" enum:"live,development" doc:"live, when left out"`
-		Name         string         `json:"name,omitempty" doc:"For people, also of its broadcasts; at most 200 characters"`
-		Event        eventView      `json:"event"`
-		Params       map[string]any `json:"params,omitempty" doc:"Becomes userRequest.params of the block's skill"`
-		Audience     string         `json:"audience" maxLength:"64" doc:"Named audience of the bot; each broadcast takes its people as they are when it begins"`
-		Cron         string         `json:"cron" doc:"Minute, hour, day of month, month and day of week, or @daily and the like"`
-		Zone         string         `json:"zone,omitempty" doc:"By whose clock, as IANA names it; Asia/Seoul, when left out"`
-		Overlap      string         `json:"overlap,omitempty" enum:"skip,queue" doc:"What becomes of a time that comes before the broadcast of the one before is finished: it is left out, or waits for that; skip, when left out"`
-		CatchUp      int64          `json:"catch_up_seconds,omitempty" minimum:"0" maximum:"604800" doc:"How long after its time a broadcast may still begin; 3600, when left out"`
-		Until        time.Time      `json:"until,omitzero" doc:"The last moment at which it may send; without end, when left out"`
-		ExpiresAfter int64          `json:"expires_after_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"Who was not sent to so long after a broadcast began is skipped"`
-		OnDoubt      string         `json:"on_doubt,omitempty" enum:"hold,assume_sent" doc:"As of a broadcast; hold, when left out"`
+		Bot          string            `json:"bot"`
+		Channel      string            `json:"channel,omitempty" enum:"live,development" doc:"live, when left out"`
+		Name         string            `json:"name,omitempty" doc:"For people, also of its broadcasts; at most 200 characters"`
+		Event        eventView         `json:"event"`
+		Params       map[string]any    `json:"params,omitempty" doc:"Becomes userRequest.params of the block's skill"`
+		Variables    map[string]string `json:"variables,omitempty" doc:"As of a broadcast"`
+		Properties   map[string]string `json:"properties,omitempty" doc:"As of a broadcast; who lacks a word is left out"`
+		Audience     string            `json:"audience" maxLength:"64" doc:"Named audience of the bot; each broadcast takes its people as they are when it begins"`
+		Cron         string            `json:"cron" doc:"Minute, hour, day of month, month and day of week, or @daily and the like"`
+		Zone         string            `json:"zone,omitempty" doc:"By whose clock, as IANA names it; Asia/Seoul, when left out"`
+		Overlap      string            `json:"overlap,omitempty" enum:"skip,queue" doc:"What becomes of a time that comes before the broadcast of the one before is finished: it is left out, or waits for that; skip, when left out"`
+		CatchUp      int64             `json:"catch_up_seconds,omitempty" minimum:"0" maximum:"604800" doc:"How long after its time a broadcast may still begin; 3600, when left out"`
+		Until        time.Time         `json:"until,omitzero" doc:"The last moment at which it may send; without end, when left out"`
+		ExpiresAfter int64             `json:"expires_after_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"Who was not sent to so long after a broadcast began is skipped"`
+		OnDoubt      string            `json:"on_doubt,omitempty" enum:"hold,assume_sent" doc:"As of a broadcast; hold, when left out"`
 	}
 }
 
@@ -93,6 +98,7 @@ func (s *Server) createSchedule(ctx context.Context, in *createScheduleInput) (*
 	schedule, err := s.services.Schedules.Create(ctx, broadcast.ScheduleOrder{
 		BotID: in.Body.Bot, Side: broadcast.Side(in.Body.Channel), Name: in.Body.Name,
 		Message:  broadcast.Message{Event: in.Body.Event.Name, Data: in.Body.Event.Data, Params: in.Body.Params},
+		Personal: broadcast.Personal{Variables: in.Body.Variables, Properties: in.Body.Properties},
 		Audience: broadcast.AudienceID(in.Body.Audience), Cron: in.Body.Cron, Zone: in.Body.Zone, Overlap: broadcast.Overlap(in.Body.Overlap),
 		Window: time.Duration(in.Body.CatchUp) * time.Second, Until: in.Body.Until.UTC(), ExpiresAfter: time.Duration(in.Body.ExpiresAfter) * time.Second,
 		OnDoubt: broadcast.OnDoubt(in.Body.OnDoubt),

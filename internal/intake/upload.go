@@ -300,6 +300,11 @@ func (b *uploadBody) problem(err error, report broadcast.Report) *Problem {
 	case b.err != nil:
 		return problem(http.StatusBadRequest, "the upload broke off; nothing was taken over, send it again")
 	}
+	return problemOfRows(err, report)
+}
+
+// problemOfRows tells of every bad row of people who were not taken over.
+func problemOfRows(err error, report broadcast.Report) *Problem {
 	p := problemOf(err)
 	if p.Status != http.StatusUnprocessableEntity || len(report.Problems) == 0 {
 		return p

@@ -128,6 +128,12 @@ func (c *EventClient) Send(ctx context.Context, r SendRequest) (SendReceipt, err
 	return SendReceipt{}, fault.New(fault.InDoubt, "Kakao's answer (status %d) does not tell whether the messages went out", answer.Status)
 }
 
+// Written returns where [EventClient.Send] posts the call and what it says, without the key.
+func (r SendRequest) Written() (path string, body []byte, err error) {
+	body, err = r.body()
+	return r.path(), body, err
+}
+
 // path returns where the call goes: rooms have an address of their own.
 func (r SendRequest) path() string {
 	if len(r.Rooms) > 0 {

@@ -24,7 +24,9 @@ func order(id, botID string) broadcast.Broadcast {
 			Event: "restock_alert", Data: map[string]string{"title": "겨울 바다"}, Params: map[string]any{"campaign": "winter"},
 			Option: map[string]any{"quiet": true},
 		},
-		Price: price, State: broadcast.Uploading, Wait: broadcast.WaitUploading, OnDoubt: broadcast.HoldDoubt, StartAt: t0, CreatedAt: t0,
+		Personal: broadcast.Personal{Variables: map[string]string{"campaign": "겨울"}, Properties: map[string]string{"greeting": "#{name|고객}님"}},
+		Price:    price, State: broadcast.Uploading, Wait: broadcast.WaitUploading, OnDoubt: broadcast.HoldDoubt, StartAt: t0, CreatedAt: t0,
+		Caution: broadcast.Caution{StopAbove: broadcast.DefaultStopAbove},
 	}
 }
 

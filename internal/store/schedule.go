@@ -14,20 +14,20 @@ import (
 )
 
 const scheduleColumns = `id, bot_id, side, name, event_name, event_data, params, audience_id, cron, zone, overlap, window_ms,
-	until_at, expires_after_ms, on_doubt, state, next_at, created_at`
+	until_at, expires_after_ms, on_doubt, state, next_at, created_at, personal`
 
 // scanSchedule reads scheduleColumns. A message that cannot be read fails nothing: the schedule can still be
 // shown and ended.
 func scanSchedule(row scanner) (s broadcast.Schedule, err error) {
-	var data, params []byte
+	var data, params, personal []byte
 	var window, expires int64
 	err = row.Scan(&s.ID, &s.BotID, &s.Side, &s.Name, &s.Message.Event, &data, &params, &s.Audience, &s.Cron, &s.Zone, &s.Overlap, &window,
-		at(&s.Until), &expires, &s.OnDoubt, &s.State, at(&s.NextAt), at(&s.CreatedAt))
+		at(&s.Until), &expires, &s.OnDoubt, &s.State, at(&s.NextAt), at(&s.CreatedAt), &personal)
 	if err != nil {
 		return s, err
 	}
 	s.Window, s.ExpiresAfter = time.Duration(window)*time.Millisecond, time.Duration(expires)*time.Millisecond
-	if err := errors.Join(json.Unmarshal(data, &s.Message.Data), json.Unmarshal(params, &s.Message.Params)); err != nil {
+	if err := errors.Join(json.Unmarshal(data, &s.Message.Data), json.Unmarshal(params, &s.Message.Params), json.Unmarshal(personal, &s.Personal)); err != nil {
 		s.Message, s.Unreadable = broadcast.Message{}, err.Error()
 	}
 	return s, nil
@@ -105,10 +105,14 @@ func insertSchedule(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule) err
 	if err != nil {
 		return fmt.Errorf("store params: %w", err)
 	}
+	personal, err := json.Marshal(sch.Personal)
+	if err != nil {
+		return fmt.Errorf("store personal text: %w", err)
+	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO schedule (`+scheduleColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
 		sch.ID, sch.BotID, sch.Side, sch.Name, sch.Message.Event, string(data), string(params), sch.Audience, sch.Cron, sch.Zone, sch.Overlap,
-		sch.Window.Milliseconds(), millis(sch.Until), sch.ExpiresAfter.Milliseconds(), sch.OnDoubt, sch.State, millis(sch.NextAt), millis(sch.CreatedAt))
+		sch.Window.Milliseconds(), millis(sch.Until), sch.ExpiresAfter.Milliseconds(), sch.OnDoubt, sch.State, millis(sch.NextAt), millis(sch.CreatedAt), string(personal))
 	if err != nil {
 		return fmt.Errorf("insert schedule %s: %w", sch.ID, err)
 	}

@@ -1,0 +1,102 @@
+package acceptance_test
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/malgil/malgil/internal/apiclient"
+)
+
+// What a message says to each, looked at before it goes.
+func TestPersonal(t *testing.T) {
+	show(t, map[string]func(*testing.T){
+		"each_his_own": eachHisOwn,
+	})
+}
+
+// skillCall is what Kakao tells the skill of an event's block of one person.
+type skillCall struct {
+	properties map[string]string
+	params     map[string]any
+}
+
+// listen has Kakao call a skill for everybody who is sent to, and returns what it was told, by person.
+func (s *shop) listen() func() map[string]skillCall {
+	s.house.t.Helper()
+	var mu sync.Mutex
+	calls := map[string]skillCall{}
+	skill := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var told struct {
+			UserRequest struct {
+				User struct {
+					Properties map[string]any `json:"properties"`
+				} `json:"user"`
+				Params map[string]any `json:"params"`
+			} `json:"userRequest"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&told); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		c := skillCall{properties: map[string]string{}, params: told.UserRequest.Params}
+		id, _ := told.UserRequest.User.Properties["botUserKey"].(string)
+		for name, value := range told.UserRequest.User.Properties {
+			if name != "botUserKey" && name != "plusfriendUserKey" && name != "isFriend" { // Kakao's own
+				c.properties[name], _ = value.(string)
+			}
+		}
+		delete(c.params, "malgil_chunk") // the evidence
+		delete(c.params, "surface")      // Kakao's own
+		mu.Lock()
+		calls[id] = c
+		mu.Unlock()
+		_, _ = w.Write([]byte(`{"version":"2.0","template":{"outputs":[{"simpleText":{"text":"네"}}]}}`))
+	}))
+	s.house.t.Cleanup(skill.Close)
+	s.house.tell("PUT", "/sandbox/bots/"+s.bot, map[string]any{"rest_api_key": s.restKey, "events": []string{event}, "skill_url": skill.URL}, nil)
+	return func() map[string]skillCall {
+		mu.Lock()
+		defer mu.Unlock()
+		return calls
+	}
+}
+
+// Everybody gets the campaign, and each his own name; who has none is told as a bad row, and left out when that
+// was asked for.
+func eachHisOwn(t *testing.T) {
+	h := open(t, plan{})
+	s := h.openShop(0)
+	s.topUp(10_000)
+	heard := s.listen()
+	f := s.friends(3)
+	var b broadcast
+	h.do("POST", "/api/v1/broadcasts", map[string]any{
+		"bot": s.bot, "event": map[string]any{"name": event, "data": map[string]any{"title": "#{campaign} 세일"}},
+		"params": map[string]any{"campaign": "#{campaign}", "steps": []any{"#{campaign} 1"}}, "variables": map[string]any{"campaign": "겨울"},
+		"properties": map[string]any{"greeting": "#{이름}님, #{campaign} #{등급|새싹} 쿠폰", "code": "#{{code}"},
+	}, &b, apiclient.IdempotencyKey(rand.Text()))
+	path := "/api/v1/broadcasts/" + b.ID + "/recipients"
+	file := func() any { return csv("id,이름,등급", f[0]+",김하늘,", f[1]+",,금", f[2]+",#{{박},금") }
+	if p := h.refused("PUT", path, file()); p == nil || len(p.Errors) != 1 || p.Errors[0].Line != 3 || p.Errors[0].Column != "이름" {
+		t.Errorf("the file is answered %+v, want line 3 and 이름", p)
+	}
+	h.do("PUT", path+"?skip_bad_rows=true", file(), nil)
+	if b = s.sealed(b); b.Counts.Delivered != 2 {
+		t.Fatalf("%d were delivered, want 2", b.Counts.Delivered)
+	}
+	params := map[string]any{"campaign": "겨울", "steps": []any{"겨울 1"}}
+	want := map[string]skillCall{
+		f[0]: {map[string]string{"이름": "김하늘", "greeting": "김하늘님, 겨울 새싹 쿠폰", "code": "#{code}"}, params},
+		f[2]: {map[string]string{"이름": "#{박}", "등급": "금", "greeting": "#{박}님, 겨울 금 쿠폰", "code": "#{code}"}, params},
+	}
+	if diff := cmp.Diff(want, heard(), cmp.AllowUnexported(skillCall{})); diff != "" {
+		t.Errorf("what the skill was told (-want +got):\n%s", diff)
+	}
+	h.balance()
+}

@@ -1,0 +1,283 @@
+package broadcast
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// Personal is what an order says with words that are filled in: #{name}, or #{name|a default}. A literal
+// "#{" is written "#{{".
+//
+// Everything is filled in before it is stored, so what is stored is what is sent. Event data and params
+// are the same for everybody in a request, so they take Variables alone; a person's own words travel in
+// his properties.
+type Personal struct {
+	Variables map[string]string `json:"variables,omitempty"` // the same for everybody
+	// Properties are filled in for each person from his own properties, then from Variables, and sent as
+	// his properties.
+	Properties map[string]string `json:"properties,omitempty"`
+}
+
+// check says what is wrong with variables and properties, apart from what they leave missing.
+func (p Personal) check() error {
+	size := 0
+	for name, value := range p.Variables {
+		size += len(name) + len(value)
+		if wrong := wrongWord(name); wrong != "" {
+			return fault.Field("variables", "has %q, whose name %s", name, wrong)
+		}
+		if strings.Contains(value, mark) {
+			return fault.Field("variables."+name, "is text that others take in; it names no variables itself")
+		}
+	}
+	switch {
+	case len(p.Variables) > maxProperties:
+		return fault.Field("variables", "must be at most %d", maxProperties)
+	case size > maxPropertyBytes:
+		return fault.Field("variables", "must be at most %d bytes together", maxPropertyBytes)
+	}
+	if err := (Recipient{Type: recipientTypes[0], ID: "anybody", Properties: p.Properties}).Check(); err != nil {
+		return err
+	}
+	_, err := p.filler()
+	return err
+}
+
+// message fills event data and params in. It is Invalid, with the field, where they name what is not the
+// same for everybody.
+func (p Personal) message(m Message) (Message, error) {
+	data := maps.Clone(m.Data)
+	for _, key := range slices.Sorted(maps.Keys(m.Data)) {
+		text, err := p.shared("event.data."+key, m.Data[key])
+		if err != nil {
+			return m, err
+		}
+		data[key] = text
+	}
+	params := maps.Clone(m.Params)
+	for _, key := range slices.Sorted(maps.Keys(m.Params)) {
+		value, err := p.sharedValue("params."+key, m.Params[key])
+		if err != nil {
+			return m, err
+		}
+		params[key] = value
+	}
+	m.Data, m.Params = data, params
+	return m, nil
+}
+
+// sharedValue fills every text of a JSON value in.
+func (p Personal) sharedValue(field string, value any) (any, error) {
+	switch v := value.(type) {
+	case string:
+		return p.shared(field, v)
+	case []any:
+		filled := make([]any, len(v))
+		for i := range v {
+			var err error
+			if filled[i], err = p.sharedValue(field+"["+strconv.Itoa(i)+"]", v[i]); err != nil {
+				return nil, err
+			}
+		}
+		return filled, nil
+	case map[string]any:
+		filled := make(map[string]any, len(v))
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			var err error
+			if filled[key], err = p.sharedValue(field+"."+key, v[key]); err != nil {
+				return nil, err
+			}
+		}
+		return filled, nil
+	}
+	return value, nil
+}
+
+// shared fills in a text that is the same for everybody. A default alone is not enough: who wrote it may
+// have meant each person's own.
+func (p Personal) shared(field, text string) (string, error) {
+	if !strings.Contains(text, mark) {
+		return text, nil
+	}
+	t, wrong := parseTemplate(text)
+	if wrong != "" {
+		return "", fault.Field(field, "%s", wrong)
+	}
+	for _, part := range t {
+		if _, known := p.Variables[part.name]; part.name != "" && !known {
+			return "", fault.Field(field, "names #{%s}, which is not in variables. It is the same for everybody in a request: "+
+				"give the value in variables, or put the text into properties, which are filled in for each person", part.name)
+		}
+	}
+	filled, missing := t.fill(func(name string) string { return p.Variables[name] })
+	if missing != "" {
+		return "", fault.Field(field, "names #{%s}, which is empty in variables and has no default", missing)
+	}
+	return filled, nil
+}
+
+// filler fills in what people are sent of their own. The zero value fills in what their own properties
+// name. It is safe for concurrent use.
+type filler struct {
+	variables map[string]string
+	names     []string // of the properties of an order, in order
+	templates []template
+}
+
+// filler is Invalid, with the field, when a property cannot be read.
+func (p Personal) filler() (*filler, error) {
+	f := &filler{variables: p.Variables, names: slices.Sorted(maps.Keys(p.Properties))}
+	for _, name := range f.names {
+		t, wrong := parseTemplate(p.Properties[name])
+		if wrong != "" {
+			return nil, fault.Field("properties."+name, "%s", wrong)
+		}
+		f.templates = append(f.templates, t)
+	}
+	return f, nil
+}
+
+// fill returns a person with his properties filled in: first those of his own that name others of them, then
+// those of the order. bad says what is missing or breaks a limit then; its line is the caller's to say.
+func (f *filler) fill(person Recipient) (filled Recipient, bad *BadRow) {
+	if len(f.names) == 0 && !hasMark(person.Properties) {
+		return person, nil
+	}
+	if person.Type == Room && len(f.names) > 0 {
+		return person, &BadRow{Column: "type", Reason: "is a group room, which has no properties to fill in; send to rooms in a broadcast without properties"}
+	}
+	own := maps.Clone(person.Properties)
+	if own == nil {
+		own = make(map[string]string, len(f.names))
+	}
+	for _, name := range slices.Sorted(maps.Keys(person.Properties)) {
+		text := person.Properties[name]
+		if !strings.Contains(text, mark) {
+			continue
+		}
+		t, wrong := parseTemplate(text)
+		if wrong != "" {
+			return person, &BadRow{Column: name, Reason: wrong}
+		}
+		for _, part := range t {
+			if part.name != "" && strings.Contains(person.Properties[part.name], mark) {
+				return person, &BadRow{Column: name, Reason: fmt.Sprintf("names #{%s}, which is to be filled in itself", part.name)}
+			}
+		}
+		if own[name], bad = f.text(name, t, person.Properties); bad != nil {
+			return person, bad
+		}
+	}
+	person.Properties = own
+	if len(f.names) > 0 {
+		person.Properties = maps.Clone(own)
+	}
+	for i, name := range f.names {
+		if person.Properties[name], bad = f.text(name, f.templates[i], own); bad != nil {
+			return person, bad
+		}
+	}
+	if err := person.Check(); err != nil {
+		return person, &BadRow{Column: err.Field, Reason: err.Message + ", filled in"}
+	}
+	return person, nil
+}
+
+// text fills one property in.
+func (f *filler) text(property string, t template, own map[string]string) (string, *BadRow) {
+	text, missing := t.fill(func(name string) string {
+		if value := own[name]; value != "" {
+			return value
+		}
+		return f.variables[name]
+	})
+	if missing != "" {
+		return "", &BadRow{Column: missing, Reason: fmt.Sprintf("is missing, and property %q needs it; give it, or a default as in #{%s|…}", property, missing)}
+	}
+	return text, nil
+}
+
+// hasMark reports whether one of a person's properties is to be filled in.
+func hasMark(properties map[string]string) bool {
+	for _, text := range properties {
+		if strings.Contains(text, mark) {
+			return true
+		}
+	}
+	return false
+}
+
+// Over returns rows with their people filled in; one who cannot be is a bad row. It is Invalid, with the
+// field, when a property cannot be read.
+func (p Personal) Over(rows Rows) (Rows, error) {
+	f, err := p.filler()
+	return filledRows{rows, f}, err
+}
+
+type filledRows struct {
+	Rows
+	*filler
+}
+
+// Next implements [Rows].
+func (r filledRows) Next() (Recipient, error) {
+	person, err := r.Rows.Next()
+	if err != nil {
+		return person, err
+	}
+	person, bad := r.fill(person)
+	if bad != nil {
+		bad.Line = r.Line()
+		return person, bad
+	}
+	return person, nil
+}
+
+// chunk fills in the people of a packed chunk; who cannot be is left out and counted.
+func (f *filler) chunk(c Packed) (filled Packed, left int, err error) {
+	if len(f.names) == 0 && !strings.Contains(c.Recipients, mark) {
+		return c, 0, nil
+	}
+	var people []Recipient
+	if err := json.Unmarshal([]byte(c.Recipients), &people); err != nil {
+		return c, 0, err
+	}
+	kept := people[:0]
+	for _, person := range people {
+		if person, bad := f.fill(person); bad == nil {
+			kept = append(kept, person)
+		}
+	}
+	c.People, c.Recipients = len(kept), string(appendPeople(nil, kept))
+	return c, len(people) - len(kept), nil
+}
+
+// fillAll checks people who are in memory and fills them in. It is Invalid, with the field, for the first one
+// who breaks a rule.
+func (p Personal) fillAll(people []Recipient) ([]Recipient, error) {
+	f, err := p.filler()
+	if err != nil {
+		return nil, err
+	}
+	filled := make([]Recipient, len(people))
+	for i, person := range people {
+		at := fmt.Sprintf("recipients[%d].", i)
+		if err := person.Check(); err != nil {
+			return nil, fault.Field(at+err.Field, "%s", err.Message)
+		}
+		var bad *BadRow
+		if filled[i], bad = f.fill(person); bad != nil {
+			if bad.Column != "type" && bad.Column != "properties" {
+				bad.Column = "properties." + bad.Column
+			}
+			return nil, fault.Field(at+bad.Column, "%s", bad.Reason)
+		}
+	}
+	return filled, nil
+}
