@@ -41,6 +41,8 @@ var overview = []row{
 			queries: []query{{`sum by (outcome) (rate(malgil_messages_total[$__rate_interval]))`, "{{outcome}}"}}},
 		{title: "청크 상태", help: "끝나지 않은 청크를 상태별로 봅니다.", unit: "short", stacked: true,
 			queries: []query{{`max by (state) (malgil_chunks)`, "{{state}}"}}},
+		{title: "예약 발송", help: "최근 1시간에 돌아온 예약 발송을 결과별로 봅니다. missed와 failed는 나가지 못한 것입니다.", unit: "short",
+			queries: []query{{`sum by (outcome) (increase(malgil_schedule_runs_total[1h]))`, "{{outcome}}"}}},
 		{title: "불확실한 돈", help: "불확실한 청크 때문에 묶인 금액. 72시간이 지나면 풀립니다.", unit: "currencyKRW",
 			queries: []query{{`max(malgil_doubt_held_krw)`, "묶인 금액"}}},
 		{title: "가장 오래된 불확실", help: "돈이 묶인 채 가장 오래된 불확실한 청크의 나이.", unit: "s",

@@ -118,13 +118,15 @@ var (
 		"Business wallets with a month that could have been closed for an hour and is not.")
 	refusedAddresses = describe("malgil_refused_addresses",
 		"Addresses of mail whose server said that nobody is there.")
+	timesLost = describe("malgil_schedule_times_lost",
+		"Times of schedules at which nothing was sent, as found in the last 24 hours: missed because no scheduler looked in time, or failed.", "outcome")
 )
 
 // Describe implements [prometheus.Collector].
 func (s *Sampler) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{sampleTimestamp, queueTasks, queueOldest, chunks, doubtOldest, doubtHeld,
 		wallets, attemptsUnknown, attemptOldest, chargesInReview, chargingHalted, chargingStorm,
-		ledgerDifference, ledgerOldest, invoices, invoiceDeadline, invoicesLate, monthsUnclosed, refusedAddresses} {
+		ledgerDifference, ledgerOldest, invoices, invoiceDeadline, invoicesLate, monthsUnclosed, refusedAddresses, timesLost} {
 		descs <- desc
 	}
 }
@@ -181,6 +183,8 @@ func (s *Sampler) Collect(metrics chan<- prometheus.Metric) {
 	gauge(invoicesLate, float64(rows.InvoicesLate))
 	gauge(monthsUnclosed, float64(rows.MonthsUnclosed))
 	gauge(refusedAddresses, float64(rows.RefusedAddresses))
+	gauge(timesLost, float64(rows.TimesMissed), string(broadcast.RunMissed))
+	gauge(timesLost, float64(rows.TimesFailed), string(broadcast.RunFailed))
 }
 
 // ahead returns 1 for a time that is still to come, else 0.

@@ -41,6 +41,9 @@ type Sample struct {
 	// MonthsUnclosed are business wallets with a month that could have been closed for an hour and is not.
 	MonthsUnclosed   int64
 	RefusedAddresses int64 // addresses of mail at which nobody is
+	// TimesMissed and TimesFailed are times of schedules at which nothing was sent, as far as that was found in
+	// the last 24 hours.
+	TimesMissed, TimesFailed int64
 }
 
 // sampleChunks counts by partial indexes, and planned chunks by the sums that broadcasts keep, so
@@ -95,6 +98,12 @@ const (
 	missing = `i.amends = '' AND i.approval_number = '' AND ` + wanted // at the tax office
 )
 
+// lostRun is the condition of an index, word for word.
+const lostRun = `state IN ('missed', 'failed')`
+
+const sampleTimes = `SELECT CAST(COALESCE(SUM(times) FILTER (WHERE state = 'missed'), 0) AS BIGINT), CAST(COALESCE(SUM(times) FILTER (WHERE state = 'failed'), 0) AS BIGINT)
+	FROM schedule_run WHERE ` + lostRun + ` AND changed_at > $1`
+
 // closeGrace is how long a month may stay open after it could be closed: many wallets take their time.
 const closeGrace = time.Hour
 
@@ -124,6 +133,9 @@ func (s *Store) Sample(ctx context.Context, now time.Time) (Sample, error) {
 		Scan(&v.InvoicesWaiting, &v.InvoicesFailed, at(&v.InvoiceDeadline), &v.InvoicesLate, &v.MonthsUnclosed, &v.RefusedAddresses)
 	if err != nil {
 		return Sample{}, fmt.Errorf("count invoices: %w", err)
+	}
+	if err := s.read.QueryRowContext(ctx, sampleTimes, millis(now.Add(-24*time.Hour))).Scan(&v.TimesMissed, &v.TimesFailed); err != nil {
+		return Sample{}, fmt.Errorf("count times of schedules: %w", err)
 	}
 	v.Wallets = map[string]int64{"ACTIVE": active, "UNPAID": unpaid, "AWAITING_RECONNECT": awaiting}
 	return v, nil

@@ -231,10 +231,31 @@ func TestSample_refusedAddresses(t *testing.T) {
 	})
 }
 
+func TestSample_timesLost(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		a := newAlmanac(t, s)
+		a.order(nil)
+		exec(t, s, `UPDATE audience SET people = 0`)
+		found := t0.AddDate(0, 0, 2).Add(time.Hour) // the third time, which waits: two are missed
+		a.turn(found)
+		for _, step := range []struct {
+			at             time.Time
+			missed, failed int64
+		}{{found, 2, 0}, {found.Add(time.Hour + time.Second), 2, 1}, {found.Add(24*time.Hour - time.Millisecond), 2, 1}, {found.Add(24 * time.Hour), 0, 1}, {found.Add(26 * time.Hour), 0, 0}} {
+			if step.failed > 0 && step.missed > 0 {
+				a.turn(found.Add(time.Hour + time.Second))
+			}
+			if got, err := s.Sample(t.Context(), step.at); err != nil || got.TimesMissed != step.missed || got.TimesFailed != step.failed {
+				t.Errorf("Sample(%s) has %d missed and %d failed, error %v, want %d and %d", step.at, got.TimesMissed, got.TimesFailed, err, step.missed, step.failed)
+			}
+		}
+	})
+}
+
 // A scrape comes every few seconds: tables that grow are read by their indexes.
 func TestSample_readsIndexes(t *testing.T) {
 	queries := []string{sampleChunks, sampleDoubt, sampleMoney, sampleChecks,
-		strings.NewReplacer("$1", "1", "$2", "1").Replace(sampleInvoices)}
+		strings.NewReplacer("$1", "1", "$2", "1").Replace(sampleInvoices), strings.ReplaceAll(sampleTimes, "$1", "1")}
 	t.Run("sqlite", func(t *testing.T) {
 		steps := plan(t, openTest(t, sqliteAddress(t)), `EXPLAIN QUERY PLAN `, queries)
 		wantUnissued(t, steps)
@@ -275,7 +296,7 @@ func wantUnissued(t *testing.T, steps []string) {
 // scans reports whether a step of a plan reads a table that grows in one of these ways.
 func scans(step string, ways ...string) bool {
 	return slices.ContainsFunc(ways, func(way string) bool {
-		return slices.ContainsFunc([]string{"broadcast", "chunk", "wallet", "charge", "attempt", "ledger_check", "invoice", "i ", "a ", "refused_address"}, func(table string) bool {
+		return slices.ContainsFunc([]string{"broadcast", "chunk", "wallet", "charge", "attempt", "ledger_check", "invoice", "i ", "a ", "refused_address", "schedule_run"}, func(table string) bool {
 			return strings.Contains(step, way+table)
 		})
 	})
