@@ -34,8 +34,8 @@ const (
 	RunFailed  RunState = "failed"
 )
 
-// Over reports whether a run in this state changes no more.
-func (s RunState) Over() bool { return s != RunWaiting && s != RunCopying }
+// over reports whether a run in this state changes no more.
+func (s RunState) over() bool { return s != RunWaiting && s != RunCopying }
 
 // Due is what a schedule owes at a moment.
 type Due struct {

@@ -159,7 +159,7 @@ func (t *Timetable) Turn(ctx context.Context) (runs []Run, err error) {
 			done, ok, err := t.retry(ctx, r, now)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("start the run of schedule %s: %w", r.Schedule, err))
-			} else if ok && done.State.Over() {
+			} else if ok && done.State.over() {
 				runs = append(runs, done)
 			}
 		}
@@ -181,7 +181,7 @@ func (t *Timetable) occur(ctx context.Context, s Schedule, now time.Time) (over 
 	}
 	all, err := t.schedules.Occur(ctx, s, d, b, now)
 	for _, r := range all {
-		if r.State.Over() {
+		if r.State.over() {
 			over = append(over, r)
 		}
 	}
