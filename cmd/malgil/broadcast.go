@@ -19,6 +19,8 @@ type broadcastCommand struct {
 	Resume   broadcastResume   `cmd:"" help:"Let a paused broadcast go on."`
 	Cancel   broadcastCancel   `cmd:"" help:"End a broadcast for good."`
 	Chunks   broadcastChunks   `cmd:"" help:"The chunks of a broadcast in order."`
+	Preview  broadcastPreview  `cmd:"" help:"Show what people of a broadcast are sent: three by chance, or those named."`
+	Test     broadcastTest     `cmd:"" help:"Send the message of a broadcast now to a few people. It is paid for."`
 	Retry    broadcastRetry    `cmd:"" help:"Send a broadcast to those whom another did not reach."`
 	Decide   broadcastDecide   `cmd:"" help:"Say what became of chunks in doubt, or have parked ones sent."`
 	Results  broadcastResults  `cmd:"" help:"Write everybody of a broadcast with what became of him to a file."`

@@ -43,6 +43,7 @@ func wholeArgs(people, blocks string) map[string][][]string {
 		"invoice settle":        {{"wal_1", "inv_1", "--none", "--note=x"}, {"wal_1", "inv_1", "--none", "--note=x", "--dry-run"}},
 		"invoice send":          {{"wal_1", "inv_1"}, {"wal_1", "inv_1", "--dry-run"}},
 		"broadcast results":     {{"brd_1", "--out=-"}},
+		"broadcast test":        {{"brd_1", "u1"}, {"brd_1", "u1", "--dry-run"}},
 		"broadcast retry":       {{"brd_1"}, {"brd_1", "--dry-run"}},
 		"broadcast decide":      {{"brd_1", "--sent", "--note=x"}, {"brd_1", "--sent", "--note=x", "--dry-run"}},
 		"broadcast send":        {{people, "--bot=b1", "--event=e", "--watch"}, {people, "--bot=b1", "--event=e", "--dry-run"}, {"--audience=aud_1", "--bot=b1", "--event=e", "--dry-run"}},

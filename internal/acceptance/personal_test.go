@@ -16,7 +16,8 @@ import (
 // What a message says to each, looked at before it goes.
 func TestPersonal(t *testing.T) {
 	show(t, map[string]func(*testing.T){
-		"each_his_own": eachHisOwn,
+		"each_his_own":   eachHisOwn,
+		"before_it_goes": beforeItGoes,
 	})
 }
 
@@ -99,4 +100,70 @@ func eachHisOwn(t *testing.T) {
 		t.Errorf("what the skill was told (-want +got):\n%s", diff)
 	}
 	h.balance()
+}
+
+// A preview shows what arrives later, and a test arrives now, costs what it says and leaves its people in the
+// broadcast.
+func beforeItGoes(t *testing.T) {
+	h := open(t, plan{})
+	s := h.openShop(0)
+	s.topUp(1_000)
+	heard := s.listen()
+	f := s.friends(3)
+	var b broadcast
+	h.do("POST", "/api/v1/broadcasts", map[string]any{
+		"bot": s.bot, "event": map[string]any{"name": event}, "properties": map[string]any{"greeting": "#{name}님"},
+	}, &b, apiclient.IdempotencyKey(rand.Text()))
+	path := "/api/v1/broadcasts/" + b.ID
+	h.do("PUT", path+"/recipients", csv("id,name", f[0]+",하늘", f[1]+",바다"), nil)
+	var preview struct {
+		Requests []struct {
+			Body struct {
+				User []struct {
+					ID         string            `json:"id"`
+					Properties map[string]string `json:"properties"`
+				} `json:"user"`
+			} `json:"body"`
+		} `json:"requests"`
+	}
+	h.do("POST", path+"/preview", map[string]any{}, &preview)
+	shown := map[string]map[string]string{}
+	for _, r := range preview.Requests {
+		shown[r.Body.User[0].ID] = r.Body.User[0].Properties
+	}
+	if n := h.truth().Kakao.Sends.Requests; n != 0 || len(shown) != 2 {
+		t.Fatalf("a preview of %v made %d requests, want two people and none", shown, n)
+	}
+
+	var test struct {
+		broadcast
+		Cost struct {
+			Supply int64 `json:"supply_krw"`
+			VAT    int64 `json:"vat_krw"`
+		} `json:"cost"`
+	}
+	h.do("POST", path+"/test", map[string]any{"recipients": []any{
+		map[string]any{"type": "botUserKey", "id": f[0]}, map[string]any{"type": "botUserKey", "id": f[2], "properties": map[string]any{"name": "사장"}},
+	}}, &test, apiclient.IdempotencyKey(rand.Text()))
+	if tested := s.finish(test.broadcast); tested.Counts.Delivered != 2 || test.Cost.Supply != 30 || test.Cost.VAT != 3 {
+		t.Errorf("the test reached %d and says that it costs %+v, want 2 for 30 KRW and 3 KRW of VAT", tested.Counts.Delivered, test.Cost)
+	}
+	if w := s.see().Balance; w.Paid != 970 {
+		t.Errorf("after the test the wallet has %d KRW, want 970", w.Paid)
+	}
+	h.balance()
+	if got := heard()[f[2]].properties["greeting"]; got != "사장님" {
+		t.Errorf("the test greets %q, want 사장님", got)
+	}
+	if b = s.sealed(b); b.Counts.Delivered != 2 || s.times("botUserKey", f[0]) != 2 {
+		t.Errorf("the broadcast reached %d, and %s %d times in all; want 2, and twice with the test", b.Counts.Delivered, f[0], s.times("botUserKey", f[0]))
+	}
+	for id, properties := range shown {
+		if diff := cmp.Diff(properties, heard()[id].properties); diff != "" {
+			t.Errorf("what %s was shown with and told (-shown +told):\n%s", id, diff)
+		}
+	}
+	if w := s.see().Balance; w.Paid != 940 || w.Held != 0 {
+		t.Errorf("in the end the wallet has %d KRW and holds %d, want 940 and 0", w.Paid, w.Held)
+	}
 }

@@ -23,6 +23,7 @@ type Order struct {
 	OnDoubt   OnDoubt   // HoldDoubt when empty
 	Caution   Caution
 	RetryOf   ID // see [Desk.Retry]
+	TestOf    ID // see [Desk.Test]
 	Personal  Personal
 	asIs      bool // nothing of the message or its people is filled in: it was before, or is a call of the Event API
 }
@@ -190,7 +191,7 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 	return Broadcast{
 		ID: ID(d.newID("brd")), BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message,
 		State: Uploading, Wait: WaitUploading,
-		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now, OnDoubt: o.OnDoubt, Caution: caution, RetryOf: o.RetryOf, Personal: o.Personal,
+		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now, OnDoubt: o.OnDoubt, Caution: caution, RetryOf: o.RetryOf, TestOf: o.TestOf, Personal: o.Personal,
 	}, nil
 }
 

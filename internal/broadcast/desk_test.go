@@ -84,9 +84,9 @@ func (m *memory) DecideChunks(_ context.Context, d Decision) (Decided, error) {
 	return Decided{Chunks: len(d.Chunks)}, nil
 }
 
-func (m *memory) PastChunks(_ context.Context, id ID, after, limit int) (page []PastChunk, err error) {
+func (m *memory) PastChunks(_ context.Context, id ID, person string, after, limit int) (page []PastChunk, err error) {
 	for _, c := range m.past {
-		if c.Seq > after && len(page) < limit {
+		if c.Seq > after && strings.Contains(string(c.Recipients), person) && len(page) < limit {
 			page = append(page, c)
 		}
 	}

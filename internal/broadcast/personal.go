@@ -267,17 +267,25 @@ func (p Personal) fillAll(people []Recipient) ([]Recipient, error) {
 	}
 	filled := make([]Recipient, len(people))
 	for i, person := range people {
-		at := fmt.Sprintf("recipients[%d].", i)
-		if err := person.Check(); err != nil {
-			return nil, fault.Field(at+err.Field, "%s", err.Message)
-		}
-		var bad *BadRow
-		if filled[i], bad = f.fill(person); bad != nil {
-			if bad.Column != "type" && bad.Column != "properties" {
-				bad.Column = "properties." + bad.Column
-			}
-			return nil, fault.Field(at+bad.Column, "%s", bad.Reason)
+		if filled[i], err = f.inList(person, i); err != nil {
+			return nil, err
 		}
 	}
 	return filled, nil
+}
+
+// inList checks and fills in a person who has a place in a list.
+func (f *filler) inList(person Recipient, place int) (Recipient, error) {
+	at := fmt.Sprintf("recipients[%d].", place)
+	if err := person.Check(); err != nil {
+		return person, fault.Field(at+err.Field, "%s", err.Message)
+	}
+	filled, bad := f.fill(person)
+	if bad == nil {
+		return filled, nil
+	}
+	if bad.Column != "type" && bad.Column != "properties" {
+		bad.Column = "properties." + bad.Column
+	}
+	return person, fault.Field(at+bad.Column, "%s", bad.Reason)
 }

@@ -106,8 +106,9 @@ type Uploads interface {
 	StoreChunks(ctx context.Context, id ID, epoch int, chunks []Packed) error
 	// EndUpload makes the upload the broadcast's audience, in place of any earlier one.
 	EndUpload(ctx context.Context, id ID, epoch int, chunks int, r Report) error
-	// PastChunks reads chunks of a broadcast's audience in order, those after a seq.
-	PastChunks(ctx context.Context, id ID, after, limit int) ([]PastChunk, error)
+	// PastChunks reads chunks of a broadcast's audience in order, those after a seq: all, or those that may
+	// hold the id of a person.
+	PastChunks(ctx context.Context, id ID, person string, after, limit int) ([]PastChunk, error)
 }
 
 // Upload replaces the audience of a broadcast that is not sealed; an upload that fails leaves the

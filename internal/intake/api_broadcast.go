@@ -37,6 +37,7 @@ type broadcastView struct {
 	Canary     *canaryView       `json:"canary,omitempty"`
 	StopAbove  int               `json:"stop_above_percent" doc:"It pauses when more of its latest people were missed; 100 for never"`
 	RetryOf    broadcast.ID      `json:"retry_of,omitempty" doc:"The broadcast whose missed people it is for"`
+	TestOf     broadcast.ID      `json:"test_of,omitempty" doc:"The broadcast whose message it shows a few people"`
 	StartAt    time.Time         `json:"start_at"`
 	ExpiresAt  time.Time         `json:"expires_at,omitzero"`
 	CreatedAt  time.Time         `json:"created_at"`
@@ -82,7 +83,7 @@ func viewBroadcast(b broadcast.Broadcast) broadcastView {
 		ID: b.ID, Name: b.Name, Bot: b.BotID, Wallet: b.WalletID, Channel: b.Side,
 		Event: eventView{Name: b.Message.Event, Data: b.Message.Data}, Params: b.Message.Params,
 		Variables: b.Personal.Variables, Properties: b.Personal.Properties,
-		OnDoubt: b.OnDoubt, RetryOf: b.RetryOf, StopAbove: b.Caution.StopAbove,
+		OnDoubt: b.OnDoubt, RetryOf: b.RetryOf, TestOf: b.TestOf, StopAbove: b.Caution.StopAbove,
 		State: b.State, Note: b.Note, Price: b.Price, Captured: b.Captured,
 		Counts: countsView{
 			Audience: n.Audience, Delivered: n.Delivered, Failed: n.Failed, Unknown: n.Unknown, Skipped: n.Skipped,
@@ -114,6 +115,8 @@ func (s *Server) addBroadcasts() {
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}/failures", id: "list-failures", group: group, summary: "List the people whom Kakao names as not reached; limit counts chunks", errors: missing}, s.listFailures)
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/decide", id: "decide-chunks", group: group, summary: "Say what became of chunks in doubt, or of parked ones", errors: conflict}, s.decideChunks)
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/retry", id: "retry-broadcast", group: group, summary: "Send a broadcast to those whom another did not reach", status: http.StatusAccepted, errors: conflict}, s.retryBroadcast)
+	add(s, operation{route: "POST /api/v1/broadcasts/{id}/preview", id: "preview-broadcast", group: group, summary: "Show what people of a broadcast are sent", errors: conflict}, s.previewBroadcast)
+	add(s, operation{route: "POST /api/v1/broadcasts/{id}/test", id: "test-broadcast", group: group, summary: "Send the message of a broadcast now to a few people; it is paid for", status: http.StatusAccepted, errors: conflict}, s.testBroadcast)
 	for _, step := range []struct {
 		word, summary string
 		do            func(context.Context, broadcast.ID) (broadcast.Broadcast, error)
@@ -196,11 +199,7 @@ func (s *Server) createBroadcast(ctx context.Context, in *createBroadcastInput) 
 	if in.Body.Recipients == nil {
 		b, err = s.services.Broadcasts.Create(ctx, order, r)
 	} else {
-		people := make([]broadcast.Recipient, len(in.Body.Recipients))
-		for i, p := range in.Body.Recipients {
-			people[i] = broadcast.Recipient(p)
-		}
-		b, err = s.services.Broadcasts.Send(ctx, order, people, r)
+		b, err = s.services.Broadcasts.Send(ctx, order, recipientsOf(in.Body.Recipients), r)
 	}
 	if err != nil {
 		return nil, err

@@ -48,3 +48,42 @@ func TestBroadcasts_personalText(t *testing.T) {
 	use.body = map[string]any{"audience": audience, "skip_bad_rows": true}
 	wantAt(t, "an audience without bad rows", h.do(use).want(200), map[string]any{"audience": 1, "bad_rows": 1})
 }
+
+// A preview shows what goes to Kakao and no key; a test is a broadcast of its own that tells what it costs.
+func TestBroadcasts_previewAndTest(t *testing.T) {
+	h := newHouse(t)
+	_, walletID, botID := h.seed(1000)
+	b := h.do(call{method: "POST", path: "/api/v1/broadcasts", key: "b", body: map[string]any{
+		"bot": botID, "event": map[string]any{"name": "restock_alert"}, "properties": map[string]any{"greeting": "#{name}님"},
+	}}).want(202)["id"].(string)
+	path := "/api/v1/broadcasts/" + b
+	preview := func(body map[string]any) response {
+		return h.do(call{method: "POST", path: path + "/preview", body: body})
+	}
+	preview(map[string]any{}).wantProblem(409, "NO_RECIPIENTS", "")
+	h.do(call{method: "PUT", path: path + "/recipients", body: "id,name\nu1,하늘\nu_2,바다\n", header: csvHeader}).want(200)
+	all := preview(map[string]any{"seed": 3}).want(200)
+	wantAt(t, "a preview", all, map[string]any{
+		"seed": 3, "requests.0.method": "POST", "requests.0.path": "/v2/bots/" + botID + "/talk", "requests.2": nil,
+		"requests.0.body.event.name": "restock_alert", "requests.0.body.params.malgil_chunk": b + "-000001", "requests.0.body.user.1": nil,
+	})
+	wantAt(t, "a preview without a seed", preview(map[string]any{}).want(200), map[string]any{"seed": float64(atNoon().UnixMilli())})
+	one := preview(map[string]any{"recipients": []any{map[string]any{"type": "botUserKey", "id": "u_2"}, map[string]any{"type": "botUserKey", "id": "me", "properties": map[string]any{"name": "나"}}}}).want(200)
+	wantAt(t, "a preview of two", one, map[string]any{
+		"seed": nil, "requests.0.body.user.0.properties.greeting": "바다님", "requests.1.body.user.0.properties.greeting": "나님",
+	})
+	preview(map[string]any{"recipients": []any{map[string]any{"type": "botUserKey", "id": "me"}}}).wantProblem(422, "INVALID", "body.recipients[0].properties.name")
+
+	test := call{method: "POST", path: path + "/test", key: "t", body: map[string]any{"recipients": []any{map[string]any{"type": "botUserKey", "id": "u1"}}}}
+	got := h.do(test).want(202)
+	wantAt(t, "a test", got, map[string]any{
+		"test_of": b, "state": "running", "counts.audience": 1, "cost.people": 1, "cost.price_krw": 15, "cost.supply_krw": 15, "cost.vat_krw": 2, "cost.total_krw": 17,
+	})
+	wantAt(t, "the test again", h.do(test).want(202), map[string]any{"id": got["id"]})
+	test.body = map[string]any{"recipients": []any{map[string]any{"type": "botUserKey", "id": "u_2"}}}
+	h.do(test).wantProblem(422, "IDEMPOTENCY_KEY_REUSED", keyHeader)
+	wantAt(t, "the broadcast", h.do(call{method: "GET", path: path}).want(200), map[string]any{"state": "uploading", "counts.audience": 2, "test_of": nil})
+	h.do(call{method: "PATCH", path: "/api/v1/wallets/" + walletID, body: map[string]any{"status": "stopped"}}).want(200)
+	test.key = "t2"
+	h.do(test).wantProblem(422, "WALLET_STOPPED", "")
+}

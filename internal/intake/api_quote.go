@@ -44,6 +44,12 @@ type quoteInput struct {
 	}
 }
 
+// quoteAt is what so many messages cost.
+func quoteAt(people int, price wallet.KRW) quoteView {
+	supply := price * wallet.KRW(people)
+	return quoteView{People: people, Price: price, Supply: supply, VAT: wallet.VAT(supply), Total: supply + wallet.VAT(supply)}
+}
+
 func (s *Server) quote(ctx context.Context, in *quoteInput) (*body[quoteView], error) {
 	now := s.config.Now()
 	prices, err := s.services.Read.Prices(ctx)
@@ -54,8 +60,7 @@ func (s *Server) quote(ctx context.Context, in *quoteInput) (*body[quoteView], e
 	if !known {
 		return nil, fault.New(fault.Internal, "there is no price of %s", wallet.EventMessage)
 	}
-	supply := price.KRW * wallet.KRW(in.Body.People)
-	view := quoteView{People: in.Body.People, Price: price.KRW, Supply: supply, VAT: wallet.VAT(supply), Total: supply + wallet.VAT(supply)}
+	view := quoteAt(in.Body.People, price.KRW)
 	if in.Body.Wallet == "" {
 		return reply(view), nil
 	}
@@ -66,7 +71,7 @@ func (s *Server) quote(ctx context.Context, in *quoteInput) (*body[quoteView], e
 	f := w.Forecast(in.Body.People, broadcast.MaxPeople, price.KRW, now)
 	view.Wallet = &quoteWallet{
 		Spendable: spendable(w, now), Enough: f.Err == nil, Reason: fault.CodeOf(f.Err),
-		Missing:   max(supply-max(w.Spendable(now), 0), 0), // money, whatever else the reason tells
+		Missing:   max(view.Supply-max(w.Spendable(now), 0), 0), // money, whatever else the reason tells
 		PeopleNow: f.People, ResumesAt: f.Until, DailyLimit: w.DailyLimit, DailyLeft: w.DailyLeft(now),
 		After: quoteAfter{Free: f.After.Free, Paid: f.After.Paid, Accrual: f.After.Accrual, Spendable: spendable(f.After, now)},
 	}

@@ -12,6 +12,7 @@ var keyedRoutes = []string{
 	"POST /api/v1/broadcasts",
 	"POST /api/v1/broadcasts/{id}/decide",
 	"POST /api/v1/broadcasts/{id}/retry",
+	"POST /api/v1/broadcasts/{id}/test",
 	"POST /api/v1/schedules",
 	"POST /api/v1/accounts/{id}/cards",
 	"POST /api/v1/charges/{id}/decide",
@@ -39,6 +40,7 @@ func TestKeyedRoutes(t *testing.T) {
 	account, walletID, botID := h.seed(0)
 	bodies := map[string]string{
 		"POST /api/v1/schedules":                              `{"bot":"` + botID + `","event":{"name":"x"},"audience":"","cron":"@daily"}`,
+		"POST /api/v1/broadcasts/{id}/test":                   `{"recipients":[{"type":"botUserKey","id":"u1"}]}`,
 		"POST /api/v1/broadcasts/{id}/retry":                  `{}`,
 		"POST /api/v1/broadcasts/{id}/decide":                 `{"finding":"release","note":"x"}`,
 		"POST /api/v1/broadcasts":                             `{"bot":"` + botID + `","event":{"name":"x"}}`,

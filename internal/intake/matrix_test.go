@@ -116,6 +116,8 @@ POST /api/v1/broadcasts/{id}/pause PAMO WKVv
 POST /api/v1/broadcasts/{id}/resume PAMO WKVv
 POST /api/v1/broadcasts/{id}/cancel PAMO WKVv
 POST /api/v1/broadcasts/{id}/retry PAMO WKVv
+POST /api/v1/broadcasts/{id}/preview PAMO WKVv
+POST /api/v1/broadcasts/{id}/test PAMO WKVv
 POST /api/v1/broadcasts/{id}/decide PA MOWKVv
 GET /api/v1/broadcasts/{id}/chunks PAMOWKVv -
 GET /api/v1/broadcasts/{id}/failures PAMO WKVv

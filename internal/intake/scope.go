@@ -160,6 +160,8 @@ var routes = map[string]guard{
 	"POST /api/v1/broadcasts/{id}/resume":    {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
 	"POST /api/v1/broadcasts/{id}/cancel":    {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
 	"POST /api/v1/broadcasts/{id}/retry":     {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast, quiet: true},
+	"POST /api/v1/broadcasts/{id}/preview":   {scope: access.Read, right: access.ReadPeople, on: theBroadcast, quiet: true},
+	"POST /api/v1/broadcasts/{id}/test":      {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast, quiet: true},
 	"POST /api/v1/broadcasts/{id}/decide":    {scope: access.Billing, right: access.KeepPlatform, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/chunks":     {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
 	eventsRoute:                              {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},

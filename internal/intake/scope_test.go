@@ -103,6 +103,8 @@ POST /api/v1/broadcasts/{id}/pause send steer_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/resume send steer_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/cancel send steer_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/retry send order_broadcast broadcast path.id
+POST /api/v1/broadcasts/{id}/preview read read_people broadcast path.id
+POST /api/v1/broadcasts/{id}/test send order_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/decide billing keep_platform broadcast path.id
 GET /api/v1/broadcasts/{id}/chunks read read_broadcast broadcast path.id
 GET /api/v1/broadcasts/{id}/failures read read_people broadcast path.id

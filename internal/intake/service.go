@@ -100,6 +100,8 @@ type Broadcasts interface {
 	Resume(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Cancel(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Decide(ctx context.Context, d broadcast.Decision) (broadcast.Decided, error)
+	Preview(ctx context.Context, id broadcast.ID, named []broadcast.Recipient, seed uint64) ([]broadcast.Preview, error)
+	Test(ctx context.Context, o broadcast.TestOrder, r broadcast.Request) (broadcast.Broadcast, error)
 	Retry(ctx context.Context, o broadcast.RetryOrder, r broadcast.Request) (broadcast.Broadcast, error)
 }
 

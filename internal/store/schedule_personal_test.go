@@ -55,7 +55,7 @@ func TestSchedule_personal(t *testing.T) {
 				if b.Counts.Audience != tt.people || b.Counts.BadRows != tt.bad || b.Message.Data["title"] != "한빛서점 #{새 책}" {
 					t.Errorf("the broadcast has %+v and says %q, want %d people, %d bad rows and 한빛서점 #{새 책}", b.Counts, b.Message.Data, tt.people, tt.bad)
 				}
-				past, err := s.PastChunks(t.Context(), b.ID, 0, 10)
+				past, err := s.PastChunks(t.Context(), b.ID, "", 0, 10)
 				if tt.state == broadcast.RunFailed {
 					if len(past) != 0 || b.State != broadcast.Cancelled || !strings.Contains(run.Reason, "lacks a word") {
 						t.Errorf("the broadcast is %s with %d chunks, the run says %q; want it cancelled and why", b.State, len(past), run.Reason)

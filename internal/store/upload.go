@@ -127,9 +127,14 @@ func (s *Store) EndUpload(ctx context.Context, id broadcast.ID, epoch, chunks in
 	})
 }
 
-// PastChunks reads chunks of a broadcast's audience in order, those after a seq.
-func (s *Store) PastChunks(ctx context.Context, id broadcast.ID, after, limit int) ([]broadcast.PastChunk, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT c.id, c.seq, c.state, c.recipients, c.result`+ofAudience+` AND c.seq > $2 ORDER BY c.seq LIMIT $3`, id, after, limit)
+// PastChunks reads chunks of a broadcast's audience in order, those after a seq: all, or those that may hold
+// the id of a person, for which it looks through them all.
+func (s *Store) PastChunks(ctx context.Context, id broadcast.ID, person string, after, limit int) ([]broadcast.PastChunk, error) {
+	query, args := `SELECT c.id, c.seq, c.state, c.recipients, c.result`+ofAudience+` AND c.seq > $2`, []any{id, after, limit}
+	if person != "" {
+		query, args = query+` AND c.recipients LIKE $4 ESCAPE '!'`, append(args, holding(person))
+	}
+	rows, err := s.read.QueryContext(ctx, query+` ORDER BY c.seq LIMIT $3`, args...)
 	return collect(rows, err, func(row scanner) (c broadcast.PastChunk, err error) {
 		var recipients, result string
 		err = row.Scan(&c.ID, &c.Seq, &c.State, &recipients, &result)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -206,7 +207,8 @@ func (s *Store) People(ctx context.Context, id broadcast.ID, f PeopleFilter, lim
 	return chunks, err
 }
 
-// holding is a pattern of texts that hold an id in quotes.
+// holding is a pattern of JSON that holds an id as a text.
 func holding(id string) string {
-	return `%"` + strings.NewReplacer(`!`, `!!`, `%`, `!%`, `_`, `!_`).Replace(id) + `"%`
+	quoted, _ := json.Marshal(id) // a text always encodes
+	return `%` + strings.NewReplacer(`!`, `!!`, `%`, `!%`, `_`, `!_`).Replace(string(quoted)) + `%`
 }

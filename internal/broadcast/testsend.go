@@ -1,0 +1,47 @@
+package broadcast
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// TestOrder asks for a broadcast's message to be sent to a few people beforehand.
+type TestOrder struct {
+	Of     ID
+	People []Recipient // 1 to [MaxNamed], as in [Desk.Preview]
+}
+
+// Test sends the message of a broadcast now to a few people, as a broadcast of its own that names the other,
+// whatever state that is in. It is paid for, and refused for whatever keeps it from going now, as
+// [Desk.SendAtOnce] is. The people stay in the other's audience. Repeating it with the same request is safe.
+func (d *Desk) Test(ctx context.Context, o TestOrder, r Request) (Broadcast, error) {
+	of, err := d.readable(ctx, o.Of)
+	if err != nil {
+		return Broadcast{}, err
+	}
+	test, people, invalid := d.test(ctx, of, o.People)
+	if invalid == nil {
+		return d.SendAtOnce(ctx, test, people, r)
+	}
+	if b, repeated, err := d.orders.RepeatedBroadcast(ctx, r); err != nil || repeated {
+		return b, err // its people are no longer in the audience
+	}
+	return Broadcast{}, invalid
+}
+
+// test is the order of a test, and its people filled in.
+func (d *Desk) test(ctx context.Context, of Broadcast, named []Recipient) (o Order, people []Recipient, err error) {
+	if len(named) > MaxNamed {
+		return o, nil, fault.Field("recipients", "must be at most %d people; a test is for a few", MaxNamed)
+	}
+	found, err := d.named(ctx, of, named)
+	if err != nil {
+		return o, nil, fmt.Errorf("fill in a test of %s: %w", of.ID, err)
+	}
+	for _, m := range found {
+		people = append(people, m.person)
+	}
+	return Order{BotID: of.BotID, Side: of.Side, Name: of.Name, Message: of.Message, OnDoubt: of.OnDoubt, TestOf: of.ID}, people, nil
+}
