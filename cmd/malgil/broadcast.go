@@ -19,6 +19,7 @@ type broadcastCommand struct {
 	Resume   broadcastResume   `cmd:"" help:"Let a paused broadcast go on."`
 	Cancel   broadcastCancel   `cmd:"" help:"End a broadcast for good."`
 	Chunks   broadcastChunks   `cmd:"" help:"The chunks of a broadcast in order."`
+	Quote    broadcastQuote    `cmd:"" help:"What a broadcast costs, what it does to its wallet, and how long it takes."`
 	Preview  broadcastPreview  `cmd:"" help:"Show what people of a broadcast are sent: three by chance, or those named."`
 	Test     broadcastTest     `cmd:"" help:"Send the message of a broadcast now to a few people. It is paid for."`
 	Retry    broadcastRetry    `cmd:"" help:"Send a broadcast to those whom another did not reach."`

@@ -109,7 +109,7 @@ func (c broadcastTest) dryRun(e *env) error {
 		return err
 	}
 	var q quoteRow
-	return c.call(e, "POST", "/api/v1/quote", quoteOf(len(c.People), b.Wallet), &q, func() {
+	return c.call(e, "POST", "/api/v1/quote", quoteOf(len(c.People), b.Wallet, ""), &q, func() {
 		fmt.Fprintf(e.stdout, "would send to %s, paid for: %s; nothing was sent\n", plain(strings.Join(c.People, ", ")), q.words())
 	})
 }
@@ -117,4 +117,12 @@ func (c broadcastTest) dryRun(e *env) error {
 // words says what messages cost in a line.
 func (q quoteRow) words() string {
 	return fmt.Sprintf("%s × %s KRW = %s KRW and %s KRW of VAT, %s KRW together", won(int64(q.People)), won(q.Price), won(q.Supply), won(q.VAT), won(q.Total))
+}
+
+type broadcastQuote struct{ oneBroadcast }
+
+// Run quotes a broadcast.
+func (c broadcastQuote) Run(e *env) error {
+	var q quoteRow
+	return c.call(e, "GET", broadcastPath(c.Broadcast)+"/quote", nil, &q, func() { q.print(e) })
 }

@@ -157,7 +157,7 @@ func (c broadcastSend) dryRun(e *env, found uploadReport) error {
 		return err
 	}
 	var q quoteRow
-	return c.call(e, "POST", "/api/v1/quote", quoteOf(int(found.Audience), b.Wallet), &q, func() {
+	return c.call(e, "POST", "/api/v1/quote", quoteOf(int(found.Audience), b.Wallet, c.Bot), &q, func() {
 		found.print(e)
 		q.print(e)
 		if c.Exclude != "" {

@@ -113,6 +113,7 @@ var callsOf = map[string][]string{
 	"broadcast chunks":      {"GET /api/v1/broadcasts/{id}/chunks"},
 	"broadcast decide":      {"POST /api/v1/broadcasts/{id}/decide", "GET /api/v1/broadcasts/{id}"},
 	"broadcast results":     {"GET /api/v1/broadcasts/{id}/results"},
+	"broadcast quote":       {"GET /api/v1/broadcasts/{id}/quote"},
 	"broadcast preview":     {"POST /api/v1/broadcasts/{id}/preview"},
 	"broadcast test":        {"POST /api/v1/broadcasts/{id}/test", "GET /api/v1/broadcasts/{id}", "POST /api/v1/quote"},
 	"broadcast retry":       {"POST /api/v1/broadcasts/{id}/retry", "GET /api/v1/broadcasts/{id}"},

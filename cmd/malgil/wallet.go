@@ -305,12 +305,13 @@ func (c walletReconnect) Run(e *env) error {
 
 // quoteRow is what a broadcast would cost.
 type quoteRow struct {
-	People int   `json:"people"`
-	Price  int64 `json:"price_krw"`
-	Supply int64 `json:"supply_krw"`
-	VAT    int64 `json:"vat_krw"`
-	Total  int64 `json:"total_krw"`
-	Wallet *struct {
+	People  int   `json:"people"`
+	Price   int64 `json:"price_krw"`
+	Supply  int64 `json:"supply_krw"`
+	VAT     int64 `json:"vat_krw"`
+	Total   int64 `json:"total_krw"`
+	Seconds int64 `json:"seconds"`
+	Wallet  *struct {
 		Spendable  int64     `json:"spendable_krw"`
 		Enough     bool      `json:"enough"`
 		Missing    int64     `json:"missing_krw"`
@@ -337,6 +338,9 @@ func (q quoteRow) print(e *env) {
 		pairs = append(pairs, "spendable", won(w.Spendable)+", not enough", "missing", won(w.Missing), "reason", w.Reason,
 			"at once", won(int64(w.PeopleNow)), "the rest", when(w.ResumesAt))
 	}
+	if q.Seconds > 0 {
+		pairs = append(pairs, "takes", (time.Duration(q.Seconds) * time.Second).String())
+	}
 	if w := q.Wallet; w != nil {
 		if w.DailyLimit > 0 {
 			pairs = append(pairs, "limit", won(w.DailyLimit)+" a day, "+won(w.DailyLeft)+" left today")
@@ -350,18 +354,23 @@ type walletQuote struct {
 	remote
 	People int    `arg:"" help:"How many people."`
 	Wallet string `help:"Wallet that would pay."`
+	Bot    string `help:"Bot that would speak: how long it takes."`
 }
 
 // Run quotes.
 func (c walletQuote) Run(e *env) error {
 	var q quoteRow
-	return c.call(e, "POST", "/api/v1/quote", quoteOf(c.People, c.Wallet), &q, func() { q.print(e) })
+	return c.call(e, "POST", "/api/v1/quote", quoteOf(c.People, c.Wallet, c.Bot), &q, func() { q.print(e) })
 }
 
-func quoteOf(people int, wallet string) map[string]any {
+// quoteOf asks for a quote of messages on a wallet through a bot; an empty one is left out.
+func quoteOf(people int, wallet, bot string) map[string]any {
 	body := map[string]any{"people": people}
 	if wallet != "" {
 		body["wallet"] = wallet
+	}
+	if bot != "" {
+		body["bot"] = bot
 	}
 	return body
 }

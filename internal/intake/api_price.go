@@ -35,6 +35,7 @@ func (s *Server) addPrices() {
 	add(s, operation{route: "GET /api/v1/prices", id: "list-prices", group: group, summary: "List what things cost, now and from a day on"}, s.listPrices)
 	add(s, operation{route: "POST /api/v1/prices", id: "set-price", group: group, summary: "Set a price from a day on", status: http.StatusCreated}, s.setPrice)
 	add(s, operation{route: "POST /api/v1/quote", id: "quote", group: group, summary: "Say what a broadcast would cost, and what it would do to a wallet", errors: []int{http.StatusNotFound}}, s.quote)
+	add(s, operation{route: "GET /api/v1/broadcasts/{id}/quote", id: "quote-broadcast", group: "Broadcasts", summary: "Say what a broadcast costs, what it does to its wallet, and how long it takes", errors: []int{http.StatusNotFound}}, s.quoteBroadcast)
 }
 
 func (s *Server) listPrices(ctx context.Context, _ *none) (*body[page[priceView]], error) {

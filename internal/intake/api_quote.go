@@ -10,12 +10,14 @@ import (
 )
 
 type quoteView struct {
-	People int          `json:"people"`
-	Price  wallet.KRW   `json:"price_krw"`
-	Supply wallet.KRW   `json:"supply_krw"`
-	VAT    wallet.KRW   `json:"vat_krw"`
-	Total  wallet.KRW   `json:"total_krw"`
-	Wallet *quoteWallet `json:"wallet,omitempty"`
+	People  int          `json:"people"`
+	Price   wallet.KRW   `json:"price_krw"`
+	Supply  wallet.KRW   `json:"supply_krw"`
+	VAT     wallet.KRW   `json:"vat_krw"`
+	Total   wallet.KRW   `json:"total_krw"`
+	Rate    int          `json:"rate_per_second,omitempty" doc:"What the bot sends at most"`
+	Seconds int          `json:"seconds,omitempty" doc:"How long sending to everybody takes at that rate, when nothing stops it"`
+	Wallet  *quoteWallet `json:"wallet,omitempty"`
 }
 
 type quoteWallet struct {
@@ -41,6 +43,7 @@ type quoteInput struct {
 	Body struct {
 		People int    `json:"people" minimum:"1" maximum:"10000000"`
 		Wallet string `json:"wallet,omitempty"`
+		Bot    string `json:"bot,omitempty" doc:"Bot that would speak: how long it takes"`
 	}
 }
 
@@ -50,25 +53,62 @@ func quoteAt(people int, price wallet.KRW) quoteView {
 	return quoteView{People: people, Price: price, Supply: supply, VAT: wallet.VAT(supply), Total: supply + wallet.VAT(supply)}
 }
 
-func (s *Server) quote(ctx context.Context, in *quoteInput) (*body[quoteView], error) {
-	now := s.config.Now()
+// priceNow is what a message costs that is sealed now.
+func (s *Server) priceNow(ctx context.Context, now time.Time) (wallet.KRW, error) {
 	prices, err := s.services.Read.Prices(ctx)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	price, known := prices.At(wallet.EventMessage, now)
 	if !known {
-		return nil, fault.New(fault.Internal, "there is no price of %s", wallet.EventMessage)
+		return 0, fault.New(fault.Internal, "there is no price of %s", wallet.EventMessage)
 	}
-	view := quoteAt(in.Body.People, price.KRW)
-	if in.Body.Wallet == "" {
-		return reply(view), nil
-	}
-	w, err := s.services.Read.Wallet(ctx, in.Body.Wallet)
+	return price.KRW, nil
+}
+
+func (s *Server) quote(ctx context.Context, in *quoteInput) (*body[quoteView], error) {
+	price, err := s.priceNow(ctx, s.config.Now())
 	if err != nil {
 		return nil, err
 	}
-	f := w.Forecast(in.Body.People, broadcast.MaxPeople, price.KRW, now)
+	return s.quoteFor(ctx, in.Body.People, price, in.Body.Wallet, in.Body.Bot)
+}
+
+// quoteBroadcast quotes a broadcast for those who have no outcome yet: before it starts, for everybody.
+func (s *Server) quoteBroadcast(ctx context.Context, in *ByID) (*body[quoteView], error) {
+	b, err := s.services.Read.Broadcast(ctx, broadcast.ID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	price := b.Price
+	if b.State == broadcast.Uploading {
+		if price, err = s.priceNow(ctx, s.config.Now()); err != nil {
+			return nil, err
+		}
+	}
+	return s.quoteFor(ctx, b.Counts.Audience-b.Counts.Done(), price, b.WalletID, b.BotID)
+}
+
+// quoteFor quotes so many messages on a wallet through a bot; an empty one is left out.
+func (s *Server) quoteFor(ctx context.Context, people int, price wallet.KRW, walletID, botID string) (*body[quoteView], error) {
+	now := s.config.Now()
+	view := quoteAt(people, price)
+	if botID != "" {
+		b, err := s.services.Read.BotDetails(ctx, botID)
+		if err != nil {
+			return nil, err
+		}
+		view.Rate = b.RatePerSecond
+		view.Seconds = (people + b.RatePerSecond - 1) / b.RatePerSecond
+	}
+	if walletID == "" {
+		return reply(view), nil
+	}
+	w, err := s.services.Read.Wallet(ctx, walletID)
+	if err != nil {
+		return nil, err
+	}
+	f := w.Forecast(people, broadcast.MaxPeople, price, now)
 	view.Wallet = &quoteWallet{
 		Spendable: spendable(w, now), Enough: f.Err == nil, Reason: fault.CodeOf(f.Err),
 		Missing:   max(view.Supply-max(w.Spendable(now), 0), 0), // money, whatever else the reason tells

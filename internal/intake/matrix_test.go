@@ -116,6 +116,7 @@ POST /api/v1/broadcasts/{id}/pause PAMO WKVv
 POST /api/v1/broadcasts/{id}/resume PAMO WKVv
 POST /api/v1/broadcasts/{id}/cancel PAMO WKVv
 POST /api/v1/broadcasts/{id}/retry PAMO WKVv
+GET /api/v1/broadcasts/{id}/quote PAMOWKVv -
 POST /api/v1/broadcasts/{id}/preview PAMO WKVv
 POST /api/v1/broadcasts/{id}/test PAMO WKVv
 POST /api/v1/broadcasts/{id}/decide PA MOWKVv

@@ -160,6 +160,7 @@ var routes = map[string]guard{
 	"POST /api/v1/broadcasts/{id}/resume":    {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
 	"POST /api/v1/broadcasts/{id}/cancel":    {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
 	"POST /api/v1/broadcasts/{id}/retry":     {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast, quiet: true},
+	"GET /api/v1/broadcasts/{id}/quote":      {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
 	"POST /api/v1/broadcasts/{id}/preview":   {scope: access.Read, right: access.ReadPeople, on: theBroadcast, quiet: true},
 	"POST /api/v1/broadcasts/{id}/test":      {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast, quiet: true},
 	"POST /api/v1/broadcasts/{id}/decide":    {scope: access.Billing, right: access.KeepPlatform, on: theBroadcast},
@@ -193,7 +194,7 @@ var routes = map[string]guard{
 
 	"GET /api/v1/prices":  {scope: access.Read, right: access.SeePublic, on: platform},
 	"POST /api/v1/prices": {scope: access.Admin, right: access.KeepPlatform, on: platform},
-	"POST /api/v1/quote":  {scope: access.Read, right: access.QuoteWallet, on: named(access.OfWallet, "wallet")},
+	"POST /api/v1/quote":  {scope: access.Read, right: access.QuoteWallet, on: named(access.OfWallet, "wallet"), and: &demand{access.ReadBot, named(access.OfBot, "bot")}},
 
 	// Code written for Kakao has one key, so the scope of sending is that of looking it up.
 	talkRoute:  {scope: access.Send, right: access.OrderBroadcast, on: theCalledBot, quiet: true},

@@ -103,6 +103,7 @@ POST /api/v1/broadcasts/{id}/pause send steer_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/resume send steer_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/cancel send steer_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/retry send order_broadcast broadcast path.id
+GET /api/v1/broadcasts/{id}/quote read read_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/preview read read_people broadcast path.id
 POST /api/v1/broadcasts/{id}/test send order_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/decide billing keep_platform broadcast path.id
@@ -127,7 +128,7 @@ POST /api/v1/schedules/{id}/pause send steer_broadcast schedule path.id
 POST /api/v1/schedules/{id}/resume send steer_broadcast schedule path.id
 GET /api/v1/schedules/{id}/next read read_broadcast schedule path.id
 GET /api/v1/schedules/{id}/runs read read_broadcast schedule path.id
-POST /api/v1/quote read quote_wallet wallet body.wallet
+POST /api/v1/quote read quote_wallet wallet body.wallet and read_bot bot body.bot
 POST /v2/bots/{bot}/talk send order_broadcast bot path.bot
 POST /v2/bots/{bot}/group send order_broadcast bot path.bot
 GET /v1/tasks/{task} send read_people broadcast path.task
