@@ -155,6 +155,11 @@ func (f *fleet) ClaimChunk(_ context.Context, id broadcast.ChunkID, epoch int, _
 	return f.move(id, epoch, broadcast.Queued, broadcast.Sending), nil
 }
 
+func (f *fleet) ClaimSome(ctx context.Context, id broadcast.ChunkID, epoch int, now, lease time.Time) ([]broadcast.Recipient, bool, error) {
+	ok, err := f.ClaimChunk(ctx, id, epoch, now, lease)
+	return nil, ok, err
+}
+
 func (f *fleet) GiveBack(_ context.Context, id broadcast.ChunkID, epoch int, _ broadcast.Wait, _ time.Duration, _ time.Time) (bool, error) {
 	return f.move(id, epoch, broadcast.Queued, broadcast.Planned), nil
 }

@@ -45,6 +45,11 @@ func (c *oneChunk) ClaimChunk(_ context.Context, id broadcast.ChunkID, epoch int
 	return true, nil
 }
 
+func (c *oneChunk) ClaimSome(ctx context.Context, id broadcast.ChunkID, epoch int, now, lease time.Time) ([]broadcast.Recipient, bool, error) {
+	ok, err := c.ClaimChunk(ctx, id, epoch, now, lease)
+	return nil, ok, err
+}
+
 func (c *oneChunk) GiveBack(_ context.Context, id broadcast.ChunkID, epoch int, _ broadcast.Wait, _ time.Duration, _ time.Time) (bool, error) {
 	if !c.is(broadcast.Queued, id, epoch) {
 		return false, nil

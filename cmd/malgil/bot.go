@@ -146,6 +146,7 @@ type botChange struct {
 	Wallet   *string `help:"Wallet that pays for its broadcasts; empty for none."`
 	Rate     *int    `help:"People a second."`
 	InFlight *int    `help:"Event API requests at a time."`
+	Sending  *string `help:"When and to whom it sends, a JSON object: hours by weekday, holidays, night, ad_consent, ad_text; {} for a new bot's."`
 }
 
 // Run changes a bot.
@@ -163,11 +164,17 @@ func (c botChange) Run(e *env) error {
 	if c.InFlight != nil {
 		body["in_flight"] = *c.InFlight
 	}
+	if c.Sending != nil {
+		if !json.Valid([]byte(*c.Sending)) {
+			return fault.Field("--sending", `is not JSON; such as {"hours": {"mon": "09:00-18:00"}}`)
+		}
+		body["sending"] = json.RawMessage(*c.Sending)
+	}
 	if c.RestAPIKey != "" {
 		body["rest_api_key"] = c.RestAPIKey
 	}
 	if len(body) == 0 {
-		return fault.New(fault.Invalid, "nothing to change: give --name, --wallet, --rate, --in-flight or --rest-api-key")
+		return fault.New(fault.Invalid, "nothing to change: give --name, --wallet, --rate, --in-flight, --sending or --rest-api-key")
 	}
 	var b botRow
 	return c.call(e, "PATCH", botPath(c.Bot), body, &b, func() { b.print(e) })

@@ -19,6 +19,7 @@ type broadcastSend struct {
 	message
 	StartAt    time.Time     `help:"Start, such as 2026-11-24T19:00:00+09:00; at once, when left out."`
 	ExpiresAt  time.Time     `help:"Who was not sent to by then is skipped."`
+	Ad         bool          `help:"Advertising: labelled, not at night, not to who has refused it."`
 	Canary     int           `help:"How many people go first, the others when that went well."`
 	CanaryWait time.Duration `help:"How long after the outcomes of the first the others go by themselves; they wait for malgil broadcast resume, when left out."`
 	CanaryMax  int           `default:"10" help:"Percent of the first that may be missed; more pause the broadcast."`
@@ -127,6 +128,9 @@ func (c broadcastSend) order() (map[string]any, error) {
 	}
 	if !c.ExpiresAt.IsZero() {
 		body["expires_at"] = c.ExpiresAt
+	}
+	if c.Ad {
+		body["purpose"] = "ad"
 	}
 	body["stop_above_percent"] = c.StopAbove
 	switch {

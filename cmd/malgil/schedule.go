@@ -97,6 +97,7 @@ type scheduleCreate struct {
 	CatchUp      time.Duration `default:"1h" help:"How long after its time a broadcast may still begin."`
 	ExpiresAfter time.Duration `help:"Who was not sent to so long after a broadcast began is skipped."`
 	Until        time.Time     `help:"The last moment at which it may send."`
+	Ad           bool          `help:"Advertising: labelled, not at night, not to who has refused it."`
 	OnDoubt      string        `enum:"hold,assume_sent" default:"hold" help:"What becomes of messages of which nobody knows whether they went out: hold or assume_sent."`
 }
 
@@ -113,6 +114,9 @@ func (c scheduleCreate) Run(e *env) error {
 		if length%time.Second != 0 {
 			return fault.Field("--"+name, "must be whole seconds")
 		}
+	}
+	if c.Ad {
+		body["purpose"] = "ad"
 	}
 	body["audience"], body["cron"], body["zone"], body["overlap"], body["on_doubt"] = c.Audience, c.Cron, c.Zone, c.Overlap, c.OnDoubt
 	body["catch_up_seconds"], body["expires_after_seconds"] = int64(c.CatchUp/time.Second), int64(c.ExpiresAfter/time.Second)

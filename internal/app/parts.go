@@ -163,6 +163,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 		log.Warn("utterances not recorded", "count", n, "err", err)
 	})
 	a.onClose("utterance recorder", recorderLimit, p.recorder.Close)
+	db.UseHolidays(func(day time.Time) bool { return len(p.holidays.Names(day)) > 0 })
 	db.UseClosing(store.Closing{NewID: p.ids.Next, Invoices: config.TaxURL != "",
 		Dates: func(month time.Time) invoice.Dates { return invoice.DatesOf(month, p.holidays) }})
 	p.calendar, p.copies = scheduler.Calendar(p.times.Turn, p.metrics, log), scheduler.Calendar(p.times.Copy, p.metrics, log)

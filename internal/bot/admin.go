@@ -56,6 +56,7 @@ type Change struct {
 	WalletID      *string
 	RatePerSecond *int
 	InFlight      *int
+	Sending       *Sending
 	Members       *[]Member // the whole list
 }
 
@@ -66,6 +67,7 @@ type SealedChange struct {
 	WalletID      *string
 	RatePerSecond *int
 	InFlight      *int
+	Sending       *Sending
 	Members       *[]Member
 	At            time.Time
 }
@@ -124,7 +126,7 @@ func (a *Admin) Change(ctx context.Context, id string, c Change) (Bot, error) {
 	if err := check(c); err != nil {
 		return Bot{}, err
 	}
-	sealed := SealedChange{Name: c.Name, WalletID: c.WalletID, RatePerSecond: c.RatePerSecond, InFlight: c.InFlight, Members: c.Members, At: a.now()}
+	sealed := SealedChange{Name: c.Name, WalletID: c.WalletID, RatePerSecond: c.RatePerSecond, InFlight: c.InFlight, Sending: c.Sending, Members: c.Members, At: a.now()}
 	if c.RestKey != nil {
 		var err error
 		if sealed.SealedRestKey, err = a.sealer.Seal([]byte(*c.RestKey), table, id); err != nil {
@@ -156,6 +158,11 @@ func check(c Change) error {
 	}
 	if c.InFlight != nil {
 		if err := checkRange("in_flight", *c.InFlight, maxInFlight); err != nil {
+			return err
+		}
+	}
+	if c.Sending != nil {
+		if err := c.Sending.check(); err != nil {
 			return err
 		}
 	}

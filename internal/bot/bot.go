@@ -35,6 +35,7 @@ type Bot struct {
 	WalletID      string // empty while it has none; then it sends no broadcast
 	RatePerSecond int    // people a second that broadcasts send to
 	InFlight      int    // Event API requests at a time
+	Sending       Sending
 	PausedReason  string // "config" or "provider"; empty while it may send
 	PausedAt      time.Time
 	Members       []Member

@@ -55,6 +55,25 @@ const (
 	AssumeSent OnDoubt = "assume_sent" // everybody counts as delivered and is paid for at once
 )
 
+// Purpose is what a broadcast is for. The words are stored.
+type Purpose string
+
+// The purposes of a broadcast.
+const (
+	Info Purpose = "info" // notices and alerts, at any time
+	// Ad is advertising (영리목적의 광고성 정보): labelled, not at night, and not to who has refused it.
+	Ad Purpose = "ad"
+)
+
+// LeftOut says why people of a broadcast were left out when it was their turn. The words are stored.
+type LeftOut string
+
+// Why people are left out.
+const (
+	OptedOut  LeftOut = "opted_out"  // they have refused such messages
+	NoConsent LeftOut = "no_consent" // their bot asks for recorded consent to advertising, and there is none (any more)
+)
+
 // Wait says in one word why a broadcast does not move.
 type Wait string
 
@@ -67,6 +86,7 @@ const (
 	WaitDailyLimit Wait = "daily_limit"
 	WaitRate       Wait = "rate"   // the bot sends as much as it may, until then
 	WaitKakao      Wait = "kakao"  // Kakao asked for a pause or does not answer; tried again then
+	WaitWindow     Wait = "window" // outside the hours of its bot, or advertising at night
 	WaitCanary     Wait = "canary" // the first ones have no outcome yet, or their time is not over, or a person has to say
 	WaitPaused     Wait = "paused"
 	WaitUnpaid     Wait = "unpaid"  // unpaid, or paid again and not reconnected yet
@@ -152,6 +172,7 @@ type Broadcast struct {
 	WaitUntil  time.Time // when the wait ends by itself, zero when that is not known
 	Note       string    // why it paused itself, or why a request was refused last
 	OnDoubt    OnDoubt
+	Purpose    Purpose
 	Caution    Caution
 	Watch      Watch
 	RetryOf    ID // the broadcast whose missed people this one is for, or empty
@@ -179,7 +200,7 @@ type Counts struct {
 	Delivered  int
 	Failed     int
 	Unknown    int // Kakao counts them as failed and does not name them
-	Skipped    int // expired or cancelled
+	Skipped    int // expired, cancelled or left out
 	InDoubt    int
 }
 

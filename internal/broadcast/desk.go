@@ -21,6 +21,7 @@ type Order struct {
 	IfPast    IfPast    // what is done about a StartAt that has passed
 	ExpiresAt time.Time // zero for never
 	OnDoubt   OnDoubt   // HoldDoubt when empty
+	Purpose   Purpose   // Info when empty
 	Caution   Caution
 	RetryOf   ID // see [Desk.Retry]
 	TestOf    ID // see [Desk.Test]
@@ -147,6 +148,9 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 	if o.OnDoubt == "" {
 		o.OnDoubt = HoldDoubt
 	}
+	if o.Purpose == "" {
+		o.Purpose = Info
+	}
 	if o.IfPast == SendNow && o.StartAt.Before(now) {
 		o.StartAt = now
 	}
@@ -172,6 +176,8 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 		return Broadcast{}, fault.Field("start_at", "is in the past; leave it out to start at once, or say if_past: send_now")
 	case o.IfPast != "" && o.IfPast != RefusePast && o.IfPast != SendNow:
 		return Broadcast{}, fault.Field("if_past", "must be refuse or send_now")
+	case o.Purpose != Info && o.Purpose != Ad:
+		return Broadcast{}, fault.Field("purpose", "must be info or ad; advertising is ad")
 	case o.OnDoubt != HoldDoubt && o.OnDoubt != AssumeSent:
 		return Broadcast{}, fault.Field("on_doubt", "must be hold or assume_sent")
 	case !o.ExpiresAt.IsZero() && !o.ExpiresAt.After(o.StartAt):
@@ -191,7 +197,7 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 	return Broadcast{
 		ID: ID(d.newID("brd")), BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message,
 		State: Uploading, Wait: WaitUploading,
-		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now, OnDoubt: o.OnDoubt, Caution: caution, RetryOf: o.RetryOf, TestOf: o.TestOf, Personal: o.Personal,
+		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now, OnDoubt: o.OnDoubt, Purpose: o.Purpose, Caution: caution, RetryOf: o.RetryOf, TestOf: o.TestOf, Personal: o.Personal,
 	}, nil
 }
 

@@ -141,7 +141,7 @@ func TestDesk_Create(t *testing.T) {
 	m := &memory{}
 	got, err := newDesk(m).Create(t.Context(), goodOrder(), Request{})
 	want := Broadcast{ID: "brd_1", BotID: "bot", Side: Live, Name: "겨울 재입고", Message: Message{Event: "restock_alert"},
-		State: Uploading, Wait: WaitUploading, StartAt: start, CreatedAt: start, OnDoubt: HoldDoubt, Caution: Caution{StopAbove: DefaultStopAbove}}
+		State: Uploading, Wait: WaitUploading, StartAt: start, CreatedAt: start, OnDoubt: HoldDoubt, Purpose: Info, Caution: Caution{StopAbove: DefaultStopAbove}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("Create, %v (-want +got):\n%s", err, diff)
 	}

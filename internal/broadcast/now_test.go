@@ -21,7 +21,7 @@ func TestDesk_SendAtOnce(t *testing.T) {
 	o := goodOrder()
 	o.Side, o.Message.Option = Development, map[string]any{"quiet": true}
 	got, err := desk.SendAtOnce(t.Context(), o, people, Request{})
-	want := Broadcast{BotID: "bot", Side: Development, OnDoubt: HoldDoubt, Caution: Caution{StopAbove: DefaultStopAbove}, Name: o.Name, Message: o.Message,
+	want := Broadcast{BotID: "bot", Side: Development, OnDoubt: HoldDoubt, Purpose: Info, Caution: Caution{StopAbove: DefaultStopAbove}, Name: o.Name, Message: o.Message,
 		State: Running, StartAt: start, CreatedAt: start, SealedAt: start, Chunks: 1, PlannedChunks: 1, UploadEpoch: 1, AudienceEpoch: 1, Counts: Counts{Audience: 3}}
 	want.ID = got.ID // its bits are those of a UUID
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {

@@ -35,6 +35,9 @@ func appendPeople(to []byte, people []Recipient) []byte {
 	return append(to, ']')
 }
 
+// PackPeople writes people as a chunk keeps them: the JSON array of [Packed].
+func PackPeople(people []Recipient) string { return string(appendPeople(nil, people)) }
+
 func sortedKeys(m map[string]string) []string {
 	if len(m) == 1 {
 		for key := range m {

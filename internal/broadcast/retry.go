@@ -51,7 +51,7 @@ func (d *Desk) Retry(ctx context.Context, o RetryOrder, r Request) (Broadcast, e
 		return Broadcast{}, fault.Coded(fault.Conflict, "NOT_FINISHED", "broadcast %s is not finished; wait until everyone has an outcome, or cancel it", o.Of)
 	}
 	order := Order{BotID: of.BotID, Side: of.Side, Name: of.Name, Message: of.Message, StartAt: o.StartAt, ExpiresAt: o.ExpiresAt,
-		OnDoubt: of.OnDoubt, Caution: Caution{StopAbove: of.Caution.StopAbove}, RetryOf: of.ID, asIs: true}
+		OnDoubt: of.OnDoubt, Purpose: of.Purpose, Caution: Caution{StopAbove: of.Caution.StopAbove}, RetryOf: of.ID, asIs: true}
 	if o.Name != "" {
 		order.Name = o.Name
 	}

@@ -30,6 +30,7 @@ type Schedule struct {
 	Until        time.Time     // the last moment at which it may have an occurrence; zero for none
 	ExpiresAfter time.Duration // who was not sent to so long after a broadcast began is skipped; 0 for never
 	OnDoubt      OnDoubt
+	Purpose      Purpose
 
 	State     ScheduleState
 	NextAt    time.Time // of the next occurrence; zero when there is none, and while it is not active
@@ -71,6 +72,7 @@ type ScheduleOrder struct {
 	Until        time.Time
 	ExpiresAfter time.Duration
 	OnDoubt      OnDoubt // HoldDoubt when empty
+	Purpose      Purpose // Info when empty
 }
 
 const (
@@ -84,14 +86,14 @@ const (
 
 // schedule turns an order into a schedule that may be stored.
 func (d *Desk) schedule(o ScheduleOrder) (Schedule, error) {
-	b, err := d.check(Order{BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message, OnDoubt: o.OnDoubt, Personal: o.Personal})
+	b, err := d.check(Order{BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message, OnDoubt: o.OnDoubt, Purpose: o.Purpose, Personal: o.Personal})
 	if err != nil {
 		return Schedule{}, err
 	}
 	s := Schedule{
 		ID: ScheduleID(d.newID("sch")), BotID: b.BotID, Side: b.Side, Name: b.Name, Message: b.Message, Personal: b.Personal, Audience: o.Audience,
 		Cron: o.Cron, Zone: cmp.Or(o.Zone, defaultZone), Overlap: cmp.Or(o.Overlap, SkipOverlap), Window: cmp.Or(o.Window, defaultWindow),
-		Until: o.Until, ExpiresAfter: o.ExpiresAfter, OnDoubt: b.OnDoubt, State: ScheduleActive, CreatedAt: b.CreatedAt,
+		Until: o.Until, ExpiresAfter: o.ExpiresAfter, OnDoubt: b.OnDoubt, Purpose: b.Purpose, State: ScheduleActive, CreatedAt: b.CreatedAt,
 	}
 	switch {
 	case s.Audience == "" || !plain(string(s.Audience)):

@@ -23,9 +23,11 @@ type Work struct {
 	Message    Message
 	Side       Side
 	Recipients []Recipient
-	RestKey    string // Kakao REST API key of the bot, empty when it does not open
-	Rate       int    // messages a second that the bot may send
-	InFlight   int    // requests at a time that the bot may have open
+	// Sifted says that people may have to be left out: they are looked through when it is claimed.
+	Sifted   bool
+	RestKey  string // Kakao REST API key of the bot, empty when it does not open
+	Rate     int    // messages a second that the bot may send
+	InFlight int    // requests at a time that the bot may have open
 }
 
 // Outcome is what became of one request.
@@ -58,6 +60,9 @@ type ChunkStore interface {
 	// ClaimChunk moves a chunk of this epoch from queued to sending until the lease ends, before
 	// its send_by only. ok is false when it may not be sent (any more).
 	ClaimChunk(ctx context.Context, id ChunkID, epoch int, now, lease time.Time) (ok bool, err error)
+	// ClaimSome is ClaimChunk for a chunk whose people are sifted: it returns those who may be sent to. ok is
+	// false too when that is nobody.
+	ClaimSome(ctx context.Context, id ChunkID, epoch int, now, lease time.Time) (people []Recipient, ok bool, err error)
 	// GiveBack plans a queued chunk of this epoch again, to be dispatched after a delay at the
 	// earliest, for which its broadcast waits. It counts as no attempt. ok is false when it is not queued
 	// under this epoch.
@@ -119,7 +124,6 @@ func (s *Sender) SendChunk(ctx, begin context.Context, id ChunkID, epoch int) er
 		s.meter.ChunkSent(string(Stale), 0)
 		return nil
 	}
-	request := buildRequest(work)
 	end, err := s.limiter.Acquire(begin, work.Chunk.BotID, work.Chunk.People, work.Rate, work.InFlight)
 	switch {
 	case begin.Err() != nil:
@@ -138,7 +142,12 @@ func (s *Sender) SendChunk(ctx, begin context.Context, id ChunkID, epoch int) er
 
 	// The lease is counted by the clock that the store is given, the patience by the machine's.
 	claimedAt, leaseEnd := s.now(), time.Now().Add(s.lease)
-	claimed, err := s.chunks.ClaimChunk(ctx, id, epoch, claimedAt, claimedAt.Add(s.lease))
+	var claimed bool
+	if work.Sifted {
+		work.Recipients, claimed, err = s.chunks.ClaimSome(ctx, id, epoch, claimedAt, claimedAt.Add(s.lease))
+	} else {
+		claimed, err = s.chunks.ClaimChunk(ctx, id, epoch, claimedAt, claimedAt.Add(s.lease))
+	}
 	if err != nil {
 		return fmt.Errorf("claim chunk %s: %w", id, err)
 	}
@@ -150,16 +159,16 @@ func (s *Sender) SendChunk(ctx, begin context.Context, id ChunkID, epoch int) er
 	switch {
 	case begin.Err() != nil:
 		verdict = Verdict{Outcome: NotSent, Reason: "the process stopped before it was sent"}
-	case !s.now().Before(claimedAt.Add(s.lease / 2)): // the other half is for the request
+	case !s.now().Before(claimedAt.Add(s.lease/2)) || !work.Chunk.SendBy.IsZero() && !s.now().Before(work.Chunk.SendBy): // half of it is for the request
 		verdict = Verdict{Outcome: NotSent, Reason: "the database answered too late to send"}
 	case work.RestKey == "":
 		verdict = Verdict{Outcome: BadConfig, Reason: "the bot's REST API key does not open with MALGIL_SEAL_KEYS; set the key again"}
 	default:
-		receipt, err := s.events.Send(ctx, request)
+		receipt, err := s.events.Send(ctx, buildRequest(work))
 		end(true, err)
 		verdict = outcomeOf(receipt, err)
 	}
-	s.meter.ChunkSent(string(verdict.Outcome), work.Chunk.People)
+	s.meter.ChunkSent(string(verdict.Outcome), len(work.Recipients))
 
 	// The messages may be out: record that even while shutting down.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(time.Until(leaseEnd), recordTimeout))

@@ -26,6 +26,7 @@ type desktop struct {
 	atClaim     func() // called while the chunk is claimed
 	atSend      func() // called while Kakao is asked
 	giveBackErr error
+	some        []Recipient // whom ClaimSome lets through
 	receipt     kakao.SendReceipt
 	sendErr     error
 	recordFails int // how often RecordSend fails first; -1 for ever
@@ -54,6 +55,11 @@ func (d *desktop) ClaimChunk(_ context.Context, _ ChunkID, _ int, now, lease tim
 	}
 	d.lease = lease.Sub(now)
 	return d.claims, nil
+}
+
+func (d *desktop) ClaimSome(ctx context.Context, id ChunkID, epoch int, now, lease time.Time) ([]Recipient, bool, error) {
+	ok, err := d.ClaimChunk(ctx, id, epoch, now, lease)
+	return d.some, ok, err
 }
 
 func (d *desktop) GiveBack(ctx context.Context, _ ChunkID, _ int, why Wait, delay time.Duration, _ time.Time) (bool, error) {
@@ -228,6 +234,34 @@ func TestSender_SendChunk_givesBack(t *testing.T) {
 		cancel()
 		if err := d.send(ctx); err != nil || len(d.back) != 1 || len(d.requests) != 0 {
 			t.Errorf("SendChunk = %v, %d given back, %d requests, want nil, 1, 0", err, len(d.back), len(d.requests))
+		}
+	})
+}
+
+// Of people who are sifted only those are sent to who are left when the chunk is claimed.
+func TestSender_SendChunk_sifted(t *testing.T) {
+	d := newDesktop()
+	d.work.Recipients = []Recipient{{Type: "botUserKey", ID: "a"}, {Type: "botUserKey", ID: "b"}}
+	if err := d.send(t.Context()); err != nil || len(d.requests[0].Users) != 2 {
+		t.Errorf("SendChunk of a chunk that is not sifted = %v, %+v, want both people", err, d.requests)
+	}
+	d.work.Sifted, d.some = true, []Recipient{{Type: "botUserKey", ID: "b"}}
+	if err := d.send(t.Context()); err != nil || len(d.requests) != 2 || len(d.requests[1].Users) != 1 || d.requests[1].Users[0].ID != "b" {
+		t.Errorf("SendChunk of a sifted chunk = %v, %+v, want b alone", err, d.requests)
+	}
+	d.claims = false // nobody is left
+	if err := d.send(t.Context()); err != nil || len(d.requests) != 2 {
+		t.Errorf("SendChunk without anybody left = %v, %d requests, want no third", err, len(d.requests))
+	}
+}
+
+// A chunk whose time runs out between the claim and the request is not sent: its bot may be closed by then.
+func TestSender_SendChunk_timeRunsOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesktop()
+		d.work.Chunk.SendBy, d.claimTakes = time.Now().Add(time.Second), time.Second
+		if err := d.send(t.Context()); err != nil || len(d.requests) != 0 || len(d.verdicts) != 1 || d.verdicts[0].Outcome != NotSent {
+			t.Errorf("SendChunk = %v, %d requests, verdicts %+v, want none and not sent", err, len(d.requests), d.verdicts)
 		}
 	})
 }

@@ -205,7 +205,7 @@ func (t *Timetable) order(s Schedule, now time.Time) (Broadcast, error) {
 	if s.Unreadable != "" {
 		return Broadcast{}, nil // it never begins
 	}
-	o := Order{BotID: s.BotID, Side: s.Side, Name: s.Name, Message: s.Message, StartAt: now, OnDoubt: s.OnDoubt, Personal: s.Personal, asIs: true}
+	o := Order{BotID: s.BotID, Side: s.Side, Name: s.Name, Message: s.Message, StartAt: now, OnDoubt: s.OnDoubt, Purpose: s.Purpose, Personal: s.Personal, asIs: true}
 	if s.ExpiresAfter > 0 {
 		o.ExpiresAt = now.Add(s.ExpiresAfter)
 	}

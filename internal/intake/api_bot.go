@@ -16,12 +16,33 @@ type BotView struct {
 	Wallet        string        `json:"wallet,omitempty"`
 	RatePerSecond int           `json:"rate_per_second"`
 	InFlight      int           `json:"in_flight"`
+	Sending       *sendingView  `json:"sending,omitempty" doc:"When and to whom it sends broadcasts, where it is told"`
 	Paused        *pauseView    `json:"paused,omitempty"`
 	Members       []botMember   `json:"members,omitempty"`
 	Channels      []channelView `json:"channels,omitempty"`
 	Blocks        int           `json:"blocks" doc:"How many"`
 	Version       int           `json:"version" doc:"Raised by every change of the blocks"`
 	CreatedAt     time.Time     `json:"created_at"`
+}
+
+type sendingView struct {
+	Hours     map[string]string `json:"hours,omitempty" doc:"By weekday, mon to sun, in Korea: 09:00-18:00. A day that is not named is closed; left out, it sends at any time"`
+	Holidays  bool              `json:"holidays,omitempty" doc:"Hours count on public holidays too, which are closed otherwise"`
+	Night     string            `json:"night,omitempty" doc:"When it sends no advertising to whoever has not agreed to that; 21:00-08:00, the law's, when left out, and never shorter"`
+	AdConsent string            `json:"ad_consent,omitempty" enum:"friends,recorded" doc:"Who has agreed to advertising: friends of the channel who have not refused it, or only whom the list of consents names; friends, when left out"`
+	AdText    string            `json:"ad_text,omitempty" doc:"Key of event data under which the text of advertising stands; text, when left out"`
+}
+
+func (v sendingView) sending() bot.Sending {
+	return bot.Sending{Hours: v.Hours, Holidays: v.Holidays, Night: v.Night, AdConsent: bot.AdConsent(v.AdConsent), AdText: v.AdText}
+}
+
+func viewSending(s bot.Sending) *sendingView {
+	v := sendingView{Hours: s.Hours, Holidays: s.Holidays, Night: s.Night, AdConsent: string(s.AdConsent), AdText: s.AdText}
+	if v.Hours == nil && !v.Holidays && v.Night == "" && v.AdConsent == "" && v.AdText == "" {
+		return nil
+	}
+	return &v
 }
 
 type pauseView struct {
@@ -37,7 +58,7 @@ type botMember struct {
 func viewBot(b bot.Bot) BotView {
 	view := BotView{
 		ID: b.ID, Name: b.Name, Wallet: b.WalletID, RatePerSecond: b.RatePerSecond, InFlight: b.InFlight,
-		Blocks: b.Blocks, Version: b.Version, CreatedAt: b.CreatedAt,
+		Sending: viewSending(b.Sending), Blocks: b.Blocks, Version: b.Version, CreatedAt: b.CreatedAt,
 	}
 	if b.PausedReason != "" {
 		view.Paused = &pauseView{Reason: b.PausedReason, At: b.PausedAt}
@@ -141,6 +162,7 @@ type changeBotInput struct {
 		Wallet        *string      `json:"wallet,omitempty"`
 		RatePerSecond *int         `json:"rate_per_second,omitempty"`
 		InFlight      *int         `json:"in_flight,omitempty"`
+		Sending       *sendingView `json:"sending,omitempty" doc:"The whole of it: what is left out is as for a new bot"`
 		Members       *[]botMember `json:"members,omitempty" doc:"The whole list"`
 	}
 }
@@ -149,6 +171,10 @@ func (s *Server) changeBot(ctx context.Context, in *changeBotInput) (*body[BotVi
 	change := bot.Change{
 		Name: in.Body.Name, RestKey: in.Body.RestAPIKey, WalletID: in.Body.Wallet,
 		RatePerSecond: in.Body.RatePerSecond, InFlight: in.Body.InFlight,
+	}
+	if in.Body.Sending != nil {
+		sending := in.Body.Sending.sending()
+		change.Sending = &sending
 	}
 	if in.Body.Members != nil {
 		members := botMembers(*in.Body.Members)

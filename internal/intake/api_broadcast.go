@@ -34,6 +34,7 @@ type broadcastView struct {
 	Price      wallet.KRW        `json:"price_krw"`
 	Captured   wallet.KRW        `json:"captured_krw"`
 	OnDoubt    broadcast.OnDoubt `json:"on_doubt"`
+	Purpose    broadcast.Purpose `json:"purpose"`
 	Canary     *canaryView       `json:"canary,omitempty"`
 	StopAbove  int               `json:"stop_above_percent" doc:"It pauses when more of its latest people were missed; 100 for never"`
 	RetryOf    broadcast.ID      `json:"retry_of,omitempty" doc:"The broadcast whose missed people it is for"`
@@ -64,7 +65,7 @@ type countsView struct {
 	Delivered  int `json:"delivered"`
 	Failed     int `json:"failed" doc:"Named by Kakao"`
 	Unknown    int `json:"unknown" doc:"Counted by Kakao as failed, not named"`
-	Skipped    int `json:"skipped" doc:"Expired or cancelled"`
+	Skipped    int `json:"skipped" doc:"Expired, cancelled or left out"`
 	InDoubt    int `json:"in_doubt" doc:"Nobody knows whether it went out"`
 	Duplicates int `json:"duplicates"`
 	BadRows    int `json:"bad_rows"`
@@ -83,7 +84,7 @@ func viewBroadcast(b broadcast.Broadcast) broadcastView {
 		ID: b.ID, Name: b.Name, Bot: b.BotID, Wallet: b.WalletID, Channel: b.Side,
 		Event: eventView{Name: b.Message.Event, Data: b.Message.Data}, Params: b.Message.Params,
 		Variables: b.Personal.Variables, Properties: b.Personal.Properties,
-		OnDoubt: b.OnDoubt, RetryOf: b.RetryOf, TestOf: b.TestOf, StopAbove: b.Caution.StopAbove,
+		OnDoubt: b.OnDoubt, Purpose: b.Purpose, RetryOf: b.RetryOf, TestOf: b.TestOf, StopAbove: b.Caution.StopAbove,
 		State: b.State, Note: b.Note, Price: b.Price, Captured: b.Captured,
 		Counts: countsView{
 			Audience: n.Audience, Delivered: n.Delivered, Failed: n.Failed, Unknown: n.Unknown, Skipped: n.Skipped,
@@ -152,6 +153,7 @@ type createBroadcastInput struct {
 		IfPast     string            `json:"if_past,omitempty" enum:"refuse,send_now" doc:"What is done about a start_at that has passed; refuse, when left out"`
 		ExpiresAt  time.Time         `json:"expires_at,omitzero" doc:"Who was not sent to by then is skipped"`
 		OnDoubt    string            `json:"on_doubt,omitempty" enum:"hold,assume_sent" doc:"What becomes of messages of which nobody knows whether they went out: their money is held until a person says it or 72 hours are over, or they count as delivered at once; hold, when left out"`
+		Purpose    string            `json:"purpose,omitempty" enum:"info,ad" doc:"ad for advertising, which is labelled, waits for the morning and leaves out who has refused it; info, when left out"`
 		Canary     *canaryOrder      `json:"canary,omitempty" doc:"A part that goes first; the others when it went well"`
 		StopAbove  int               `json:"stop_above_percent,omitempty" minimum:"1" maximum:"100" doc:"It pauses when more percent of its latest people were missed; 50, when left out; 100 for never"`
 		Recipients []recipientView   `json:"recipients,omitempty" doc:"With them the broadcast is sealed at once; without, they are uploaded"`
@@ -192,6 +194,7 @@ func (s *Server) createBroadcast(ctx context.Context, in *createBroadcastInput) 
 		BotID: in.Body.Bot, Side: broadcast.Side(in.Body.Channel), Name: in.Body.Name,
 		Message: broadcast.Message{Event: in.Body.Event.Name, Data: in.Body.Event.Data, Params: in.Body.Params},
 		StartAt: in.Body.StartAt.UTC(), IfPast: broadcast.IfPast(in.Body.IfPast), ExpiresAt: in.Body.ExpiresAt.UTC(), OnDoubt: broadcast.OnDoubt(in.Body.OnDoubt),
+		Purpose:  broadcast.Purpose(in.Body.Purpose),
 		Caution:  caution(in.Body.StopAbove, in.Body.Canary),
 		Personal: broadcast.Personal{Variables: in.Body.Variables, Properties: in.Body.Properties},
 	}
@@ -258,6 +261,7 @@ type chunkView struct {
 	Unconfirmed bool                 `json:"unconfirmed,omitempty" doc:"Kakao answered look-ups for 24 h without a complete result"`
 	SentAt      time.Time            `json:"sent_at,omitzero"`
 	DoubtAt     time.Time            `json:"doubt_at,omitzero"`
+	LeftOut     broadcast.LeftOut    `json:"left_out,omitempty" doc:"Why its people were left out when it was their turn: opted_out or no_consent"`
 	Error       string               `json:"error,omitempty"`
 }
 
@@ -279,7 +283,7 @@ func (s *Server) listChunks(ctx context.Context, in *listChunksInput) (*body[pag
 		return chunkView{
 			ID: c.ID, State: c.State, People: c.People, TaskID: c.TaskID, Delivered: c.Delivered, Failed: c.Failed,
 			Unknown: c.Unknown, Skipped: c.Skipped, Held: c.Held, Attempts: c.Attempts, Unconfirmed: c.Unconfirmed,
-			SentAt: c.SentAt, DoubtAt: c.DoubtAt, Error: c.Error,
+			SentAt: c.SentAt, DoubtAt: c.DoubtAt, LeftOut: c.LeftOut, Error: c.Error,
 		}
 	})
 }

@@ -106,6 +106,9 @@ func outcomeOf(c store.ChunkView) (outcome, message string) {
 	case broadcast.InDoubt:
 		return "in_doubt", c.Error
 	case broadcast.Expired, broadcast.ChunkCancelled:
+		if c.LeftOut != "" {
+			return "skipped", string(c.LeftOut)
+		}
 		return "skipped", string(c.State)
 	case broadcast.Planned, broadcast.Queued, broadcast.Sending, broadcast.Sent:
 	}

@@ -26,6 +26,7 @@ type scheduleView struct {
 	Until        time.Time               `json:"until,omitzero"`
 	ExpiresAfter int64                   `json:"expires_after_seconds,omitempty"`
 	OnDoubt      broadcast.OnDoubt       `json:"on_doubt"`
+	Purpose      broadcast.Purpose       `json:"purpose"`
 	State        broadcast.ScheduleState `json:"state"`
 	NextAt       time.Time               `json:"next_at,omitzero" doc:"Its next time; absent while it is not active, and when there is none any more"`
 	CreatedAt    time.Time               `json:"created_at"`
@@ -36,7 +37,7 @@ func viewSchedule(s broadcast.Schedule) scheduleView {
 		ID: s.ID, Name: s.Name, Bot: s.BotID, Channel: s.Side, Event: eventView{Name: s.Message.Event, Data: s.Message.Data}, Params: s.Message.Params,
 		Variables: s.Personal.Variables, Properties: s.Personal.Properties,
 		Audience: s.Audience, Cron: s.Cron, Zone: s.Zone, Overlap: s.Overlap, CatchUp: int64(s.Window / time.Second), Until: s.Until,
-		ExpiresAfter: int64(s.ExpiresAfter / time.Second), OnDoubt: s.OnDoubt, State: s.State, NextAt: s.NextAt, CreatedAt: s.CreatedAt,
+		ExpiresAfter: int64(s.ExpiresAfter / time.Second), OnDoubt: s.OnDoubt, Purpose: s.Purpose, State: s.State, NextAt: s.NextAt, CreatedAt: s.CreatedAt,
 	}
 }
 
@@ -87,6 +88,7 @@ type createScheduleInput struct {
 		Until        time.Time         `json:"until,omitzero" doc:"The last moment at which it may send; without end, when left out"`
 		ExpiresAfter int64             `json:"expires_after_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"Who was not sent to so long after a broadcast began is skipped"`
 		OnDoubt      string            `json:"on_doubt,omitempty" enum:"hold,assume_sent" doc:"As of a broadcast; hold, when left out"`
+		Purpose      string            `json:"purpose,omitempty" enum:"info,ad" doc:"As of a broadcast; info, when left out"`
 	}
 }
 
@@ -101,7 +103,7 @@ func (s *Server) createSchedule(ctx context.Context, in *createScheduleInput) (*
 		Personal: broadcast.Personal{Variables: in.Body.Variables, Properties: in.Body.Properties},
 		Audience: broadcast.AudienceID(in.Body.Audience), Cron: in.Body.Cron, Zone: in.Body.Zone, Overlap: broadcast.Overlap(in.Body.Overlap),
 		Window: time.Duration(in.Body.CatchUp) * time.Second, Until: in.Body.Until.UTC(), ExpiresAfter: time.Duration(in.Body.ExpiresAfter) * time.Second,
-		OnDoubt: broadcast.OnDoubt(in.Body.OnDoubt),
+		OnDoubt: broadcast.OnDoubt(in.Body.OnDoubt), Purpose: broadcast.Purpose(in.Body.Purpose),
 	}, r)
 	if err != nil {
 		return nil, err

@@ -3,8 +3,10 @@ package intake
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/malgil/malgil/internal/broadcast"
@@ -60,11 +62,12 @@ func (s *Server) taskOf(ctx context.Context, task string) (taskView, error) {
 	if err != nil {
 		return taskView{}, err
 	}
-	chunks, err := s.services.Explain.People(ctx, id, store.PeopleFilter{}, 2)
+	chunks, err := s.services.Explain.People(ctx, id, store.PeopleFilter{}, 3)
 	if err != nil {
 		return taskView{}, err
 	}
-	if b.State == broadcast.Uploading || len(chunks) != 1 { // a broadcast that no call has made
+	ofNoCall := func(c store.ChunkPeople) bool { return c.Chunk.LeftOut == "" }
+	if b.State == broadcast.Uploading || len(chunks) == 0 || slices.ContainsFunc(chunks[1:], ofNoCall) {
 		return taskView{}, errNoTask
 	}
 	ended := b.FinishedAt
@@ -72,6 +75,10 @@ func (s *Server) taskOf(ctx context.Context, task string) (taskView, error) {
 		ended = b.CreatedAt
 	}
 	view, err := viewTask(chunks[0], ended)
+	for _, c := range chunks[1:] {
+		leftOut, errOf := viewTask(c, ended)
+		view, err = view.and(leftOut), errors.Join(err, errOf)
+	}
 	view.TaskID = id.Receipt()
 	return view, err
 }
@@ -113,6 +120,14 @@ func viewTask(c store.ChunkPeople, ended time.Time) (v taskView, err error) {
 	return v, err
 }
 
+// and adds people who were left out of the call when it was their turn.
+func (v taskView) and(more taskView) taskView {
+	v.All, v.Fail.Count = v.All+more.All, v.Fail.Count+more.Fail.Count
+	v.Fail.List = append(v.Fail.List, more.Fail.List...)
+	v.Status = fmt.Sprintf("%d FAIL", v.Fail.Count)
+	return v
+}
+
 // allFailed names everybody of a chunk that Kakao has nothing of.
 func allFailed(c store.ChunkPeople, ended time.Time) ([]taskFailEntry, error) {
 	var recipients []broadcast.Recipient
@@ -124,6 +139,10 @@ func allFailed(c store.ChunkPeople, ended time.Time) ([]taskFailEntry, error) {
 	case broadcast.Expired:
 		why = "it expired before it was sent"
 	case broadcast.ChunkCancelled:
+		if c.Chunk.LeftOut == broadcast.OptedOut {
+			why = "has refused messages of this bot"
+			break
+		}
 		why = "it was cancelled before it was sent"
 	}
 	list := make([]taskFailEntry, len(recipients))

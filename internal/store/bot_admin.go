@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -144,12 +145,16 @@ func (s *Store) ReplaceBlocks(ctx context.Context, id string, blocks []bot.Block
 	return version, err
 }
 
-const botColumns = `id, name, COALESCE(wallet_id, ''), rate_per_second, in_flight, paused_reason, paused_at, version, created_at,
+const botColumns = `id, name, COALESCE(wallet_id, ''), rate_per_second, in_flight, paused_reason, paused_at, version, created_at, sending,
 	(SELECT COUNT(*) FROM block k WHERE k.bot_id = bot.id)`
 
 func scanBot(row scanner) (b bot.Bot, err error) {
+	var sending string
 	err = row.Scan(&b.ID, &b.Name, &b.WalletID, &b.RatePerSecond, &b.InFlight, &b.PausedReason, at(&b.PausedAt), &b.Version,
-		at(&b.CreatedAt), &b.Blocks)
+		at(&b.CreatedAt), &sending, &b.Blocks)
+	if err == nil {
+		err = json.Unmarshal([]byte(sending), &b.Sending)
+	}
 	return b, err
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -20,6 +21,11 @@ func (s *Store) ChangeBot(ctx context.Context, id string, c bot.SealedChange) er
 		return err
 	}
 	return s.inTx(ctx, func(tx *sql.Tx) error {
+		if c.Sending != nil { // what is queued goes by what is said now
+			if err := s.recallBot(ctx, tx, id, c.At); err != nil {
+				return err
+			}
+		}
 		if err := s.lockForBot(ctx, tx, before, c); err != nil {
 			return err
 		}
@@ -95,6 +101,15 @@ func setBot(ctx context.Context, tx *sql.Tx, id string, c bot.SealedChange) erro
 		WHERE id = $1`, id, c.Name, c.RatePerSecond, c.InFlight); err != nil {
 		return fmt.Errorf("set fields: %w", err)
 	}
+	if c.Sending != nil {
+		text, err := json.Marshal(c.Sending)
+		if err != nil {
+			return fmt.Errorf("store sending: %w", err)
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE bot SET sending = $2 WHERE id = $1`, id, string(text)); err != nil {
+			return fmt.Errorf("set sending: %w", err)
+		}
+	}
 	if c.Members != nil {
 		return putBotMembers(ctx, tx, id, *c.Members)
 	}
@@ -164,6 +179,9 @@ func botDeed(before bot.Bot, people []bot.Member, c bot.SealedChange, left []map
 	}
 	if c.InFlight != nil {
 		was["in_flight"], is["in_flight"] = before.InFlight, *c.InFlight
+	}
+	if c.Sending != nil {
+		was["sending"], is["sending"] = before.Sending, *c.Sending
 	}
 	if c.Members != nil {
 		was["members"], is["members"] = memberDeeds(people), memberDeeds(*c.Members)

@@ -20,7 +20,7 @@ const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_d
 	wait_reason, wait_until, note, start_at, expires_at, audience, duplicates, bad_rows, delivered, failed,
 	unknown, skipped, in_doubt, chunks, planned_chunks, captured_krw, refusals, upload_epoch,
 	upload_after, audience_epoch, excluded, created_at, sealed_at, started_at, finished_at, on_doubt, retry_of,
-	canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, canary_done_at, canary_passed, told, missed, personal, test_of`
+	canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, canary_done_at, canary_passed, told, missed, purpose, personal, test_of`
 
 // scanBroadcast reads broadcastColumns. A message that cannot be read fails nothing: the broadcast
 // can still be shown, stopped and settled.
@@ -32,7 +32,7 @@ func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
 		&b.Wait, at(&b.WaitUntil), &b.Note, at(&b.StartAt), at(&b.ExpiresAt), &n.Audience, &n.Duplicates, &n.BadRows,
 		&n.Delivered, &n.Failed, &n.Unknown, &n.Skipped, &n.InDoubt, &b.Chunks, &b.PlannedChunks, &b.Captured,
 		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, &n.Excluded, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt), &b.OnDoubt, &b.RetryOf,
-		&canary.People, &canaryWait, &canary.MaxMissed, &b.Caution.StopAbove, &b.Watch.CanarySeq, at(&b.Watch.CanaryDoneAt), &passed, &b.Watch.Told, &b.Watch.Missed, &personal, &b.TestOf)
+		&canary.People, &canaryWait, &canary.MaxMissed, &b.Caution.StopAbove, &b.Watch.CanarySeq, at(&b.Watch.CanaryDoneAt), &passed, &b.Watch.Told, &b.Watch.Missed, &b.Purpose, &personal, &b.TestOf)
 	if err != nil {
 		return b, err
 	}
@@ -120,6 +120,9 @@ func (s *Store) newBroadcast(ctx context.Context, b broadcast.Broadcast, chunks 
 		if err := may(tx, at, price); err != nil {
 			return err
 		}
+		if err := adFits(ctx, tx, b); err != nil {
+			return err
+		}
 		b.WalletID, b.Price = at.WalletID, price
 		if err := insertBroadcast(ctx, tx, b); err != nil {
 			return err
@@ -130,6 +133,23 @@ func (s *Store) newBroadcast(ctx context.Context, b broadcast.Broadcast, chunks 
 		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(b.ID))
 	})
 	return b, err
+}
+
+// adFits is Invalid when the text of advertising lacks what the law asks for. A text that is not in the event
+// data is the block's, and not looked at.
+func adFits(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) error {
+	if b.Purpose != broadcast.Ad {
+		return nil
+	}
+	sending, err := sendingOf(ctx, tx, b.BotID)
+	if err != nil {
+		return err
+	}
+	key := sending.AdTextKey()
+	if text, ours := b.Message.Data[key]; ours {
+		return bot.CheckAd("event.data."+key, text)
+	}
+	return nil
 }
 
 // RepeatedBroadcast returns the broadcast that an earlier call with the same request made. It is
@@ -181,13 +201,13 @@ func insertBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) err
 		price_krw, state, wait_reason, wait_until, start_at, expires_at, created_at, sealed_at,
 		upload_epoch, audience_epoch, audience, duplicates, chunks, planned_chunks,
 		event_option, bad_rows, delivered, failed, unknown, skipped, in_doubt, captured_krw, refusals, note, started_at, finished_at, on_doubt, retry_of,
-		canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, personal, test_of)
+		canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, personal, test_of, purpose)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, $24, $25, $26, $27, $28, $29, $30, $31, $32)`,
+		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)`,
 		b.ID, b.WalletID, b.BotID, b.Side, b.Name, b.Message.Event, string(data), string(params),
 		b.Price, b.State, b.Wait, millis(b.WaitUntil), millis(b.StartAt), millis(b.ExpiresAt), millis(b.CreatedAt), millis(b.SealedAt),
 		b.UploadEpoch, b.AudienceEpoch, b.Counts.Audience, b.Counts.Duplicates, b.Chunks, b.PlannedChunks, string(option), cmp.Or(b.OnDoubt, broadcast.HoldDoubt), b.RetryOf,
-		canary.People, canary.Wait.Milliseconds(), canary.MaxMissed, cmp.Or(b.Caution.StopAbove, broadcast.DefaultStopAbove), b.Watch.CanarySeq, string(personal), b.TestOf)
+		canary.People, canary.Wait.Milliseconds(), canary.MaxMissed, cmp.Or(b.Caution.StopAbove, broadcast.DefaultStopAbove), b.Watch.CanarySeq, string(personal), b.TestOf, cmp.Or(b.Purpose, broadcast.Info))
 	if err != nil {
 		return fmt.Errorf("insert broadcast %s: %w", b.ID, err)
 	}

@@ -26,11 +26,11 @@ func scanChunk(row scanner, more ...any) (c broadcast.Chunk, err error) {
 // ChunkWork reads what the request of a queued chunk needs.
 func (s *Store) ChunkWork(ctx context.Context, id broadcast.ChunkID, epoch int) (w broadcast.Work, ok bool, err error) {
 	var recipients, data, params, option, sealed []byte
-	w.Chunk, err = scanChunk(s.read.QueryRowContext(ctx, `SELECT `+chunkColumns+`, c.recipients, b.event_name, b.event_data, b.params, b.event_option, b.side,
+	w.Chunk, err = scanChunk(s.read.QueryRowContext(ctx, `SELECT `+chunkColumns+`, c.recipients, b.event_name, b.event_data, b.params, b.event_option, b.side, `+sifted+`,
 		t.rest_key_sealed, t.rate_per_second, t.in_flight
 		FROM chunk c JOIN broadcast b ON b.id = c.broadcast_id JOIN bot t ON t.id = c.bot_id
 		WHERE c.id = $1 AND c.epoch = $2 AND c.state = 'queued'`, id, epoch),
-		&recipients, &w.Message.Event, &data, &params, &option, &w.Side, &sealed, &w.Rate, &w.InFlight)
+		&recipients, &w.Message.Event, &data, &params, &option, &w.Side, &w.Sifted, &sealed, &w.Rate, &w.InFlight)
 	if errors.Is(err, sql.ErrNoRows) {
 		return w, false, nil
 	}

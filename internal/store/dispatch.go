@@ -137,12 +137,22 @@ func (s *Store) dispatchShare(ctx context.Context, tx *sql.Tx, w *wallet.Wallet,
 		}
 		return nil, saveBroadcast(ctx, tx, b, now)
 	}
+	o, err := s.openingOf(ctx, tx, b, now)
+	if err != nil {
+		return nil, err
+	}
+	if !o.open {
+		return nil, s.setWait(ctx, tx, b.ID, broadcast.WaitWindow, o.until)
+	}
 	ids, held, short, err := s.affordable(ctx, tx, w, b, share.Chunks, now)
 	if err != nil {
 		return nil, err
 	}
 	if len(ids) == 0 && short == nil && b.CanaryHolds() {
 		return nil, s.afterCanary(ctx, tx, &b, now)
+	}
+	if len(ids) == 0 && short == nil && !o.morning.IsZero() {
+		return nil, s.setWait(ctx, tx, b.ID, broadcast.WaitWindow, o.morning)
 	}
 	if len(ids) == 0 {
 		wait, until := waitFor(short, now)
@@ -151,6 +161,9 @@ func (s *Store) dispatchShare(ctx context.Context, tx *sql.Tx, w *wallet.Wallet,
 	sendBy := now.Add(pace.SendBy)
 	if !b.ExpiresAt.IsZero() && b.ExpiresAt.Before(sendBy) {
 		sendBy = b.ExpiresAt
+	}
+	if !o.until.IsZero() && o.until.Before(sendBy) {
+		sendBy = o.until
 	}
 	rows, err := queueChunks(ctx, tx, ids, b.Price, sendBy, now)
 	if err != nil {

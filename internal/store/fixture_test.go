@@ -26,7 +26,7 @@ func order(id, botID string) broadcast.Broadcast {
 		},
 		Personal: broadcast.Personal{Variables: map[string]string{"campaign": "겨울"}, Properties: map[string]string{"greeting": "#{name|고객}님"}},
 		Price:    price, State: broadcast.Uploading, Wait: broadcast.WaitUploading, OnDoubt: broadcast.HoldDoubt, StartAt: t0, CreatedAt: t0,
-		Caution: broadcast.Caution{StopAbove: broadcast.DefaultStopAbove},
+		Purpose: broadcast.Info, Caution: broadcast.Caution{StopAbove: broadcast.DefaultStopAbove},
 	}
 }
 

@@ -54,6 +54,7 @@ type ChunkView struct {
 	Attempts                            int
 	Unconfirmed                         bool
 	SentAt, DoubtAt                     time.Time
+	LeftOut                             broadcast.LeftOut
 	Error                               string
 }
 
@@ -68,7 +69,7 @@ func (s *Store) Chunks(ctx context.Context, id broadcast.ID, state broadcast.Chu
 		return nil, err
 	}
 	query, args := `SELECT c.id, c.seq, c.state, c.people, c.delivered, c.failed, c.unknown, c.skipped, c.hold_krw, c.task_id, c.attempts,
-		c.unconfirmed, c.sent_at, c.doubt_at, c.error`+ofAudience+` AND c.seq > $2`, []any{id, after}
+		c.unconfirmed, c.sent_at, c.doubt_at, c.left_out, c.error`+ofAudience+` AND c.seq > $2`, []any{id, after}
 	if state != "" {
 		args = append(args, state)
 		query += " AND c.state = $3"
@@ -78,7 +79,7 @@ func (s *Store) Chunks(ctx context.Context, id broadcast.ID, state broadcast.Chu
 	return collect(rows, err, func(row scanner) (v ChunkView, err error) {
 		var unconfirmed int64
 		err = row.Scan(&v.ID, &v.Seq, &v.State, &v.People, &v.Delivered, &v.Failed, &v.Unknown, &v.Skipped, &v.Held, &v.TaskID, &v.Attempts,
-			&unconfirmed, at(&v.SentAt), at(&v.DoubtAt), &v.Error)
+			&unconfirmed, at(&v.SentAt), at(&v.DoubtAt), &v.LeftOut, &v.Error)
 		v.Unconfirmed = unconfirmed != 0
 		return v, err
 	})
@@ -137,7 +138,7 @@ func notRetried(ctx context.Context, q querier, id broadcast.ID) error {
 // EndedChunks lists chunks of a broadcast of which somebody was not reached.
 func (s *Store) EndedChunks(ctx context.Context, id broadcast.ID, after, limit int) ([]broadcast.Ended, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT c.seq, c.state, c.recipients, c.result`+ofAudience+` AND c.seq > $2
-		AND (c.failed > 0 OR c.skipped > 0) ORDER BY c.seq LIMIT $3`, id, after, limit)
+		AND (c.failed > 0 OR c.skipped > 0) AND c.left_out = '' ORDER BY c.seq LIMIT $3`, id, after, limit)
 	return collect(rows, err, func(row scanner) (c broadcast.Ended, err error) {
 		var recipients, result string
 		err = row.Scan(&c.Seq, &c.State, &recipients, &result)

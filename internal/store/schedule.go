@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -14,7 +15,7 @@ import (
 )
 
 const scheduleColumns = `id, bot_id, side, name, event_name, event_data, params, audience_id, cron, zone, overlap, window_ms,
-	until_at, expires_after_ms, on_doubt, state, next_at, created_at, personal`
+	until_at, expires_after_ms, on_doubt, state, next_at, created_at, personal, purpose`
 
 // scanSchedule reads scheduleColumns. A message that cannot be read fails nothing: the schedule can still be
 // shown and ended.
@@ -22,7 +23,7 @@ func scanSchedule(row scanner) (s broadcast.Schedule, err error) {
 	var data, params, personal []byte
 	var window, expires int64
 	err = row.Scan(&s.ID, &s.BotID, &s.Side, &s.Name, &s.Message.Event, &data, &params, &s.Audience, &s.Cron, &s.Zone, &s.Overlap, &window,
-		at(&s.Until), &expires, &s.OnDoubt, &s.State, at(&s.NextAt), at(&s.CreatedAt), &personal)
+		at(&s.Until), &expires, &s.OnDoubt, &s.State, at(&s.NextAt), at(&s.CreatedAt), &personal, &s.Purpose)
 	if err != nil {
 		return s, err
 	}
@@ -110,9 +111,9 @@ func insertSchedule(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule) err
 		return fmt.Errorf("store personal text: %w", err)
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO schedule (`+scheduleColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
 		sch.ID, sch.BotID, sch.Side, sch.Name, sch.Message.Event, string(data), string(params), sch.Audience, sch.Cron, sch.Zone, sch.Overlap,
-		sch.Window.Milliseconds(), millis(sch.Until), sch.ExpiresAfter.Milliseconds(), sch.OnDoubt, sch.State, millis(sch.NextAt), millis(sch.CreatedAt), string(personal))
+		sch.Window.Milliseconds(), millis(sch.Until), sch.ExpiresAfter.Milliseconds(), sch.OnDoubt, sch.State, millis(sch.NextAt), millis(sch.CreatedAt), string(personal), cmp.Or(sch.Purpose, broadcast.Info))
 	if err != nil {
 		return fmt.Errorf("insert schedule %s: %w", sch.ID, err)
 	}

@@ -32,6 +32,7 @@ type Store struct {
 	keys        *seal.Box
 	unlock      func() error
 	closing     Closing
+	holiday     func(day time.Time) bool
 	settlements gathering[*settling] // by wallet
 }
 

@@ -182,7 +182,7 @@ func (s *Store) People(ctx context.Context, id broadcast.ID, f PeopleFilter, lim
 	if _, err := s.Broadcast(ctx, id); err != nil {
 		return nil, err
 	}
-	query, args := `SELECT c.id, c.seq, c.state, c.people, c.delivered, c.failed, c.unknown, c.skipped, c.error, c.recipients, c.result, b.price_krw,
+	query, args := `SELECT c.id, c.seq, c.state, c.people, c.delivered, c.failed, c.unknown, c.skipped, c.left_out, c.error, c.recipients, c.result, b.price_krw,
 		EXISTS (SELECT 1 FROM posting p WHERE p.wallet_id = c.wallet_id AND p.kind = 'capture' AND p.ref = c.id)`+ofAudience+` AND c.seq > $2`, []any{id, f.After}
 	if f.Chunk != "" {
 		args = append(args, f.Chunk)
@@ -198,7 +198,7 @@ func (s *Store) People(ctx context.Context, id broadcast.ID, f PeopleFilter, lim
 		chunks, err = collect(rows, err, func(row scanner) (c ChunkPeople, err error) {
 			v := &c.Chunk
 			var recipients, result string
-			err = row.Scan(&v.ID, &v.Seq, &v.State, &v.People, &v.Delivered, &v.Failed, &v.Unknown, &v.Skipped, &v.Error, &recipients, &result, &c.Price, &c.Captured)
+			err = row.Scan(&v.ID, &v.Seq, &v.State, &v.People, &v.Delivered, &v.Failed, &v.Unknown, &v.Skipped, &v.LeftOut, &v.Error, &recipients, &result, &c.Price, &c.Captured)
 			c.Recipients, c.Result = []byte(recipients), []byte(result)
 			return c, err
 		})

@@ -1,0 +1,259 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/malgil/malgil/internal/bot"
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// sifted says of whom a chunk is looked through when it is to be sent: advertising always, everything
+// else where somebody has refused all of a bot's messages.
+const sifted = `(b.purpose = 'ad' OR EXISTS (SELECT 1 FROM suppression s WHERE s.bot_id = c.bot_id AND s.scope = 'all'))`
+
+// UseHolidays says what is a public holiday, for the hours of bots. Without it no day is one.
+func (s *Store) UseHolidays(holiday func(day time.Time) bool) { s.holiday = holiday }
+
+func (s *Store) isHoliday(day time.Time) bool { return s.holiday != nil && s.holiday(day) }
+
+// sendingOf reads when and to whom a bot sends.
+func sendingOf(ctx context.Context, q querier, botID string) (sending bot.Sending, err error) {
+	var text string
+	if err := q.QueryRowContext(ctx, `SELECT sending FROM bot WHERE id = $1`, botID).Scan(&text); err != nil {
+		return sending, orNotFound(err, "bot", botID)
+	}
+	if err := json.Unmarshal([]byte(text), &sending); err != nil {
+		return sending, fmt.Errorf("read when bot %s sends: %w", botID, err)
+	}
+	return sending, nil
+}
+
+// opening is whether a broadcast may be sent now.
+type opening struct {
+	open  bool
+	until time.Time // when that changes; zero for not soon
+	// morning is when a night ends at which only those are sent to who have agreed to that; zero by day.
+	morning time.Time
+}
+
+// openingOf looks at the hours of a broadcast's bot and, for advertising, at the night. A canary does not
+// begin at night: part of it would have to wait.
+func (s *Store) openingOf(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, now time.Time) (o opening, err error) {
+	sending, err := sendingOf(ctx, tx, b.BotID)
+	if err != nil {
+		return o, err
+	}
+	ad := b.Purpose == broadcast.Ad
+	if o.open, o.until = sending.At(now, ad, s.isHoliday); o.open || !ad || b.CanaryHolds() {
+		return o, nil
+	}
+	byDay, closing := sending.At(now, false, s.isHoliday)
+	if !byDay {
+		return o, nil
+	}
+	var some bool
+	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM consent WHERE bot_id = $1 AND night_at > 0)`, b.BotID).Scan(&some); err != nil {
+		return o, fmt.Errorf("look for consents to the night: %w", err)
+	}
+	if some {
+		o = opening{open: true, until: closing, morning: o.until}
+	}
+	return o, nil
+}
+
+// personID is a person on the lists of a bot.
+type personID struct{ kind, id string }
+
+func idOf(r broadcast.Recipient) personID { return personID{r.Type, r.ID} }
+
+// listed reads what a list of a bot says of people: two columns of each who stands on it.
+func listed[A, B any](ctx context.Context, tx *sql.Tx, botID, table, columns string, people []broadcast.Recipient, keep func(personID, A, B)) error {
+	args := []any{botID}
+	for _, p := range people {
+		args = append(args, p.ID)
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT user_type, user_id, `+columns+` FROM `+table+` WHERE bot_id = $1 AND user_id IN (`+placeholders(2, len(people))+`)`, args...)
+	_, err = collect(rows, err, func(row scanner) (struct{}, error) {
+		var who personID
+		var a A
+		var b B
+		err := row.Scan(&who.kind, &who.id, &a, &b)
+		keep(who, a, b)
+		return struct{}{}, err
+	})
+	if err != nil {
+		return fmt.Errorf("look people up in %s: %w", table, err)
+	}
+	return nil
+}
+
+// consentLasts is for how many years somebody has agreed to advertising, unless he confirms it
+// (정보통신망법 제50조).
+const consentLasts = 2
+
+func lasts(agreed int64, now time.Time) bool {
+	return agreed > 0 && now.Before(time.UnixMilli(agreed).In(clock.Seoul).AddDate(consentLasts, 0, 0))
+}
+
+// part is people of a chunk who go on together.
+type part struct {
+	people  []broadcast.Recipient
+	leftOut broadcast.LeftOut // empty for who is sent to
+	later   bool              // they are sent to in the morning
+}
+
+// sift parts the people of a chunk by what may become of them now: those who are sent to, those who have to
+// wait for the morning, and those who are left out, by reason.
+func (s *Store) sift(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o opening, people []broadcast.Recipient, now time.Time) ([]part, error) {
+	refused := map[personID]string{}
+	err := listed(ctx, tx, b.BotID, "suppression", "scope, at", people, func(who personID, scope string, _ int64) { refused[who] = scope })
+	if err != nil {
+		return nil, err
+	}
+	agreed, agreedToNight := map[personID]bool{}, map[personID]bool{}
+	ad := b.Purpose == broadcast.Ad
+	recorded := false
+	if ad {
+		sending, err := sendingOf(ctx, tx, b.BotID)
+		if err != nil {
+			return nil, err
+		}
+		recorded = sending.AdConsent == bot.RecordedConsent
+		err = listed(ctx, tx, b.BotID, "consent", "at, night_at", people, func(who personID, at, night int64) {
+			agreed[who], agreedToNight[who] = lasts(at, now), lasts(night, now)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	var goes, later, optedOut, noConsent []broadcast.Recipient
+	for _, p := range people {
+		who := idOf(p)
+		scope := refused[who]
+		switch {
+		case scope == "all" || scope != "" && ad:
+			optedOut = append(optedOut, p)
+		case recorded && !agreed[who]:
+			noConsent = append(noConsent, p)
+		case !o.morning.IsZero() && !agreedToNight[who]:
+			later = append(later, p)
+		default:
+			goes = append(goes, p)
+		}
+	}
+	all := []part{{people: goes}, {people: later, later: true}, {people: optedOut, leftOut: broadcast.OptedOut}, {people: noConsent, leftOut: broadcast.NoConsent}}
+	var some []part
+	for _, p := range all {
+		if len(p.people) > 0 {
+			some = append(some, p)
+		}
+	}
+	return some, nil
+}
+
+// ClaimSome moves a chunk from queued to sending as [Store.ClaimChunk] does, without the people who may not
+// be sent to (any more). Those who have to wait, and those who are left out, become chunks of their own; where
+// nobody is left to send to, the chunk itself does.
+func (s *Store) ClaimSome(ctx context.Context, id broadcast.ChunkID, epoch int, now, lease time.Time) (people []broadcast.Recipient, ok bool, err error) {
+	_, err = s.changeChunk(ctx, id, func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
+		people, ok = nil, false
+		if c.State != broadcast.Queued || c.Epoch != epoch || !c.SendBy.After(now) {
+			return false, nil
+		}
+		var text string
+		if err := tx.QueryRowContext(ctx, `SELECT recipients FROM chunk WHERE id = $1`, id).Scan(&text); err != nil {
+			return false, err
+		}
+		var all []broadcast.Recipient
+		if err := json.Unmarshal([]byte(text), &all); err != nil {
+			return false, fmt.Errorf("read the people of chunk %s: %w", id, err)
+		}
+		o, err := s.openingOf(ctx, tx, *b, now)
+		if err != nil || !o.open { // its bot closed meanwhile: send_by is over, and the sweep plans it again
+			return false, err
+		}
+		parts, err := s.sift(ctx, tx, *b, o, all, now)
+		if err != nil {
+			return false, err
+		}
+		if first := parts[0]; first.leftOut == "" && !first.later {
+			people, ok = first.people, true
+			if len(people) == len(all) {
+				return changed(tx.ExecContext(ctx, `UPDATE chunk SET state = 'sending', lease_until = $2, attempts = attempts + 1 WHERE id = $1`, id, millis(lease)))
+			}
+		}
+		return true, s.splitChunk(ctx, tx, b, *c, parts, o, lease)
+	}, now)
+	return people, ok && err == nil, err
+}
+
+// splitChunk makes a locked, queued chunk the first of its parts, and new chunks of the others. The hold
+// shrinks to what is sent to; the caller saves the broadcast.
+func (s *Store) splitChunk(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, c broadcast.Chunk, parts []part, o opening, lease time.Time) error {
+	hold := wallet.KRW(0)
+	for n, p := range parts {
+		text := broadcast.PackPeople(p.people)
+		state, skipped, nextAt, leaseUntil := broadcast.Sending, 0, time.Time{}, time.Time{}
+		switch {
+		case p.later:
+			state, nextAt = broadcast.Planned, inTheMorning(o.morning, c.ID)
+			b.PlannedChunks++
+		case p.leftOut != "":
+			state, skipped = broadcast.ChunkCancelled, len(p.people)
+			b.Counts.Skipped += skipped
+		default:
+			hold, leaseUntil = b.Price*wallet.KRW(len(p.people)), lease
+		}
+		if n == 0 {
+			_, err := tx.ExecContext(ctx, `UPDATE chunk SET state = $2, people = $3, recipients = $4, hold_krw = $5, next_at = $6, skipped = $7, left_out = $8,
+				lease_until = $9, enqueued_at = CASE WHEN $2 = 'sending' THEN enqueued_at ELSE 0 END, epoch = CASE WHEN $2 = 'planned' THEN epoch + 1 ELSE epoch END,
+				attempts = CASE WHEN $2 = 'sending' THEN attempts + 1 ELSE attempts END WHERE id = $1`,
+				c.ID, string(state), len(p.people), text, hold, millis(nextAt), skipped, string(p.leftOut), millis(leaseUntil))
+			if err != nil {
+				return fmt.Errorf("part chunk %s: %w", c.ID, err)
+			}
+			continue
+		}
+		if err := s.addPart(ctx, tx, b, c, state, p, text, nextAt, skipped); err != nil {
+			return err
+		}
+	}
+	return moveHeld(ctx, tx, c.WalletID, hold-c.Hold)
+}
+
+// addPart adds a chunk behind all others of a locked broadcast.
+func (s *Store) addPart(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, of broadcast.Chunk, state broadcast.ChunkState, p part, text string, nextAt time.Time, skipped int) error {
+	var seq int
+	if err := tx.QueryRowContext(ctx, `SELECT MAX(seq) + 1 FROM chunk WHERE broadcast_id = $1`, b.ID).Scan(&seq); err != nil {
+		return err
+	}
+	id := broadcast.NewChunkID(b.ID, seq)
+	if _, err := tx.ExecContext(ctx, insertChunks(1), string(b.ID), b.AudienceEpoch, of.WalletID, of.BotID, string(id), seq, len(p.people), text); err != nil {
+		return fmt.Errorf("part chunk %s: %w", of.ID, err)
+	}
+	b.Chunks++
+	_, err := tx.ExecContext(ctx, `UPDATE chunk SET state = $2, next_at = $3, skipped = $4, left_out = $5 WHERE id = $1`, id, string(state), millis(nextAt), skipped, string(p.leftOut))
+	if err != nil {
+		return fmt.Errorf("part chunk %s: %w", of.ID, err)
+	}
+	return nil
+}
+
+// morningSpread is over how long those who waited for the morning are sent to.
+const morningSpread = 10 * time.Minute
+
+// inTheMorning is when a chunk goes that waited for the morning: one after another, so that not all come at the
+// same moment. It is the same whenever it is asked.
+func inTheMorning(morning time.Time, id broadcast.ChunkID) time.Time {
+	hash := uint32(2166136261)
+	for _, letter := range []byte(id) {
+		hash = (hash ^ uint32(letter)) * 16777619
+	}
+	return morning.Add(time.Duration(hash) % morningSpread)
+}

@@ -1,0 +1,353 @@
+package store
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/malgil/malgil/internal/bot"
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/clock"
+)
+
+// The day of the windows: a Tuesday, in Korea.
+func koreaAt(hour, minute, second, ms int) time.Time {
+	return time.Date(2026, 11, 24, hour, minute, second, ms*int(time.Millisecond), clock.Seoul)
+}
+
+// advertising is a broadcast of advertising as a desk hands it over.
+func advertising(id, botID string) broadcast.Broadcast {
+	b := order(id, botID)
+	b.Purpose = broadcast.Ad
+	return b
+}
+
+func refuse(t *testing.T, s *Store, botID, person, scope string) {
+	t.Helper()
+	exec(t, s, `INSERT INTO suppression (bot_id, user_type, user_id, scope, at) VALUES ($1, 'botUserKey', $2, $3, $4)`, botID, person, scope, millis(t0))
+}
+
+func agree(t *testing.T, s *Store, botID, person string, at, night time.Time) {
+	t.Helper()
+	exec(t, s, `INSERT INTO consent (bot_id, user_type, user_id, at, night_at) VALUES ($1, 'botUserKey', $2, $3, $4)`, botID, person, millis(at), millis(night))
+}
+
+func sends(t *testing.T, s *Store, botID string, how bot.Sending) {
+	t.Helper()
+	if err := s.ChangeBot(t.Context(), botID, bot.SealedChange{Sending: &how, At: t0}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// claimSome claims a chunk of sifted people and returns their ids.
+func claimSome(t *testing.T, s *Store, c chunkRow, now time.Time) []string {
+	t.Helper()
+	people, ok, err := s.ClaimSome(t.Context(), c.ID, c.Epoch, now, now.Add(30*time.Second))
+	if err != nil || ok != (len(people) > 0) {
+		t.Fatalf("ClaimSome(%s) = %v, %v, %v", c.ID, people, ok, err)
+	}
+	return ids(people)
+}
+
+func ids(people []broadcast.Recipient) (ids []string) {
+	for _, p := range people {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
+// peopleOf are the ids in a chunk.
+func peopleOf(t *testing.T, c chunkRow) []string {
+	t.Helper()
+	var people []broadcast.Recipient
+	if err := json.Unmarshal([]byte(c.Recipients), &people); err != nil || len(people) != c.People {
+		t.Fatalf("chunk %s says %d people and holds %s, %v", c.ID, c.People, c.Recipients, err)
+	}
+	return ids(people)
+}
+
+// leftOut reads why a chunk's people are left out.
+func leftOut(t *testing.T, s *Store, c chunkRow) string {
+	t.Helper()
+	return texts(t, s, `SELECT left_out FROM chunk WHERE id = '`+string(c.ID)+`'`)[0]
+}
+
+// Whoever has refused is left out when it is his turn, also when he has refused after the chunk was queued; his
+// money is let go, and everybody counts once.
+func TestClaimSome_refused(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		walletID, botID := shop(t, s, "1", 10_000)
+		b := running(t, s, advertising("brd_1", botID), 4, 2)
+		day := koreaAt(12, 0, 0, 0)
+		refuse(t, s, botID, "u1-1", "ad")
+		dispatch(t, s, day)
+		refuse(t, s, botID, "u1-3", "all")
+		refuse(t, s, botID, "u2-1", "ad")
+		refuse(t, s, botID, "u2-2", "ad")
+		refuse(t, s, "bot_1", "u9-9", "ad")
+		first, second := chunkOf(t, s, b.ID, 1), chunkOf(t, s, b.ID, 2)
+		if !isSifted(t, s, first) {
+			t.Error("a chunk of advertising is not sifted")
+		}
+		if got := claimSome(t, s, first, day); !slices.Equal(got, []string{"u1-2", "u1-4"}) {
+			t.Errorf("of the first chunk %v are sent to, want u1-2 and u1-4", got)
+		}
+		if got := claimSome(t, s, first, day); got != nil {
+			t.Errorf("claimed again it goes to %v", got)
+		}
+		if got := claimSome(t, s, second, day); got != nil {
+			t.Errorf("of the second chunk %v are sent to, want nobody", got)
+		}
+		b = wantBroadcast(t, s, b.ID)
+		if b.Counts.Skipped != 4 || b.Chunks != 3 || b.PlannedChunks != 0 {
+			t.Errorf("it counts %+v in %d chunks, %d planned, want 4 skipped in 3", b.Counts, b.Chunks, b.PlannedChunks)
+		}
+		for seq, want := range map[int]struct {
+			state  broadcast.ChunkState
+			people []string
+			why    string
+		}{
+			1: {broadcast.Sending, []string{"u1-2", "u1-4"}, ""},
+			2: {broadcast.ChunkCancelled, []string{"u2-1", "u2-2"}, "opted_out"},
+			3: {broadcast.ChunkCancelled, []string{"u1-1", "u1-3"}, "opted_out"},
+		} {
+			c := chunkOf(t, s, b.ID, seq)
+			if got := peopleOf(t, c); c.State != want.state || !slices.Equal(got, want.people) || leftOut(t, s, c) != want.why {
+				t.Errorf("chunk %d is %s with %v, left out %q; want %+v", seq, c.State, got, leftOut(t, s, c), want)
+			}
+		}
+		wantHeld(t, s, walletID)
+		c := chunkOf(t, s, b.ID, 1)
+		if !record(t, s, c, accepted("task"), day) || !settle(t, s, chunkOf(t, s, b.ID, 1), 2, day) {
+			t.Fatal("what is left is not settled")
+		}
+		if b = wantBroadcast(t, s, b.ID); b.State != broadcast.Finished || b.Captured != 30 {
+			t.Errorf("at the end it is %s for %d KRW, want it finished for 30", b.State, b.Captured)
+		}
+		if w := wantWallet(t, s, walletID); w.Held != 0 {
+			t.Errorf("the wallet holds %d", w.Held)
+		}
+		if rows, err := s.EndedChunks(t.Context(), b.ID, 0, 10); err != nil || len(rows) != 0 {
+			t.Errorf("a retry would look at %v, %v, want nobody who was left out", rows, err)
+		}
+	})
+}
+
+func isSifted(t *testing.T, s *Store, c chunkRow) bool {
+	t.Helper()
+	w, ok, err := s.ChunkWork(t.Context(), c.ID, c.Epoch)
+	if err != nil || !ok {
+		t.Fatalf("ChunkWork(%s) = %v, %v", c.ID, ok, err)
+	}
+	return w.Sifted
+}
+
+// Whoever refused all of a bot's messages is left out of everything, who refused advertising only of that.
+func TestClaimSome_info(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 10_000)
+		b := running(t, s, order("brd_1", botID), 3)
+		dispatch(t, s, t0)
+		refuse(t, s, botID, "u1-1", "ad")
+		c := chunkOf(t, s, b.ID, 1)
+		if isSifted(t, s, c) {
+			t.Error("a notice is sifted without anybody who refused everything")
+		}
+		refuse(t, s, botID, "u1-2", "all")
+		if !isSifted(t, s, c) {
+			t.Error("a notice is not sifted beside somebody who refused everything")
+		}
+		if got := claimSome(t, s, c, t0); !slices.Equal(got, []string{"u1-1", "u1-3"}) {
+			t.Errorf("a notice goes to %v, want u1-1 and u1-3", got)
+		}
+	})
+}
+
+// A bot that asks for recorded consent sends advertising to whom its list names, for two years.
+func TestClaimSome_recordedConsent(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 10_000)
+		sends(t, s, botID, bot.Sending{AdConsent: bot.RecordedConsent})
+		b := running(t, s, advertising("brd_1", botID), 4)
+		day := koreaAt(12, 0, 0, 0)
+		agree(t, s, botID, "u1-1", day.AddDate(-2, 0, 0).Add(time.Millisecond), time.Time{})
+		agree(t, s, botID, "u1-2", day.AddDate(-2, 0, 0), time.Time{})
+		agree(t, s, botID, "u1-3", day.AddDate(-1, 0, 0), time.Time{})
+		refuse(t, s, botID, "u1-3", "ad")
+		dispatch(t, s, day)
+		if got := claimSome(t, s, chunkOf(t, s, b.ID, 1), day); !slices.Equal(got, []string{"u1-1"}) {
+			t.Errorf("it goes to %v, want u1-1, who agreed less than two years ago", got)
+		}
+		if got := texts(t, s, `SELECT left_out FROM chunk WHERE left_out <> '' ORDER BY seq`); !slices.Equal(got, []string{"opted_out", "no_consent"}) {
+			t.Errorf("left out are %v, want one who refused and two without consent", got)
+		}
+		wantBroadcast(t, s, b.ID)
+	})
+}
+
+// Advertising stops at 21:00 to the millisecond, also what is queued already, and goes on at 08:00.
+func TestDispatch_night(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		walletID, botID := shop(t, s, "1", 10_000)
+		b := running(t, s, advertising("brd_1", botID), 2, 2)
+		last := koreaAt(20, 59, 59, 999)
+		if rows := dispatch(t, s, last); len(rows) != 2 {
+			t.Fatalf("%d chunks were queued at 20:59:59.999, want 2", len(rows))
+		}
+		first, second := chunkOf(t, s, b.ID, 1), chunkOf(t, s, b.ID, 2)
+		if got := claimSome(t, s, first, last); len(got) != 2 {
+			t.Errorf("at 20:59:59.999 %v are sent to, want both", got)
+		}
+		night := koreaAt(21, 0, 0, 0)
+		if got := claimSome(t, s, second, night); got != nil {
+			t.Errorf("at 21:00:00 %v are sent to, want nobody", got)
+		}
+		if n, err := s.RecallOverdue(t.Context(), night); err != nil || n != 1 {
+			t.Errorf("at 21:00:00 %d chunks were planned again, %v, want 1", n, err)
+		}
+		morning := koreaAt(32, 0, 0, 0)
+		for _, at := range []time.Time{night, morning.Add(-time.Millisecond)} {
+			if rows := dispatch(t, s, at); len(rows) != 0 {
+				t.Errorf("%d chunks were queued at %s", len(rows), at)
+			}
+			if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitWindow || !b.WaitUntil.Equal(morning) {
+				t.Errorf("at %s it waits for %q until %s, want window until %s", at, b.Wait, b.WaitUntil, morning)
+			}
+		}
+		if rows := dispatch(t, s, morning); len(rows) != 1 {
+			t.Errorf("%d chunks were queued at 08:00:00, want 1", len(rows))
+		}
+		wantHeld(t, s, walletID)
+		info := running(t, s, order("brd_2", botID), 1)
+		if rows := dispatch(t, s, night); len(rows) != 1 {
+			t.Errorf("%d chunks of the notice %s were queued at night, want 1", len(rows), info.ID)
+		}
+	})
+}
+
+// At night advertising goes to those who have agreed to that; the others are sent to in the morning, not all
+// at once.
+func TestDispatch_nightConsent(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		walletID, botID := shop(t, s, "1", 10_000)
+		night, morning := koreaAt(23, 0, 0, 0), koreaAt(32, 0, 0, 0)
+		agree(t, s, botID, "u1-2", t0, t0)
+		agree(t, s, botID, "u1-3", t0, time.Time{})
+		refuse(t, s, botID, "u1-4", "ad")
+		b := running(t, s, advertising("brd_1", botID), 4, 3)
+		if rows := dispatch(t, s, night); len(rows) != 2 {
+			t.Fatalf("%d chunks were queued at night, want 2", len(rows))
+		}
+		if got := claimSome(t, s, chunkOf(t, s, b.ID, 1), night); !slices.Equal(got, []string{"u1-2"}) {
+			t.Errorf("at night %v are sent to, want u1-2 alone", got)
+		}
+		if got := claimSome(t, s, chunkOf(t, s, b.ID, 2), night); got != nil {
+			t.Errorf("at night %v are sent to, want nobody of the second chunk", got)
+		}
+		waiting := map[string]time.Time{}
+		for _, seq := range []int{2, 3} {
+			c := chunkOf(t, s, b.ID, seq)
+			waiting[string(c.ID)] = c.NextAt
+			if c.State != broadcast.Planned || c.Hold != 0 || c.NextAt.Before(morning) || !c.NextAt.Before(morning.Add(morningSpread)) {
+				t.Errorf("chunk %d with %v is %s until %s and holds %d; want it planned for the morning", seq, peopleOf(t, c), c.State, c.NextAt, c.Hold)
+			}
+		}
+		if len(waiting) != 2 || chunkOf(t, s, b.ID, 2).NextAt.Equal(chunkOf(t, s, b.ID, 3).NextAt) {
+			t.Errorf("the chunks of the morning go at %v, want not all at once", waiting)
+		}
+		if rows := dispatch(t, s, night.Add(time.Minute)); len(rows) != 0 {
+			t.Errorf("%d chunks were queued at night once more", len(rows))
+		}
+		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitWindow || !b.WaitUntil.Equal(morning) || b.PlannedChunks != 2 || b.Counts.Skipped != 1 {
+			t.Errorf("it waits for %q until %s with %d planned and %+v, want window until the morning, 2 and 1 skipped", b.Wait, b.WaitUntil, b.PlannedChunks, b.Counts)
+		}
+		wantHeld(t, s, walletID)
+		rows := dispatch(t, s, morning.Add(morningSpread))
+		if len(rows) != 2 {
+			t.Fatalf("%d chunks were queued in the morning, want 2", len(rows))
+		}
+		got := append(claimSome(t, s, chunkOf(t, s, b.ID, 2), morning.Add(morningSpread)), claimSome(t, s, chunkOf(t, s, b.ID, 3), morning.Add(morningSpread))...)
+		slices.Sort(got)
+		if !slices.Equal(got, []string{"u1-1", "u1-3", "u2-1", "u2-2", "u2-3"}) {
+			t.Errorf("in the morning %v are sent to, want everybody else", got)
+		}
+		wantBroadcast(t, s, b.ID)
+		wantHeld(t, s, walletID)
+	})
+}
+
+// A bot sends within its own hours only, whatever it sends, and what it is told anew counts at once.
+func TestDispatch_hours(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		walletID, botID := shop(t, s, "1", 10_000)
+		s.UseHolidays(func(day time.Time) bool { return day.In(clock.Seoul).Day() == 25 })
+		sends(t, s, botID, bot.Sending{Hours: map[string]string{"tue": "09:00-18:00", "wed": "09:00-18:00", "thu": "10:00-18:00"}})
+		o := order("brd_1", botID)
+		o.StartAt = koreaAt(0, 0, 0, 0)
+		b := running(t, s, o, 1, 1)
+		if rows := dispatch(t, s, koreaAt(8, 59, 59, 999)); len(rows) != 0 {
+			t.Errorf("%d chunks were queued before the hours", len(rows))
+		}
+		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitWindow || !b.WaitUntil.Equal(koreaAt(9, 0, 0, 0)) {
+			t.Errorf("it waits for %q until %s, want window until 09:00", b.Wait, b.WaitUntil)
+		}
+		if rows := dispatch(t, s, koreaAt(17, 59, 0, 0)); len(rows) != 2 {
+			t.Errorf("%d chunks were queued within the hours, want 2", len(rows))
+		}
+		c := chunkOf(t, s, b.ID, 1)
+		if claim(t, s, c, koreaAt(18, 0, 0, 0)) {
+			t.Error("a chunk was claimed at 18:00")
+		}
+		sends(t, s, botID, bot.Sending{Hours: map[string]string{"thu": "10:00-18:00"}})
+		if c := chunkOf(t, s, b.ID, 1); c.State != broadcast.Planned {
+			t.Errorf("after the hours were changed what was queued is %s, want it planned", c.State)
+		}
+		dispatch(t, s, koreaAt(17, 59, 30, 0))
+		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitWindow || !b.WaitUntil.Equal(koreaAt(48+10, 0, 0, 0)) {
+			t.Errorf("it waits for %q until %s, want window until Thursday", b.Wait, b.WaitUntil)
+		}
+		wantHeld(t, s, walletID)
+		if d, err := s.BotDetails(t.Context(), botID); err != nil || d.Sending.Hours["thu"] != "10:00-18:00" {
+			t.Errorf("the bot's hours are %+v, %v", d.Sending, err)
+		}
+	})
+}
+
+// What expires in a window expires, uncharged.
+func TestDispatch_expiresAtNight(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		walletID, botID := shop(t, s, "1", 10_000)
+		o := advertising("brd_1", botID)
+		o.ExpiresAt = koreaAt(23, 0, 0, 0)
+		b := running(t, s, o, 3)
+		dispatch(t, s, koreaAt(22, 0, 0, 0))
+		for more := true; more; {
+			var err error
+			if more, err = s.RetireOver(t.Context(), koreaAt(23, 0, 0, 0)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if b := wantBroadcast(t, s, b.ID); b.State != broadcast.Finished || b.Counts.Skipped != 3 || b.Captured != 0 {
+			t.Errorf("it is %s with %+v, want it finished with 3 skipped", b.State, b.Counts)
+		}
+		wantHeld(t, s, walletID)
+	})
+}
+
+// Advertising whose text stands in the event data carries the label of the law.
+func TestCreateBroadcast_adText(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 10_000)
+		b := advertising("brd_1", botID)
+		b.Message.Data = map[string]string{"text": "겨울 할인"}
+		if _, _, err := s.CreateBroadcast(t.Context(), b, nil, broadcast.Request{}); err == nil {
+			t.Error("advertising without its label was taken")
+		}
+		b.Message.Data["text"] = "(광고) 겨울 할인\n무료 수신거부: 채널 차단"
+		create(t, s, b)
+		info := order("brd_2", botID)
+		info.Message.Data = map[string]string{"text": "겨울 할인"}
+		create(t, s, info)
+	})
+}
