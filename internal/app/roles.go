@@ -161,10 +161,11 @@ func (a *App) startScheduler(config Config) {
 // What fails keeps nothing else from being done.
 func (p *parts) tidy(ctx context.Context) error {
 	_, keys := p.store.ForgetKeys(ctx, time.Now())
+	_, contacts := p.store.ForgetContacts(ctx, p.clock.Now())
 	_, relist := p.inspector.Relist(ctx, tasks.Queues)
 	_, utterances := p.inspector.TrimUtterances(ctx)
 	_, archives := p.inspector.TrimArchives(ctx)
-	return errors.Join(keys, relist, utterances, archives)
+	return errors.Join(keys, contacts, relist, utterances, archives)
 }
 
 // startIntake serves HTTP.

@@ -26,6 +26,35 @@ type Sending struct {
 	AdConsent AdConsent `json:"ad_consent,omitempty"`
 	// AdText is the key of event data under which the text of advertising stands; "text" when empty.
 	AdText string `json:"ad_text,omitempty"`
+	// Cap bounds how often it writes to one person.
+	Cap *Cap `json:"cap,omitempty"`
+}
+
+// Cap is how many messages one person gets of a bot within some days in Korea, today being one of them. Who has
+// got as many is left out.
+type Cap struct {
+	Messages int  `json:"messages"`
+	Days     int  `json:"days"`
+	All      bool `json:"all,omitempty"` // counts and leaves out notices too, not advertising alone
+}
+
+// MaxCapDays is the longest that a cap looks back.
+const MaxCapDays = 31
+
+const maxCapMessages = 100
+
+// Since is the moment from which on messages count.
+func (c Cap) Since(now time.Time) time.Time { return clock.Midnight(now).AddDate(0, 0, 1-c.Days) }
+
+// Capped says what a bot's cap is about: "ad", "all", or nothing without one.
+func (s Sending) Capped() string {
+	switch {
+	case s.Cap == nil:
+		return ""
+	case s.Cap.All:
+		return "all"
+	}
+	return "ad"
 }
 
 // AdConsent says who has agreed to advertising. The words are stored.
@@ -72,6 +101,10 @@ func (s Sending) check() error {
 		}
 	}
 	switch {
+	case s.Cap != nil && (s.Cap.Messages < 1 || s.Cap.Messages > maxCapMessages):
+		return fault.Field("sending.cap.messages", "must be 1 to %d", maxCapMessages)
+	case s.Cap != nil && (s.Cap.Days < 1 || s.Cap.Days > MaxCapDays):
+		return fault.Field("sending.cap.days", "must be 1, for a day, to %d", MaxCapDays)
 	case s.AdConsent != "" && s.AdConsent != FriendsConsent && s.AdConsent != RecordedConsent:
 		return fault.Field("sending.ad_consent", "must be friends or recorded")
 	case len(s.AdText) > maxAdText || strings.TrimSpace(s.AdText) != s.AdText:

@@ -77,7 +77,10 @@ func TestSending_check(t *testing.T) {
 		field string
 	}{
 		"nothing":                  {Sending{}, ""},
-		"everything":               {Sending{Hours: map[string]string{"mon": "00:00-24:00"}, Holidays: true, Night: "12:00-12:00", AdConsent: RecordedConsent, AdText: "body"}, ""},
+		"everything":               {Sending{Hours: map[string]string{"mon": "00:00-24:00"}, Holidays: true, Night: "12:00-12:00", AdConsent: RecordedConsent, AdText: "body", Cap: &Cap{Messages: 1, Days: 31}}, ""},
+		"a cap of nothing":         {Sending{Cap: &Cap{Days: 1}}, "sending.cap.messages"},
+		"a cap of no days":         {Sending{Cap: &Cap{Messages: 1}}, "sending.cap.days"},
+		"a cap of months":          {Sending{Cap: &Cap{Messages: 1, Days: 32}}, "sending.cap.days"},
 		"the law's own night":      {Sending{Night: "21:00-08:00"}, ""},
 		"no day":                   {Sending{Hours: map[string]string{}}, "sending.hours"},
 		"a day nobody knows":       {Sending{Hours: map[string]string{"월": "09:00-18:00"}}, "sending.hours"},
@@ -103,6 +106,19 @@ func TestSending_check(t *testing.T) {
 		}
 		if field != tt.field {
 			t.Errorf("%s: check() = %v, want field %q", name, err, tt.field)
+		}
+	}
+}
+
+func TestCap(t *testing.T) {
+	for days, want := range map[int]string{1: "2026-11-24 00:00:00.000", 7: "2026-11-18 00:00:00.000", 31: "2026-10-25 00:00:00.000"} {
+		if got := (Cap{Days: days}).Since(korea(t, "2026-11-24 23:59:59.999")); !got.Equal(korea(t, want)) {
+			t.Errorf("a cap of %d days counts since %s, want %s", days, got.In(clock.Seoul), want)
+		}
+	}
+	for want, s := range map[string]Sending{"": {}, "ad": {Cap: &Cap{}}, "all": {Cap: &Cap{All: true}}} {
+		if got := s.Capped(); got != want {
+			t.Errorf("Capped() = %q, want %q", got, want)
 		}
 	}
 }

@@ -72,6 +72,7 @@ type LeftOut string
 const (
 	OptedOut  LeftOut = "opted_out"  // they have refused such messages
 	NoConsent LeftOut = "no_consent" // their bot asks for recorded consent to advertising, and there is none (any more)
+	Capped    LeftOut = "capped"     // they have got as many messages of the bot as it writes to one person
 )
 
 // Wait says in one word why a broadcast does not move.

@@ -30,16 +30,23 @@ type sendingView struct {
 	Holidays  bool              `json:"holidays,omitempty" doc:"Hours count on public holidays too, which are closed otherwise"`
 	Night     string            `json:"night,omitempty" doc:"When it sends no advertising to whoever has not agreed to that; 21:00-08:00, the law's, when left out, and never shorter"`
 	AdConsent string            `json:"ad_consent,omitempty" enum:"friends,recorded" doc:"Who has agreed to advertising: friends of the channel who have not refused it, or only whom the list of consents names; friends, when left out"`
+	Cap       *capView          `json:"cap,omitempty" doc:"How many messages one person gets within some days in Korea, today being one of them"`
 	AdText    string            `json:"ad_text,omitempty" doc:"Key of event data under which the text of advertising stands; text, when left out"`
 }
 
+type capView struct {
+	Messages int  `json:"messages" minimum:"1" maximum:"100"`
+	Days     int  `json:"days" minimum:"1" maximum:"31" doc:"1 for a day, 7 for a week"`
+	All      bool `json:"all,omitempty" doc:"Counts and leaves out notices too, not advertising alone"`
+}
+
 func (v sendingView) sending() bot.Sending {
-	return bot.Sending{Hours: v.Hours, Holidays: v.Holidays, Night: v.Night, AdConsent: bot.AdConsent(v.AdConsent), AdText: v.AdText}
+	return bot.Sending{Cap: (*bot.Cap)(v.Cap), Hours: v.Hours, Holidays: v.Holidays, Night: v.Night, AdConsent: bot.AdConsent(v.AdConsent), AdText: v.AdText}
 }
 
 func viewSending(s bot.Sending) *sendingView {
-	v := sendingView{Hours: s.Hours, Holidays: s.Holidays, Night: s.Night, AdConsent: string(s.AdConsent), AdText: s.AdText}
-	if v.Hours == nil && !v.Holidays && v.Night == "" && v.AdConsent == "" && v.AdText == "" {
+	v := sendingView{Cap: (*capView)(s.Cap), Hours: s.Hours, Holidays: s.Holidays, Night: s.Night, AdConsent: string(s.AdConsent), AdText: s.AdText}
+	if v.Hours == nil && !v.Holidays && v.Night == "" && v.Cap == nil && v.AdConsent == "" && v.AdText == "" {
 		return nil
 	}
 	return &v

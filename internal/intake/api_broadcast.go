@@ -261,7 +261,7 @@ type chunkView struct {
 	Unconfirmed bool                 `json:"unconfirmed,omitempty" doc:"Kakao answered look-ups for 24 h without a complete result"`
 	SentAt      time.Time            `json:"sent_at,omitzero"`
 	DoubtAt     time.Time            `json:"doubt_at,omitzero"`
-	LeftOut     broadcast.LeftOut    `json:"left_out,omitempty" doc:"Why its people were left out when it was their turn: opted_out or no_consent"`
+	LeftOut     broadcast.LeftOut    `json:"left_out,omitempty" doc:"Why its people were left out when it was their turn: opted_out, no_consent or capped"`
 	Error       string               `json:"error,omitempty"`
 }
 

@@ -106,7 +106,7 @@ func setBot(ctx context.Context, tx *sql.Tx, id string, c bot.SealedChange) erro
 		if err != nil {
 			return fmt.Errorf("store sending: %w", err)
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE bot SET sending = $2 WHERE id = $1`, id, string(text)); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE bot SET sending = $2, capped = $3 WHERE id = $1`, id, string(text), c.Sending.Capped()); err != nil {
 			return fmt.Errorf("set sending: %w", err)
 		}
 	}

@@ -175,6 +175,11 @@ func (s *Store) recordRefused(ctx context.Context, tx *sql.Tx, b *broadcast.Broa
 	if err := moveHeld(ctx, tx, c.WalletID, -released); err != nil {
 		return err
 	}
+	if state != broadcast.InDoubt {
+		if err := uncontacted(ctx, tx, *c); err != nil {
+			return err
+		}
+	}
 	if b.Refusals >= refusalsToPause && b.State == broadcast.Running {
 		return s.pause(ctx, tx, b, fmt.Sprintf("%d requests in a row were refused: %s", b.Refusals, r.Reason))
 	}

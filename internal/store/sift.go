@@ -13,9 +13,9 @@ import (
 	"github.com/malgil/malgil/internal/wallet"
 )
 
-// sifted says of whom a chunk is looked through when it is to be sent: advertising always, everything
-// else where somebody has refused all of a bot's messages.
-const sifted = `(b.purpose = 'ad' OR EXISTS (SELECT 1 FROM suppression s WHERE s.bot_id = c.bot_id AND s.scope = 'all'))`
+// sifted says whether the people of a chunk are looked through when it is to be sent: advertising always,
+// everything else where somebody has refused all of a bot's messages, or the bot bounds how many there are.
+const sifted = `(b.purpose = 'ad' OR t.capped = 'all' OR EXISTS (SELECT 1 FROM suppression s WHERE s.bot_id = c.bot_id AND s.scope = 'all'))`
 
 // UseHolidays says what is a public holiday, for the hours of bots. Without it no day is one.
 func (s *Store) UseHolidays(holiday func(day time.Time) bool) { s.holiday = holiday }
@@ -118,13 +118,19 @@ func (s *Store) sift(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o o
 	}
 	agreed, agreedToNight := map[personID]bool{}, map[personID]bool{}
 	ad := b.Purpose == broadcast.Ad
-	recorded := false
-	if ad {
-		sending, err := sendingOf(ctx, tx, b.BotID)
-		if err != nil {
+	sending, err := sendingOf(ctx, tx, b.BotID)
+	if err != nil {
+		return nil, err
+	}
+	had := map[personID]int{}
+	capped := sending.Cap != nil && (ad || sending.Cap.All)
+	if capped {
+		if had, err = contacts(ctx, tx, b.BotID, *sending.Cap, people, now); err != nil {
 			return nil, err
 		}
-		recorded = sending.AdConsent == bot.RecordedConsent
+	}
+	recorded := ad && sending.AdConsent == bot.RecordedConsent
+	if ad {
 		err = listed(ctx, tx, b.BotID, "consent", "at, night_at", people, func(who personID, at, night int64) {
 			agreed[who], agreedToNight[who] = lasts(at, now), lasts(night, now)
 		})
@@ -132,7 +138,7 @@ func (s *Store) sift(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o o
 			return nil, err
 		}
 	}
-	var goes, later, optedOut, noConsent []broadcast.Recipient
+	var goes, later, optedOut, noConsent, enough []broadcast.Recipient
 	for _, p := range people {
 		who := idOf(p)
 		scope := refused[who]
@@ -141,13 +147,16 @@ func (s *Store) sift(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o o
 			optedOut = append(optedOut, p)
 		case recorded && !agreed[who]:
 			noConsent = append(noConsent, p)
+		case capped && had[who] >= sending.Cap.Messages:
+			enough = append(enough, p)
 		case !o.morning.IsZero() && !agreedToNight[who]:
 			later = append(later, p)
 		default:
 			goes = append(goes, p)
 		}
 	}
-	all := []part{{people: goes}, {people: later, later: true}, {people: optedOut, leftOut: broadcast.OptedOut}, {people: noConsent, leftOut: broadcast.NoConsent}}
+	all := []part{{people: goes}, {people: later, later: true}, {people: optedOut, leftOut: broadcast.OptedOut}, {people: noConsent, leftOut: broadcast.NoConsent},
+		{people: enough, leftOut: broadcast.Capped}}
 	var some []part
 	for _, p := range all {
 		if len(p.people) > 0 {
@@ -184,6 +193,9 @@ func (s *Store) ClaimSome(ctx context.Context, id broadcast.ChunkID, epoch int, 
 		}
 		if first := parts[0]; first.leftOut == "" && !first.later {
 			people, ok = first.people, true
+			if err := s.contacted(ctx, tx, *b, *c, people, now); err != nil {
+				return false, err
+			}
 			if len(people) == len(all) {
 				return changed(tx.ExecContext(ctx, `UPDATE chunk SET state = 'sending', lease_until = $2, attempts = attempts + 1 WHERE id = $1`, id, millis(lease)))
 			}

@@ -351,3 +351,53 @@ func TestCreateBroadcast_adText(t *testing.T) {
 		create(t, s, info)
 	})
 }
+
+// A bot that writes at most twice a day to one person leaves out who has got as much: advertising alone, or
+// everything. What was certainly not sent does not count, and neither does what is long ago.
+func TestClaimSome_cap(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		walletID, botID := shop(t, s, "1", 10_000)
+		sends(t, s, botID, bot.Sending{Cap: &bot.Cap{Messages: 1, Days: 2}})
+		at := koreaAt(12, 0, 0, 0)
+		send := func(id string, how func(string, string) broadcast.Broadcast, outcome broadcast.Verdict, want ...string) {
+			t.Helper()
+			b := running(t, s, how(id, botID), 2)
+			dispatch(t, s, at)
+			c := chunkOf(t, s, b.ID, 1)
+			var got []string
+			if isSifted(t, s, c) {
+				got = claimSome(t, s, c, at)
+			} else if claim(t, s, c, at) {
+				got = peopleOf(t, c)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s goes to %v, want %v", id, got, want)
+			}
+			if len(got) > 0 {
+				record(t, s, chunkOf(t, s, b.ID, 1), outcome, at)
+			}
+			wantBroadcast(t, s, b.ID)
+			wantHeld(t, s, walletID)
+		}
+		both := []string{"u1-1", "u1-2"}
+		send("brd_01", advertising, broadcast.Verdict{Outcome: broadcast.Refused, Reason: "unknown event"}, both...)
+		send("brd_02", advertising, accepted("task-2"), both...)
+		send("brd_03", advertising, accepted("task-3")) // they have had one
+		send("brd_04", order, accepted("task-4"), both...)
+		at = at.AddDate(0, 0, 1)
+		send("brd_05", advertising, accepted("task-5"))
+		at = koreaAt(24+24+8, 0, 0, 0)
+		send("brd_06", advertising, broadcast.Verdict{Outcome: broadcast.OutcomeInDoubt, Reason: "no answer"}, both...)
+		send("brd_07", advertising, accepted("task-7")) // in doubt counts
+		sends(t, s, botID, bot.Sending{Cap: &bot.Cap{Messages: 2, Days: 1, All: true}})
+		send("brd_08", order, accepted("task-8"), both...)
+		send("brd_09", order, accepted("task-9"))
+		if got := texts(t, s, `SELECT DISTINCT left_out FROM chunk WHERE left_out <> ''`); !slices.Equal(got, []string{"capped"}) {
+			t.Errorf("left out are %v, want all of them capped", got)
+		}
+		before := texts(t, s, `SELECT chunk_id FROM contact`)
+		if n, err := s.ForgetContacts(t.Context(), at.Add(contactAge-time.Hour)); err != nil || n == 0 || n == len(before) {
+			t.Errorf("ForgetContacts = %d of %d, %v, want those alone that are older", n, len(before), err)
+		}
+	})
+}
