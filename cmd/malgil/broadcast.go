@@ -139,11 +139,6 @@ type broadcastShow struct{ oneBroadcast }
 // Run shows a broadcast.
 func (c broadcastShow) Run(e *env) error { return c.step(e, "GET", "") }
 
-type broadcastSeal struct{ oneBroadcast }
-
-// Run seals a broadcast.
-func (c broadcastSeal) Run(e *env) error { return c.step(e, "POST", "/seal") }
-
 type broadcastPause struct{ oneBroadcast }
 
 // Run pauses a broadcast.

@@ -14,6 +14,7 @@ type broadcastSend struct {
 	remote
 	once
 	recipientFile
+	confirmation
 	Recipients string `arg:"" optional:"" type:"existingfile" help:"${fileHelp}"`
 	Audience   string `help:"Named audience, in place of a file."`
 	message
@@ -61,7 +62,7 @@ func (c broadcastSend) Run(e *env) error {
 		if err := c.fill(e, client, b.ID); err != nil {
 			return told(fmt.Errorf("%w\nbroadcast %s waits for its recipients: malgil broadcast upload %[2]s FILE, then seal %[2]s; or cancel %[2]s", lines(err), b.ID))
 		}
-		if err := client.Call(e.ctx, "POST", broadcastPath(b.ID)+"/seal", nil, &b); err != nil {
+		if err := c.seal(e, client, b.ID); err != nil {
 			return told(err)
 		}
 	}

@@ -106,7 +106,7 @@ var callsOf = map[string][]string{
 	"schedule delete":       {"DELETE /api/v1/schedules/{id}"},
 	"schedule runs":         {"GET /api/v1/schedules/{id}/runs"},
 	"schedule next":         {"GET /api/v1/schedules/{id}/next", "GET /api/v1/schedules/preview"},
-	"broadcast seal":        {"POST /api/v1/broadcasts/{id}/seal"},
+	"broadcast seal":        {"POST /api/v1/broadcasts/{id}/seal", "GET /api/v1/broadcasts/{id}"},
 	"broadcast pause":       {"POST /api/v1/broadcasts/{id}/pause"},
 	"broadcast resume":      {"POST /api/v1/broadcasts/{id}/resume"},
 	"broadcast cancel":      {"POST /api/v1/broadcasts/{id}/cancel"},

@@ -358,7 +358,7 @@ func (s *shop) deliverFile(people int) {
 	var b broadcast
 	h.do("POST", "/api/v1/broadcasts", map[string]any{"bot": s.bot, "event": map[string]any{"name": event}}, &b, apiclient.IdempotencyKey(rand.Text()))
 	h.do("PUT", "/api/v1/broadcasts/"+b.ID+"/recipients", csv(append([]string{"id"}, s.friends(people)...)...), nil)
-	h.do("POST", "/api/v1/broadcasts/"+b.ID+"/seal", nil, &b)
+	h.do("POST", "/api/v1/broadcasts/"+b.ID+"/seal", map[string]any{"confirm": people}, &b)
 	if b = s.finish(b); b.Counts.Delivered != people {
 		h.t.Fatalf("broadcast to %d friends delivered %d", people, b.Counts.Delivered)
 	}

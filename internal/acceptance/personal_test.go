@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/malgil/malgil/internal/apiclient"
+	"github.com/malgil/malgil/internal/app"
 )
 
 // What a message says to each, looked at before it goes.
@@ -18,6 +20,7 @@ func TestPersonal(t *testing.T) {
 	show(t, map[string]func(*testing.T){
 		"each_his_own":   eachHisOwn,
 		"before_it_goes": beforeItGoes,
+		"read_first":     readFirst,
 	})
 }
 
@@ -166,4 +169,25 @@ func beforeItGoes(t *testing.T) {
 	if w := s.see().Balance; w.Paid != 940 || w.Held != 0 {
 		t.Errorf("in the end the wallet has %d KRW and holds %d, want 940 and 0", w.Paid, w.Held)
 	}
+}
+
+// A big broadcast goes when somebody has read how many people it reaches.
+func readFirst(t *testing.T) {
+	h := open(t, plan{config: func(c *app.Config) { c.ConfirmAbove = 2 }})
+	s := h.openShop(0)
+	s.topUp(1_000)
+	b := s.uploading()
+	path := "/api/v1/broadcasts/" + b.ID
+	h.do("PUT", path+"/recipients", csv(append([]string{"id"}, s.friends(3)...)...), nil)
+	for _, body := range []any{nil, map[string]any{"confirm": 2}} {
+		p := h.refused("POST", path+"/seal", body)
+		if p == nil || p.Status != 409 || p.Code != "CONFIRMATION_NEEDED" || len(p.Errors) != 1 || p.Errors[0].Location != "body.confirm" || !strings.Contains(p.Errors[0].Message, "3") {
+			t.Errorf("sealing with %v is answered %+v, want CONFIRMATION_NEEDED about 3", body, p)
+		}
+	}
+	h.do("POST", path+"/seal", map[string]any{"confirm": 3}, &b)
+	if b = s.finish(b); b.Counts.Delivered != 3 {
+		t.Errorf("%d were delivered, want 3", b.Counts.Delivered)
+	}
+	h.balance()
 }

@@ -79,7 +79,7 @@ func (s *shop) orderMany(people int) (b broadcast) {
 		lines = append(lines, stormPerson(i))
 	}
 	s.house.do("PUT", "/api/v1/broadcasts/"+b.ID+"/recipients", csv(lines...), nil)
-	s.house.do("POST", "/api/v1/broadcasts/"+b.ID+"/seal", nil, &b)
+	s.house.do("POST", "/api/v1/broadcasts/"+b.ID+"/seal", map[string]any{"confirm": people}, &b)
 	return b
 }
 

@@ -11,6 +11,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/metrics"
@@ -209,6 +210,7 @@ func (a *App) openStore(ctx context.Context, config Config) (*store.Store, error
 			Threshold: config.ChargeThreshold, Policy: config.SettlementPolicy, Spread: config.SettlementSpread,
 		},
 		LongUnpaid: config.LongUnpaid,
+		Checks:     broadcast.Checks{ConfirmAbove: config.ConfirmAbove},
 	})
 	if err != nil {
 		return nil, err

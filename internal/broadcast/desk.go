@@ -59,8 +59,9 @@ type Orders interface {
 	RepeatedBroadcast(ctx context.Context, r Request) (b Broadcast, repeated bool, err error)
 	Broadcast(ctx context.Context, id ID) (Broadcast, error)
 	// Seal ends the upload: uploading → running, and fixes what a message costs: the price that is
-	// valid at that moment. Sealed again it changes nothing.
-	Seal(ctx context.Context, id ID, now time.Time) (Broadcast, error)
+	// valid at that moment. Sealed again it changes nothing. people is how many people its sealer says
+	// that it has: see [Checks].
+	Seal(ctx context.Context, id ID, people int, now time.Time) (Broadcast, error)
 	// Pause stops dispatch and recalls what is queued. Paused again it changes nothing.
 	Pause(ctx context.Context, id ID, now time.Time) (Broadcast, error)
 	// Resume goes on where Pause stopped, or behind a canary: see [Broadcast.Resume]. Resumed again it
@@ -211,9 +212,11 @@ func (d *Desk) Broadcast(ctx context.Context, id ID) (Broadcast, error) {
 	return d.orders.Broadcast(ctx, id)
 }
 
-// Seal ends the upload and lets the broadcast go out. It is a Conflict when nobody was uploaded.
-func (d *Desk) Seal(ctx context.Context, id ID) (Broadcast, error) {
-	return d.orders.Seal(ctx, id, d.now())
+// Seal ends the upload and lets the broadcast go out. people is how many people its sealer says that it
+// has, 0 for nothing and [Unasked] where nobody is asked. It is a Conflict when nobody was uploaded, and with
+// code CONFIRMATION_NEEDED when that number has to be said and is not, or is another.
+func (d *Desk) Seal(ctx context.Context, id ID, people int) (Broadcast, error) {
+	return d.orders.Seal(ctx, id, people, d.now())
 }
 
 // Pause stops a broadcast; chunks that are already at Kakao's door still arrive.

@@ -19,7 +19,7 @@ func stored(t *testing.T, sizes ...int) (*Desk, *memory) {
 	if _, err := desk.Create(t.Context(), personalOrder(), Request{}); err != nil {
 		t.Fatal(err)
 	}
-	m.b.Chunks = len(sizes)
+	m.b.Chunks, m.b.Purpose = len(sizes), Ad
 	for i, n := range sizes {
 		seq := 7 + i // numbered from behind an earlier upload
 		people := make([]Recipient, n)
@@ -114,7 +114,7 @@ func TestDesk_Test(t *testing.T) {
 	of := m.b
 	people := []Recipient{{Type: "botUserKey", ID: "u7-1"}, {Type: "appUserId", ID: "me", Properties: map[string]string{"name": "하늘"}}}
 	b, err := desk.Test(t.Context(), TestOrder{Of: of.ID, People: people}, Request{})
-	if err != nil || b.TestOf != of.ID || b.ID == of.ID || b.State != Running || b.Counts.Audience != 2 || !b.StartAt.Equal(start) || cmp.Diff(of.Message, b.Message) != "" {
+	if err != nil || b.TestOf != of.ID || b.Purpose != Ad || b.ID == of.ID || b.State != Running || b.Counts.Audience != 2 || !b.StartAt.Equal(start) || cmp.Diff(of.Message, b.Message) != "" {
 		t.Fatalf("Test = %+v, %v, want a broadcast to two that names %s", b, err, of.ID)
 	}
 	var sent []Recipient

@@ -68,7 +68,7 @@ func (d *Desk) Retry(ctx context.Context, o RetryOrder, r Request) (Broadcast, e
 	if _, err := d.Upload(ctx, b.ID, &missedPeople{ctx: ctx, chunks: d.ended, order: o}, UploadOptions{asIs: true}); err != nil {
 		return b, err
 	}
-	return d.Seal(ctx, b.ID)
+	return d.Seal(ctx, b.ID, Unasked)
 }
 
 // missedPeople are the people whom a broadcast is known not to have reached.

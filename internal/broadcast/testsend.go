@@ -43,5 +43,5 @@ func (d *Desk) test(ctx context.Context, of Broadcast, named []Recipient) (o Ord
 	for _, m := range found {
 		people = append(people, m.person)
 	}
-	return Order{BotID: of.BotID, Side: of.Side, Name: of.Name, Message: of.Message, OnDoubt: of.OnDoubt, TestOf: of.ID}, people, nil
+	return Order{BotID: of.BotID, Side: of.Side, Name: of.Name, Message: of.Message, OnDoubt: of.OnDoubt, Purpose: of.Purpose, TestOf: of.ID}, people, nil
 }

@@ -268,7 +268,7 @@ func (t *Timetable) copy(ctx context.Context, r Run) (RunState, string, error) {
 	case err != nil:
 		return r.State, "", err
 	}
-	_, err = t.desk.Seal(ctx, b.ID)
+	_, err = t.desk.Seal(ctx, b.ID, Unasked)
 	return RunStarted, "", err
 }
 

@@ -182,7 +182,7 @@ func (t *tour) order(ctx context.Context, shop Shop, name string, people int, id
 	if err := t.API.Call(ctx, "PUT", "/api/v1/broadcasts/"+b.ID+"/recipients", strings.NewReader(file.String()), nil); err != nil {
 		return b, err
 	}
-	return b, t.API.Call(ctx, "POST", "/api/v1/broadcasts/"+b.ID+"/seal", nil, &b)
+	return b, t.API.Call(ctx, "POST", "/api/v1/broadcasts/"+b.ID+"/seal", map[string]any{"confirm": people}, &b)
 }
 
 // finish waits for the end of a broadcast.

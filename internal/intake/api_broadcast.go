@@ -118,11 +118,11 @@ func (s *Server) addBroadcasts() {
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/retry", id: "retry-broadcast", group: group, summary: "Send a broadcast to those whom another did not reach", status: http.StatusAccepted, errors: conflict}, s.retryBroadcast)
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/preview", id: "preview-broadcast", group: group, summary: "Show what people of a broadcast are sent", errors: conflict}, s.previewBroadcast)
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/test", id: "test-broadcast", group: group, summary: "Send the message of a broadcast now to a few people; it is paid for", status: http.StatusAccepted, errors: conflict}, s.testBroadcast)
+	add(s, operation{route: "POST /api/v1/broadcasts/{id}/seal", id: "seal-broadcast", group: group, summary: "End the upload and let the broadcast go", errors: conflict}, s.sealBroadcast)
 	for _, step := range []struct {
 		word, summary string
 		do            func(context.Context, broadcast.ID) (broadcast.Broadcast, error)
 	}{
-		{"seal", "End the upload and let the broadcast go", s.services.Broadcasts.Seal},
 		{"pause", "Stop a broadcast", s.services.Broadcasts.Pause},
 		{"resume", "Let a paused broadcast go on", s.services.Broadcasts.Resume},
 		{"cancel", "End a broadcast for good", s.services.Broadcasts.Cancel},

@@ -158,7 +158,7 @@ func (r run) broadcast(ctx context.Context, report *Report) error {
 	answers := r.talk(ctx)
 	defer func() { report.Answers = answers() }()
 	began = time.Now()
-	if err := api.Call(ctx, "POST", path+"/seal", nil, nil); err != nil {
+	if err := api.Call(ctx, "POST", path+"/seal", map[string]any{"confirm": r.People}, nil); err != nil {
 		return err
 	}
 	limited, cancel := context.WithCancel(ctx)

@@ -249,21 +249,20 @@ func (s *Store) changeBroadcast(ctx context.Context, id broadcast.ID, now time.T
 }
 
 // Seal ends the upload of a broadcast, whose messages then cost what is valid at that moment. It is
-// a Conflict when nobody was uploaded.
-func (s *Store) Seal(ctx context.Context, id broadcast.ID, now time.Time) (broadcast.Broadcast, error) {
+// a Conflict when nobody was uploaded, or another number of people has to be said: see [broadcast.Checks].
+func (s *Store) Seal(ctx context.Context, id broadcast.ID, people int, now time.Time) (broadcast.Broadcast, error) {
 	return s.changeBroadcast(ctx, id, now, func(tx *sql.Tx, b *broadcast.Broadcast) error {
 		if b.State != broadcast.Uploading {
 			return nil
 		}
-		if b.Counts.Audience == 0 {
-			return fault.Coded(fault.Conflict, "NO_RECIPIENTS", "broadcast %s has no recipients; upload them first", id)
-		}
-		if err := keepChunks(ctx, tx, id, b.AudienceEpoch); err != nil {
+		price, err := priceOf(ctx, tx, now)
+		if err != nil {
 			return err
 		}
-		*b = b.Seal(now)
-		var err error
-		if b.Price, err = priceOf(ctx, tx, now); err != nil {
+		if *b, err = s.checks.Sealed(*b, price, people, now); err != nil {
+			return err
+		}
+		if err := keepChunks(ctx, tx, id, b.AudienceEpoch); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `UPDATE broadcast SET price_krw = $2 WHERE id = $1`, id, b.Price); err != nil {

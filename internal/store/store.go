@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/wallet"
@@ -28,6 +29,7 @@ type Store struct {
 	dialect     dialect
 	limits      wallet.Limits
 	settlement  wallet.Settlement
+	checks      broadcast.Checks
 	longUnpaid  time.Duration
 	keys        *seal.Box
 	unlock      func() error
@@ -46,7 +48,9 @@ type Config struct {
 	Settlement wallet.Settlement
 	// LongUnpaid is how long a wallet is unpaid before people are told again; 5 days when 0.
 	LongUnpaid time.Duration
-	Keys       *seal.Box // opens the secrets that rows keep; nil until [Store.UseKeys] gives them
+	// Checks says what people are asked before a broadcast goes.
+	Checks broadcast.Checks
+	Keys   *seal.Box // opens the secrets that rows keep; nil until [Store.UseKeys] gives them
 }
 
 // defaultLongUnpaid is that of Kakao's help centre: 5일 이상 장기 결제 실패.
@@ -67,7 +71,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.limits, s.settlement, s.keys = config.Limits, config.Settlement, config.Keys
+	s.limits, s.settlement, s.checks, s.keys = config.Limits, config.Settlement, config.Checks, config.Keys
 	s.longUnpaid = cmp.Or(config.LongUnpaid, defaultLongUnpaid)
 	return s, nil
 }
