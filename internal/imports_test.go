@@ -18,7 +18,7 @@ const module = "github.com/malgil/malgil/"
 
 // rulePackages decide about messages and money. They know no queue, no wire and no database, so
 // that their tests need none.
-var rulePackages = []string{"broadcast", "billing", "scenario", "bot", "notice", "access", "wallet", "reconcile", "invoice"}
+var rulePackages = []string{"broadcast", "billing", "scenario", "bot", "notice", "access", "wallet", "reconcile", "invoice", "webhook"}
 
 // edgePackages are where calls come in.
 var edgePackages = []string{"internal/intake", "internal/scheduler", "internal/console", "workers"}
@@ -37,7 +37,7 @@ var insideForRules = []string{"internal/fault", "internal/clock", "internal/id",
 var leafPackages = []string{"fault", "clock", "id", "kakao", "holiday"}
 
 // adapterPackages speak to the outside in the types that rules declare.
-var adapterPackages = []string{"internal/store", "internal/mail", "internal/kakaopay", "internal/provider", "internal/bank", "internal/tax"}
+var adapterPackages = []string{"internal/store", "internal/mail", "internal/kakaopay", "internal/provider", "internal/bank", "internal/tax", "internal/courier"}
 
 // violations returns one sentence for each import of a package that breaks the layout. Package
 // and imports are import paths; those of the module begin with [module].

@@ -19,10 +19,11 @@ const (
 	QueueResult    = "result"    // Event API result look-ups
 	QueueBilling   = "billing"   // cards and invoices
 	QueueMail      = "mail"
+	QueueWebhook   = "webhook" // requests to programs of the operator
 )
 
 // Queues lists every queue that a type of [Types] may be found in, the most urgent first.
-var Queues = []string{QueueReply, QueueEcho, QueueBroadcast, QueueResult, QueueBilling, QueueMail}
+var Queues = []string{QueueReply, QueueEcho, QueueBroadcast, QueueResult, QueueBilling, QueueMail, QueueWebhook}
 
 // Types maps every task type to the queues it may be found in.
 var Types = map[string][]string{
@@ -34,6 +35,7 @@ var Types = map[string][]string{
 	TypeIssueInvoice:    {QueueBilling},
 	TypeResolveAttempt:  {QueueBilling},
 	TypeSendMail:        {QueueMail},
+	TypeDeliverWebhook:  {QueueWebhook},
 }
 
 const (

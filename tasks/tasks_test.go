@@ -20,7 +20,7 @@ func every() map[string]*asynq.Task {
 		tasks.NewAnswerUtterance(tasks.AnswerUtterance{ID: "utt_1", Request: json.RawMessage(`{}`)}, tasks.QueueReply),
 		tasks.NewSendChunk(row), tasks.NewFetchResult(row),
 		tasks.NewChargeWallet(row), tasks.NewChargeCard(row), tasks.NewIssueInvoice(row), tasks.NewResolveAttempt(row),
-		tasks.NewSendMail(row),
+		tasks.NewSendMail(row), tasks.NewDeliverWebhook(row),
 	}
 	byType := map[string]*asynq.Task{}
 	for _, task := range made {

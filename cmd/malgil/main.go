@@ -62,6 +62,7 @@ type commands struct {
 	Broadcast broadcastCommand `cmd:"" help:"Broadcasts: send, watch, look after."`
 	Audience  audienceCommand  `cmd:"" help:"Named audiences: people who are uploaded once and used by many broadcasts."`
 	Schedule  scheduleCommand  `cmd:"" help:"Broadcasts to named audiences, again and again by the calendar."`
+	Webhook   webhookCommand   `cmd:"" help:"Webhooks: programs that are told of broadcasts."`
 	Invoice   invoiceCommand   `cmd:"" help:"Monthly tax invoices (세금계산서) of business wallets."`
 	Mail      mailCommand      `cmd:"" help:"Mails and tax invoices as people see them."`
 

@@ -32,7 +32,7 @@ var realParts = os.Getenv("MALGIL_TEST_PARTS") == "real"
 var seoul = time.FixedZone("KST", 9*60*60)
 
 // everyPool is every queue that workers serve.
-var everyPool = []string{"reply", "echo", "broadcast", "result", "billing", "mail"}
+var everyPool = []string{"reply", "echo", "broadcast", "result", "billing", "mail", "webhook"}
 
 const (
 	paySecret  = "acceptance-kakaopay-secret"

@@ -10,6 +10,7 @@ import (
 func TestResults(t *testing.T) {
 	show(t, map[string]func(*testing.T){
 		"watching": watching,
+		"webhooks": webhooks,
 	})
 }
 

@@ -106,6 +106,7 @@ const (
 	OfBroadcast Kind = "broadcast"
 	OfAudience  Kind = "audience"
 	OfSchedule  Kind = "schedule"
+	OfWebhook   Kind = "webhook"
 )
 
 // Object is something that people have roles on. The platform has no id.

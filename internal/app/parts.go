@@ -34,6 +34,7 @@ import (
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/tax"
 	"github.com/malgil/malgil/internal/wallet"
+	"github.com/malgil/malgil/internal/webhook"
 )
 
 // parts are the services of a process, whichever roles it plays.
@@ -64,6 +65,9 @@ type parts struct {
 	known    *scenario.Cache
 	recorder *scenario.Recorder
 	mutes    notice.MuteLinks
+	hooks    *webhook.Admin
+	guard    kakao.Guard // for the addresses of webhooks
+	keys     *seal.Box
 	sweep    *scheduler.Sweep
 	calendar func(context.Context) error // starts what schedules order
 	copies   func(context.Context) error // gives it its people
@@ -154,6 +158,8 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.bots = bot.NewAdmin(db, keys, clk.Now, rand.Reader)
 	p.desk = broadcast.NewDesk(db, db, db, db, clk.Now, p.ids.Next)
 	p.times = broadcast.NewTimetable(p.desk, db)
+	p.keys, p.guard = keys, kakao.Guard{AnyHost: true, Loopback: config.Sandboxed || config.kakaoIsSandbox()}
+	p.hooks = webhook.NewAdmin(db, keys, p.guard.Check, clk.Now, p.ids.Next, rand.Reader)
 	p.giver = wallet.NewGiver(db, p.metrics, clk.Now, p.ids.Next)
 	p.prices = wallet.NewPriceSetter(db, clk.Now)
 	p.known = scenario.NewCache(db, botTTL)

@@ -10,12 +10,14 @@ import (
 
 	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/courier"
 	"github.com/malgil/malgil/internal/intake"
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/mail"
 	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/scheduler"
+	"github.com/malgil/malgil/internal/webhook"
 	"github.com/malgil/malgil/tasks"
 	"github.com/malgil/malgil/templates"
 	"github.com/malgil/malgil/workers"
@@ -85,6 +87,7 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 		tasks.TypeChargeCard:      charges.ChargeCard(p.billing),
 		tasks.TypeIssueInvoice:    charges.IssueInvoice(p.billing),
 		tasks.TypeResolveAttempt:  charges.ResolveAttempt(p.billing),
+		tasks.TypeDeliverWebhook:  workers.DeliverWebhook(webhook.NewDeliverer(p.store, courier.New(p.guard, Version), p.keys, p.clock.Now), p.metrics, p.log),
 		tasks.TypeSendMail:        workers.SendMail(notice.New(p.store, postman, p.render, p.mutes, p.clock.Now), p.metrics, p.log),
 	}
 	byQueue := make(map[string]asynq.Handler)
@@ -162,10 +165,11 @@ func (a *App) startScheduler(config Config) {
 func (p *parts) tidy(ctx context.Context) error {
 	_, keys := p.store.ForgetKeys(ctx, time.Now())
 	_, contacts := p.store.ForgetContacts(ctx, p.clock.Now())
+	_, deliveries := p.store.ForgetDeliveries(ctx, p.clock.Now())
 	_, relist := p.inspector.Relist(ctx, tasks.Queues)
 	_, utterances := p.inspector.TrimUtterances(ctx)
 	_, archives := p.inspector.TrimArchives(ctx)
-	return errors.Join(keys, contacts, relist, utterances, archives)
+	return errors.Join(keys, contacts, deliveries, relist, utterances, archives)
 }
 
 // startIntake serves HTTP.
@@ -185,7 +189,7 @@ func (a *App) startIntake(config Config, door net.Listener) {
 	server := intake.New(intake.Config{
 		PublicURL: config.PublicURL, Supplier: p.supplier, Version: Version, Log: p.log, Now: p.clock.Now,
 	}, intake.Services{
-		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Schedules: p.times, Billing: p.billing, Books: p.books, Explain: p.store, Mails: p.store, MuteLinks: p.mutes, Read: p.store,
+		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Schedules: p.times, Billing: p.billing, Books: p.books, Explain: p.store, Mails: p.store, Webhooks: p.hooks, MuteLinks: p.mutes, Read: p.store,
 		Follow: p.follow, Skill: skill, Observe: p.metrics.HTTPServed,
 		Checks: []intake.Check{
 			{Name: "database", Ask: p.store.Ping},

@@ -22,12 +22,14 @@ import (
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/id"
+	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/testserver"
 	"github.com/malgil/malgil/internal/wallet"
+	"github.com/malgil/malgil/internal/webhook"
 )
 
 // noon in Korea, so that no midnight is near.
@@ -140,6 +142,7 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		Books:     reconcile.New(db, h.gateway, nil, nil, posted(func(string, int64) {}), atNoon),
 		Explain:   db,
 		Mails:     db,
+		Webhooks:  webhook.NewAdmin(db, box, kakao.Guard{AnyHost: true}.Check, atNoon, ids.Next, rand.NewChaCha8([32]byte{5})),
 		MuteLinks: notice.NewMuteLinks("https://malgil.example", []byte("secret")),
 		Read:      db,
 		Skill:     http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { notFound(w) }),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/store"
 )
 
 // wantRights is written by hand: who gets through to each route on an object of his own shop, and
@@ -74,6 +75,14 @@ GET /api/v1/wallets/{id}/why PAMWKV O
 GET /api/v1/wallets/{id}/charges/{charge}/origins PAMWKV O
 GET /api/v1/broadcasts/{id}/cost PAMOWKVv -
 GET /api/v1/broadcasts/{id}/postings PAMOWKVv -
+POST /api/v1/webhooks PAM OWKVv
+GET /api/v1/webhooks PAMOWKVvS -
+GET /api/v1/webhooks/{id} PAMOWKVv -
+PATCH /api/v1/webhooks/{id} PAM OWKVv
+DELETE /api/v1/webhooks/{id} PAM OWKVv
+POST /api/v1/webhooks/{id}/ping PAMO WKVv
+GET /api/v1/webhooks/{id}/deliveries PAMOWKVv -
+POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay PAMO WKVv
 GET /api/v1/broadcasts/{id}/events PAMOWKVv -
 GET /api/v1/broadcasts/{id}/results PAMO WKVv
 GET /api/v1/broadcasts/{id}/people PAMO WKVv
@@ -216,6 +225,17 @@ func (t *town) card(p person) (card, checkout string) {
 	return t.cards[p][0], t.cards[p][1]
 }
 
+// webhook makes a webhook of the bot; one that is there already is taken.
+func (t *town) webhook() string {
+	t.h.t.Helper()
+	hooks, err := t.h.store.Hooks(t.h.t.Context(), store.HookFilter{BotID: t.bot}, "", 1)
+	must(t.h.t, err)
+	if len(hooks) > 0 {
+		return hooks[0].ID
+	}
+	return t.h.do(call{method: "POST", path: "/api/v1/webhooks", body: bodies["POST /api/v1/webhooks"](t.bot)}).want(201)["id"].(string)
+}
+
 // audience makes a named audience of the bot.
 func (t *town) audience() string {
 	t.h.t.Helper()
@@ -255,6 +275,8 @@ func (t *town) object(kind access.Kind, p person) string {
 		return t.audience()
 	case access.OfSchedule:
 		return t.schedule()
+	case access.OfWebhook:
+		return t.webhook()
 	case access.OfAccount:
 		return p.account
 	case access.OfCard:
@@ -284,6 +306,9 @@ var bodies = map[string]func(id string) map[string]any{
 	"POST /api/v1/schedules": func(id string) map[string]any {
 		return map[string]any{"bot": id, "event": map[string]any{"name": "restock_alert"}, "audience": "", "cron": "@daily"}
 	},
+	"POST /api/v1/webhooks": func(id string) map[string]any {
+		return map[string]any{"bot": id, "url": "https://shop.example/hook"}
+	},
 	"POST /api/v1/audiences": func(id string) map[string]any { return map[string]any{"bot": id, "name": id + " all"} },
 	"POST /api/v1/quote":     func(id string) map[string]any { return map[string]any{"people": 1, "wallet": id} },
 }
@@ -292,7 +317,7 @@ var bodies = map[string]func(id string) map[string]any{
 func (t *town) verdict(pattern, token, id string, nth int) string {
 	method, path, _ := strings.Cut(pattern, " ")
 	c := call{method: method, token: token, key: fmt.Sprint("matrix-", nth)}
-	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{charge}", "none", "{side}", "live", "{month}", "2026-11", "{case}", "topup", "{mail}", "none",
+	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{charge}", "none", "{side}", "live", "{month}", "2026-11", "{case}", "topup", "{mail}", "none", "{delivery}", "none",
 		"{bot}", cmp.Or(id, "none"), "{task}", cmp.Or(broadcast.ID(id).Receipt(), "none")).Replace(path)
 	if isKakaos(c.path) {
 		c.header = map[string]string{"Authorization": "KakaoAK " + token}

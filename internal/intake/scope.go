@@ -45,6 +45,7 @@ var (
 	theWallet    = place{kind: access.OfWallet, in: "path.id"}
 	theBot       = place{kind: access.OfBot, in: "path.id"}
 	theBroadcast = place{kind: access.OfBroadcast, in: "path.id"}
+	theWebhook   = place{kind: access.OfWebhook, in: "path.id"}
 	theAudience  = place{kind: access.OfAudience, in: "path.id"}
 	theSchedule  = place{kind: access.OfSchedule, in: "path.id"}
 
@@ -188,6 +189,15 @@ var routes = map[string]guard{
 	"GET /api/v1/broadcasts/{id}/postings": {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/results":  {scope: access.Read, right: access.ReadPeople, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/people":   {scope: access.Read, right: access.ReadPeople, on: theBroadcast},
+
+	"POST /api/v1/webhooks":                                   {scope: access.Admin, right: access.KeepBot, on: named(access.OfBot, "bot")},
+	"GET /api/v1/webhooks":                                    {scope: access.Read, right: access.ListOwn, on: platform},
+	"GET /api/v1/webhooks/{id}":                               {scope: access.Read, right: access.ReadBot, on: theWebhook},
+	"PATCH /api/v1/webhooks/{id}":                             {scope: access.Admin, right: access.KeepBot, on: theWebhook},
+	"DELETE /api/v1/webhooks/{id}":                            {scope: access.Admin, right: access.KeepBot, on: theWebhook},
+	"POST /api/v1/webhooks/{id}/ping":                         {scope: access.Send, right: access.SteerBroadcast, on: theWebhook},
+	"GET /api/v1/webhooks/{id}/deliveries":                    {scope: access.Read, right: access.ReadBot, on: theWebhook},
+	"POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay": {scope: access.Send, right: access.SteerBroadcast, on: theWebhook},
 
 	"GET /api/v1/audit":        {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/audit/verify": {scope: access.Read, right: access.CheckAudit, on: platform},

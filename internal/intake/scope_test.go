@@ -69,6 +69,14 @@ GET /api/v1/wallets/{id}/why read read_wallet wallet path.id
 GET /api/v1/wallets/{id}/charges/{charge}/origins read read_wallet wallet path.id
 GET /api/v1/broadcasts/{id}/cost read read_broadcast broadcast path.id
 GET /api/v1/broadcasts/{id}/postings read read_broadcast broadcast path.id
+POST /api/v1/webhooks admin keep_bot bot body.bot
+GET /api/v1/webhooks read list_own platform
+GET /api/v1/webhooks/{id} read read_bot webhook path.id
+PATCH /api/v1/webhooks/{id} admin keep_bot webhook path.id
+DELETE /api/v1/webhooks/{id} admin keep_bot webhook path.id
+POST /api/v1/webhooks/{id}/ping send steer_broadcast webhook path.id
+GET /api/v1/webhooks/{id}/deliveries read read_bot webhook path.id
+POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay send steer_broadcast webhook path.id
 GET /api/v1/broadcasts/{id}/events read read_broadcast broadcast path.id
 GET /api/v1/broadcasts/{id}/results read read_people broadcast path.id
 GET /api/v1/broadcasts/{id}/people read read_people broadcast path.id

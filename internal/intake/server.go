@@ -93,6 +93,7 @@ func New(config Config, services Services) *Server {
 	s.addEventAPI()
 	s.addPrices()
 	s.addMails()
+	s.addWebhooks()
 	s.addAudit()
 	s.docsOnce = sync.OnceValue(s.renderDocs)
 	s.addUploads()

@@ -13,6 +13,7 @@ import (
 	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/wallet"
+	"github.com/malgil/malgil/internal/webhook"
 )
 
 // Services are what the routes call.
@@ -29,6 +30,7 @@ type Services struct {
 	Books      Reconciler
 	Explain    Explainer
 	Mails      Mails
+	Webhooks   Webhooks
 	MuteLinks  notice.MuteLinks // the addresses in mails at which receivers mute them
 	Read       Reader
 	// Follow is told which rows billing made due; it enqueues them. The sweep finds what it drops.
@@ -156,6 +158,15 @@ type Mails interface {
 	ResendMail(ctx context.Context, r notice.Resend) (notice.Record, error)
 }
 
+// Webhooks makes and changes webhooks; [webhook.Admin] does.
+type Webhooks interface {
+	Create(ctx context.Context, n webhook.New) (h webhook.Hook, secret string, err error)
+	Change(ctx context.Context, id string, c webhook.Change) (webhook.Hook, error)
+	Delete(ctx context.Context, id string) error
+	Ping(ctx context.Context, id string) (webhook.Delivery, error)
+	Replay(ctx context.Context, id, delivery string) (webhook.Delivery, error)
+}
+
 // Reader reads what is shown, and changes what no rule has a word on; [store.Store] does.
 type Reader interface {
 	Tokens(ctx context.Context, sight access.Sight, after string, limit int) ([]access.Token, error)
@@ -189,6 +200,9 @@ type Reader interface {
 	Schedule(ctx context.Context, id broadcast.ScheduleID) (broadcast.Schedule, error)
 	ScheduleList(ctx context.Context, f store.ScheduleFilter, after broadcast.ScheduleID, limit int) ([]broadcast.Schedule, error)
 	ScheduleRuns(ctx context.Context, id broadcast.ScheduleID, before time.Time, limit int) ([]store.RunView, error)
+	Hook(ctx context.Context, id string) (webhook.Hook, error)
+	Hooks(ctx context.Context, f store.HookFilter, after string, limit int) ([]webhook.Hook, error)
+	Deliveries(ctx context.Context, hookID string, state webhook.State, before string, limit int) ([]webhook.Delivery, error)
 	Broadcast(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Broadcasts(ctx context.Context, f store.BroadcastFilter, before broadcast.ID, limit int) ([]broadcast.Broadcast, error)
 	HeldBy(ctx context.Context, id broadcast.ID) (wallet.KRW, error)

@@ -20,6 +20,9 @@ type Guard struct {
 	// Hosts are those that may be called; one with a leading dot, such as ".kakao.com", stands
 	// for every host below. Empty means [DefaultHosts].
 	Hosts []string
+	// AnyHost allows every host, for addresses that our own users give. They still have to be https and to
+	// resolve to public addresses.
+	AnyHost bool
 	// Loopback also allows this machine, over http too: for the demo and the sandbox only.
 	Loopback bool
 	// Resolver is nil for the machine's own.
@@ -50,7 +53,10 @@ func (g Guard) Check(address string) error {
 	if u.Scheme != "https" {
 		return fault.New(fault.Refused, "the address is not https")
 	}
-	if !g.allowsHost(u.Hostname()) {
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !isPublic(ip.Unmap().WithZone("")) {
+		return fault.New(fault.Refused, "the address is not public")
+	}
+	if !g.AnyHost && !g.allowsHost(u.Hostname()) {
 		return fault.New(fault.Refused, "the host of the address is not on the list of allowed hosts")
 	}
 	return nil

@@ -48,6 +48,12 @@ func TestGuard_Check(t *testing.T) {
 		"a host of one's own":       {own, "https://api.kakaoenterprise.com/x", true},
 		"exactly one host":          {own, "https://skill.hanbit.example/x", true},
 		"below exactly one host":    {own, "https://a.skill.hanbit.example/x", false},
+		"any host":                  {Guard{AnyHost: true}, "https://shop.example:8443/hook", true},
+		"any host, plain http":      {Guard{AnyHost: true}, "http://shop.example/hook", false},
+		"any public address":        {Guard{AnyHost: true}, "https://8.8.8.8/hook", true},
+		"no private address":        {Guard{AnyHost: true}, "https://192.168.0.1/hook", false},
+		"no address of one's own":   {Guard{AnyHost: true}, "https://[::1]/hook", false},
+		"none inside an IPv6":       {Guard{AnyHost: true}, "https://[::ffff:10.0.0.1]/hook", false},
 		"own hosts replace Kakao's": {own, "https://bot-api.kakao.com/x", false},
 	}
 	for name, tt := range tests {

@@ -17,6 +17,7 @@ import (
 	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/scenario"
 	"github.com/malgil/malgil/internal/wallet"
+	"github.com/malgil/malgil/internal/webhook"
 	"github.com/malgil/malgil/tasks"
 )
 
@@ -35,6 +36,8 @@ var (
 	cardSlots    = []string{"1", "2", "3", "none"}
 	mailCases    = words(notice.Cases()...)
 	mailOutcomes = words(notice.Sent, notice.Waiting, notice.Bounced, notice.Failed)
+	hookEvents   = words(webhook.Known...)
+	hookOutcomes = words(webhook.Delivered, webhook.Waiting, webhook.Failed)
 	scheduleRuns = words(broadcast.RunStarted, broadcast.RunSkipped, broadcast.RunMissed, broadcast.RunFailed)
 	answers      = words(scenario.Outcomes...)
 	callbacks    = words(kakao.CallbackDelivered, kakao.CallbackFailed, kakao.CallbackUnknown)
@@ -61,7 +64,7 @@ type Metrics struct {
 	requests, recipients *counters
 	messages, posted     *counters
 	billing, attempts    *counters
-	mails                *counters
+	mails, webhooks      *counters
 	scheduleRuns         *counters
 
 	answers, callbacks, callbackFailures *counters
@@ -107,6 +110,9 @@ func New(reg prometheus.Registerer) *Metrics {
 		mails: newCounters(reg, "malgil_mails_total",
 			"Tries to send a notification mail by case and outcome; waiting means that it is tried again.",
 			closed("case", mailCases), closed("outcome", mailOutcomes)),
+		webhooks: newCounters(reg, "malgil_webhooks_total",
+			"Tries to deliver an event to a webhook by event and outcome; waiting means that it is tried again.",
+			closed("event", hookEvents), closed("outcome", hookOutcomes)),
 		scheduleRuns: newCounters(reg, "malgil_schedule_runs_total",
 			"Occurrences of recurring broadcasts by what became of them: started, skipped, missed because no scheduler looked in time, or failed.",
 			closed("outcome", scheduleRuns)),
@@ -182,6 +188,9 @@ func (m *Metrics) AttemptRan(slot int, o billing.Outcome) {
 
 // Mailed notes one try to send a mail.
 func (m *Metrics) Mailed(mailCase, outcome string) { m.mails.add(1, mailCase, outcome) }
+
+// WebhookTried notes one try to deliver an event to a webhook.
+func (m *Metrics) WebhookTried(event, outcome string) { m.webhooks.add(1, event, outcome) }
 
 // ScheduleRan notes so many occurrences of a schedule that came to the same.
 func (m *Metrics) ScheduleRan(state broadcast.RunState, times int) {

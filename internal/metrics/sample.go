@@ -116,6 +116,8 @@ var (
 		"Tax invoices that the tax office does not have though their legal date is over.")
 	monthsUnclosed = describe("malgil_months_unclosed",
 		"Business wallets with a month that could have been closed for an hour and is not.")
+	webhooksWaiting = describe("malgil_webhooks_waiting",
+		"Deliveries to webhooks that are not made yet, those that are tried again among them.")
 	refusedAddresses = describe("malgil_refused_addresses",
 		"Addresses of mail whose server said that nobody is there.")
 	timesLost = describe("malgil_schedule_times_lost",
@@ -126,7 +128,7 @@ var (
 func (s *Sampler) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{sampleTimestamp, queueTasks, queueOldest, chunks, doubtOldest, doubtHeld,
 		wallets, attemptsUnknown, attemptOldest, chargesInReview, chargingHalted, chargingStorm,
-		ledgerDifference, ledgerOldest, invoices, invoiceDeadline, invoicesLate, monthsUnclosed, refusedAddresses, timesLost} {
+		ledgerDifference, ledgerOldest, invoices, invoiceDeadline, invoicesLate, monthsUnclosed, refusedAddresses, timesLost, webhooksWaiting} {
 		descs <- desc
 	}
 }
@@ -185,6 +187,7 @@ func (s *Sampler) Collect(metrics chan<- prometheus.Metric) {
 	gauge(refusedAddresses, float64(rows.RefusedAddresses))
 	gauge(timesLost, float64(rows.TimesMissed), string(broadcast.RunMissed))
 	gauge(timesLost, float64(rows.TimesFailed), string(broadcast.RunFailed))
+	gauge(webhooksWaiting, float64(rows.WebhooksWaiting))
 }
 
 // ahead returns 1 for a time that is still to come, else 0.

@@ -46,7 +46,7 @@ func (steadyRows) Sample(context.Context, time.Time) (store.Sample, error) {
 		Planned: 10, Queued: 20, Sending: 3, Sent: 4, InDoubt: 2, Parked: 1,
 		DoubtHeld: wallet.KRW(3000), Wallets: map[string]int64{"ACTIVE": 7, "UNPAID": 1, "AWAITING_RECONNECT": 0}, InReview: 1,
 		Differences:     map[string]wallet.KRW{"balance": 77, "messages": 0},
-		InvoicesWaiting: 12, InvoicesFailed: 3, InvoicesLate: 1, MonthsUnclosed: 5, RefusedAddresses: 6, TimesMissed: 7, TimesFailed: 2,
+		InvoicesWaiting: 12, InvoicesFailed: 3, InvoicesLate: 1, MonthsUnclosed: 5, RefusedAddresses: 6, TimesMissed: 7, TimesFailed: 2, WebhooksWaiting: 8,
 	}, nil
 }
 
@@ -93,6 +93,7 @@ func TestSampler_tellsEverything(t *testing.T) {
 		"malgil_months_unclosed":                {"": 5},
 		"malgil_refused_addresses":              {"": 6},
 		"malgil_schedule_times_lost":            {"missed": 7, "failed": 2},
+		"malgil_webhooks_waiting":               {"": 8},
 		"malgil_queue_tasks":                    {"mail,pending": 3, "mail,active": 2, "mail,scheduled": 1, "mail,retry": 4, "mail,archived": 5, "mail,completed": 6, "reply,pending": 0},
 		"malgil_queue_oldest_waiting_seconds":   {"mail": 90, "reply": 0, "billing": 0},
 	}

@@ -29,6 +29,8 @@ var defaultPools = []Pool{
 	{Queue: tasks.QueueResult, Servers: 1, Concurrency: 32, CheckInterval: 200 * time.Millisecond, Drain: 20 * time.Second},
 	{Queue: tasks.QueueBilling, Servers: 1, Concurrency: 4, CheckInterval: 200 * time.Millisecond, Drain: 20 * time.Second},
 	{Queue: tasks.QueueMail, Servers: 1, Concurrency: 8, CheckInterval: 500 * time.Millisecond}, // at least once anyway
+	// Slots enough that some receivers who do not answer, with two tries each, leave room for others.
+	{Queue: tasks.QueueWebhook, Servers: 1, Concurrency: 32, CheckInterval: 500 * time.Millisecond},
 }
 
 // SelectPools returns the default pools of the named queues, in the order of the names. No names

@@ -48,7 +48,6 @@ func TestSelectPools(t *testing.T) {
 		"some":    {names: []string{"billing", "reply"}},
 		"none":    {},
 		"every":   {names: tasks.Queues},
-		"no task": {names: []string{"webhook"}, wantErr: `no pool "webhook"`},
 		"unknown": {names: []string{"reply", "default"}, wantErr: `no pool "default"`},
 		"twice":   {names: []string{"reply", "reply"}, wantErr: "twice"},
 	}

@@ -26,6 +26,7 @@ type SweepStore interface {
 	ExpireSending(ctx context.Context, now time.Time) (int, error)
 	ExpireCalling(ctx context.Context, now time.Time) (int, error)
 	ExpireMails(ctx context.Context, now time.Time) (int, error)
+	ExpireDeliveries(ctx context.Context, now time.Time) (int, error)
 	RecallOverdue(ctx context.Context, now time.Time) (int, error)
 	EndDoubt(ctx context.Context, now time.Time) (int, error)
 	TellLongUnpaid(ctx context.Context, now time.Time) (int, error)
@@ -56,6 +57,7 @@ var kinds = []kind{
 	{store.WorkInvoice, tasks.QueueBilling, tasks.KindInvoice, tasks.NewIssueInvoice, 200},
 	{store.WorkResolve, tasks.QueueBilling, tasks.KindResolve, tasks.NewResolveAttempt, 200},
 	{store.WorkMail, tasks.QueueMail, tasks.KindMail, tasks.NewSendMail, 500},
+	{store.WorkWebhook, tasks.QueueWebhook, tasks.KindWebhook, tasks.NewDeliverWebhook, 500},
 }
 
 // Sweep is the guarantee behind the queue: whatever waits in SQL gets a task, whatever was left
@@ -89,6 +91,7 @@ func (s *Sweep) Run(ctx context.Context) error {
 	step("expire leases of chunks", s.store.ExpireSending)
 	step("expire leases of attempts", s.store.ExpireCalling)
 	step("expire leases of mails", s.store.ExpireMails)
+	step("expire leases of deliveries", s.store.ExpireDeliveries)
 	step("recall overdue chunks", s.store.RecallOverdue)
 	step("end old doubts", s.store.EndDoubt)
 	step("tell of long unpaid wallets", s.store.TellLongUnpaid)

@@ -302,6 +302,9 @@ func (b *brokenStore) ExpireCalling(context.Context, time.Time) (int, error) {
 	return 0, b.fail("calling")
 }
 func (b *brokenStore) ExpireMails(context.Context, time.Time) (int, error) { return 0, b.fail("mails") }
+func (b *brokenStore) ExpireDeliveries(context.Context, time.Time) (int, error) {
+	return 0, b.fail("deliveries")
+}
 func (b *brokenStore) RecallOverdue(context.Context, time.Time) (int, error) {
 	return 0, b.fail("overdue")
 }
@@ -323,8 +326,8 @@ func TestSweep_oneFailureStopsNothingElse(t *testing.T) {
 	if !errors.Is(err, errBroken) {
 		t.Errorf("Run error = %v, want %v", err, errBroken)
 	}
-	want := []string{"free cash", "sending", "calling", "mails", "overdue", "doubt", "long unpaid", "remind", "retire",
-		"work chunk", "work result", "work wallet", "work attempt", "work invoice", "work resolve", "work mail", "close months"}
+	want := []string{"free cash", "sending", "calling", "mails", "deliveries", "overdue", "doubt", "long unpaid", "remind", "retire",
+		"work chunk", "work result", "work wallet", "work attempt", "work invoice", "work resolve", "work mail", "work webhook", "close months"}
 	if !slices.Equal(broken.asked, want) {
 		t.Errorf("Run asked for %v, want %v", broken.asked, want)
 	}

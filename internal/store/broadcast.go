@@ -14,6 +14,7 @@ import (
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
+	"github.com/malgil/malgil/internal/webhook"
 )
 
 const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_data, params, event_option, price_krw, state,
@@ -79,7 +80,7 @@ func saveBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, now t
 	if err != nil {
 		return fmt.Errorf("save broadcast %s: %w", b.ID, err)
 	}
-	return nil
+	return tellHooks(ctx, tx, b.BotID, n.Audience, webhook.Of(b, now)...)
 }
 
 // CreateBroadcast stores an order and its chunks for the wallet of its bot. A repeated request returns the
@@ -281,13 +282,20 @@ func (s *Store) Pause(ctx context.Context, id broadcast.ID, now time.Time) (broa
 		if b.State != broadcast.Running {
 			return notNow(*b, "paused")
 		}
-		return s.pause(ctx, tx, b, "")
+		return s.pause(ctx, tx, b, "", "", now)
 	})
 }
 
-// pause is the pause of a locked, running broadcast; the caller saves it.
-func (s *Store) pause(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, note string) error {
-	b.State, b.Wait, b.WaitUntil, b.Note = broadcast.Paused, broadcast.WaitPaused, time.Time{}, note
+// pause is the pause of a locked, running broadcast; the caller saves it. why is empty when a person does it.
+// Webhooks are told why, and not in whose words, which may quote anything.
+func (s *Store) pause(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, why, words string, now time.Time) error {
+	b.State, b.Wait, b.WaitUntil, b.Note = broadcast.Paused, broadcast.WaitPaused, time.Time{}, why
+	if words != "" {
+		b.Note += ": " + words
+	}
+	if err := tellHooks(ctx, tx, b.BotID, b.Counts.Audience, webhook.OfPause(*b, why, now)); err != nil {
+		return err
+	}
 	return s.recallOne(ctx, tx, b)
 }
 

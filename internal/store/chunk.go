@@ -181,7 +181,7 @@ func (s *Store) recordRefused(ctx context.Context, tx *sql.Tx, b *broadcast.Broa
 		}
 	}
 	if b.Refusals >= refusalsToPause && b.State == broadcast.Running {
-		return s.pause(ctx, tx, b, fmt.Sprintf("%d requests in a row were refused: %s", b.Refusals, r.Reason))
+		return s.pause(ctx, tx, b, fmt.Sprintf("%d requests in a row were refused", b.Refusals), r.Reason, now)
 	}
 	return nil
 }
@@ -239,7 +239,7 @@ func (s *Store) changeChunk(ctx context.Context, id broadcast.ChunkID,
 		if err != nil || !ok {
 			return err
 		}
-		if err := s.lookBack(ctx, tx, &b); err != nil {
+		if err := s.lookBack(ctx, tx, &b, now); err != nil {
 			return err
 		}
 		return saveBroadcast(ctx, tx, b, now)

@@ -132,7 +132,7 @@ func (s *Store) dispatchShare(ctx context.Context, tx *sql.Tx, w *wallet.Wallet,
 		return nil, nil
 	}
 	if b.Unreadable != "" {
-		if err := s.pause(ctx, tx, &b, "its stored message cannot be read: "+b.Unreadable); err != nil {
+		if err := s.pause(ctx, tx, &b, "its stored message cannot be read", b.Unreadable, now); err != nil {
 			return nil, err
 		}
 		return nil, saveBroadcast(ctx, tx, b, now)
@@ -217,7 +217,7 @@ func (s *Store) affordable(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b 
 func (s *Store) afterCanary(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, now time.Time) error {
 	before := *b
 	if stop := b.AfterCanary(now); stop != "" {
-		if err := s.pause(ctx, tx, b, stop); err != nil {
+		if err := s.pause(ctx, tx, b, stop, "", now); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ var places = map[access.Kind]string{
 	access.OfBot:       `SELECT '', COALESCE(wallet_id, ''), id FROM bot WHERE id = $1`,
 	access.OfAudience:  `SELECT '', COALESCE(b.wallet_id, ''), b.id FROM audience a JOIN bot b ON b.id = a.bot_id WHERE a.id = $1`,
 	access.OfSchedule:  `SELECT '', COALESCE(b.wallet_id, ''), b.id FROM schedule s JOIN bot b ON b.id = s.bot_id WHERE s.id = $1`,
+	access.OfWebhook:   `SELECT '', COALESCE(b.wallet_id, ''), b.id FROM webhook h JOIN bot b ON b.id = h.bot_id WHERE h.id = $1 AND h.deleted_at = 0`,
 	access.OfBroadcast: `SELECT '', wallet_id, bot_id FROM broadcast WHERE id = $1`,
 }
 

@@ -44,6 +44,7 @@ type Sample struct {
 	// TimesMissed and TimesFailed are times of schedules at which nothing was sent, as far as that was found in
 	// the last 24 hours.
 	TimesMissed, TimesFailed int64
+	WebhooksWaiting          int64 // deliveries that are not made yet
 }
 
 // sampleChunks counts by partial indexes, and planned chunks by the sums that broadcasts keep, so
@@ -91,7 +92,8 @@ const sampleInvoices = `SELECT
 	(SELECT COALESCE(MIN(i.deadline), 0) FROM invoice i WHERE ` + unissued + ` AND ` + missing + `),
 	(SELECT COUNT(*) FROM invoice i WHERE ` + unissued + ` AND ` + missing + ` AND i.deadline <= $1),
 	(SELECT COUNT(*) FROM wallet WHERE kind = 'business' AND deleted_at = 0 AND invoiced_to < $2),
-	(SELECT COUNT(*) FROM refused_address)`
+	(SELECT COUNT(*) FROM refused_address),
+	(SELECT COUNT(*) FROM webhook_delivery WHERE state IN ('waiting', 'sending'))`
 
 const (
 	wanted  = `i.code NOT IN ('SETTLED', 'NO_CARRIER')`                // no person has let it be, and it is to be issued here
@@ -130,7 +132,7 @@ func (s *Store) Sample(ctx context.Context, now time.Time) (Sample, error) {
 		v.Differences[string(kind)] = d[i]
 	}
 	err = s.read.QueryRowContext(ctx, sampleInvoices, millis(now), millis(invoice.Over(now.Add(-closeGrace)))).
-		Scan(&v.InvoicesWaiting, &v.InvoicesFailed, at(&v.InvoiceDeadline), &v.InvoicesLate, &v.MonthsUnclosed, &v.RefusedAddresses)
+		Scan(&v.InvoicesWaiting, &v.InvoicesFailed, at(&v.InvoiceDeadline), &v.InvoicesLate, &v.MonthsUnclosed, &v.RefusedAddresses, &v.WebhooksWaiting)
 	if err != nil {
 		return Sample{}, fmt.Errorf("count invoices: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 var sealedColumns = []struct{ table, column, needed string }{
 	{"bot", "rest_key_sealed", `1 = 1`},
 	{"card", "sid_sealed", `removed_at = 0`},
+	{"webhook", "secret_sealed", `deleted_at = 0`},
 	{"attempt", "token_sealed", `state IN ('prepared', 'calling', 'unknown')`},
 }
 

@@ -124,7 +124,7 @@ func (s *Store) settleAll(ctx context.Context, walletID string, all []*settling)
 			return err
 		}
 		for id, at := range now {
-			if err := s.lookBack(ctx, tx, broadcasts[id]); err != nil {
+			if err := s.lookBack(ctx, tx, broadcasts[id], at); err != nil {
 				return err
 			}
 			if err := saveBroadcast(ctx, tx, *broadcasts[id], at); err != nil {
@@ -139,9 +139,9 @@ func (s *Store) settleAll(ctx context.Context, walletID string, all []*settling)
 }
 
 // lookBack pauses a locked broadcast that misses too many; the caller saves it.
-func (s *Store) lookBack(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast) error {
+func (s *Store) lookBack(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, now time.Time) error {
 	if stop := b.LookBack(); stop != "" {
-		return s.pause(ctx, tx, b, stop)
+		return s.pause(ctx, tx, b, stop, "", now)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ const (
 	WorkInvoice Work = "invoice" // prepared attempts to issue an invoice: one call each
 	WorkResolve Work = "resolve" // attempts whose outcome is unknown: one look-up each
 	WorkMail    Work = "mail"
+	WorkWebhook Work = "webhook" // deliveries to webhooks: one request each
 )
 
 // workTable says where a kind of work is found. A row waits while waiting holds; its time has
@@ -50,6 +51,11 @@ var workTables = map[Work]workTable{
 	WorkResolve: {table: "attempt", waiting: `state IN ('prepared', 'calling', 'unknown') AND state = 'unknown'`, due: `next_at <= $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
 	WorkMail: {table: "mail", waiting: `state IN ('waiting', 'sending') AND state = 'waiting'`, due: `next_at <= $1`,
+		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
+	// Only the first that are due of a webhook have tasks: one that does not answer holds up no other.
+	WorkWebhook: {table: "webhook_delivery", waiting: `state IN ('waiting', 'sending') AND state = 'waiting'`,
+		due: `next_at <= $1 AND (SELECT COUNT(*) FROM (SELECT 1 FROM webhook_delivery o WHERE o.state IN ('waiting', 'sending') AND o.webhook_id = webhook_delivery.webhook_id
+			AND (o.next_at < webhook_delivery.next_at OR o.next_at = webhook_delivery.next_at AND o.id < webhook_delivery.id) LIMIT 2) AS first) < 2`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
 	WorkWallet: {table: "wallet",
 		waiting: `accrual_krw > 0 AND NOT EXISTS (SELECT 1 FROM charge c WHERE c.wallet_id = wallet.id AND c.state IN ('open', 'review'))`,
