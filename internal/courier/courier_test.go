@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,9 +21,9 @@ var wide = kakao.Guard{AnyHost: true, Loopback: true}
 
 func TestPost(t *testing.T) {
 	secret := "the-receiver-says-this"
-	called := 0
+	var called atomic.Int64
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		called++
+		called.Add(1)
 		body, _ := io.ReadAll(r.Body)
 		switch r.URL.Path {
 		case "/ok":
@@ -48,7 +49,7 @@ func TestPost(t *testing.T) {
 		url    string
 		status int
 		kind   fault.Kind
-		calls  int
+		calls  int64
 	}{
 		"taken":                      {wide, receiver.URL + "/ok", 202, 0, 1},
 		"a redirect is not followed": {wide, receiver.URL + "/redirect", 307, fault.Unavailable, 1},
@@ -64,15 +65,15 @@ func TestPost(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			called = 0
+			called.Store(0)
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			if name == "silent" {
 				ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 			}
 			defer cancel()
 			status, err := courier.New(tt.guard, "test").Post(ctx, webhook.Post{URL: tt.url, Body: []byte(`{"id":"whd_1"}`), Header: map[string]string{"Malgil-Delivery": "whd_1"}})
-			if status != tt.status || (err == nil) != (tt.kind == 0) || err != nil && fault.KindOf(err) != tt.kind || called != tt.calls {
-				t.Errorf("Post() = %d, %v (%s) after %d calls, want %d, %s after %d", status, err, fault.KindOf(err), called, tt.status, tt.kind, tt.calls)
+			if status != tt.status || (err == nil) != (tt.kind == 0) || err != nil && fault.KindOf(err) != tt.kind || called.Load() != tt.calls {
+				t.Errorf("Post() = %d, %v (%s) after %d calls, want %d, %s after %d", status, err, fault.KindOf(err), called.Load(), tt.status, tt.kind, tt.calls)
 			}
 			if err != nil && (strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "secret-path")) {
 				t.Errorf("Post() error = %v, want neither address nor answer", err)
