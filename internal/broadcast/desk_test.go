@@ -21,7 +21,7 @@ type memory struct {
 	ended   *Report
 	decided []Decision
 
-	endedChunks []Ended
+	endedChunks []PastChunk
 	storeErr    error
 
 	past     []PastChunk
@@ -70,7 +70,7 @@ func (m *memory) EndUpload(_ context.Context, _ ID, _ int, _ int, r Report) erro
 	return nil
 }
 
-func (m *memory) EndedChunks(_ context.Context, _ ID, after, limit int) (found []Ended, _ error) {
+func (m *memory) EndedChunks(_ context.Context, _ ID, after, limit int) (found []PastChunk, _ error) {
 	for _, c := range m.endedChunks {
 		if c.Seq > after && len(found) < limit {
 			found = append(found, c)

@@ -225,7 +225,7 @@ func TestDesk_asItIs(t *testing.T) {
 		t.Fatalf("SendAtOnce = %+v, %v, to %s, want the call as it is", b.Message, err, m.chunks[0].Recipients)
 	}
 	m.b.FinishedAt = start
-	m.endedChunks = []Ended{{Seq: 1, State: Rejected, Recipients: []byte(m.chunks[0].Recipients)}}
+	m.endedChunks = []PastChunk{{Seq: 1, State: Rejected, Recipients: []byte(m.chunks[0].Recipients)}}
 	again, err := desk.Retry(t.Context(), RetryOrder{Of: b.ID}, Request{})
 	if err != nil || cmp.Diff(raw, m.b.Message) != "" || !strings.Contains(m.chunks[0].Recipients, `"#{x}"`) {
 		t.Errorf("Retry = %+v, %v, to %s, want the same", again, err, m.chunks[0].Recipients)

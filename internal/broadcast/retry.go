@@ -2,7 +2,6 @@ package broadcast
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -22,19 +21,11 @@ type RetryOrder struct {
 	ExpiresAt  time.Time
 }
 
-// Ended is a chunk of a broadcast that is over.
-type Ended struct {
-	Seq        int
-	State      ChunkState
-	Recipients []byte // JSON array of [Recipient]
-	Result     []byte // Kakao's answer, raw JSON
-}
-
 // EndedChunks reads what became of chunks.
 type EndedChunks interface {
 	// EndedChunks lists chunks of a broadcast's audience in order, those after a seq, of which somebody was
 	// not reached.
-	EndedChunks(ctx context.Context, id ID, after, limit int) ([]Ended, error)
+	EndedChunks(ctx context.Context, id ID, after, limit int) ([]PastChunk, error)
 }
 
 // Retry sends a broadcast's message once more, to those alone of whom it is certain that they did not
@@ -113,9 +104,9 @@ func (m *missedPeople) Next() (Recipient, error) {
 func (m *missedPeople) Line() int { return m.line }
 
 // of returns the people of a chunk who are sent to again.
-func (m *missedPeople) of(c Ended) ([]Recipient, error) {
-	var all []Recipient
-	if err := json.Unmarshal(c.Recipients, &all); err != nil {
+func (m *missedPeople) of(c PastChunk) ([]Recipient, error) {
+	all, err := c.people()
+	if err != nil {
 		return nil, err
 	}
 	switch c.State {

@@ -10,7 +10,7 @@ import (
 )
 
 // ended makes a chunk of people u<seq>-1 … of whom Kakao names some as failed, by number.
-func ended(seq int, state ChunkState, people int, failed map[int]int) Ended {
+func ended(seq int, state ChunkState, people int, failed map[int]int) PastChunk {
 	var all []Recipient
 	type failure struct {
 		UserID string `json:"userId"`
@@ -31,12 +31,12 @@ func ended(seq int, state ChunkState, people int, failed map[int]int) Ended {
 	recipients, _ := json.Marshal(all)
 	result, _ := json.Marshal(map[string]any{"taskId": "t", "status": "x", "allRequestCount": people, "successCount": people - len(list),
 		"fail": map[string]any{"count": len(list), "list": list}})
-	return Ended{Seq: seq, State: state, Recipients: recipients, Result: result}
+	return PastChunk{Seq: seq, State: state, Recipients: recipients, Result: result}
 }
 
 // A retry goes to those alone who certainly did not get it, with what was known of them.
 func TestDesk_Retry(t *testing.T) {
-	chunks := []Ended{
+	chunks := []PastChunk{
 		ended(1, Settled, 4, map[int]int{2: 100, 4: 201}), ended(2, Rejected, 2, nil), ended(3, InDoubt, 2, nil), ended(4, Expired, 1, nil),
 		ended(5, ChunkCancelled, 1, nil), ended(6, Parked, 1, nil), ended(7, Sent, 1, nil), ended(8, Planned, 1, nil), ended(9, Settled, 1, nil),
 	}
@@ -88,7 +88,7 @@ func TestDesk_Retry(t *testing.T) {
 
 // A broadcast is retried when everyone in it has an outcome.
 func TestDesk_Retry_notYet(t *testing.T) {
-	m := &memory{endedChunks: []Ended{ended(1, Rejected, 2, nil)}}
+	m := &memory{endedChunks: []PastChunk{ended(1, Rejected, 2, nil)}}
 	m.b = Broadcast{ID: "brd_of", BotID: "bot", State: Running, Message: Message{Event: "e"}}
 	if _, err := newDesk(m).Retry(t.Context(), RetryOrder{Of: "brd_of"}, Request{}); fault.CodeOf(err) != "NOT_FINISHED" {
 		t.Errorf("Retry of a running broadcast = %v, want NOT_FINISHED", err)

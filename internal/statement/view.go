@@ -113,9 +113,6 @@ type Invoice struct {
 func invoiceOf(f wallet.Flow) Invoice {
 	supply := f.Invoiceable()
 	vat := wallet.VAT(supply)
-	if supply < 0 {
-		vat = -wallet.VAT(-supply)
-	}
 	return Invoice{Supply: supply, VAT: vat, Total: supply + vat}
 }
 

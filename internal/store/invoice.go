@@ -258,7 +258,7 @@ func insertInvoice(ctx context.Context, tx *sql.Tx, c Closing, walletID string, 
 		ID: c.NewID("inv"), WalletID: walletID, Month: used.Start, Revision: 1, Supply: used.Invoiceable(), FreeUsed: used.UsedFree, Messages: used.Messages,
 		State: invoice.Waiting, ClosedAt: now, Again: due.Again, GiveUp: due.GiveUp, Deadline: due.Deadline,
 	}
-	i.VAT = wallet.VAT(max(i.Supply, 0)) - wallet.VAT(max(-i.Supply, 0))
+	i.VAT = wallet.VAT(i.Supply)
 	switch {
 	case i.Supply < 0:
 		i.Code = invoice.CodeNegative

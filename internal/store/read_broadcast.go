@@ -136,10 +136,10 @@ func notRetried(ctx context.Context, q querier, id broadcast.ID) error {
 }
 
 // EndedChunks lists chunks of a broadcast of which somebody was not reached.
-func (s *Store) EndedChunks(ctx context.Context, id broadcast.ID, after, limit int) ([]broadcast.Ended, error) {
+func (s *Store) EndedChunks(ctx context.Context, id broadcast.ID, after, limit int) ([]broadcast.PastChunk, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT c.seq, c.state, c.recipients, c.result`+ofAudience+` AND c.seq > $2
 		AND (c.failed > 0 OR c.skipped > 0) AND c.left_out = '' ORDER BY c.seq LIMIT $3`, id, after, limit)
-	return collect(rows, err, func(row scanner) (c broadcast.Ended, err error) {
+	return collect(rows, err, func(row scanner) (c broadcast.PastChunk, err error) {
 		var recipients, result string
 		err = row.Scan(&c.Seq, &c.State, &recipients, &result)
 		c.Recipients, c.Result = []byte(recipients), []byte(result)

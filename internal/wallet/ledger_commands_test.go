@@ -397,7 +397,7 @@ func (l *life) closeMonth() bool {
 	before := l.w
 	if p, some := l.w.RoundMonth(m, l.now); some {
 		l.post(l.w, p)
-	} else if supply, vat := l.ledger.Month(m.Start); vat != wallet.VAT(max(supply, 0))-wallet.VAT(max(-supply, 0)) {
+	} else if supply, vat := l.ledger.Month(m.Start); vat != wallet.VAT(supply) {
 		l.Fatalf("a month in which %d moved outside, with %d of VAT, is not rounded", supply, vat)
 	}
 	if l.w != before {

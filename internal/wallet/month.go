@@ -39,6 +39,6 @@ func (w Wallet) open(now time.Time) time.Time {
 // what came in, less what went back; false when it is already.
 func (w Wallet) RoundMonth(m Month, now time.Time) (Posting, bool) {
 	supply := m.ChargesPaid + m.TopUps - m.Refunded
-	rounding := m.VAT - (VAT(max(supply, 0)) - VAT(max(-supply, 0))) // below 0 where more went back
+	rounding := Rounding(supply, m.VAT) // below 0 where more went back
 	return Posting{Kind: MonthRounded, Ref: m.Start.In(clock.Seoul).Format("2006-01"), At: w.open(now), VAT: -rounding, Rounding: rounding}, rounding != 0
 }

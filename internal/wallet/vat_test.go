@@ -9,7 +9,7 @@ import (
 )
 
 func TestVAT(t *testing.T) {
-	for supply, want := range map[wallet.KRW]wallet.KRW{0: 0, 4: 0, 5: 1, 15: 2, 1500: 150, 500_000: 50_000} {
+	for supply, want := range map[wallet.KRW]wallet.KRW{0: 0, 4: 0, 5: 1, 15: 2, 1500: 150, 500_000: 50_000, -4: 0, -5: -1, -15: -2, -1500: -150} {
 		if got := wallet.VAT(supply); got != want {
 			t.Errorf("VAT(%d) = %d, want %d", supply, got, want)
 		}

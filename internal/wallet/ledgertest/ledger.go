@@ -161,7 +161,7 @@ func (l *Ledger) expect(p wallet.Posting) (want wallet.Posting, known bool) {
 	case wallet.RefundOpened:
 		want.Paid, want.Refunding = p.Paid, -p.Paid
 	case wallet.Refund:
-		want.Refunding, want.VAT = p.Refunding, -wallet.VAT(-p.Refunding)
+		want.Refunding, want.VAT = p.Refunding, wallet.VAT(p.Refunding)
 		want.Rounding = p.Rounding
 		want.Clearing = -(want.Refunding + want.VAT + want.Rounding)
 	case wallet.RefundFailed:
