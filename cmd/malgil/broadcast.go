@@ -15,6 +15,7 @@ type broadcastCommand struct {
 	Watch    broadcastWatch    `cmd:"" help:"Wait until everyone has an outcome."`
 	Upload   broadcastUpload   `cmd:"" help:"Replace the recipients of a broadcast that is not sealed."`
 	Seal     broadcastSeal     `cmd:"" help:"End the upload and let a broadcast go."`
+	Approve  broadcastApprove  `cmd:"" help:"Let a broadcast go that waits for a second person; who does not approve cancels it."`
 	Pause    broadcastPause    `cmd:"" help:"Stop a broadcast."`
 	Resume   broadcastResume   `cmd:"" help:"Let a paused broadcast go on."`
 	Cancel   broadcastCancel   `cmd:"" help:"End a broadcast for good."`
@@ -138,6 +139,11 @@ type broadcastShow struct{ oneBroadcast }
 
 // Run shows a broadcast.
 func (c broadcastShow) Run(e *env) error { return c.step(e, "GET", "") }
+
+type broadcastApprove struct{ oneBroadcast }
+
+// Run approves a broadcast.
+func (c broadcastApprove) Run(e *env) error { return c.step(e, "POST", "/approve") }
 
 type broadcastPause struct{ oneBroadcast }
 

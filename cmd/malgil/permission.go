@@ -114,6 +114,7 @@ var callsOf = map[string][]string{
 	"webhook ping":          {"POST /api/v1/webhooks/{id}/ping"},
 	"webhook deliveries":    {"GET /api/v1/webhooks/{id}/deliveries"},
 	"webhook replay":        {"POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay"},
+	"broadcast approve":     {"POST /api/v1/broadcasts/{id}/approve"},
 	"broadcast pause":       {"POST /api/v1/broadcasts/{id}/pause"},
 	"broadcast resume":      {"POST /api/v1/broadcasts/{id}/resume"},
 	"broadcast cancel":      {"POST /api/v1/broadcasts/{id}/cancel"},

@@ -20,6 +20,7 @@ func TestPersonal(t *testing.T) {
 	show(t, map[string]func(*testing.T){
 		"each_his_own":   eachHisOwn,
 		"before_it_goes": beforeItGoes,
+		"two_people":     twoPeople,
 		"read_first":     readFirst,
 	})
 }
@@ -188,6 +189,40 @@ func readFirst(t *testing.T) {
 	h.do("POST", path+"/seal", map[string]any{"confirm": 3}, &b)
 	if b = s.finish(b); b.Counts.Delivered != 3 {
 		t.Errorf("%d were delivered, want 3", b.Counts.Delivered)
+	}
+	h.balance()
+}
+
+// What costs much waits until another person than the one who sealed it approves it, and the log names both.
+func twoPeople(t *testing.T) {
+	h := open(t, plan{config: func(c *app.Config) { c.ApproveAbove = 30 }})
+	s := h.openShop(0)
+	s.topUp(1_000)
+	second := h.account("second-" + s.bot[20:])
+	s.staff(second)
+	master := h.as(s.master)
+	b := s.uploading()
+	path := "/api/v1/broadcasts/" + b.ID
+	h.do("PUT", path+"/recipients", csv(append([]string{"id"}, s.friends(3)...)...), nil)
+	master.do("POST", path+"/seal", nil, nil)
+	s.waits(b, "approval")
+	for what, by := range map[string]*house{"who sealed it": master, "a token of nobody": h} {
+		if p := by.refused("POST", path+"/approve", nil); p == nil || p.Status != 403 {
+			t.Errorf("approved by %s it is answered %+v, want 403", what, p)
+		}
+	}
+	if p := master.refused("POST", path+"/resume", nil); p == nil || p.Code != "APPROVAL_NEEDED" {
+		t.Errorf("resumed it is answered %+v, want APPROVAL_NEEDED", p)
+	}
+	h.as(second).do("POST", path+"/approve", nil, &b)
+	if b = s.finish(b); b.Counts.Delivered != 3 {
+		t.Errorf("%d were delivered, want 3", b.Counts.Delivered)
+	}
+	if e := s.audited("approve-broadcast"); e.Account != second.id || e.Subject.ID != b.ID || e.Before["state"] != "paused" || e.After["state"] != "running" {
+		t.Errorf("the log says %+v, want that %s approved it", e, second.id)
+	}
+	if e := s.audited("seal-broadcast"); e.Account != s.master.id {
+		t.Errorf("the log says %+v, want that %s sealed it", e, s.master.id)
 	}
 	h.balance()
 }

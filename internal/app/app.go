@@ -210,7 +210,7 @@ func (a *App) openStore(ctx context.Context, config Config) (*store.Store, error
 			Threshold: config.ChargeThreshold, Policy: config.SettlementPolicy, Spread: config.SettlementSpread,
 		},
 		LongUnpaid: config.LongUnpaid,
-		Checks:     broadcast.Checks{ConfirmAbove: config.ConfirmAbove},
+		Checks:     broadcast.Checks{ConfirmAbove: config.ConfirmAbove, ApproveAbove: config.ApproveAbove},
 	})
 	if err != nil {
 		return nil, err

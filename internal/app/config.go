@@ -73,6 +73,7 @@ type Rules struct {
 	CallbackBudget   time.Duration `env:"MALGIL_CALLBACK_BUDGET" default:"1500ms" help:"How long one with a callback waits before it is called back."`
 	SendLease        time.Duration `env:"MALGIL_SEND_LEASE" default:"30s" help:"After this, a request that nobody reported on is in doubt."`
 	ConfirmAbove     int           `env:"MALGIL_CONFIRM_ABOVE" default:"10000" help:"Above so many people, who seals a broadcast says how many they are; 0 for never."`
+	ApproveAbove     wallet.KRW    `env:"MALGIL_APPROVE_ABOVE_KRW" default:"0" help:"Above this cost, without VAT, a second person approves a broadcast; 0 for never."`
 	SweepAge         time.Duration `env:"MALGIL_SWEEP_AGE" default:"60s" help:"After this, the queue is asked whether it still knows a task."`
 	QueuedChunks     int           `env:"MALGIL_QUEUED_CHUNKS" default:"500" help:"Most send tasks in the queue at a time: what all workers together send in a second is enough, and more makes other customers wait."`
 	SendConcurrency  int           `env:"MALGIL_SEND_CONCURRENCY" default:"64" help:"Event API requests at a time in one process."`
@@ -232,6 +233,9 @@ func (c Config) checkNumbers(bad func(name, format string, args ...any)) {
 	}
 	if c.StormPause < time.Minute || c.StormPause > 24*time.Hour {
 		bad("MALGIL_STORM_PAUSE", "must be 1m to 24h")
+	}
+	if c.ApproveAbove < 0 {
+		bad("MALGIL_APPROVE_ABOVE_KRW", "must be 0 or more")
 	}
 	if c.ConfirmAbove < 0 {
 		bad("MALGIL_CONFIRM_ABOVE", "must be 0 or more")

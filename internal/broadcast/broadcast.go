@@ -90,8 +90,9 @@ const (
 	WaitWindow     Wait = "window" // outside the hours of its bot, or advertising at night
 	WaitCanary     Wait = "canary" // the first ones have no outcome yet, or their time is not over, or a person has to say
 	WaitPaused     Wait = "paused"
-	WaitUnpaid     Wait = "unpaid"  // unpaid, or paid again and not reconnected yet
-	WaitStopped    Wait = "stopped" // its wallet was turned off or suspended
+	WaitApproval   Wait = "approval" // a second person has to approve what it costs
+	WaitUnpaid     Wait = "unpaid"   // unpaid, or paid again and not reconnected yet
+	WaitStopped    Wait = "stopped"  // its wallet was turned off or suspended
 	// WaitDisconnected is a channel that an operator disconnected, or has not connected again.
 	WaitDisconnected Wait = "disconnected"
 	WaitConfig       Wait = "config"   // Kakao does not accept the bot's key
@@ -190,6 +191,10 @@ type Broadcast struct {
 	AudienceEpoch         int // the upload that its audience is from, 0 for none yet
 
 	CreatedAt, SealedAt, StartedAt, FinishedAt time.Time
+
+	SealedBy   string // account, or a token that stands for nobody; empty for a schedule's
+	ApprovedBy string // the second person's account, empty where none was needed
+	ApprovedAt time.Time
 }
 
 // Counts counts people. Each of the audience ends in exactly one of the other five.

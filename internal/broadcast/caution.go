@@ -135,6 +135,9 @@ func (b *Broadcast) Resume(now time.Time) error {
 		}
 		return nil
 	case Paused:
+		if b.Wait == WaitApproval {
+			return fault.Coded(fault.Conflict, "APPROVAL_NEEDED", "broadcast %s waits until a second person approves it; resume is not enough", b.ID)
+		}
 	case Uploading, Cancelled, Finished:
 		return fault.Coded(fault.Conflict, "WRONG_STATE", "broadcast %s is %s and cannot be resumed", b.ID, b.State)
 	}

@@ -12,16 +12,24 @@ type Checks struct {
 	// ConfirmAbove is the audience above which who seals a broadcast says how many people it has, so that
 	// somebody has read it; 0 for never.
 	ConfirmAbove int
+	// ApproveAbove is the cost, VAT apart, above which a second person approves it; 0 for never.
+	ApproveAbove wallet.KRW
 }
 
-// Unasked confirms any audience: of what seals a broadcast while nobody looks.
-const Unasked = -1
+// Sealing is what somebody says who seals a broadcast.
+type Sealing struct {
+	People int    // how many people it has; 0 for nothing
+	By     string // his account, or his token where it stands for nobody; empty where nobody did it
+}
+
+// Unasked seals any audience while nobody looks.
+var Unasked = Sealing{People: -1}
 
 // confirm is a Conflict when a broadcast is bigger than goes without a word and its people were not said,
 // and whenever another number was.
 func (c Checks) confirm(b Broadcast, said int) error {
 	people := b.Counts.Audience
-	if said == Unasked || said == people || said == 0 && (c.ConfirmAbove == 0 || people <= c.ConfirmAbove) {
+	if said == Unasked.People || said == people || said == 0 && (c.ConfirmAbove == 0 || people <= c.ConfirmAbove) {
 		return nil
 	}
 	wrong := fault.Coded(fault.Conflict, "CONFIRMATION_NEEDED", "must be %d, the people of broadcast %s: read what goes out, and give the number", people, b.ID)
@@ -29,15 +37,14 @@ func (c Checks) confirm(b Broadcast, said int) error {
 	return wrong
 }
 
-// Sealed returns a broadcast as it is sealed at a price; said is how many people its sealer says that it has. It
-// is a Conflict when nobody was uploaded, or another number has to be said.
-func (c Checks) Sealed(b Broadcast, price wallet.KRW, said int, now time.Time) (Broadcast, error) {
+// Sealed returns a broadcast as it is sealed at a price. It is a Conflict when nobody was uploaded, or another number has to be said.
+func (c Checks) Sealed(b Broadcast, price wallet.KRW, o Sealing, now time.Time) (Broadcast, error) {
 	if b.Counts.Audience == 0 {
 		return b, fault.Coded(fault.Conflict, codeNobody, "broadcast %s has no recipients; upload them first", b.ID)
 	}
-	if err := c.confirm(b, said); err != nil {
+	if err := c.confirm(b, o.People); err != nil {
 		return b, err
 	}
-	b.Price = price
-	return b.Seal(now), nil
+	b.Price, b.SealedBy = price, o.By
+	return c.held(b.Seal(now)), nil
 }

@@ -26,7 +26,8 @@ type Order struct {
 	RetryOf   ID // see [Desk.Retry]
 	TestOf    ID // see [Desk.Test]
 	Personal  Personal
-	asIs      bool // nothing of the message or its people is filled in: it was before, or is a call of the Event API
+	By        string // who orders it, as in [Sealing]
+	asIs      bool   // nothing of the message or its people is filled in: it was before, or is a call of the Event API
 }
 
 // IfPast says what is done about a start that has passed.
@@ -59,9 +60,10 @@ type Orders interface {
 	RepeatedBroadcast(ctx context.Context, r Request) (b Broadcast, repeated bool, err error)
 	Broadcast(ctx context.Context, id ID) (Broadcast, error)
 	// Seal ends the upload: uploading → running, and fixes what a message costs: the price that is
-	// valid at that moment. Sealed again it changes nothing. people is how many people its sealer says
-	// that it has: see [Checks].
-	Seal(ctx context.Context, id ID, people int, now time.Time) (Broadcast, error)
+	// valid at that moment. Sealed again it changes nothing. See [Checks].
+	Seal(ctx context.Context, id ID, o Sealing, now time.Time) (Broadcast, error)
+	// Approve lets a broadcast go that waits for it: see [Broadcast.Approve].
+	Approve(ctx context.Context, id ID, account string, now time.Time) (Broadcast, error)
 	// Pause stops dispatch and recalls what is queued. Paused again it changes nothing.
 	Pause(ctx context.Context, id ID, now time.Time) (Broadcast, error)
 	// Resume goes on where Pause stopped, or behind a canary: see [Broadcast.Resume]. Resumed again it
@@ -116,6 +118,7 @@ func (d *Desk) create(ctx context.Context, o Order, people []Recipient, r Reques
 			return Broadcast{}, err
 		}
 		chunks, b = packed.ready, b.sealedWith(packed.ready, packed.report)
+		b.SealedBy = o.By
 	}
 	created, _, err := d.orders.CreateBroadcast(ctx, b, chunks, r)
 	if err != nil {
@@ -212,11 +215,11 @@ func (d *Desk) Broadcast(ctx context.Context, id ID) (Broadcast, error) {
 	return d.orders.Broadcast(ctx, id)
 }
 
-// Seal ends the upload and lets the broadcast go out. people is how many people its sealer says that it
-// has, 0 for nothing and [Unasked] where nobody is asked. It is a Conflict when nobody was uploaded, and with
-// code CONFIRMATION_NEEDED when that number has to be said and is not, or is another.
-func (d *Desk) Seal(ctx context.Context, id ID, people int) (Broadcast, error) {
-	return d.orders.Seal(ctx, id, people, d.now())
+// Seal ends the upload and lets the broadcast go out, or wait for a second person. It is a Conflict when nobody
+// was uploaded, and with code CONFIRMATION_NEEDED when the number of people has to be said and is not, or is
+// another.
+func (d *Desk) Seal(ctx context.Context, id ID, o Sealing) (Broadcast, error) {
+	return d.orders.Seal(ctx, id, o, d.now())
 }
 
 // Pause stops a broadcast; chunks that are already at Kakao's door still arrive.

@@ -46,8 +46,11 @@ func (m *memory) RepeatedBroadcast(_ context.Context, r Request) (Broadcast, boo
 	return m.b, m.b.ID != "" && r.Key != "", nil
 }
 func (m *memory) Broadcast(context.Context, ID) (Broadcast, error) { return m.b, nil }
-func (m *memory) Seal(context.Context, ID, int, time.Time) (Broadcast, error) {
+func (m *memory) Seal(context.Context, ID, Sealing, time.Time) (Broadcast, error) {
 	m.b.State = Running
+	return m.b, nil
+}
+func (m *memory) Approve(context.Context, ID, string, time.Time) (Broadcast, error) {
 	return m.b, nil
 }
 func (m *memory) Pause(context.Context, ID, time.Time) (Broadcast, error)  { return m.b, nil }

@@ -19,6 +19,7 @@ type RetryOrder struct {
 	Skipped    bool   // people too who were not sent to, because it expired or was cancelled
 	StartAt    time.Time
 	ExpiresAt  time.Time
+	By         string // who orders it, as in [Sealing]
 }
 
 // EndedChunks reads what became of chunks.
@@ -59,7 +60,7 @@ func (d *Desk) Retry(ctx context.Context, o RetryOrder, r Request) (Broadcast, e
 	if _, err := d.Upload(ctx, b.ID, &missedPeople{ctx: ctx, chunks: d.ended, order: o}, UploadOptions{asIs: true}); err != nil {
 		return b, err
 	}
-	return d.Seal(ctx, b.ID, Unasked)
+	return d.Seal(ctx, b.ID, Sealing{People: Unasked.People, By: o.By})
 }
 
 // missedPeople are the people whom a broadcast is known not to have reached.

@@ -43,6 +43,9 @@ type broadcastView struct {
 	ExpiresAt  time.Time         `json:"expires_at,omitzero"`
 	CreatedAt  time.Time         `json:"created_at"`
 	SealedAt   time.Time         `json:"sealed_at,omitzero"`
+	SealedBy   string            `json:"sealed_by,omitempty" doc:"Account, or a token that stands for nobody"`
+	ApprovedBy string            `json:"approved_by,omitempty" doc:"The second person's account, where one was needed"`
+	ApprovedAt time.Time         `json:"approved_at,omitzero"`
 	StartedAt  time.Time         `json:"started_at,omitzero"`
 	FinishedAt time.Time         `json:"finished_at,omitzero"`
 }
@@ -92,7 +95,7 @@ func viewBroadcast(b broadcast.Broadcast) broadcastView {
 		},
 		Chunks:  chunksView{Total: b.Chunks, Planned: b.PlannedChunks},
 		StartAt: b.StartAt, ExpiresAt: b.ExpiresAt, CreatedAt: b.CreatedAt, SealedAt: b.SealedAt,
-		StartedAt: b.StartedAt, FinishedAt: b.FinishedAt,
+		SealedBy: b.SealedBy, ApprovedBy: b.ApprovedBy, ApprovedAt: b.ApprovedAt, StartedAt: b.StartedAt, FinishedAt: b.FinishedAt,
 	}
 	if n.Audience > 0 {
 		view.Progress = float64(n.Done()) / float64(n.Audience)
@@ -119,6 +122,7 @@ func (s *Server) addBroadcasts() {
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/preview", id: "preview-broadcast", group: group, summary: "Show what people of a broadcast are sent", errors: conflict}, s.previewBroadcast)
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/test", id: "test-broadcast", group: group, summary: "Send the message of a broadcast now to a few people; it is paid for", status: http.StatusAccepted, errors: conflict}, s.testBroadcast)
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/seal", id: "seal-broadcast", group: group, summary: "End the upload and let the broadcast go", errors: conflict}, s.sealBroadcast)
+	add(s, operation{route: "POST /api/v1/broadcasts/{id}/approve", id: "approve-broadcast", group: group, summary: "Let a broadcast go that waits for a second person", errors: conflict}, s.approveBroadcast)
 	for _, step := range []struct {
 		word, summary string
 		do            func(context.Context, broadcast.ID) (broadcast.Broadcast, error)
@@ -197,6 +201,7 @@ func (s *Server) createBroadcast(ctx context.Context, in *createBroadcastInput) 
 		Purpose:  broadcast.Purpose(in.Body.Purpose),
 		Caution:  caution(in.Body.StopAbove, in.Body.Canary),
 		Personal: broadcast.Personal{Variables: in.Body.Variables, Properties: in.Body.Properties},
+		By:       actorOf(ctx),
 	}
 	var b broadcast.Broadcast
 	if in.Body.Recipients == nil {

@@ -27,7 +27,7 @@ func (s *Server) retryBroadcast(ctx context.Context, in *retryInput) (*created[b
 	}
 	b, err := s.services.Broadcasts.Retry(ctx, broadcast.RetryOrder{
 		Of: broadcast.ID(in.ID), Name: in.Body.Name, ErrorTypes: in.Body.ErrorTypes, Skipped: in.Body.Skipped,
-		StartAt: in.Body.StartAt.UTC(), ExpiresAt: in.Body.ExpiresAt.UTC(),
+		StartAt: in.Body.StartAt.UTC(), ExpiresAt: in.Body.ExpiresAt.UTC(), By: actorOf(ctx),
 	}, r)
 	if err != nil {
 		return nil, err

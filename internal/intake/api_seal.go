@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/malgil/malgil/internal/broadcast"
@@ -13,12 +14,27 @@ type sealInput struct {
 	}
 }
 
+// actorOf is who calls: the person, or the token where it stands for none.
+func actorOf(ctx context.Context) string {
+	p := principalOf(ctx)
+	return cmp.Or(p.AccountID, p.TokenID)
+}
+
+// approveBroadcast is done by a person: a token that stands for none approves nothing.
+func (s *Server) approveBroadcast(ctx context.Context, in *ByID) (*body[broadcastView], error) {
+	b, err := s.services.Broadcasts.Approve(ctx, broadcast.ID(in.ID), principalOf(ctx).AccountID)
+	if err != nil {
+		return nil, err
+	}
+	return reply(viewBroadcast(b)), nil
+}
+
 func (s *Server) sealBroadcast(ctx context.Context, in *sealInput) (*body[broadcastView], error) {
 	said := 0
 	if in.Body != nil {
 		said = in.Body.Confirm
 	}
-	b, err := s.services.Broadcasts.Seal(ctx, broadcast.ID(in.ID), said)
+	b, err := s.services.Broadcasts.Seal(ctx, broadcast.ID(in.ID), broadcast.Sealing{People: said, By: actorOf(ctx)})
 	if err != nil {
 		return nil, err
 	}

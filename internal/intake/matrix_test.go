@@ -121,6 +121,7 @@ GET /api/v1/broadcasts PAMOWKVvS -
 GET /api/v1/broadcasts/{id} PAMOWKVv -
 PUT /api/v1/broadcasts/{id}/recipients PAMO WKVv
 POST /api/v1/broadcasts/{id}/seal PAMO WKVv
+POST /api/v1/broadcasts/{id}/approve PAMO WKVv
 POST /api/v1/broadcasts/{id}/pause PAMO WKVv
 POST /api/v1/broadcasts/{id}/resume PAMO WKVv
 POST /api/v1/broadcasts/{id}/cancel PAMO WKVv

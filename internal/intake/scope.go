@@ -157,6 +157,7 @@ var routes = map[string]guard{
 	"PUT /api/v1/broadcasts/{id}/recipients": {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast, quiet: true},
 	fromAudienceRoute:                        {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast, and: &demand{access.OrderBroadcast, named(access.OfAudience, "audience")}, quiet: true},
 	"POST /api/v1/broadcasts/{id}/seal":      {scope: access.Send, right: access.OrderBroadcast, on: theBroadcast},
+	"POST /api/v1/broadcasts/{id}/approve":   {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
 	"POST /api/v1/broadcasts/{id}/pause":     {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
 	"POST /api/v1/broadcasts/{id}/resume":    {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},
 	"POST /api/v1/broadcasts/{id}/cancel":    {scope: access.Send, right: access.SteerBroadcast, on: theBroadcast},

@@ -107,6 +107,7 @@ GET /api/v1/broadcasts read list_own platform
 GET /api/v1/broadcasts/{id} read read_broadcast broadcast path.id
 PUT /api/v1/broadcasts/{id}/recipients send order_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/seal send order_broadcast broadcast path.id
+POST /api/v1/broadcasts/{id}/approve send steer_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/pause send steer_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/resume send steer_broadcast broadcast path.id
 POST /api/v1/broadcasts/{id}/cancel send steer_broadcast broadcast path.id

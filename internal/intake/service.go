@@ -97,7 +97,8 @@ type Broadcasts interface {
 	CreateAudience(ctx context.Context, botID, name string) (broadcast.Audience, error)
 	UploadAudience(ctx context.Context, id broadcast.AudienceID, rows broadcast.Rows, o broadcast.UploadOptions) (broadcast.Report, error)
 	DeleteAudience(ctx context.Context, id broadcast.AudienceID) error
-	Seal(ctx context.Context, id broadcast.ID, people int) (broadcast.Broadcast, error)
+	Approve(ctx context.Context, id broadcast.ID, account string) (broadcast.Broadcast, error)
+	Seal(ctx context.Context, id broadcast.ID, o broadcast.Sealing) (broadcast.Broadcast, error)
 	Pause(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Resume(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)
 	Cancel(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error)

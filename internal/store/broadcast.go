@@ -21,7 +21,7 @@ const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_d
 	wait_reason, wait_until, note, start_at, expires_at, audience, duplicates, bad_rows, delivered, failed,
 	unknown, skipped, in_doubt, chunks, planned_chunks, captured_krw, refusals, upload_epoch,
 	upload_after, audience_epoch, excluded, created_at, sealed_at, started_at, finished_at, on_doubt, retry_of,
-	canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, canary_done_at, canary_passed, told, missed, purpose, personal, test_of`
+	canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, canary_done_at, canary_passed, told, missed, purpose, personal, test_of, sealed_by, approved_by, approved_at`
 
 // scanBroadcast reads broadcastColumns. A message that cannot be read fails nothing: the broadcast
 // can still be shown, stopped and settled.
@@ -33,7 +33,7 @@ func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
 		&b.Wait, at(&b.WaitUntil), &b.Note, at(&b.StartAt), at(&b.ExpiresAt), &n.Audience, &n.Duplicates, &n.BadRows,
 		&n.Delivered, &n.Failed, &n.Unknown, &n.Skipped, &n.InDoubt, &b.Chunks, &b.PlannedChunks, &b.Captured,
 		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, &n.Excluded, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt), &b.OnDoubt, &b.RetryOf,
-		&canary.People, &canaryWait, &canary.MaxMissed, &b.Caution.StopAbove, &b.Watch.CanarySeq, at(&b.Watch.CanaryDoneAt), &passed, &b.Watch.Told, &b.Watch.Missed, &b.Purpose, &personal, &b.TestOf)
+		&canary.People, &canaryWait, &canary.MaxMissed, &b.Caution.StopAbove, &b.Watch.CanarySeq, at(&b.Watch.CanaryDoneAt), &passed, &b.Watch.Told, &b.Watch.Missed, &b.Purpose, &personal, &b.TestOf, &b.SealedBy, &b.ApprovedBy, at(&b.ApprovedAt))
 	if err != nil {
 		return b, err
 	}
@@ -124,7 +124,8 @@ func (s *Store) newBroadcast(ctx context.Context, b broadcast.Broadcast, chunks 
 		if err := adFits(ctx, tx, b); err != nil {
 			return err
 		}
-		b.WalletID, b.Price = at.WalletID, price
+		b.WalletID = at.WalletID
+		b = s.checks.Priced(b, price)
 		if err := insertBroadcast(ctx, tx, b); err != nil {
 			return err
 		}
@@ -202,13 +203,13 @@ func insertBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) err
 		price_krw, state, wait_reason, wait_until, start_at, expires_at, created_at, sealed_at,
 		upload_epoch, audience_epoch, audience, duplicates, chunks, planned_chunks,
 		event_option, bad_rows, delivered, failed, unknown, skipped, in_doubt, captured_krw, refusals, note, started_at, finished_at, on_doubt, retry_of,
-		canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, personal, test_of, purpose)
+		canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, personal, test_of, purpose, sealed_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)`,
+		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)`,
 		b.ID, b.WalletID, b.BotID, b.Side, b.Name, b.Message.Event, string(data), string(params),
 		b.Price, b.State, b.Wait, millis(b.WaitUntil), millis(b.StartAt), millis(b.ExpiresAt), millis(b.CreatedAt), millis(b.SealedAt),
 		b.UploadEpoch, b.AudienceEpoch, b.Counts.Audience, b.Counts.Duplicates, b.Chunks, b.PlannedChunks, string(option), cmp.Or(b.OnDoubt, broadcast.HoldDoubt), b.RetryOf,
-		canary.People, canary.Wait.Milliseconds(), canary.MaxMissed, cmp.Or(b.Caution.StopAbove, broadcast.DefaultStopAbove), b.Watch.CanarySeq, string(personal), b.TestOf, cmp.Or(b.Purpose, broadcast.Info))
+		canary.People, canary.Wait.Milliseconds(), canary.MaxMissed, cmp.Or(b.Caution.StopAbove, broadcast.DefaultStopAbove), b.Watch.CanarySeq, string(personal), b.TestOf, cmp.Or(b.Purpose, broadcast.Info), b.SealedBy)
 	if err != nil {
 		return fmt.Errorf("insert broadcast %s: %w", b.ID, err)
 	}
@@ -251,7 +252,7 @@ func (s *Store) changeBroadcast(ctx context.Context, id broadcast.ID, now time.T
 
 // Seal ends the upload of a broadcast, whose messages then cost what is valid at that moment. It is
 // a Conflict when nobody was uploaded, or another number of people has to be said: see [broadcast.Checks].
-func (s *Store) Seal(ctx context.Context, id broadcast.ID, people int, now time.Time) (broadcast.Broadcast, error) {
+func (s *Store) Seal(ctx context.Context, id broadcast.ID, o broadcast.Sealing, now time.Time) (broadcast.Broadcast, error) {
 	return s.changeBroadcast(ctx, id, now, func(tx *sql.Tx, b *broadcast.Broadcast) error {
 		if b.State != broadcast.Uploading {
 			return nil
@@ -260,13 +261,13 @@ func (s *Store) Seal(ctx context.Context, id broadcast.ID, people int, now time.
 		if err != nil {
 			return err
 		}
-		if *b, err = s.checks.Sealed(*b, price, people, now); err != nil {
+		if *b, err = s.checks.Sealed(*b, price, o, now); err != nil {
 			return err
 		}
 		if err := keepChunks(ctx, tx, id, b.AudienceEpoch); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE broadcast SET price_krw = $2 WHERE id = $1`, id, b.Price); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE broadcast SET price_krw = $2, sealed_by = $3 WHERE id = $1`, id, b.Price, b.SealedBy); err != nil {
 			return fmt.Errorf("fix the price: %w", err)
 		}
 		return nil

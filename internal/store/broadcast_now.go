@@ -56,6 +56,9 @@ func (s *Store) CreateAtOnce(ctx context.Context, b broadcast.Broadcast, chunk b
 		if err := at.CheckNow(); err != nil {
 			return err
 		}
+		if err := s.checks.AtOnce(b, price); err != nil {
+			return err
+		}
 		if err := hasEvent(ctx, tx, b.BotID, b.Message.Event); err != nil {
 			return err
 		}

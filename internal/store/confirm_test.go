@@ -16,7 +16,7 @@ func TestSeal_confirm(t *testing.T) {
 		upload(t, s, b.ID, 4)
 		upload(t, s, b.ID, 3, 2)
 		for _, said := range []int{0, 4} {
-			_, err := s.Seal(t.Context(), b.ID, said, t0)
+			_, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{People: said}, t0)
 			if fault.CodeOf(err) != "CONFIRMATION_NEEDED" {
 				t.Errorf("Seal with %d error = %v, want CONFIRMATION_NEEDED", said, err)
 			}
@@ -24,11 +24,11 @@ func TestSeal_confirm(t *testing.T) {
 				t.Errorf("after Seal with %d the broadcast is %s, %v, want uploading", said, open.State, err)
 			}
 		}
-		sealed, err := s.Seal(t.Context(), b.ID, 5, t0)
+		sealed, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{People: 5}, t0)
 		if err != nil || sealed.State != broadcast.Running {
 			t.Fatalf("Seal with 5 = %s, %v, want it running", sealed.State, err)
 		}
-		if again, err := s.Seal(t.Context(), b.ID, 0, t0); err != nil || again.State != broadcast.Running {
+		if again, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0); err != nil || again.State != broadcast.Running {
 			t.Errorf("Seal again = %s, %v, want nothing changed", again.State, err)
 		}
 	})

@@ -43,8 +43,8 @@ func (c *cut) EndUpload(ctx context.Context, id broadcast.ID, epoch, chunks int,
 	return err
 }
 
-func (c *cut) Seal(ctx context.Context, id broadcast.ID, people int, now time.Time) (broadcast.Broadcast, error) {
-	b, err := c.Store.Seal(ctx, id, people, now)
+func (c *cut) Seal(ctx context.Context, id broadcast.ID, o broadcast.Sealing, now time.Time) (broadcast.Broadcast, error) {
+	b, err := c.Store.Seal(ctx, id, o, now)
 	if c.fails("sealed") {
 		return b, errCut
 	}

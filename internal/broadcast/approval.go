@@ -1,0 +1,60 @@
+package broadcast
+
+import (
+	"context"
+	"time"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/wallet"
+)
+
+// held returns a broadcast that was just let go, held back where its cost asks for a second person.
+func (c Checks) held(b Broadcast) Broadcast {
+	if c.ApproveAbove > 0 && b.Price*wallet.KRW(b.Counts.Audience) > c.ApproveAbove {
+		b.State, b.Wait, b.WaitUntil = Paused, WaitApproval, time.Time{}
+	}
+	return b
+}
+
+// Priced returns a new broadcast at its price: one that has its people already may have to be approved.
+func (c Checks) Priced(b Broadcast, price wallet.KRW) Broadcast {
+	b.Price = price
+	if b.State == Running {
+		return c.held(b)
+	}
+	return b
+}
+
+// AtOnce is a Conflict for an order that may not wait and that a second person has to approve.
+func (c Checks) AtOnce(b Broadcast, price wallet.KRW) error {
+	if c.Priced(b, price).Wait == WaitApproval {
+		return fault.Coded(fault.Conflict, "APPROVAL_NEEDED", "it costs so much that a second person has to approve it, and cannot wait for one; order a broadcast")
+	}
+	return nil
+}
+
+// Approve lets a broadcast go that waits for a second person; approved again it changes nothing. It is a Conflict
+// when it does not wait for one, and Forbidden to who sealed it and to a token that stands for nobody.
+func (b *Broadcast) Approve(by string, now time.Time) error {
+	switch {
+	case b.ApprovedBy != "":
+		return nil
+	case b.Wait != WaitApproval:
+		return fault.Coded(fault.Conflict, "WRONG_STATE", "broadcast %s is %s and waits for no approval", b.ID, b.State)
+	case by == "":
+		return fault.New(fault.Forbidden, "a person approves: use a token that stands for one")
+	case by == b.SealedBy:
+		return fault.New(fault.Forbidden, "you sealed broadcast %s, so another person has to approve it; you may cancel it", b.ID)
+	}
+	b.State, b.ApprovedBy, b.ApprovedAt = Running, by, now
+	b.Wait, b.WaitUntil = NotWaiting, time.Time{}
+	if b.StartAt.After(now) {
+		b.Wait, b.WaitUntil = WaitScheduled, b.StartAt
+	}
+	return nil
+}
+
+// Approve is [Broadcast.Approve] by an account; who does not approve cancels it.
+func (d *Desk) Approve(ctx context.Context, id ID, account string) (Broadcast, error) {
+	return d.orders.Approve(ctx, id, account, d.now())
+}
