@@ -61,7 +61,7 @@ func TestBroadcastUpload(t *testing.T) {
 		"a workbook":     {[]string{"broadcast", "upload", "brd_1", workbook, "--map=id:회원번호"}, "PUT /api/v1/broadcasts/brd_1/recipients?map=id%3A%ED%9A%8C%EC%9B%90%EB%B2%88%ED%98%B8 " + media + " PK"},
 		"NDJSON":         {[]string{"broadcast", "upload", "brd_1", file(t, "people.ndjson", `{"id":"u1"}`)}, `PUT /api/v1/broadcasts/brd_1/recipients application/x-ndjson {"id":"u1"}`},
 		"an exclusion":   {[]string{"broadcast", "upload", "brd_1", csv, "--exclude=brd_0", "--skip-bad-rows"}, "PUT /api/v1/broadcasts/brd_1/recipients?exclude=broadcast%3Abrd_0&skip_bad_rows=true text/csv id\nu1\n"},
-		"an audience":    {[]string{"broadcast", "upload", "brd_1", "--audience=aud_1", "--exclude=broadcast:brd_0"}, `POST /api/v1/broadcasts/brd_1/recipients/from-audience application/json {"audience":"aud_1","dry_run":false,"exclude":"broadcast:brd_0"}`},
+		"an audience":    {[]string{"broadcast", "upload", "brd_1", "--audience=aud_1", "--exclude=broadcast:brd_0"}, `POST /api/v1/broadcasts/brd_1/recipients/from-audience application/json {"audience":"aud_1","dry_run":false,"exclude":"broadcast:brd_0","skip_bad_rows":false}`},
 		"to an audience": {[]string{"audience", "upload", "aud_1", csv}, "PUT /api/v1/audiences/aud_1/recipients text/csv id\nu1\n"},
 	}
 	for name, tt := range tests {
