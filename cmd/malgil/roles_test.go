@@ -15,7 +15,7 @@ func TestWorker_unknownPool(t *testing.T) {
 		t.Setenv(name, "")
 	}
 	for pools, want := range map[string]string{
-		"webhook":    `no pool "webhook"; there are reply, echo, broadcast, result, billing, mail`,
+		"push":       `no pool "push"; there are reply, echo, broadcast, result, billing, mail, webhook`,
 		"mail,mail":  `pool "mail" is named twice`,
 		"mail,repli": `no pool "repli"`,
 	} {
