@@ -138,17 +138,6 @@ func (s ChunkState) Final() bool {
 	return false
 }
 
-// Room is the type of a recipient that is a group room (그룹 채팅방). Messages to rooms cost what those
-// to people do, and never share a chunk with them: Kakao takes them at another address.
-const Room = "botGroupKey"
-
-// Recipient is one person, by one of Kakao's three kinds of keys, or a group room.
-type Recipient struct {
-	Type       string            `json:"type"` // botUserKey, plusfriendUserKey, appUserId or [Room]
-	ID         string            `json:"id"`
-	Properties map[string]string `json:"properties,omitempty"` // merged into the user properties of a skill call
-}
-
 // Message is what a broadcast says: the event that fires a block, and what the block may read.
 type Message struct {
 	Event  string            // event name set on the block; must match exactly

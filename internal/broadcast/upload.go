@@ -6,19 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"unicode/utf8"
 
 	"github.com/malgil/malgil/internal/fault"
 )
 
-// The kinds of keys that Kakao takes, in the order in which chunks are made of them.
-var recipientTypes = []string{"botUserKey", "plusfriendUserKey", "appUserId", Room}
-
 const (
-	maxRecipientID   = 200
-	maxProperties    = 50
-	maxPropertyBytes = 4096
 	// uploadBatch is how many chunks one transaction stores, and uploadBytes how much of them.
 	uploadBatch = 1000
 	uploadBytes = 8 << 20
@@ -365,46 +357,6 @@ func (u *upload) pack(kind string) {
 	u.size += len(text)
 	u.ready = append(u.ready, Packed{Seq: u.seq, People: len(people), Recipients: text})
 	u.open[kind] = people[:0]
-}
-
-// CanonicalType returns the name of a kind of key as this package has it, so that a million people
-// share three texts; another text as it is.
-func CanonicalType(name string) string {
-	for _, known := range recipientTypes {
-		if name == known {
-			return known
-		}
-	}
-	return name
-}
-
-// Check returns what is wrong with a recipient, nil when nothing is.
-func (r Recipient) Check() *fault.Error {
-	switch {
-	case !slices.Contains(recipientTypes, r.Type):
-		return fault.Field("type", "must be botUserKey, plusfriendUserKey, appUserId or botGroupKey")
-	case r.ID == "":
-		return fault.Field("id", "is empty")
-	case !utf8.ValidString(r.ID):
-		return fault.Field("id", "is not UTF-8")
-	case len(r.ID) > maxRecipientID:
-		return fault.Field("id", "must be at most %d bytes", maxRecipientID)
-	case r.Type == Room && len(r.Properties) > 0:
-		return fault.Field("properties", "are of people; a room has none")
-	case len(r.Properties) > maxProperties:
-		return fault.Field("properties", "must be at most %d", maxProperties)
-	}
-	size := 0
-	for key, value := range r.Properties {
-		size += len(key) + len(value)
-		if !utf8.ValidString(key) || !utf8.ValidString(value) {
-			return fault.Field("properties", "are not UTF-8")
-		}
-	}
-	if size > maxPropertyBytes {
-		return fault.Field("properties", "must be at most %d bytes together", maxPropertyBytes)
-	}
-	return nil
 }
 
 // packAll packs people who are in memory already; the first ones in chunks of their own.

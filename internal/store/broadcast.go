@@ -137,23 +137,6 @@ func (s *Store) newBroadcast(ctx context.Context, b broadcast.Broadcast, chunks 
 	return b, err
 }
 
-// adFits is Invalid when the text of advertising lacks what the law asks for. A text that is not in the event
-// data is the block's, and not looked at.
-func adFits(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) error {
-	if b.Purpose != broadcast.Ad {
-		return nil
-	}
-	sending, err := sendingOf(ctx, tx, b.BotID)
-	if err != nil {
-		return err
-	}
-	key := sending.AdTextKey()
-	if text, ours := b.Message.Data[key]; ours {
-		return bot.CheckAd("event.data."+key, text)
-	}
-	return nil
-}
-
 // RepeatedBroadcast returns the broadcast that an earlier call with the same request made. It is
 // Invalid when that call had another body.
 func (s *Store) RepeatedBroadcast(ctx context.Context, r broadcast.Request) (b broadcast.Broadcast, repeated bool, err error) {
@@ -345,73 +328,4 @@ func (s *Store) cancel(ctx context.Context) func(*sql.Tx, *broadcast.Broadcast) 
 
 func notNow(b broadcast.Broadcast, what string) error {
 	return fault.Coded(fault.Conflict, "WRONG_STATE", "broadcast %s is %s and cannot be %s", b.ID, b.State, what)
-}
-
-// retireBatch bounds how many planned chunks one transaction ends.
-const retireBatch = 5000
-
-// retire ends planned chunks of a broadcast, uncharged, as expired or cancelled. It leaves the
-// counter of planned chunks at what is there, so that whoever retires until it is 0 comes to an end.
-func (s *Store) retire(ctx context.Context, id broadcast.ID, as broadcast.ChunkState, now time.Time) (broadcast.Broadcast, error) {
-	return s.changeBroadcast(ctx, id, now, func(tx *sql.Tx, b *broadcast.Broadcast) error {
-		rows, err := tx.QueryContext(ctx, `UPDATE chunk SET state = $2, skipped = people WHERE id IN
-			(SELECT id FROM chunk WHERE broadcast_id = $1 AND state = 'planned' ORDER BY id LIMIT $3) RETURNING people`,
-			id, as, retireBatch)
-		people, err := collect(rows, err, func(row scanner) (n int, err error) {
-			err = row.Scan(&n)
-			return n, err
-		})
-		if err != nil {
-			return fmt.Errorf("retire chunks of %s: %w", id, err)
-		}
-		for _, n := range people {
-			b.Counts.Skipped += n
-		}
-		b.PlannedChunks -= len(people)
-		if all := len(people) < retireBatch; all && b.PlannedChunks == 0 || !all && b.PlannedChunks > 0 {
-			return nil
-		}
-		err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM chunk WHERE broadcast_id = $1 AND state = 'planned'`, id).Scan(&b.PlannedChunks)
-		if err != nil {
-			return fmt.Errorf("count the planned chunks of %s: %w", id, err)
-		}
-		return nil
-	})
-}
-
-// overAtOnce bounds how many broadcasts one call of RetireOver looks at.
-const overAtOnce = 20
-
-// RetireOver ends planned chunks of broadcasts that expired or were cancelled, a batch of each, and
-// reports whether there may be more. One that fails keeps no other from its end.
-func (s *Store) RetireOver(ctx context.Context, now time.Time) (more bool, err error) {
-	type over struct {
-		id broadcast.ID
-		as broadcast.ChunkState
-	}
-	rows, err := s.read.QueryContext(ctx, `SELECT id, CASE WHEN state = 'cancelled' THEN 'cancelled' ELSE 'expired' END
-		FROM broadcast WHERE planned_chunks > 0 AND
-		(state = 'cancelled' OR (state IN ('running', 'paused') AND expires_at > 0 AND expires_at <= $1))
-		ORDER BY RANDOM() LIMIT $2`, // some that fail, however many, are not in the way of the others
-		millis(now), overAtOnce)
-	list, err := collect(rows, err, func(row scanner) (o over, err error) {
-		err = row.Scan(&o.id, &o.as)
-		return o, err
-	})
-	if err != nil {
-		return false, fmt.Errorf("find broadcasts that are over: %w", err)
-	}
-	var failed []error
-	for _, o := range list {
-		b, err := s.retire(ctx, o.id, o.as, now)
-		if ctx.Err() != nil {
-			return false, ctx.Err()
-		}
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		more = more || b.PlannedChunks > 0
-	}
-	return more || len(list) == overAtOnce, errors.Join(failed...)
 }

@@ -34,6 +34,23 @@ func sendingOf(ctx context.Context, q querier, botID string) (sending bot.Sendin
 	return sending, nil
 }
 
+// adFits is Invalid when the text of advertising lacks what the law asks for. A text that is not in the event
+// data is the block's, and not looked at.
+func adFits(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) error {
+	if b.Purpose != broadcast.Ad {
+		return nil
+	}
+	sending, err := sendingOf(ctx, tx, b.BotID)
+	if err != nil {
+		return err
+	}
+	key := sending.AdTextKey()
+	if text, ours := b.Message.Data[key]; ours {
+		return bot.CheckAd("event.data."+key, text)
+	}
+	return nil
+}
+
 // opening is whether a broadcast may be sent now.
 type opening struct {
 	open  bool
