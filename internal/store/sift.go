@@ -9,7 +9,6 @@ import (
 
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
-	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -110,14 +109,6 @@ func listed[A, B any](ctx context.Context, tx *sql.Tx, botID, table, columns str
 	return nil
 }
 
-// consentLasts is for how many years somebody has agreed to advertising, unless he confirms it
-// (정보통신망법 제50조).
-const consentLasts = 2
-
-func lasts(agreed int64, now time.Time) bool {
-	return agreed > 0 && now.Before(time.UnixMilli(agreed).In(clock.Seoul).AddDate(consentLasts, 0, 0))
-}
-
 // part is people of a chunk who go on together.
 type part struct {
 	people  []broadcast.Recipient
@@ -149,7 +140,7 @@ func (s *Store) sift(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o o
 	recorded := ad && sending.AdConsent == bot.RecordedConsent
 	if ad {
 		err = listed(ctx, tx, b.BotID, "consent", "at, night_at", people, func(who personID, at, night int64) {
-			agreed[who], agreedToNight[who] = lasts(at, now), lasts(night, now)
+			agreed[who], agreedToNight[who] = broadcast.Lasts(fromMillis(at), now), broadcast.Lasts(fromMillis(night), now)
 		})
 		if err != nil {
 			return nil, err

@@ -1,0 +1,162 @@
+package broadcast
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// PeopleList is one of the lists that a bot has of what people said about its messages. The words are
+// those of addresses and of the audit log.
+type PeopleList string
+
+// The lists. Nobody stands on both: what he said last counts.
+const (
+	Suppressions PeopleList = "suppressions" // opt-out (수신거부): who refused
+	Consents     PeopleList = "consents"     // consent (수신동의): who agreed
+)
+
+// RefusalScope is what somebody refuses. The words are stored.
+type RefusalScope string
+
+// The scopes of refusals.
+const (
+	RefusesAds RefusalScope = "ad"  // advertising; this when none is said
+	RefusesAll RefusalScope = "all" // everything that the bot sends
+)
+
+// Stance is what a person said last about the messages of a bot.
+type Stance struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+	// Scope is what a refusal is about; empty for a consent.
+	Scope RefusalScope `json:"scope,omitempty"`
+	// At is when he refused, or agreed or confirmed it last.
+	At time.Time `json:"at"`
+	// NightAt is likewise when he agreed to messages from 21:00 to 08:00; zero for not.
+	NightAt time.Time `json:"night_at,omitzero"`
+}
+
+// Said is when he spoke last.
+func (s Stance) Said() time.Time {
+	if s.NightAt.After(s.At) {
+		return s.NightAt
+	}
+	return s.At
+}
+
+// consentYears is for how many years a consent counts, unless it is confirmed (정보통신망법 제50조).
+const consentYears = 2
+
+// Lasts reports whether what was agreed to at a time still counts: less than two years ago, by the
+// calendar of Korea. What was agreed to on 29 February counts until 28 February. Zero is never.
+func Lasts(agreed, now time.Time) bool {
+	if agreed.IsZero() {
+		return false
+	}
+	from := agreed.In(clock.Seoul)
+	until := from.AddDate(consentYears, 0, 0)
+	if until.Day() != from.Day() { // there is no such day
+		until = until.AddDate(0, 0, -until.Day())
+	}
+	return now.Before(until)
+}
+
+// Valid reports whether a consent counts.
+func (s Stance) Valid(now time.Time) bool { return Lasts(s.At, now) }
+
+// ValidAtNight reports whether a consent counts for the night.
+func (s Stance) ValidAtNight(now time.Time) bool { return Lasts(s.NightAt, now) }
+
+// CheckStance returns what is wrong with a stance that is to stand on a list, nil when nothing is.
+func (l PeopleList) CheckStance(s Stance, now time.Time) *fault.Error {
+	if err := (Recipient{Type: s.Type, ID: s.ID}).Check(); err != nil {
+		return err
+	}
+	switch {
+	case s.Type == Room:
+		return fault.Field("type", "must be that of a person; rooms neither refuse nor agree")
+	case strings.ContainsFunc(s.ID, func(r rune) bool { return r == 0 }):
+		return fault.Field("id", "holds a zero byte")
+	case l == Suppressions && s.Scope != RefusesAds && s.Scope != RefusesAll:
+		return fault.Field("scope", "must be ad or all")
+	case s.At.IsZero():
+		return fault.Field("at", "is missing; say when")
+	case s.At.After(now):
+		return fault.Field("at", "is in the future")
+	case s.NightAt.After(now):
+		return fault.Field("night_at", "is in the future")
+	case !known(s.At):
+		return fault.Field("at", "is before KakaoTalk")
+	case !s.NightAt.IsZero() && !known(s.NightAt):
+		return fault.Field("night_at", "is before KakaoTalk")
+	}
+	return nil
+}
+
+// known reports whether there was KakaoTalk at a time: an earlier one is a slip, or a spreadsheet's zero.
+func known(t time.Time) bool { return t.Year() >= 2010 }
+
+// Columns are the columns of a file of the list, apart from the type and the id.
+func (l PeopleList) Columns() []string {
+	if l == Suppressions {
+		return []string{"scope", "at"}
+	}
+	return []string{"at", "night_at"}
+}
+
+// StanceOf reads a row of a file, whose further columns are properties. Who refused at no time said did
+// so now; a consent has to say when. The error is about one of the columns.
+func (l PeopleList) StanceOf(row Recipient, now time.Time) (Stance, *fault.Error) {
+	s := Stance{Type: row.Type, ID: row.ID}
+	if l == Suppressions {
+		s.Scope, s.At = RefusesAds, now
+	}
+	for name, text := range row.Properties {
+		if !slices.Contains(l.Columns(), name) {
+			return s, fault.Field(name, "is no column of %s; there are type, id, %s", l, strings.Join(l.Columns(), ", "))
+		}
+		if name == "scope" {
+			s.Scope = RefusalScope(text)
+			continue
+		}
+		at, ok := saidAt(text)
+		if !ok {
+			return s, fault.Field(name, "must be a time as 2026-11-24T12:00:00+09:00, or 2026-11-24 12:00:00 or 2026-11-24 in Korea")
+		}
+		if name == "at" {
+			s.At = at
+		} else {
+			s.NightAt = at
+		}
+	}
+	return s, l.CheckStance(s, now)
+}
+
+// saidAt reads a time as files have it, which is Korea's where it does not say otherwise.
+func saidAt(text string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
+		if at, err := time.ParseInLocation(layout, text, clock.Seoul); err == nil {
+			return at.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// Prevails reports whether what is said now changes what stands on its list (own) and on the other
+// one; nil for nothing there. What was said earlier changes nothing, and where somebody refused and
+// agreed at the same moment he has refused.
+func (l PeopleList) Prevails(s Stance, own, other *Stance) bool {
+	switch {
+	case own != nil && (*own == s || own.Said().After(s.Said())):
+		return false
+	case other == nil:
+		return true
+	case l == Suppressions:
+		return !other.Said().After(s.Said())
+	}
+	return s.Said().After(other.Said())
+}
