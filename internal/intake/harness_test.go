@@ -141,6 +141,7 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		Billing:   billing.New(db, h.gateway, box, ids, rand.NewChaCha8([32]byte{4}), atNoon, settings),
 		Books:     reconcile.New(db, h.gateway, nil, nil, posted(func(string, int64) {}), atNoon),
 		Explain:   db,
+		Lists:     db,
 		Mails:     db,
 		Webhooks:  webhook.NewAdmin(db, box, kakao.Guard{AnyHost: true}.Check, atNoon, ids.Next, rand.NewChaCha8([32]byte{5})),
 		MuteLinks: notice.NewMuteLinks("https://malgil.example", []byte("secret")),

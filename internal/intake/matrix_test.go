@@ -136,6 +136,12 @@ GET /api/v1/audit PAMOWKVvS -
 GET /api/v1/audit/verify PA MOWKVvS
 GET /api/v1/prices PAMOWKVvS -
 POST /api/v1/prices PA MOWKVvS
+GET /api/v1/bots/{id}/suppressions PAMO WKVv
+PUT /api/v1/bots/{id}/suppressions PAMO WKVv
+DELETE /api/v1/bots/{id}/suppressions PAMO WKVv
+GET /api/v1/bots/{id}/consents PAMO WKVv
+PUT /api/v1/bots/{id}/consents PAMO WKVv
+DELETE /api/v1/bots/{id}/consents PAMO WKVv
 POST /api/v1/audiences PAMO WKVv
 GET /api/v1/audiences PAMOWKVvS -
 GET /api/v1/audiences/{id} PAMOWKVv -

@@ -176,6 +176,13 @@ var routes = map[string]guard{
 	"DELETE /api/v1/audiences/{id}": {scope: access.Send, right: access.OrderBroadcast, on: theAudience},
 	audienceRoute:                   {scope: access.Send, right: access.OrderBroadcast, on: theAudience, quiet: true},
 
+	"GET /api/v1/bots/{id}/suppressions":    {scope: access.Read, right: access.ReadPeople, on: theBot},
+	"PUT /api/v1/bots/{id}/suppressions":    {scope: access.Send, right: access.OrderBroadcast, on: theBot},
+	"DELETE /api/v1/bots/{id}/suppressions": {scope: access.Send, right: access.OrderBroadcast, on: theBot},
+	"GET /api/v1/bots/{id}/consents":        {scope: access.Read, right: access.ReadPeople, on: theBot},
+	"PUT /api/v1/bots/{id}/consents":        {scope: access.Send, right: access.OrderBroadcast, on: theBot},
+	"DELETE /api/v1/bots/{id}/consents":     {scope: access.Send, right: access.OrderBroadcast, on: theBot},
+
 	"POST /api/v1/schedules":             {scope: access.Send, right: access.OrderBroadcast, on: named(access.OfBot, "bot"), and: &demand{access.OrderBroadcast, named(access.OfAudience, "audience")}},
 	"GET /api/v1/schedules":              {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/schedules/preview":      {scope: access.Read, right: access.SeePublic, on: platform},

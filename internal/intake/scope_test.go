@@ -122,6 +122,12 @@ GET /api/v1/audit read list_own platform
 GET /api/v1/audit/verify read check_audit platform
 GET /api/v1/prices read see_public platform
 POST /api/v1/prices admin keep_platform platform
+GET /api/v1/bots/{id}/suppressions read read_people bot path.id
+PUT /api/v1/bots/{id}/suppressions send order_broadcast bot path.id
+DELETE /api/v1/bots/{id}/suppressions send order_broadcast bot path.id
+GET /api/v1/bots/{id}/consents read read_people bot path.id
+PUT /api/v1/bots/{id}/consents send order_broadcast bot path.id
+DELETE /api/v1/bots/{id}/consents send order_broadcast bot path.id
 POST /api/v1/audiences send order_broadcast bot body.bot
 GET /api/v1/audiences read list_own platform
 GET /api/v1/audiences/{id} read read_broadcast audience path.id

@@ -89,6 +89,7 @@ func New(config Config, services Services) *Server {
 	s.addBroadcasts()
 	s.addEvents()
 	s.addAudiences()
+	s.addPeopleLists()
 	s.addSchedules()
 	s.addEventAPI()
 	s.addPrices()

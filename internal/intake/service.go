@@ -26,6 +26,7 @@ type Services struct {
 	Bots       Bots
 	Broadcasts Broadcasts
 	Schedules  Schedules
+	Lists      PeopleLists
 	Billing    Billing
 	Books      Reconciler
 	Explain    Explainer

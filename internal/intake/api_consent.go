@@ -1,0 +1,133 @@
+package intake
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/fault"
+)
+
+// PeopleLists keeps who refused and who agreed to the messages of a bot; [store.Store] does.
+type PeopleLists interface {
+	PutStances(ctx context.Context, botID string, list broadcast.PeopleList, said []broadcast.Stance, facts map[string]any) (changed int, err error)
+	RemoveStance(ctx context.Context, botID string, list broadcast.PeopleList, person broadcast.Recipient) error
+	Stances(ctx context.Context, botID string, list broadcast.PeopleList, after broadcast.Recipient, limit int) ([]broadcast.Stance, error)
+}
+
+type stanceView struct {
+	Type    string                 `json:"type"`
+	ID      string                 `json:"id"`
+	Scope   broadcast.RefusalScope `json:"scope,omitempty" doc:"Of a refusal: ad for advertising, all for everything"`
+	At      time.Time              `json:"at" doc:"When he refused, or agreed last"`
+	NightAt time.Time              `json:"night_at,omitzero" doc:"When he agreed to messages at night, 21:00 to 08:00; absent for not"`
+}
+
+func viewStance(s broadcast.Stance) stanceView { return stanceView(s) }
+
+func (s *Server) addPeopleLists() {
+	const group, refusals, consents = "Opt-out and consent", "/api/v1/bots/{id}/suppressions", "/api/v1/bots/{id}/consents"
+	missing := []int{http.StatusNotFound}
+	add(s, operation{route: "GET " + refusals, id: "list-suppressions", group: group, summary: "List who refused the messages of a bot", errors: missing}, s.listStances(broadcast.Suppressions))
+	add(s, operation{route: "PUT " + refusals, id: "put-suppression", group: group, summary: "Note that somebody refuses the messages of a bot", errors: missing}, s.putSuppression)
+	add(s, operation{route: "DELETE " + refusals, id: "delete-suppression", group: group, summary: "Take a refusal back", status: http.StatusNoContent, errors: missing}, s.deleteStance(broadcast.Suppressions))
+	add(s, operation{route: "GET " + consents, id: "list-consents", group: group, summary: "List who agreed to the advertising of a bot", errors: missing}, s.listStances(broadcast.Consents))
+	add(s, operation{route: "PUT " + consents, id: "put-consent", group: group, summary: "Note that somebody agrees to the advertising of a bot, or confirms it", errors: missing}, s.putConsent)
+	add(s, operation{route: "DELETE " + consents, id: "delete-consent", group: group, summary: "Take a consent back", status: http.StatusNoContent, errors: missing}, s.deleteStance(broadcast.Consents))
+}
+
+type listStancesInput struct {
+	ByID
+	Paged
+}
+
+// lastStance is the mark of a page: the last person on it.
+type lastStance struct{ Type, ID string }
+
+func (s *Server) listStances(list broadcast.PeopleList) func(context.Context, *listStancesInput) (*body[page[stanceView]], error) {
+	return func(ctx context.Context, in *listStancesInput) (*body[page[stanceView]], error) {
+		var last lastStance
+		if err := in.after(&last); err != nil {
+			return nil, err
+		}
+		found, err := s.services.Lists.Stances(ctx, in.ID, list, broadcast.Recipient{Type: last.Type, ID: last.ID}, in.Limit+1)
+		if err != nil {
+			return nil, err
+		}
+		return pageOf(in.Paged, found, func(one broadcast.Stance) any { return lastStance{one.Type, one.ID} }, viewStance)
+	}
+}
+
+type putSuppressionInput struct {
+	ByID
+	Body struct {
+		Type  string    `json:"type,omitempty" doc:"botUserKey, when left out"`
+		ID    string    `json:"id"`
+		Scope string    `json:"scope,omitempty" enum:"ad,all" doc:"What he refuses: advertising, when left out, or everything"`
+		At    time.Time `json:"at,omitzero" doc:"When he did; now, when left out"`
+	}
+}
+
+func (s *Server) putSuppression(ctx context.Context, in *putSuppressionInput) (*body[putStanceView], error) {
+	scope := broadcast.RefusalScope(in.Body.Scope)
+	if scope == "" {
+		scope = broadcast.RefusesAds
+	}
+	return s.putStance(ctx, in.ByID, broadcast.Suppressions, broadcast.Stance{Type: in.Body.Type, ID: in.Body.ID, Scope: scope, At: in.Body.At})
+}
+
+type putConsentInput struct {
+	ByID
+	Body struct {
+		Type    string    `json:"type,omitempty" doc:"botUserKey, when left out"`
+		ID      string    `json:"id"`
+		At      time.Time `json:"at,omitzero" doc:"When he agreed, or confirmed it last; now, when left out"`
+		NightAt time.Time `json:"night_at,omitzero" doc:"Likewise for the night, 21:00 to 08:00; left out, he has not agreed to that"`
+	}
+}
+
+func (s *Server) putConsent(ctx context.Context, in *putConsentInput) (*body[putStanceView], error) {
+	return s.putStance(ctx, in.ByID, broadcast.Consents, broadcast.Stance{Type: in.Body.Type, ID: in.Body.ID, At: in.Body.At, NightAt: in.Body.NightAt})
+}
+
+type putStanceView struct {
+	Changed bool `json:"changed" doc:"False when he has said something later, or just this before"`
+}
+
+func (s *Server) putStance(ctx context.Context, in ByID, list broadcast.PeopleList, one broadcast.Stance) (*body[putStanceView], error) {
+	now := s.config.Now()
+	if one.Type == "" {
+		one.Type = defaultUserType
+	}
+	if one.At.IsZero() {
+		one.At = now
+	}
+	if wrong := list.CheckStance(one, now); wrong != nil {
+		return nil, wrong
+	}
+	changed, err := s.services.Lists.PutStances(ctx, in.ID, list, []broadcast.Stance{one}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return reply(putStanceView{Changed: changed > 0}), nil
+}
+
+// defaultUserType is the type of ids that have none.
+const defaultUserType = "botUserKey"
+
+type deleteStanceInput struct {
+	ByID
+	Type   string `query:"type" default:"botUserKey"`
+	Person string `query:"id" required:"true"`
+}
+
+func (s *Server) deleteStance(list broadcast.PeopleList) func(context.Context, *deleteStanceInput) (*none, error) {
+	return func(ctx context.Context, in *deleteStanceInput) (*none, error) {
+		person := broadcast.Recipient{Type: in.Type, ID: in.Person}
+		if wrong := person.Check(); wrong != nil {
+			return nil, fault.Field("query."+wrong.Field, "%s", wrong.Message)
+		}
+		return &none{}, s.services.Lists.RemoveStance(ctx, in.ByID.ID, list, person)
+	}
+}
