@@ -14,6 +14,7 @@ func TestAds(t *testing.T) {
 		"night": adNight,
 		"hours": botHours,
 		"cap":   botCap,
+		"lists": adLists,
 	})
 }
 
@@ -87,6 +88,43 @@ func botHours(t *testing.T) {
 		t.Errorf("without hours it counts %+v, want 3 delivered", b.Counts)
 	}
 	h.balance()
+}
+
+// Who has refused advertising gets none from then on, and notices all the same; who has agreed to the night
+// gets it at night.
+func adLists(t *testing.T) {
+	h := open(t, plan{at: inDecember})
+	h.at(2026, 12, 10, 22, 0)
+	s := h.openShop(0)
+	s.topUp(10_000)
+	people := s.friends(4)
+	put := func(list string, body map[string]any, person string) {
+		t.Helper()
+		body["type"], body["id"] = "botUserKey", person
+		h.do("PUT", "/api/v1/bots/"+s.bot+"/"+list, body, nil)
+	}
+	put("suppressions", map[string]any{"scope": "ad"}, people[0])
+	put("consents", map[string]any{"at": h.now(), "night_at": h.now()}, people[1])
+	b := s.ad(people...)
+	h.until("the night's one is reached", func() (bool, any) { now := s.look(b); return now.Counts.Delivered == 1 && now.Counts.Skipped == 1, now })
+	if b = s.waits(b, "window"); s.times("botUserKey", people[1]) != 1 || h.truth().Kakao.People.Reached != 1 {
+		t.Errorf("at night it counts %+v, and %d people were reached; want the one who has agreed to that", b.Counts, h.truth().Kakao.People.Reached)
+	}
+	put("suppressions", map[string]any{"scope": "ad"}, people[2]) // while it waits
+	h.at(2026, 12, 11, 8, 15)
+	if b = s.finish(b); b.Counts.Delivered != 2 || b.Counts.Skipped != 2 || b.Captured != 30 {
+		t.Errorf("in the morning it counts %+v for %d KRW, want 2 delivered, 2 skipped, 30", b.Counts, b.Captured)
+	}
+	results := string(h.document("/api/v1/broadcasts/" + b.ID + "/results"))
+	for _, refused := range []string{people[0], people[2]} {
+		if !strings.Contains(results, refused+",skipped,,opted_out,") || s.times("botUserKey", refused) != 0 {
+			t.Errorf("the results do not say that %s has refused it:\n%s", refused, results)
+		}
+	}
+	h.balance()
+	if b := s.finish(s.order(people[0])); b.Counts.Delivered != 1 {
+		t.Errorf("a notice to who has refused advertising counts %+v, want it delivered", b.Counts)
+	}
 }
 
 // Who has got as many messages as a bot writes to one person is left out, and the results say so.
