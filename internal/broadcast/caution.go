@@ -130,7 +130,7 @@ func (b *Broadcast) passCanary() {
 func (b *Broadcast) Resume(now time.Time) error {
 	switch b.State {
 	case Running:
-		if b.Wait == WaitCanary {
+		if b.Wait == WaitCanary && !b.Watch.CanaryDoneAt.IsZero() {
 			b.passCanary()
 		}
 		return nil
@@ -142,6 +142,7 @@ func (b *Broadcast) Resume(now time.Time) error {
 		return fault.Coded(fault.Conflict, "WRONG_STATE", "broadcast %s is %s and cannot be resumed", b.ID, b.State)
 	}
 	b.State, b.Wait, b.WaitUntil, b.Note, b.Refusals = Running, NotWaiting, time.Time{}, "", 0
+	b.Watch.Told, b.Watch.Missed = b.Counts.told() // whoever resumes it has seen these
 	if b.StartAt.After(now) {
 		b.Wait, b.WaitUntil = WaitScheduled, b.StartAt
 	}

@@ -122,7 +122,7 @@ func TestBroadcast_AfterCanary(t *testing.T) {
 
 func TestBroadcast_Resume(t *testing.T) {
 	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
-	canary := Watch{CanarySeq: 1}
+	canary, done := Watch{CanarySeq: 1}, Watch{CanarySeq: 1, CanaryDoneAt: now}
 	tests := map[string]struct {
 		in     Broadcast
 		state  State
@@ -133,7 +133,8 @@ func TestBroadcast_Resume(t *testing.T) {
 		"paused":                   {in: Broadcast{State: Paused, Wait: WaitPaused, Note: "why", Refusals: 5}, state: Running},
 		"paused before its start":  {in: Broadcast{State: Paused, Wait: WaitPaused, StartAt: now.Add(1)}, state: Running, wait: WaitScheduled},
 		"running":                  {in: Broadcast{State: Running, Wait: WaitFunds}, state: Running, wait: WaitFunds},
-		"behind its canary":        {in: Broadcast{State: Running, Wait: WaitCanary, Watch: canary}, state: Running, passed: true},
+		"behind its canary":        {in: Broadcast{State: Running, Wait: WaitCanary, Watch: done}, state: Running, passed: true},
+		"while its canary is sent": {in: Broadcast{State: Running, Wait: WaitCanary, Watch: canary}, state: Running, wait: WaitCanary},
 		"within its canary":        {in: Broadcast{State: Running, Watch: canary}, state: Running},
 		"paused within its canary": {in: Broadcast{State: Paused, Wait: WaitPaused, Watch: canary}, state: Running},
 		"that is not sealed":       {in: Broadcast{State: Uploading}, state: Uploading, fails: true},

@@ -30,6 +30,7 @@ type Candidate struct {
 	BotID     string
 	Rate      int  // messages a second that the bot may send
 	BotPaused Wait // config, provider or disconnected, or empty
+	Waits     bool // for its hours or behind its canary: it is looked at, and takes nothing from others
 	Planned   int  // chunks that wait to be queued
 	StartAt   time.Time
 }
@@ -59,7 +60,11 @@ func (p Pace) Shares(candidates []Candidate, queued map[string]int, turn int) []
 		if byWallet[c.WalletID] == nil {
 			wallets = append(wallets, c.WalletID)
 		}
-		byWallet[c.WalletID] = append(byWallet[c.WalletID], &Share{Candidate: c})
+		share := &Share{Candidate: c}
+		if c.Waits && c.BotPaused == NotWaiting {
+			share.Chunks = 1 // whether it may go is found out by trying
+		}
+		byWallet[c.WalletID] = append(byWallet[c.WalletID], share)
 	}
 	slices.Sort(wallets)
 	for _, shares := range byWallet {
@@ -74,7 +79,7 @@ func (p Pace) Shares(candidates []Candidate, queued map[string]int, turn int) []
 			// The least served broadcast that its bot still has room for gets the next chunk.
 			var next *Share
 			for _, s := range shares {
-				if s.Chunks < s.Planned && s.BotPaused == NotWaiting && botRoom[s.BotID] > 0 && (next == nil || s.Chunks < next.Chunks) {
+				if !s.Waits && s.Chunks < s.Planned && s.BotPaused == NotWaiting && botRoom[s.BotID] > 0 && (next == nil || s.Chunks < next.Chunks) {
 					next = s
 				}
 			}

@@ -26,6 +26,8 @@ func TestPace_Shares(t *testing.T) {
 	earlier := candidate("earlier", "w1", "b1", 1000, 50)
 	paused := candidate("paused", "w1", "b1", 500, 10)
 	paused.BotPaused = WaitConfig
+	waiting, slow := candidate("waiting", "w1", "b1", 100, 50), candidate("slow", "w1", "b1", 100, 50)
+	waiting.Waits, slow.StartAt = true, start.Add(time.Minute)
 	tests := map[string]struct {
 		pace       Pace
 		candidates []Candidate
@@ -35,6 +37,12 @@ func TestPace_Shares(t *testing.T) {
 	}{
 		"1,000,000 people and 100 of another wallet": {
 			DefaultPace, []Candidate{million, hundred}, nil, 0, map[ID]int{"big": 499, "small": 1},
+		},
+		"one that waits takes nothing from another of its bot": {
+			DefaultPace, []Candidate{waiting, slow}, nil, 0, map[ID]int{"waiting": 1, "slow": 1},
+		},
+		"nor from another's, and is looked at where there is no room": {
+			Pace{MaxQueued: 1, Ahead: time.Second}, []Candidate{waiting, hundred}, nil, 0, map[ID]int{"waiting": 1, "small": 1},
 		},
 		"little room goes around: first turn": {
 			Pace{MaxQueued: 1, Ahead: time.Second}, []Candidate{million, hundred}, nil, 0, map[ID]int{"big": 1, "small": 0},

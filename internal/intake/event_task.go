@@ -139,11 +139,16 @@ func allFailed(c store.ChunkPeople, ended time.Time) ([]taskFailEntry, error) {
 	case broadcast.Expired:
 		why = "it expired before it was sent"
 	case broadcast.ChunkCancelled:
-		if c.Chunk.LeftOut == broadcast.OptedOut {
+		switch c.Chunk.LeftOut {
+		case broadcast.OptedOut:
 			why = "has refused messages of this bot"
-			break
+		case broadcast.Capped:
+			why = "has got as many messages as the bot writes to one person"
+		case broadcast.NoConsent:
+			why = "has not agreed to advertising"
+		default:
+			why = "it was cancelled before it was sent"
 		}
-		why = "it was cancelled before it was sent"
 	}
 	list := make([]taskFailEntry, len(recipients))
 	for i, r := range recipients {

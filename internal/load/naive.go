@@ -44,21 +44,32 @@ func (r run) naive(ctx context.Context) (rate float64, err error) {
 		return 0, err
 	}
 	var done atomic.Int64
+	failed := make(chan error, 1)
+	fail := func(err error) error {
+		select {
+		case failed <- err:
+		default: // the first one tells
+		}
+		return err
+	}
 	finished := make(chan struct{})
 	handler := asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
 		id := string(t.Payload())
 		mine, err := rows.Move(ctx, id, "queued", "sending")
-		if err != nil || !mine {
-			return err
+		switch {
+		case err != nil:
+			return fail(err)
+		case !mine:
+			return nil
 		}
 		if _, err := events.Send(ctx, kakao.SendRequest{
 			BotID: r.demo.Books.Bot, RestKey: r.demo.Books.RestKey, Event: kakao.Event{Name: r.demo.Ready.Event},
 			Users: []kakao.EventUser{{Type: "botUserKey", ID: id}},
 		}); err != nil {
-			return err
+			return fail(err)
 		}
 		if _, err := rows.Move(ctx, id, "sending", "sent"); err != nil {
-			return err
+			return fail(err)
 		}
 		if done.Add(1) == int64(r.Naive) {
 			close(finished)
@@ -79,7 +90,10 @@ func (r run) naive(ctx context.Context) (rate float64, err error) {
 	began := time.Now()
 	go func() {
 		for _, id := range ids {
-			_ = client.Enqueue(ctx, asynq.NewTask("load:naive", []byte(id), asynq.TaskID(id), asynq.Queue(naiveQueue), asynq.MaxRetry(8), asynq.Timeout(time.Minute)))
+			if err := client.Enqueue(ctx, asynq.NewTask("load:naive", []byte(id), asynq.TaskID(id), asynq.Queue(naiveQueue), asynq.MaxRetry(8), asynq.Timeout(time.Minute))); err != nil {
+				_ = fail(err)
+				return
+			}
 		}
 	}()
 	tick := time.NewTicker(pollEvery)
@@ -90,6 +104,8 @@ func (r run) naive(ctx context.Context) (rate float64, err error) {
 			return perSecond(r.Naive, began), nil
 		case <-tick.C:
 			r.Progress("one by one", int(done.Load()), r.Naive)
+		case err := <-failed:
+			return 0, err
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}

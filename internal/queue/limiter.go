@@ -37,7 +37,7 @@ func NewLimiter(conn redis.UniversalClient, newID func(prefix string) string) *L
 // Acquire waits until a bot may start a request for so many messages, at most 100, and returns
 // what ends the request, to be told whether it was made and with what error; calling that again does
 // nothing. A request that is never ended counts for 35 seconds. How requests end decides how the bot
-// goes on: see [health].
+// goes on: see [flight].
 //
 // It is Throttled after a second, or at once when the rate would take longer, with a time to come
 // back, and with code "kakao" when that is because of how requests ended; and Unavailable when Redis

@@ -121,7 +121,7 @@ func (s *Store) newBroadcast(ctx context.Context, b broadcast.Broadcast, chunks 
 		if err := may(tx, at, price); err != nil {
 			return err
 		}
-		if err := adFits(ctx, tx, b); err != nil {
+		if err := adFits(ctx, tx, b.BotID, b.Purpose, b.Message); err != nil {
 			return err
 		}
 		b.WalletID = at.WalletID

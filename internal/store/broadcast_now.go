@@ -59,6 +59,9 @@ func (s *Store) CreateAtOnce(ctx context.Context, b broadcast.Broadcast, chunk b
 		if err := s.checks.AtOnce(b, price); err != nil {
 			return err
 		}
+		if err := s.openNow(ctx, tx, b); err != nil {
+			return err
+		}
 		if err := hasEvent(ctx, tx, b.BotID, b.Message.Event); err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ const moving = `b.wait_reason IN ('', 'scheduled', 'rate', 'kakao')`
 
 const (
 	anyCandidate    = `SELECT EXISTS (SELECT 1 FROM broadcast b WHERE ` + mayGo + `)`
-	selectCandidate = `SELECT b.id, b.wallet_id, b.bot_id, b.planned_chunks, b.start_at, t.rate_per_second,
+	selectCandidate = `SELECT b.id, b.wallet_id, b.bot_id, b.planned_chunks, b.start_at, b.wait_reason IN ('window', 'canary'), t.rate_per_second,
 		CASE WHEN t.paused_reason = '' AND c.state <> 'connected' AND w.payment_state = 'ACTIVE' THEN 'disconnected' ELSE t.paused_reason END
 	FROM broadcast b JOIN bot t ON t.id = b.bot_id JOIN wallet w ON w.id = b.wallet_id
 	LEFT JOIN channel c ON c.bot_id = b.bot_id AND c.side = b.side
@@ -70,7 +70,7 @@ func candidates(ctx context.Context, tx *sql.Tx, after broadcast.ID, now time.Ti
 func readCandidates(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]broadcast.Candidate, error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	list, err := collect(rows, err, func(row scanner) (c broadcast.Candidate, err error) {
-		err = row.Scan(&c.Broadcast, &c.WalletID, &c.BotID, &c.Planned, at(&c.StartAt), &c.Rate, &c.BotPaused)
+		err = row.Scan(&c.Broadcast, &c.WalletID, &c.BotID, &c.Planned, at(&c.StartAt), &c.Waits, &c.Rate, &c.BotPaused)
 		return c, err
 	})
 	if err != nil {

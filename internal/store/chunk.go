@@ -176,7 +176,7 @@ func (s *Store) recordRefused(ctx context.Context, tx *sql.Tx, b *broadcast.Broa
 		return err
 	}
 	if state != broadcast.InDoubt {
-		if err := uncontacted(ctx, tx, *c); err != nil {
+		if err := uncontacted(ctx, tx, c.ID); err != nil {
 			return err
 		}
 	}

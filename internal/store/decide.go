@@ -163,5 +163,8 @@ func (s *Store) decideChunk(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b
 func planAgain(ctx context.Context, tx *sql.Tx, c doubtful, d broadcast.Decision) error {
 	_, err := tx.ExecContext(ctx, `UPDATE chunk SET state = 'planned', hold_krw = 0, epoch = epoch + 1, next_at = $2, enqueued_at = 0, attempts = 0, dead = 0,
 		lease_until = 0, doubt_at = 0, failed = 0, error = $3 WHERE id = $1`, c.ID, millis(d.At), "somebody said that it was not sent: "+d.Note)
-	return err
+	if err != nil {
+		return err
+	}
+	return uncontacted(ctx, tx, c.ID)
 }

@@ -82,6 +82,9 @@ func (s *Store) CreateSchedule(ctx context.Context, sch broadcast.Schedule, r br
 		if err := standing.Check(); err != nil {
 			return err
 		}
+		if err := adFits(ctx, tx, sch.BotID, sch.Purpose, sch.Message); err != nil {
+			return err
+		}
 		if err := insertSchedule(ctx, tx, sch); err != nil {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -35,16 +37,16 @@ func sendingOf(ctx context.Context, q querier, botID string) (sending bot.Sendin
 
 // adFits is Invalid when the text of advertising lacks what the law asks for. A text that is not in the event
 // data is the block's, and not looked at.
-func adFits(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) error {
-	if b.Purpose != broadcast.Ad {
+func adFits(ctx context.Context, tx *sql.Tx, botID string, p broadcast.Purpose, m broadcast.Message) error {
+	if p != broadcast.Ad {
 		return nil
 	}
-	sending, err := sendingOf(ctx, tx, b.BotID)
+	sending, err := sendingOf(ctx, tx, botID)
 	if err != nil {
 		return err
 	}
 	key := sending.AdTextKey()
-	if text, ours := b.Message.Data[key]; ours {
+	if text, ours := m.Data[key]; ours {
 		return bot.CheckAd("event.data."+key, text)
 	}
 	return nil
@@ -81,6 +83,22 @@ func (s *Store) openingOf(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast
 		o = opening{open: true, until: closing, morning: o.until}
 	}
 	return o, nil
+}
+
+// openNow is a Conflict when a broadcast that may not wait comes outside the hours of its bot.
+func (s *Store) openNow(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) error {
+	o, err := s.openingOf(ctx, tx, b, b.CreatedAt)
+	if err != nil || o.open && o.morning.IsZero() {
+		return err
+	}
+	until := o.until
+	if o.open {
+		until = o.morning
+	}
+	if until.IsZero() {
+		return fault.Coded(fault.Conflict, "BOT_CLOSED", "bot %s does not send at this hour", b.BotID)
+	}
+	return fault.Coded(fault.Conflict, "BOT_CLOSED", "bot %s does not send at this hour; it does from %s on", b.BotID, until.In(clock.Seoul).Format(time.RFC3339))
 }
 
 // personID is a person on the lists of a bot.
@@ -133,7 +151,7 @@ func (s *Store) sift(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o o
 	had := map[personID]int{}
 	capped := sending.Cap != nil && (ad || sending.Cap.All)
 	if capped {
-		if had, err = contacts(ctx, tx, b.BotID, *sending.Cap, people, now); err != nil {
+		if had, err = contacts(ctx, tx, b.BotID, b.RetryOf, *sending.Cap, people, now); err != nil {
 			return nil, err
 		}
 	}
@@ -275,5 +293,5 @@ func inTheMorning(morning time.Time, id broadcast.ChunkID) time.Time {
 	for _, letter := range []byte(id) {
 		hash = (hash ^ uint32(letter)) * 16777619
 	}
-	return morning.Add(time.Duration(hash) % morningSpread)
+	return morning.Add(time.Duration(hash) % (morningSpread / time.Millisecond) * time.Millisecond)
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"encoding/json"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/clock"
+	"github.com/malgil/malgil/internal/fault"
 )
 
 // The day of the windows: a Tuesday, in Korea.
@@ -263,7 +265,7 @@ func TestDispatch_nightConsent(t *testing.T) {
 			t.Errorf("it waits for %q until %s with %d planned and %+v, want window until the morning, 2 and 1 skipped", b.Wait, b.WaitUntil, b.PlannedChunks, b.Counts)
 		}
 		wantHeld(t, s, walletID)
-		rows := dispatch(t, s, morning.Add(morningSpread))
+		rows := append(dispatch(t, s, morning.Add(morningSpread)), dispatch(t, s, morning.Add(morningSpread))...) // the first looks whether it may
 		if len(rows) != 2 {
 			t.Fatalf("%d chunks were queued in the morning, want 2", len(rows))
 		}
@@ -292,7 +294,7 @@ func TestDispatch_hours(t *testing.T) {
 		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitWindow || !b.WaitUntil.Equal(koreaAt(9, 0, 0, 0)) {
 			t.Errorf("it waits for %q until %s, want window until 09:00", b.Wait, b.WaitUntil)
 		}
-		if rows := dispatch(t, s, koreaAt(17, 59, 0, 0)); len(rows) != 2 {
+		if rows := append(dispatch(t, s, koreaAt(17, 59, 0, 0)), dispatch(t, s, koreaAt(17, 59, 0, 0))...); len(rows) != 2 {
 			t.Errorf("%d chunks were queued within the hours, want 2", len(rows))
 		}
 		c := chunkOf(t, s, b.ID, 1)
@@ -398,6 +400,88 @@ func TestClaimSome_cap(t *testing.T) {
 		before := texts(t, s, `SELECT chunk_id FROM contact`)
 		if n, err := s.ForgetContacts(t.Context(), at.Add(contactAge-time.Hour)); err != nil || n == 0 || n == len(before) {
 			t.Errorf("ForgetContacts = %d of %d, %v, want those alone that are older", n, len(before), err)
+		}
+	})
+}
+
+// Who was certainly not sent to, or not reached, may be sent to once more under a cap.
+func TestClaimSome_capAndRetry(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 10_000)
+		sends(t, s, botID, bot.Sending{Cap: &bot.Cap{Messages: 1, Days: 7, All: true}})
+		b := running(t, s, order("brd_1", botID), 2)
+		dispatch(t, s, t0)
+		claimSome(t, s, chunkOf(t, s, b.ID, 1), t0)
+		record(t, s, chunkOf(t, s, b.ID, 1), broadcast.Verdict{Outcome: broadcast.OutcomeInDoubt, Reason: "no answer"}, t0)
+		if _, err := s.DecideChunks(t.Context(), broadcast.Decision{Broadcast: b.ID, Finding: broadcast.FoundNotSent, Note: "asked Kakao", At: t0}); err != nil {
+			t.Fatal(err)
+		}
+		dispatch(t, s, t0)
+		if got := claimSome(t, s, chunkOf(t, s, b.ID, 1), t0); len(got) != 2 {
+			t.Errorf("decided to be sent again it goes to %v, want both", got)
+		}
+		record(t, s, chunkOf(t, s, b.ID, 1), accepted("task-1"), t0)
+		settle(t, s, chunkOf(t, s, b.ID, 1), 0, t0)
+		again := order("brd_2", botID)
+		again.RetryOf = b.ID
+		retry := running(t, s, again, 2)
+		dispatch(t, s, t0)
+		if got := claimSome(t, s, chunkOf(t, s, retry.ID, 1), t0); len(got) != 2 {
+			t.Errorf("the retry of the failed goes to %v, want both", got)
+		}
+		other := running(t, s, order("brd_3", botID), 2)
+		dispatch(t, s, t0)
+		if got := claimSome(t, s, chunkOf(t, s, other.ID, 1), t0); got != nil {
+			t.Errorf("another broadcast goes to %v, want nobody", got)
+		}
+	})
+}
+
+// Those who waited for the morning are sent to over ten minutes.
+func TestInTheMorning(t *testing.T) {
+	morning, last := koreaAt(32, 0, 0, 0), time.Time{}
+	for seq := range 500 {
+		at := inTheMorning(morning, broadcast.NewChunkID("brd_1", seq))
+		if at.Before(morning) || !at.Before(morning.Add(morningSpread)) {
+			t.Fatalf("chunk %d goes at %s", seq, at)
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	if last.Before(morning.Add(9 * time.Minute)) {
+		t.Errorf("the last of 500 chunks goes at %s, want it spread over ten minutes", last)
+	}
+}
+
+// An order that may not wait is refused outside the hours of its bot.
+func TestOpenNow(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 10_000)
+		agree(t, s, botID, "u1-1", t0, t0)
+		open := func(b broadcast.Broadcast, at time.Time) string {
+			t.Helper()
+			b.CreatedAt = at
+			var err error
+			if broken := s.inTx(t.Context(), func(tx *sql.Tx) error { err = s.openNow(t.Context(), tx, b); return nil }); broken != nil {
+				t.Fatal(broken)
+			}
+			return fault.CodeOf(err)
+		}
+		for name, got := range map[string]string{
+			"a notice at night": open(order("brd_1", botID), koreaAt(23, 0, 0, 0)), "an ad by day": open(advertising("brd_1", botID), koreaAt(12, 0, 0, 0)),
+		} {
+			if got != "" {
+				t.Errorf("%s is refused with %q", name, got)
+			}
+		}
+		sends(t, s, botID, bot.Sending{Hours: map[string]string{"mon": "09:00-18:00"}})
+		for name, got := range map[string]string{
+			"an ad at night": open(advertising("brd_1", botID), koreaAt(23, 0, 0, 0)), "a notice after hours": open(order("brd_1", botID), koreaAt(12, 0, 0, 0)),
+		} {
+			if got != "BOT_CLOSED" {
+				t.Errorf("%s is refused with %q, want BOT_CLOSED", name, got)
+			}
 		}
 	})
 }
