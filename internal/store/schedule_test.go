@@ -506,3 +506,22 @@ func TestSchedule_create(t *testing.T) {
 		}
 	})
 }
+
+// Advertising by the calendar carries the label of the law too, and its broadcasts are advertising.
+func TestSchedule_advertising(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		a := newAlmanac(t, s)
+		o := broadcast.ScheduleOrder{BotID: a.bot, Audience: a.audience, Cron: "0 13 * * *", Purpose: broadcast.Ad,
+			Message: broadcast.Message{Event: "restock_alert", Data: map[string]string{"text": "겨울 할인"}}}
+		if _, err := a.Create(t.Context(), o, broadcast.Request{}); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("a schedule of advertising without its label = %v, want Invalid", err)
+		}
+		sch := a.order(func(o *broadcast.ScheduleOrder) {
+			o.Purpose, o.Message.Data = broadcast.Ad, map[string]string{"text": "(광고) 겨울 할인\n무료 수신거부: 채널 차단"}
+		})
+		a.turn(t0.Add(time.Hour))
+		if _, views := a.runs(sch.ID); len(views) != 1 || wantBroadcast(t, s, views[0].Broadcast).Purpose != broadcast.Ad {
+			t.Errorf("its runs are %+v, want one of advertising", views)
+		}
+	})
+}
