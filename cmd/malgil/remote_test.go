@@ -82,7 +82,9 @@ func defaults(t *testing.T) app.Config {
 // wholeProgram starts everything with the sandbox, and leads the commands of this test to it.
 func wholeProgram(t *testing.T) *demo.Demo {
 	t.Helper()
-	d, err := demo.Start(t.Context(), defaults(t), slog.New(slog.DiscardHandler))
+	config := defaults(t)
+	config.Listen = demo.Anywhere
+	d, err := demo.Start(t.Context(), config, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

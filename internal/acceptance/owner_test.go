@@ -111,6 +111,7 @@ func intakeWithoutWorkers(t *testing.T) {
 // one, and that none was given up.
 func everyKindOfTask(t *testing.T) {
 	config := defaults(t)
+	config.Listen = demo.Anywhere
 	if realParts {
 		config.DB, config.Redis = testserver.Postgres(t), testserver.Redis(t).URL()
 	}

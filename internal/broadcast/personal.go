@@ -69,7 +69,39 @@ func (p Personal) message(m Message) (Message, error) {
 		params[key] = value
 	}
 	m.Data, m.Params = data, params
-	return m, nil
+	return m, m.fits()
+}
+
+// maxMessage is how much event data and params may be, filled in: what an order may be as a whole.
+const maxMessage = 256 << 10
+
+// fits is Invalid when a message has become too long by what was filled in.
+func (m Message) fits() error {
+	size := lengthOf(m.Params)
+	for _, text := range m.Data {
+		size += len(text)
+	}
+	if size > maxMessage {
+		return fault.Field("variables", "make the message %d bytes long, which may have %d; shorten them, or name them less often", size, maxMessage)
+	}
+	return nil
+}
+
+// lengthOf is how long the texts of a JSON value are.
+func lengthOf(value any) (n int) {
+	switch v := value.(type) {
+	case string:
+		return len(v)
+	case []any:
+		for _, one := range v {
+			n += lengthOf(one)
+		}
+	case map[string]any:
+		for _, one := range v {
+			n += lengthOf(one)
+		}
+	}
+	return n
 }
 
 // sharedValue fills every text of a JSON value in.
@@ -115,7 +147,11 @@ func (p Personal) shared(field, text string) (string, error) {
 				"give the value in variables, or put the text into properties, which are filled in for each person", part.name)
 		}
 	}
-	filled, missing := t.fill(func(name string) string { return p.Variables[name] })
+	value := func(name string) string { return p.Variables[name] }
+	if n := t.length(value); n > maxMessage {
+		return "", fault.Field(field, "is %d bytes long when it is filled in, and may be %d; name its words less often", n, maxMessage)
+	}
+	filled, missing := t.fill(value)
 	if missing != "" {
 		return "", fault.Field(field, "names #{%s}, which is empty in variables and has no default", missing)
 	}
@@ -191,12 +227,16 @@ func (f *filler) fill(person Recipient) (filled Recipient, bad *BadRow) {
 
 // text fills one property in.
 func (f *filler) text(property string, t template, own map[string]string) (string, *BadRow) {
-	text, missing := t.fill(func(name string) string {
+	value := func(name string) string {
 		if value := own[name]; value != "" {
 			return value
 		}
 		return f.variables[name]
-	})
+	}
+	if t.length(value) > maxPropertyBytes {
+		return "", &BadRow{Column: property, Reason: fmt.Sprintf("is longer than %d bytes when it is filled in", maxPropertyBytes)}
+	}
+	text, missing := t.fill(value)
 	if missing != "" {
 		return "", &BadRow{Column: missing, Reason: fmt.Sprintf("is missing, and property %q needs it; give it, or a default as in #{%s|…}", property, missing)}
 	}

@@ -231,3 +231,27 @@ func TestDesk_asItIs(t *testing.T) {
 		t.Errorf("Retry = %+v, %v, to %s, want the same", again, err, m.chunks[0].Recipients)
 	}
 }
+
+// What is filled in is bounded before it is written: a short order makes no endless message, and a row no endless
+// person.
+func TestPersonal_bounds(t *testing.T) {
+	p := Personal{Variables: map[string]string{"a": strings.Repeat("x", 4_000)}}
+	for name, m := range map[string]Message{
+		"one text":   {Data: map[string]string{"t": strings.Repeat("#{a}", 60_000)}},
+		"many texts": {Data: map[string]string{"t": strings.Repeat("#{a}", 40)}, Params: map[string]any{"list": []any{strings.Repeat("#{a}", 40)}}},
+	} {
+		if _, err := p.message(m); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s of hundreds of kilobytes = %v, want Invalid", name, err)
+		}
+	}
+	if m, err := p.message(Message{Data: map[string]string{"t": strings.Repeat("#{a}", 60)}}); err != nil || len(m.Data["t"]) != 240_000 {
+		t.Errorf("a text of 240,000 bytes = %d bytes, %v", len(m.Data["t"]), err)
+	}
+	f, err := Personal{Properties: map[string]string{"greeting": strings.Repeat("#{name}", 100)}}.filler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, bad := f.fill(Recipient{Type: "botUserKey", ID: "u", Properties: map[string]string{"name": strings.Repeat("x", 100)}}); bad == nil || bad.Column != "greeting" {
+		t.Errorf("a property of 10,000 bytes = %+v, want a bad row", bad)
+	}
+}

@@ -62,6 +62,18 @@ func wrongWord(name string) string {
 	return ""
 }
 
+// length is how long a text is with its words, without writing it.
+func (t template) length(value func(name string) string) (n int) {
+	for _, p := range t {
+		if own := value(p.name); p.name != "" && own != "" {
+			n += len(own)
+		} else {
+			n += len(p.text)
+		}
+	}
+	return n
+}
+
 // fill writes a text with its words, an empty one being none. missing is the first one that has neither a
 // value nor a default.
 func (t template) fill(value func(name string) string) (text, missing string) {

@@ -56,8 +56,11 @@ type Ready struct {
 // yesterday works today.
 var preferred = struct{ intake, sandbox, metrics string }{"127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8082"}
 
+// Anywhere is for [app.Config.Listen] of a demo that nobody looks for: it listens on free ports.
+const Anywhere = "127.0.0.1:0"
+
 // Start starts a demo. Of config its parts, which must be empty, and its rules are used; without
-// parts they are embedded. Addresses and secrets are the demo's own.
+// parts they are embedded. Secrets are the demo's own, and so are addresses, unless config listens [Anywhere].
 func Start(ctx context.Context, config app.Config, log *slog.Logger) (_ *Demo, err error) {
 	d := &Demo{}
 	defer func() {
@@ -69,7 +72,7 @@ func Start(ctx context.Context, config app.Config, log *slog.Logger) (_ *Demo, e
 	var running atomic.Pointer[app.App]
 	d.sandbox, err = sandbox.Start(context.WithoutCancel(ctx), sandbox.Options{
 		Clock:       clk,
-		HTTPAddress: free(preferred.sandbox),
+		HTTPAddress: address(config, preferred.sandbox),
 		MoveClock: func(ctx context.Context, to time.Time) error {
 			if a := running.Load(); a != nil {
 				return a.MoveClock(ctx, to)
@@ -113,7 +116,7 @@ func (d *Demo) configure(ctx context.Context, config app.Config) (app.Config, er
 		}
 		config.SealKeys, config.HashKey = keys.Seal, keys.Hash
 	}
-	config.Listen, config.MetricsListen, config.PublicURL = free(preferred.intake), free(preferred.metrics), ""
+	config.Listen, config.MetricsListen, config.PublicURL = address(config, preferred.intake), address(config, preferred.metrics), ""
 	config.KakaoURL, config.KakaoPayURL, config.KakaoPaySecret = d.sandbox.URL(), d.sandbox.URL(), "demo-kakaopay-secret"
 	config.KakaoPayOnceCID, config.KakaoPayRepeatCID = kakaopay.TestCIDOnce, kakaopay.TestCIDRecurring
 	config.BankURL, config.BankSecret = d.sandbox.URL(), "demo-bank-secret"
@@ -123,6 +126,14 @@ func (d *Demo) configure(ctx context.Context, config app.Config) (app.Config, er
 	config.Sandboxed = true
 	config.SettlementSpread = 0 // a clock that is moved need not wait for a turn
 	return config, nil
+}
+
+// address returns where a part of a demo listens.
+func address(config app.Config, preferred string) string {
+	if config.Listen == Anywhere {
+		return Anywhere
+	}
+	return free(preferred)
 }
 
 // free returns an address when nobody listens on it, else a free port of loopback.

@@ -88,5 +88,6 @@ func settings(t *testing.T) (config app.Config) {
 	if _, err := parser.Parse(nil); err != nil {
 		t.Fatal(err)
 	}
+	config.Listen = demo.Anywhere
 	return config
 }

@@ -84,6 +84,7 @@ func Run(ctx context.Context, o Options) (r Report, err error) {
 		defer embedded.Close()
 		o.Config.Redis = embedded.URL() // the comparison uses it too
 	}
+	o.Config.Listen = demo.Anywhere
 	d, err := demo.Start(ctx, o.Config, o.Log)
 	if err != nil {
 		return r, err
