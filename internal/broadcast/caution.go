@@ -58,15 +58,15 @@ type Watch struct {
 	Told, Missed int       // people with an outcome, and missed of them, when it looked at them last
 }
 
-// told counts people who were sent to and have an outcome, and those of them who were missed: failed, not
-// named, or in doubt.
+// told counts people of whom Kakao has told what became of them, and those of them who were missed: failed, or
+// not named.
 func (c Counts) told() (told, missed int) {
-	missed = c.Failed + c.Unknown + c.InDoubt
+	missed = c.Failed + c.Unknown
 	return c.Delivered + missed, missed
 }
 
-// The latest people that a broadcast looks at are a tenth of its audience, within these bounds: one lost
-// request, a hundred people in doubt, stops nothing.
+// The latest people that a broadcast looks at are a tenth of its audience, within these bounds. Who is in doubt
+// is none of them: a worker that dies leaves thousands, and stops no broadcast.
 const (
 	fewestLatest = 500
 	mostLatest   = 1000
@@ -96,6 +96,7 @@ func (b Broadcast) CanaryHolds() bool { return b.Watch.CanarySeq > 0 && !b.Watch
 // has to pause, empty when it does not.
 func (b *Broadcast) AfterCanary(now time.Time) (stop string) {
 	told, missed := b.Counts.told()
+	told, missed = told+b.Counts.InDoubt, missed+b.Counts.InDoubt // of so few each one counts
 	if b.Counts.Done() < min(b.Caution.Canary.People, b.Counts.Audience) {
 		b.Wait, b.WaitUntil = WaitCanary, time.Time{}
 		return ""

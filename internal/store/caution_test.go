@@ -115,14 +115,6 @@ func TestLookBack(t *testing.T) {
 			record(t, s, c, accepted("task-"+string(c.ID)), t0)
 			settle(t, s, chunkOf(t, s, c.Broadcast, c.Seq), 40, t0)
 		},
-		"in doubt": func(t *testing.T, s *Store, c chunkRow) {
-			record(t, s, c, broadcast.Verdict{Outcome: broadcast.OutcomeInDoubt, Reason: "no answer"}, t0)
-		},
-		"by workers that died": func(t *testing.T, s *Store, _ chunkRow) {
-			if _, err := s.ExpireSending(t.Context(), t0.Add(time.Hour)); err != nil {
-				t.Fatal(err)
-			}
-		},
 	}
 	for name, miss := range miss {
 		t.Run(name, func(t *testing.T) {
@@ -164,4 +156,22 @@ func wantHeld(t *testing.T, s *Store, walletID string) {
 	if err != nil || held != sum {
 		t.Errorf("the wallet holds %d KRW, its chunks %d, %v", held, sum, err)
 	}
+}
+
+// A worker that dies leaves many in doubt, and stops no broadcast.
+func TestLookBack_doubt(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 100_000)
+		b := running(t, s, order("brd_1", botID), 100, 100, 100, 100, 100, 100, 100)
+		dispatch(t, s, t0)
+		for seq := 1; seq <= 5; seq++ {
+			claim(t, s, chunkOf(t, s, b.ID, seq), t0)
+		}
+		if n, err := s.ExpireSending(t.Context(), t0.Add(time.Hour)); err != nil || n != 5 {
+			t.Fatalf("ExpireSending = %d, %v, want 5", n, err)
+		}
+		if b = wantBroadcast(t, s, b.ID); b.State != broadcast.Running || b.Counts.InDoubt != 500 {
+			t.Errorf("it is %s with %+v, want it running with 500 in doubt", b.State, b.Counts)
+		}
+	})
 }
