@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
@@ -86,7 +87,17 @@ func (s *Server) quoteBroadcast(ctx context.Context, in *ByID) (*body[quoteView]
 			return nil, err
 		}
 	}
-	return s.quoteFor(ctx, b.Counts.Audience-b.Counts.Done(), price, b.WalletID, b.BotID)
+	// Who sees a bot sees its broadcasts; what its wallet has is for the wallet's people.
+	walletID := b.WalletID
+	switch err := s.services.Gate.Permit(ctx, principalOf(ctx), access.QuoteWallet, access.Object{Kind: access.OfWallet, ID: walletID}); fault.KindOf(err) {
+	case fault.NotFound, fault.Forbidden:
+		walletID = ""
+	default:
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s.quoteFor(ctx, b.Counts.Audience-b.Counts.Done(), price, walletID, b.BotID)
 }
 
 // quoteFor quotes so many messages on a wallet through a bot; an empty one is left out.

@@ -27,3 +27,15 @@ func TestQuote_broadcast(t *testing.T) {
 	wantAt(t, "numbers of no bot", numbers(map[string]any{"people": 100}), map[string]any{"seconds": nil, "rate_per_second": nil, "wallet": nil})
 	h.do(call{method: "POST", path: "/api/v1/quote", body: map[string]any{"people": 1, "bot": "none"}}).wantProblem(404, "NOT_FOUND", "")
 }
+
+// Whoever sees a bot and has no part in its wallet sees what a broadcast costs, and not what the wallet has.
+func TestQuote_broadcastWithoutItsWallet(t *testing.T) {
+	town := newTown(newHouse(t), "quote")
+	path := "/api/v1/broadcasts/" + town.broadcast + "/quote"
+	for letter, shown := range map[rune]bool{'M': true, 'V': true, 'v': false} {
+		view := town.h.do(call{method: "GET", path: path, token: town.people[letter].token}).want(200)
+		if _, there := view["wallet"]; there != shown || view["price_krw"] == nil {
+			t.Errorf("%c is quoted %v, want the wallet in it: %v", letter, view, shown)
+		}
+	}
+}
