@@ -1,7 +1,6 @@
 package bot
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +35,14 @@ type Cap struct {
 	Messages int  `json:"messages"`
 	Days     int  `json:"days"`
 	All      bool `json:"all,omitempty"` // counts and leaves out notices too, not advertising alone
+}
+
+// CapFor is the cap that a message counts under, nil for none.
+func (s Sending) CapFor(ad bool) *Cap {
+	if s.Cap == nil || !ad && !s.Cap.All {
+		return nil
+	}
+	return s.Cap
 }
 
 // MaxCapDays is the longest that a cap looks back.
@@ -199,19 +206,4 @@ func CheckAd(field, text string) error {
 		return fault.Field(field, "must say in its last line how to refuse more of it free of charge, such as %q", "무료 수신거부: 채널 홈 > 채널 차단")
 	}
 	return nil
-}
-
-// String is for the audit log and people.
-func (s Sending) String() string {
-	var days []string
-	for _, day := range weekdays {
-		if span, named := s.Hours[day]; named {
-			days = append(days, day+" "+span)
-		}
-	}
-	if days == nil {
-		days = []string{"at any time"}
-	}
-	from, to := s.night()
-	return fmt.Sprintf("%s; no advertising %02d:%02d-%02d:%02d", strings.Join(days, ", "), from/60, from%60, to/60, to%60)
 }

@@ -116,6 +116,16 @@ func TestCap(t *testing.T) {
 			t.Errorf("a cap of %d days counts since %s, want %s", days, got.In(clock.Seoul), want)
 		}
 	}
+	ads, all := &Cap{Messages: 1}, &Cap{Messages: 1, All: true}
+	for _, tt := range []struct {
+		cap  *Cap
+		ad   bool
+		want *Cap
+	}{{nil, true, nil}, {nil, false, nil}, {ads, true, ads}, {ads, false, nil}, {all, true, all}, {all, false, all}} {
+		if got := (Sending{Cap: tt.cap}).CapFor(tt.ad); got != tt.want {
+			t.Errorf("CapFor(%v) of %+v = %v, want %v", tt.ad, tt.cap, got, tt.want)
+		}
+	}
 	for want, s := range map[string]Sending{"": {}, "ad": {Cap: &Cap{}}, "all": {Cap: &Cap{All: true}}} {
 		if got := s.Capped(); got != want {
 			t.Errorf("Capped() = %q, want %q", got, want)
@@ -144,17 +154,6 @@ func TestCheckAd(t *testing.T) {
 		err := CheckAd("event.data.text", tt.text)
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: CheckAd = %v, want %q", name, err, tt.want)
-		}
-	}
-}
-
-func TestSending_String(t *testing.T) {
-	for want, s := range map[string]Sending{
-		"at any time; no advertising 21:00-08:00":                      {},
-		"mon 09:00-18:00, sat 10:00-12:00; no advertising 20:00-09:30": {Hours: map[string]string{"sat": "10:00-12:00", "mon": "09:00-18:00"}, Night: "20:00-09:30"},
-	} {
-		if got := s.String(); got != want {
-			t.Errorf("String() = %q, want %q", got, want)
 		}
 	}
 }

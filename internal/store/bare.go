@@ -44,12 +44,6 @@ func (b *Bare) Move(ctx context.Context, id, from, to string) (bool, error) {
 	return changed(b.store.write.ExecContext(ctx, `UPDATE bare SET state = $3 WHERE id = $1 AND state = $2`, id, from, to))
 }
 
-// Count counts the rows in a state.
-func (b *Bare) Count(ctx context.Context, state string) (n int, err error) {
-	err = b.store.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM bare WHERE state = $1`, state).Scan(&n)
-	return n, err
-}
-
 // Close takes the table away and closes the connections.
 func (b *Bare) Close() error {
 	_, err := b.store.schema.ExecContext(context.Background(), `DROP TABLE bare`)

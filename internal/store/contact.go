@@ -36,12 +36,8 @@ func contacts(ctx context.Context, tx *sql.Tx, botID string, retried broadcast.I
 
 // contacted notes that people are sent to, where their bot bounds how often. What is certainly not sent is
 // forgotten again with [uncontacted].
-func (s *Store) contacted(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, c broadcast.Chunk, people []broadcast.Recipient, now time.Time) error {
-	var capped string
-	if err := tx.QueryRowContext(ctx, `SELECT capped FROM bot WHERE id = $1`, b.BotID).Scan(&capped); err != nil {
-		return err
-	}
-	if capped != "all" && (capped != "ad" || b.Purpose != broadcast.Ad) {
+func contacted(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, c broadcast.Chunk, sending bot.Sending, people []broadcast.Recipient, now time.Time) error {
+	if sending.CapFor(b.Purpose == broadcast.Ad) == nil {
 		return nil
 	}
 	var text strings.Builder

@@ -54,8 +54,9 @@ func adFits(ctx context.Context, tx *sql.Tx, botID string, p broadcast.Purpose, 
 
 // opening is whether a broadcast may be sent now.
 type opening struct {
-	open  bool
-	until time.Time // when that changes; zero for not soon
+	sending bot.Sending // of its bot
+	open    bool
+	until   time.Time // when that changes; zero for not soon
 	// morning is when a night ends at which only those are sent to who have agreed to that; zero by day.
 	morning time.Time
 }
@@ -68,6 +69,7 @@ func (s *Store) openingOf(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast
 		return o, err
 	}
 	ad := b.Purpose == broadcast.Ad
+	o.sending = sending
 	if o.open, o.until = sending.At(now, ad, s.isHoliday); o.open || !ad || b.CanaryHolds() {
 		return o, nil
 	}
@@ -80,7 +82,7 @@ func (s *Store) openingOf(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast
 		return o, fmt.Errorf("look for consents to the night: %w", err)
 	}
 	if some {
-		o = opening{open: true, until: closing, morning: o.until}
+		o.open, o.until, o.morning = true, closing, o.until
 	}
 	return o, nil
 }
@@ -144,14 +146,11 @@ func (s *Store) sift(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o o
 	}
 	agreed, agreedToNight := map[personID]bool{}, map[personID]bool{}
 	ad := b.Purpose == broadcast.Ad
-	sending, err := sendingOf(ctx, tx, b.BotID)
-	if err != nil {
-		return nil, err
-	}
+	sending := o.sending
 	had := map[personID]int{}
-	capped := sending.Cap != nil && (ad || sending.Cap.All)
-	if capped {
-		if had, err = contacts(ctx, tx, b.BotID, b.RetryOf, *sending.Cap, people, now); err != nil {
+	most := sending.CapFor(ad)
+	if most != nil {
+		if had, err = contacts(ctx, tx, b.BotID, b.RetryOf, *most, people, now); err != nil {
 			return nil, err
 		}
 	}
@@ -173,7 +172,7 @@ func (s *Store) sift(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o o
 			optedOut = append(optedOut, p)
 		case recorded && !agreed[who]:
 			noConsent = append(noConsent, p)
-		case capped && had[who] >= sending.Cap.Messages:
+		case most != nil && had[who] >= most.Messages:
 			enough = append(enough, p)
 		case !o.morning.IsZero() && !agreedToNight[who]:
 			later = append(later, p)
@@ -219,7 +218,7 @@ func (s *Store) ClaimSome(ctx context.Context, id broadcast.ChunkID, epoch int, 
 		}
 		if first := parts[0]; first.leftOut == "" && !first.later {
 			people, ok = first.people, true
-			if err := s.contacted(ctx, tx, *b, *c, people, now); err != nil {
+			if err := contacted(ctx, tx, *b, *c, o.sending, people, now); err != nil {
 				return false, err
 			}
 			if len(people) == len(all) {
