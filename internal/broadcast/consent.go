@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
@@ -38,6 +39,8 @@ type Stance struct {
 	At time.Time `json:"at"`
 	// NightAt is likewise when he agreed to messages from 21:00 to 08:00; zero for not.
 	NightAt time.Time `json:"night_at,omitzero"`
+	// Source is where he said so, as whoever noted it tells: a form, an event, a call. One line.
+	Source string `json:"source,omitempty"`
 }
 
 // Said is when he spoke last.
@@ -51,9 +54,9 @@ func (s Stance) Said() time.Time {
 // consentYears is for how many years a consent counts, unless it is confirmed (정보통신망법 제50조).
 const consentYears = 2
 
-// Lasts reports whether what was agreed to at a time still counts: less than two years ago, by the
+// lasts reports whether what was agreed to at a time still counts: less than two years ago, by the
 // calendar of Korea. What was agreed to on 29 February counts until 28 February. Zero is never.
-func Lasts(agreed, now time.Time) bool {
+func lasts(agreed, now time.Time) bool {
 	if agreed.IsZero() {
 		return false
 	}
@@ -66,10 +69,10 @@ func Lasts(agreed, now time.Time) bool {
 }
 
 // Valid reports whether a consent counts.
-func (s Stance) Valid(now time.Time) bool { return Lasts(s.At, now) }
+func (s Stance) Valid(now time.Time) bool { return lasts(s.At, now) }
 
 // ValidAtNight reports whether a consent counts for the night.
-func (s Stance) ValidAtNight(now time.Time) bool { return Lasts(s.NightAt, now) }
+func (s Stance) ValidAtNight(now time.Time) bool { return lasts(s.NightAt, now) }
 
 // CheckStance returns what is wrong with a stance that is to stand on a list, nil when nothing is.
 func (l PeopleList) CheckStance(s Stance, now time.Time) *fault.Error {
@@ -93,9 +96,14 @@ func (l PeopleList) CheckStance(s Stance, now time.Time) *fault.Error {
 		return fault.Field("at", "is before KakaoTalk")
 	case !s.NightAt.IsZero() && !known(s.NightAt):
 		return fault.Field("night_at", "is before KakaoTalk")
+	case !plain(s.Source) || utf8.RuneCountInString(s.Source) > maxSource:
+		return fault.Field("source", "must be one line of at most %d characters", maxSource)
 	}
 	return nil
 }
+
+// maxSource is how long it may take to say where somebody said something.
+const maxSource = 200
 
 // known reports whether there was KakaoTalk at a time: an earlier one is a slip, or a spreadsheet's zero.
 func known(t time.Time) bool { return t.Year() >= 2010 }
@@ -160,3 +168,13 @@ func (l PeopleList) Prevails(s Stance, own, other *Stance) bool {
 	}
 	return s.Said().After(other.Said())
 }
+
+// Noted counts what becomes of people who are put on a list.
+type Noted struct {
+	New       int // did not stand on it
+	Changed   int // stood on it, and say something later or something else
+	Unchanged int // have said something later, on either list, or just this before
+}
+
+// Put is how many people something changes of.
+func (n Noted) Put() int { return n.New + n.Changed }

@@ -11,7 +11,7 @@ import (
 
 // PeopleLists keeps who refused and who agreed to the messages of a bot; [store.Store] does.
 type PeopleLists interface {
-	PutStances(ctx context.Context, botID string, list broadcast.PeopleList, said []broadcast.Stance, facts map[string]any) (changed int, err error)
+	PutStance(ctx context.Context, botID string, list broadcast.PeopleList, said broadcast.Stance) (changed bool, err error)
 	RemoveStance(ctx context.Context, botID string, list broadcast.PeopleList, person broadcast.Recipient) error
 	Stances(ctx context.Context, botID string, list broadcast.PeopleList, after broadcast.Recipient, limit int) ([]broadcast.Stance, error)
 }
@@ -22,6 +22,7 @@ type stanceView struct {
 	Scope   broadcast.RefusalScope `json:"scope,omitempty" doc:"Of a refusal: ad for advertising, all for everything"`
 	At      time.Time              `json:"at" doc:"When he refused, or agreed last"`
 	NightAt time.Time              `json:"night_at,omitzero" doc:"When he agreed to messages at night, 21:00 to 08:00; absent for not"`
+	Source  string                 `json:"source,omitempty" doc:"Where he said so: a form, an event, a call"`
 }
 
 func viewStance(s broadcast.Stance) stanceView { return stanceView(s) }
@@ -62,10 +63,11 @@ func (s *Server) listStances(list broadcast.PeopleList) func(context.Context, *l
 type putSuppressionInput struct {
 	ByID
 	Body struct {
-		Type  string    `json:"type,omitempty" doc:"botUserKey, when left out"`
-		ID    string    `json:"id"`
-		Scope string    `json:"scope,omitempty" enum:"ad,all" doc:"What he refuses: advertising, when left out, or everything"`
-		At    time.Time `json:"at,omitzero" doc:"When he did; now, when left out"`
+		Type   string    `json:"type,omitempty" doc:"botUserKey, when left out"`
+		ID     string    `json:"id"`
+		Scope  string    `json:"scope,omitempty" enum:"ad,all" doc:"What he refuses: advertising, when left out, or everything"`
+		At     time.Time `json:"at,omitzero" doc:"When he did; now, when left out"`
+		Source string    `json:"source,omitempty" doc:"Where he said so: a form, an event, a call; at most 200 characters"`
 	}
 }
 
@@ -74,7 +76,7 @@ func (s *Server) putSuppression(ctx context.Context, in *putSuppressionInput) (*
 	if scope == "" {
 		scope = broadcast.RefusesAds
 	}
-	return s.putStance(ctx, in.ByID, broadcast.Suppressions, broadcast.Stance{Type: in.Body.Type, ID: in.Body.ID, Scope: scope, At: in.Body.At})
+	return s.putStance(ctx, in.ByID, broadcast.Suppressions, broadcast.Stance{Type: in.Body.Type, ID: in.Body.ID, Scope: scope, At: in.Body.At, Source: in.Body.Source})
 }
 
 type putConsentInput struct {
@@ -84,11 +86,12 @@ type putConsentInput struct {
 		ID      string    `json:"id"`
 		At      time.Time `json:"at,omitzero" doc:"When he agreed, or confirmed it last; now, when left out"`
 		NightAt time.Time `json:"night_at,omitzero" doc:"Likewise for the night, 21:00 to 08:00; left out, he has not agreed to that"`
+		Source  string    `json:"source,omitempty" doc:"Where he said so: a form, an event, a call; at most 200 characters"`
 	}
 }
 
 func (s *Server) putConsent(ctx context.Context, in *putConsentInput) (*body[putStanceView], error) {
-	return s.putStance(ctx, in.ByID, broadcast.Consents, broadcast.Stance{Type: in.Body.Type, ID: in.Body.ID, At: in.Body.At, NightAt: in.Body.NightAt})
+	return s.putStance(ctx, in.ByID, broadcast.Consents, broadcast.Stance{Type: in.Body.Type, ID: in.Body.ID, At: in.Body.At, NightAt: in.Body.NightAt, Source: in.Body.Source})
 }
 
 type putStanceView struct {
@@ -106,11 +109,11 @@ func (s *Server) putStance(ctx context.Context, in ByID, list broadcast.PeopleLi
 	if wrong := list.CheckStance(one, now); wrong != nil {
 		return nil, wrong
 	}
-	changed, err := s.services.Lists.PutStances(ctx, in.ID, list, []broadcast.Stance{one}, nil)
+	changed, err := s.services.Lists.PutStance(ctx, in.ID, list, one)
 	if err != nil {
 		return nil, err
 	}
-	return reply(putStanceView{Changed: changed > 0}), nil
+	return reply(putStanceView{Changed: changed}), nil
 }
 
 // defaultUserType is the type of ids that have none.

@@ -16,11 +16,12 @@ func TestPeopleLists(t *testing.T) {
 		t.Helper()
 		wantAt(t, "PUT "+path, do("PUT", path, body).want(200), map[string]any{"changed": want})
 	}
-	put("/consents", true, map[string]any{"id": "u1", "at": "2026-01-02T00:00:00+09:00", "night_at": "2026-01-03T00:00:00+09:00"})
+	put("/consents", true, map[string]any{"id": "u1", "at": "2026-01-02T00:00:00+09:00", "night_at": "2026-01-03T00:00:00+09:00", "source": "앱 설정"})
 	put("/consents", true, map[string]any{"id": "7", "type": "appUserId"})
 	wantAt(t, "GET consents", do("GET", "/consents", nil).want(200), map[string]any{
 		"items.0.type": "appUserId", "items.0.id": "7", "items.0.at": "2026-11-24T03:00:00Z", "items.0.night_at": nil, "items.0.scope": nil,
-		"items.1.id": "u1", "items.1.at": "2026-01-01T15:00:00Z", "items.1.night_at": "2026-01-02T15:00:00Z", "items.2": nil,
+		"items.1.id": "u1", "items.1.at": "2026-01-01T15:00:00Z", "items.1.night_at": "2026-01-02T15:00:00Z",
+		"items.1.source": "앱 설정", "items.0.source": nil, "items.2": nil,
 	})
 	put("/suppressions", false, map[string]any{"id": "u1", "at": "2026-01-02T00:00:00Z"}) // he agreed later, for the night
 	put("/suppressions", true, map[string]any{"id": "u1"})
@@ -40,6 +41,7 @@ func TestPeopleLists(t *testing.T) {
 	do("PUT", "/suppressions", map[string]any{"id": ""}).wantProblem(422, "INVALID", "body.id")
 	do("PUT", "/suppressions", map[string]any{"id": "r1", "type": "botGroupKey"}).wantProblem(422, "INVALID", "body.type")
 	do("PUT", "/suppressions", map[string]any{"id": "u1", "at": "2026-11-24T03:00:01Z"}).wantProblem(422, "INVALID", "body.at")
+	do("PUT", "/suppressions", map[string]any{"id": "u1", "source": "two\nlines"}).wantProblem(422, "INVALID", "body.source")
 	do("PUT", "/consents", map[string]any{"id": "u1", "night_at": "2026-11-24T03:00:01Z"}).wantProblem(422, "INVALID", "body.night_at")
 
 	audit := h.do(call{method: "GET", path: "/api/v1/audit?limit=200"})

@@ -17,37 +17,91 @@ import (
 // peopleTable is how a list of people is stored.
 type peopleTable struct {
 	name    string
-	columns string // beside who it is; always two
+	columns string // beside who it is; as putStances writes them
+	read    string // the same, as scanStance reads them
 	other   broadcast.PeopleList
 }
 
 var peopleTables = map[broadcast.PeopleList]peopleTable{
-	broadcast.Suppressions: {"suppression", "scope, at", broadcast.Consents},
-	broadcast.Consents:     {"consent", "at, night_at", broadcast.Suppressions},
+	broadcast.Suppressions: {"suppression", "scope, at, source", "scope, at, CAST(0 AS BIGINT), source", broadcast.Consents},
+	broadcast.Consents:     {"consent", "at, night_at, source", "'', at, night_at, source", broadcast.Suppressions},
 }
 
 // values are what the columns hold of somebody.
-func (t peopleTable) values(s broadcast.Stance) [2]any {
+func (t peopleTable) values(s broadcast.Stance) []any {
 	if t.other == broadcast.Consents {
-		return [2]any{string(s.Scope), millis(s.At)}
+		return []any{string(s.Scope), millis(s.At), s.Source}
 	}
-	return [2]any{millis(s.At), millis(s.NightAt)}
+	return []any{millis(s.At), millis(s.NightAt), s.Source}
 }
 
-// stances reads what a list says of people.
-func stances(ctx context.Context, tx *sql.Tx, botID string, list broadcast.PeopleList, people []broadcast.Recipient) (map[personID]broadcast.Stance, error) {
-	found, table := map[personID]broadcast.Stance{}, peopleTables[list]
-	var err error
-	if list == broadcast.Suppressions {
-		err = listed(ctx, tx, botID, table.name, table.columns, people, func(who personID, scope string, ms int64) {
-			found[who] = broadcast.Stance{Type: who.kind, ID: who.id, Scope: broadcast.RefusalScope(scope), At: fromMillis(ms)}
-		})
-	} else {
-		err = listed(ctx, tx, botID, table.name, table.columns, people, func(who personID, ms, night int64) {
-			found[who] = broadcast.Stance{Type: who.kind, ID: who.id, At: fromMillis(ms), NightAt: fromMillis(night)}
-		})
+func scanStance(row scanner) (s broadcast.Stance, err error) {
+	err = row.Scan(&s.Type, &s.ID, &s.Scope, at(&s.At), at(&s.NightAt), &s.Source)
+	return s, err
+}
+
+// stances reads what a list of a bot says of people.
+func stances(ctx context.Context, q querier, botID string, list broadcast.PeopleList, people []broadcast.Recipient) (map[personID]broadcast.Stance, error) {
+	table, args := peopleTables[list], []any{botID}
+	for _, p := range people {
+		args = append(args, p.ID)
 	}
-	return found, err
+	rows, err := q.QueryContext(ctx, `SELECT user_type, user_id, `+table.read+` FROM `+table.name+` WHERE bot_id = $1 AND user_id IN (`+placeholders(2, len(people))+`)`, args...)
+	all, err := collect(rows, err, scanStance)
+	if err != nil {
+		return nil, fmt.Errorf("look people up in %s: %w", table.name, err)
+	}
+	found := make(map[personID]broadcast.Stance, len(all))
+	for _, s := range all {
+		found[personID{s.Type, s.ID}] = s
+	}
+	return found, nil
+}
+
+// weighed is what becomes of people who are put on a list.
+type weighed struct {
+	own   map[personID]broadcast.Stance // what the list says of them
+	put   map[personID]broadcast.Stance // of whom something changes
+	noted broadcast.Noted
+}
+
+// weigh tells what becomes of people who are put on a list. Of somebody who is named twice, what he said
+// last counts.
+func weigh(ctx context.Context, q querier, botID string, list broadcast.PeopleList, said []broadcast.Stance) (w weighed, err error) {
+	people := make([]broadcast.Recipient, len(said))
+	for i, one := range said {
+		people[i] = broadcast.Recipient{Type: one.Type, ID: one.ID}
+	}
+	if w.own, err = stances(ctx, q, botID, list, people); err != nil {
+		return w, err
+	}
+	other, err := stances(ctx, q, botID, peopleTables[list].other, people)
+	if err != nil {
+		return w, err
+	}
+	w.put = map[personID]broadcast.Stance{}
+	named := map[personID]bool{}
+	for _, one := range said {
+		who := personID{one.Type, one.ID}
+		named[who] = true
+		one.At, one.NightAt = fromMillis(millis(one.At)), fromMillis(millis(one.NightAt))
+		standing := pointer(w.own, who)
+		if again := pointer(w.put, who); again != nil {
+			standing = again
+		}
+		if list.Prevails(one, standing, pointer(other, who)) {
+			w.put[who] = one
+		}
+	}
+	for who := range w.put {
+		if _, stood := w.own[who]; stood {
+			w.noted.Changed++
+		} else {
+			w.noted.New++
+		}
+	}
+	w.noted.Unchanged = len(named) - len(w.put)
+	return w, nil
 }
 
 func fromMillis(ms int64) (t time.Time) {
@@ -57,64 +111,57 @@ func fromMillis(ms int64) (t time.Time) {
 	return t
 }
 
-// StancesAtOnce is the most people whose stances [Store.PutStances] takes.
-const StancesAtOnce = 500
-
-// PutStances puts people on a list of a bot in one transaction, and takes them off the other one: what
-// they said last counts, and what they said earlier changes nothing. It tells of how many something
-// changed. It is NotFound when there is no such bot.
-//
-// The audit log has it with facts; where they are nil, with what stood of the one person before and does
-// after, and only where something changed.
-func (s *Store) PutStances(ctx context.Context, botID string, list broadcast.PeopleList, said []broadcast.Stance, facts map[string]any) (int, error) {
-	changed := 0
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		changed = 0
-		if err := s.lockLists(ctx, tx, botID); err != nil {
-			return err
-		}
-		table := peopleTables[list]
-		people := make([]broadcast.Recipient, len(said))
-		for i, one := range said {
-			people[i] = broadcast.Recipient{Type: one.Type, ID: one.ID}
-		}
-		own, err := stances(ctx, tx, botID, list, people)
+// PutStance puts somebody on a list of a bot and takes him off the other one: what he said last counts, and
+// what he said earlier changes nothing. It tells whether something changed; the audit log then has what
+// stood of him before and does after. It is NotFound when there is no such bot.
+func (s *Store) PutStance(ctx context.Context, botID string, list broadcast.PeopleList, said broadcast.Stance) (changed bool, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		w, err := s.putWeighed(ctx, tx, botID, list, []broadcast.Stance{said})
 		if err != nil {
 			return err
 		}
-		other, err := stances(ctx, tx, botID, table.other, people)
-		if err != nil {
-			return err
-		}
-		put := map[personID]broadcast.Stance{}
-		for _, one := range said {
-			who := personID{one.Type, one.ID}
-			one.At, one.NightAt = fromMillis(millis(one.At)), fromMillis(millis(one.NightAt))
-			standing := pointer(own, who)
-			if again := pointer(put, who); again != nil {
-				standing = again
-			}
-			if list.Prevails(one, standing, pointer(other, who)) {
-				put[who] = one
-			}
-		}
-		changed = len(put)
-		deed := access.DeedOf(ctx)
-		switch {
-		case facts != nil:
-			deed.Did(access.Object{Kind: access.OfBot, ID: botID}, nil, facts)
-		case changed == 0:
+		deed, who := access.DeedOf(ctx), personID{said.Type, said.ID}
+		if changed = w.noted.Put() > 0; changed {
+			deed.Did(access.Object{Kind: access.OfBot, ID: botID}, stanceFacts(list, pointer(w.own, who)), stanceFacts(list, pointer(w.put, who)))
+		} else {
 			deed.Nothing()
-		default:
-			who := personID{said[0].Type, said[0].ID}
-			deed.Did(access.Object{Kind: access.OfBot, ID: botID}, stanceFacts(list, pointer(own, who)), stanceFacts(list, pointer(put, who)))
 		}
-		if changed == 0 {
-			return nil
-		}
-		return putStances(ctx, tx, botID, table, put)
+		return nil
 	})
 	return changed, err
+}
+
+// PutStances does what [Store.PutStance] does with many people in one transaction. The audit log has it as
+// tell puts it, and not where tell is nil.
+func (s *Store) PutStances(ctx context.Context, botID string, list broadcast.PeopleList, said []broadcast.Stance, tell func(broadcast.Noted) any) (noted broadcast.Noted, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		w, err := s.putWeighed(ctx, tx, botID, list, said)
+		if err != nil {
+			return err
+		}
+		if noted = w.noted; tell != nil {
+			access.DeedOf(ctx).Did(access.Object{Kind: access.OfBot, ID: botID}, nil, tell(noted))
+		}
+		return nil
+	})
+	return noted, err
+}
+
+// WeighStances tells what [Store.PutStances] would do, and does nothing.
+func (s *Store) WeighStances(ctx context.Context, botID string, list broadcast.PeopleList, said []broadcast.Stance) (broadcast.Noted, error) {
+	w, err := weigh(ctx, s.read, botID, list, said)
+	return w.noted, err
+}
+
+func (s *Store) putWeighed(ctx context.Context, tx *sql.Tx, botID string, list broadcast.PeopleList, said []broadcast.Stance) (weighed, error) {
+	if err := s.lockLists(ctx, tx, botID); err != nil {
+		return weighed{}, err
+	}
+	w, err := weigh(ctx, tx, botID, list, said)
+	if err == nil && len(w.put) > 0 {
+		err = putStances(ctx, tx, botID, peopleTables[list], w.put)
+	}
+	return w, err
 }
 
 // lockLists locks the lists of a bot against whoever changes them too.
@@ -128,14 +175,17 @@ func putStances(ctx context.Context, tx *sql.Tx, botID string, table peopleTable
 	var rows []string
 	args, byType := []any{botID}, map[string][]any{}
 	for who, one := range put {
-		rows = append(rows, "($1, "+placeholders(len(args)+1, 4)+")")
 		values := table.values(one)
-		args = append(args, who.kind, who.id, values[0], values[1])
+		rows = append(rows, "($1, "+placeholders(len(args)+1, 2+len(values))+")")
+		args = append(append(args, who.kind, who.id), values...)
 		byType[who.kind] = append(byType[who.kind], who.id)
 	}
-	first, second, _ := strings.Cut(table.columns, ", ")
+	var set []string
+	for column := range strings.SplitSeq(table.columns, ", ") {
+		set = append(set, column+" = excluded."+column)
+	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO `+table.name+` (bot_id, user_type, user_id, `+table.columns+`) VALUES `+strings.Join(rows, ", ")+
-		` ON CONFLICT (bot_id, user_type, user_id) DO UPDATE SET `+first+` = excluded.`+first+`, `+second+` = excluded.`+second, args...)
+		` ON CONFLICT (bot_id, user_type, user_id) DO UPDATE SET `+strings.Join(set, ", "), args...)
 	if err != nil {
 		return fmt.Errorf("put people into %s: %w", table.name, err)
 	}
@@ -173,20 +223,15 @@ func (s *Store) RemoveStance(ctx context.Context, botID string, list broadcast.P
 
 // Stances lists the people of a list of a bot by type and id: those after one, or from the first.
 func (s *Store) Stances(ctx context.Context, botID string, list broadcast.PeopleList, after broadcast.Recipient, limit int) ([]broadcast.Stance, error) {
-	columns := "scope, at, CAST(0 AS BIGINT)"
-	if list == broadcast.Consents {
-		columns = "'', at, night_at"
-	}
-	rows, err := s.read.QueryContext(ctx, `SELECT user_type, user_id, `+columns+` FROM `+peopleTables[list].name+`
+	table := peopleTables[list]
+	rows, err := s.read.QueryContext(ctx, `SELECT user_type, user_id, `+table.read+` FROM `+table.name+`
 		WHERE bot_id = $1 AND (user_type, user_id) > ($2, $3) ORDER BY user_type, user_id LIMIT $4`, botID, after.Type, after.ID, limit)
-	return collect(rows, err, func(row scanner) (one broadcast.Stance, err error) {
-		err = row.Scan(&one.Type, &one.ID, &one.Scope, at(&one.At), at(&one.NightAt))
-		return one, err
-	})
+	return collect(rows, err, scanStance)
 }
 
 // stanceFacts are what the audit log tells of somebody on a list; nil for nobody. It outlives the lists,
-// so it names him by a hash: whoever knows an id finds him, and nobody learns ids from it.
+// so it names him by a hash: whoever knows an id finds him, and nobody learns ids from it. Nor does it have
+// the source, which may tell of him.
 func stanceFacts(list broadcast.PeopleList, one *broadcast.Stance) any {
 	if one == nil {
 		return nil

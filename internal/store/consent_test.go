@@ -23,8 +23,8 @@ func TestStances(t *testing.T) {
 		}
 		put := func(list broadcast.PeopleList, want int, said ...broadcast.Stance) {
 			t.Helper()
-			if got, err := s.PutStances(t.Context(), botID, list, said, nil); err != nil || got != want {
-				t.Fatalf("PutStances(%s, %v) = %d, %v, want %d", list, said, got, err, want)
+			if got, err := s.PutStances(t.Context(), botID, list, said, nil); err != nil || got.Put() != want {
+				t.Fatalf("PutStances(%s, %v) = %+v, %v, want %d", list, said, got, err, want)
 			}
 		}
 		stand := func(list broadcast.PeopleList, want ...broadcast.Stance) {
@@ -38,8 +38,18 @@ func TestStances(t *testing.T) {
 			t.Fatal(err)
 		}
 		night := who("u1", 1, "")
-		night.NightAt = night.At
+		night.NightAt, night.Source = night.At, "앱 설정"
+		weigh := func(list broadcast.PeopleList, want broadcast.Noted, said ...broadcast.Stance) {
+			t.Helper()
+			if got, err := s.WeighStances(t.Context(), botID, list, said); err != nil || got != want {
+				t.Errorf("WeighStances(%s, %v) = %+v, %v, want %+v", list, said, got, err, want)
+			}
+		}
+		weigh(broadcast.Consents, broadcast.Noted{New: 2}, night, who("u2", 1, ""))
 		put(broadcast.Consents, 2, night, who("u2", 1, ""))
+		stand(broadcast.Consents, night, who("u2", 1, ""))
+		weigh(broadcast.Consents, broadcast.Noted{New: 1, Changed: 1, Unchanged: 1}, night, who("u2", 2, ""), who("u3", 1, ""))
+		weigh(broadcast.Suppressions, broadcast.Noted{New: 1, Unchanged: 1}, who("u1", 0, "ad"), who("u2", 1, "ad"))
 		put(broadcast.Suppressions, 0, who("u1", 0, "ad"))
 		put(broadcast.Suppressions, 1, who("u1", 2, "ad"))
 		stand(broadcast.Consents, who("u2", 1, ""))
@@ -79,11 +89,14 @@ func TestStances(t *testing.T) {
 	})
 }
 
+// stancesAtOnce is how many people these tests put on a list at a time.
+const stancesAtOnce = 500
+
 // Changes that come at the same moment from two sides leave nobody on both lists.
 func TestStances_atOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		_, botID := shop(t, s, "1", 0)
-		said := make([]broadcast.Stance, StancesAtOnce)
+		said := make([]broadcast.Stance, stancesAtOnce)
 		for i := range said {
 			said[i] = broadcast.Stance{Type: "botUserKey", ID: fmt.Sprintf("u%03d", i), Scope: broadcast.RefusesAds, At: t0}
 		}
@@ -96,8 +109,8 @@ func TestStances_atOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		for list, want := range map[broadcast.PeopleList]int{broadcast.Suppressions: StancesAtOnce, broadcast.Consents: 0} {
-			if got, err := s.Stances(t.Context(), botID, list, broadcast.Recipient{}, 2*StancesAtOnce); err != nil || len(got) != want {
+		for list, want := range map[broadcast.PeopleList]int{broadcast.Suppressions: stancesAtOnce, broadcast.Consents: 0} {
+			if got, err := s.Stances(t.Context(), botID, list, broadcast.Recipient{}, 2*stancesAtOnce); err != nil || len(got) != want {
 				t.Errorf("%s are %d people, %v, want %d: who refuses and agrees at the same moment has refused", list, len(got), err, want)
 			}
 		}
@@ -112,12 +125,15 @@ func TestStances_audit(t *testing.T) {
 		deed := func(action string) access.Deed { return access.Deed{Action: action, At: t0} }
 		bot := access.Object{Kind: access.OfBot, ID: botID}
 		for _, action := range []string{"put", "again"} {
-			if _, err := s.PutStances(access.WithDeed(t.Context(), deed(action), bot), botID, broadcast.Suppressions, []broadcast.Stance{person}, nil); err != nil {
+			if _, err := s.PutStance(access.WithDeed(t.Context(), deed(action), bot), botID, broadcast.Suppressions, person); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := s.PutStances(access.WithDeed(t.Context(), deed("import"), bot), botID, broadcast.Suppressions, []broadcast.Stance{person}, map[string]any{"rows": 1}); err != nil {
-			t.Fatal(err)
+		imported := access.WithDeed(t.Context(), deed("import"), bot)
+		for _, tell := range []func(broadcast.Noted) any{func(n broadcast.Noted) any { return map[string]any{"unchanged": n.Unchanged} }, nil} { // what is told once is written once
+			if _, err := s.PutStances(imported, botID, broadcast.Suppressions, []broadcast.Stance{person}, tell); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := s.RemoveStance(access.WithDeed(t.Context(), deed("remove"), bot), botID, broadcast.Suppressions, broadcast.Recipient{Type: person.Type, ID: person.ID}); err != nil {
 			t.Fatal(err)
@@ -132,7 +148,7 @@ func TestStances_audit(t *testing.T) {
 		}
 		const said = `{"at":"2026-11-24T03:00:00Z","id_hash":"HASH","list":"suppressions","scope":"all","type":"botUserKey"}`
 		text := strings.ReplaceAll(strings.Join(got, "\n"), stanceFacts(broadcast.Suppressions, &person).(map[string]any)["id_hash"].(string), "HASH")
-		if want := "remove: " + said + " → \nimport:  → {\"rows\":1}\nput:  → " + said; text != want {
+		if want := "remove: " + said + " → \nimport:  → {\"unchanged\":1}\nput:  → " + said; text != want {
 			t.Errorf("the audit log has\n%s\nwant\n%s", text, want)
 		}
 	})

@@ -108,27 +108,6 @@ type personID struct{ kind, id string }
 
 func idOf(r broadcast.Recipient) personID { return personID{r.Type, r.ID} }
 
-// listed reads what a list of a bot says of people: two columns of each who stands on it.
-func listed[A, B any](ctx context.Context, tx *sql.Tx, botID, table, columns string, people []broadcast.Recipient, keep func(personID, A, B)) error {
-	args := []any{botID}
-	for _, p := range people {
-		args = append(args, p.ID)
-	}
-	rows, err := tx.QueryContext(ctx, `SELECT user_type, user_id, `+columns+` FROM `+table+` WHERE bot_id = $1 AND user_id IN (`+placeholders(2, len(people))+`)`, args...)
-	_, err = collect(rows, err, func(row scanner) (struct{}, error) {
-		var who personID
-		var a A
-		var b B
-		err := row.Scan(&who.kind, &who.id, &a, &b)
-		keep(who, a, b)
-		return struct{}{}, err
-	})
-	if err != nil {
-		return fmt.Errorf("look people up in %s: %w", table, err)
-	}
-	return nil
-}
-
 // part is people of a chunk who go on together.
 type part struct {
 	people  []broadcast.Recipient
@@ -139,12 +118,11 @@ type part struct {
 // sift parts the people of a chunk by what may become of them now: those who are sent to, those who have to
 // wait for the morning, and those who are left out, by reason.
 func (s *Store) sift(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o opening, people []broadcast.Recipient, now time.Time) ([]part, error) {
-	refused := map[personID]string{}
-	err := listed(ctx, tx, b.BotID, "suppression", "scope, at", people, func(who personID, scope string, _ int64) { refused[who] = scope })
+	refused, err := stances(ctx, tx, b.BotID, broadcast.Suppressions, people)
 	if err != nil {
 		return nil, err
 	}
-	agreed, agreedToNight := map[personID]bool{}, map[personID]bool{}
+	agreed := map[personID]broadcast.Stance{}
 	ad := b.Purpose == broadcast.Ad
 	sending := o.sending
 	had := map[personID]int{}
@@ -156,25 +134,22 @@ func (s *Store) sift(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o o
 	}
 	recorded := ad && sending.AdConsent == bot.RecordedConsent
 	if ad {
-		err = listed(ctx, tx, b.BotID, "consent", "at, night_at", people, func(who personID, at, night int64) {
-			agreed[who], agreedToNight[who] = broadcast.Lasts(fromMillis(at), now), broadcast.Lasts(fromMillis(night), now)
-		})
-		if err != nil {
+		if agreed, err = stances(ctx, tx, b.BotID, broadcast.Consents, people); err != nil {
 			return nil, err
 		}
 	}
 	var goes, later, optedOut, noConsent, enough []broadcast.Recipient
 	for _, p := range people {
 		who := idOf(p)
-		scope := refused[who]
+		scope := refused[who].Scope
 		switch {
-		case scope == "all" || scope != "" && ad:
+		case scope == broadcast.RefusesAll || scope != "" && ad:
 			optedOut = append(optedOut, p)
-		case recorded && !agreed[who]:
+		case recorded && !agreed[who].Valid(now):
 			noConsent = append(noConsent, p)
 		case most != nil && had[who] >= most.Messages:
 			enough = append(enough, p)
-		case !o.morning.IsZero() && !agreedToNight[who]:
+		case !o.morning.IsZero() && !agreed[who].ValidAtNight(now):
 			later = append(later, p)
 		default:
 			goes = append(goes, p)
