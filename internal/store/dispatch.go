@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -144,19 +143,16 @@ func (s *Store) dispatchShare(ctx context.Context, tx *sql.Tx, w *wallet.Wallet,
 	if !o.open {
 		return nil, s.setWait(ctx, tx, b.ID, broadcast.WaitWindow, o.until)
 	}
-	ids, held, short, err := s.affordable(ctx, tx, w, b, share.Chunks, now)
+	chunks, more, err := s.plannedNow(ctx, tx, b, o, share.Chunks, now)
 	if err != nil {
 		return nil, err
 	}
-	if len(ids) == 0 && short == nil && b.CanaryHolds() {
-		return nil, s.afterCanary(ctx, tx, &b, now)
-	}
-	if len(ids) == 0 && short == nil && !o.morning.IsZero() {
-		return nil, s.setWait(ctx, tx, b.ID, broadcast.WaitWindow, o.morning)
-	}
+	ids, held, short := affordable(w, b.Price, chunks, now)
 	if len(ids) == 0 {
-		wait, until := waitFor(short, now)
-		return nil, s.setWait(ctx, tx, b.ID, wait, until)
+		if more {
+			return nil, nil // its turn comes again
+		}
+		return nil, s.whyNone(ctx, tx, b, o, short, now)
 	}
 	sendBy := now.Add(pace.SendBy)
 	if !b.ExpiresAt.IsZero() && b.ExpiresAt.Before(sendBy) {
@@ -180,36 +176,66 @@ func (s *Store) dispatchShare(ctx context.Context, tx *sql.Tx, w *wallet.Wallet,
 	return rows, moveHeld(ctx, tx, w.ID, held)
 }
 
-// affordable picks planned chunks in order, as many as asked for and as the wallet can hold. It
-// returns why it stopped short, nil when funds were not the reason.
-func (s *Store) affordable(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b broadcast.Broadcast, most int, now time.Time) (ids []any, held wallet.KRW, short, err error) {
-	lastSeq := math.MaxInt32
+// planned is a chunk that may be queued.
+type planned struct {
+	id     string
+	people int
+}
+
+// Planned chunks whose time has come, in their order. Those of a canary are looked for among the few up to its
+// last one: by time they would be looked for among all that wait behind it.
+const (
+	plannedInOrder = `SELECT id, people FROM chunk WHERE broadcast_id = $1 AND state = 'planned' AND next_at <= $2 ORDER BY next_at, seq LIMIT $3`
+	plannedCanary  = `SELECT id, people FROM chunk WHERE broadcast_id = $1 AND seq <= $4 AND state = 'planned' AND next_at <= $2 ORDER BY seq LIMIT $3`
+)
+
+// plannedOf picks planned chunks of a broadcast whose time has come, in their order.
+func (s *Store) plannedOf(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, most int, now time.Time) ([]planned, error) {
+	pick, args := plannedInOrder, []any{b.ID, millis(now), most}
 	if b.CanaryHolds() {
-		lastSeq = b.Watch.CanarySeq
+		pick, args = plannedCanary, append(args, b.Watch.CanarySeq)
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT id, people FROM chunk WHERE broadcast_id = $1 AND state = 'planned' AND next_at <= $2
-		AND seq <= $4 ORDER BY next_at, seq LIMIT $3`+s.dialect.lock, b.ID, millis(now), most, lastSeq)
-	type planned struct {
-		id     string
-		people int
-	}
-	chunks, err := collect(rows, err, func(row scanner) (p planned, err error) {
+	rows, err := tx.QueryContext(ctx, pick+s.dialect.lock, args...)
+	return collect(rows, err, func(row scanner) (p planned, err error) {
 		err = row.Scan(&p.id, &p.people)
 		return p, err
 	})
-	if err != nil {
-		return nil, 0, nil, err
-	}
+}
+
+// affordable takes from chunks, in order, what a wallet can hold, and holds it. It returns why it stopped
+// short, nil when funds were not the reason.
+func affordable(w *wallet.Wallet, price wallet.KRW, chunks []planned, now time.Time) (ids []any, held wallet.KRW, short error) {
 	for _, c := range chunks {
-		amount := b.Price * wallet.KRW(c.people)
+		amount := price * wallet.KRW(c.people)
 		after, err := w.Hold(amount, now)
 		if err != nil {
-			return ids, held, err, nil
+			return ids, held, err
 		}
 		*w = after
 		ids, held = append(ids, c.id), held+amount
 	}
-	return ids, held, nil, nil
+	return ids, held, nil
+}
+
+// whyNone writes down why nothing of an open, locked broadcast was queued. short is why the wallet holds no
+// more, nil when that is not the reason.
+func (s *Store) whyNone(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o opening, short error, now time.Time) error {
+	wait, until := waitFor(short, now)
+	switch {
+	case short == nil && b.CanaryHolds():
+		return s.afterCanary(ctx, tx, &b, now)
+	case short == nil && !o.morning.IsZero():
+		var tries bool
+		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM chunk WHERE broadcast_id = $1 AND state = 'planned' AND next_at < $2)`,
+			b.ID, millis(o.morning)).Scan(&tries)
+		if err != nil {
+			return fmt.Errorf("look for what is tried again at night: %w", err)
+		}
+		if !tries {
+			wait, until = broadcast.WaitWindow, o.morning
+		}
+	}
+	return s.setWait(ctx, tx, b.ID, wait, until)
 }
 
 // afterCanary looks at a canary that has nobody to send to now: some of it may be on their way, or wait

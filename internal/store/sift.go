@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/malgil/malgil/internal/bot"
@@ -85,6 +86,57 @@ func (s *Store) openingOf(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast
 		o.open, o.until, o.morning = true, closing, o.until
 	}
 	return o, nil
+}
+
+// nightLook is how many chunks of a broadcast are looked through at a time for people who may be sent to at
+// night.
+const nightLook = 64
+
+// plannedNow picks planned chunks of a locked broadcast that may go now. At night one of which nobody may be
+// sent to waits for the morning from here on, so that it takes nothing of its bot's rate; more is true when
+// nothing was found, and not all was looked through.
+func (s *Store) plannedNow(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o opening, most int, now time.Time) (some []planned, more bool, err error) {
+	if o.morning.IsZero() {
+		some, err = s.plannedOf(ctx, tx, b, most, now)
+		return some, false, err
+	}
+	chunks, err := s.plannedOf(ctx, tx, b, nightLook, now)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, c := range chunks {
+		if len(some) == most {
+			break
+		}
+		people, err := recipientsOf(ctx, tx, broadcast.ChunkID(c.id))
+		if err != nil {
+			return nil, false, err
+		}
+		agreed, err := stances(ctx, tx, b.BotID, broadcast.Consents, people)
+		if err != nil {
+			return nil, false, err
+		}
+		if slices.ContainsFunc(people, func(p broadcast.Recipient) bool { return agreed[idOf(p)].ValidAtNight(now) }) {
+			some = append(some, c)
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE chunk SET next_at = $2 WHERE id = $1`, c.id, millis(inTheMorning(o.morning, broadcast.ChunkID(c.id)))); err != nil {
+			return nil, false, fmt.Errorf("have chunk %s wait for the morning: %w", c.id, err)
+		}
+	}
+	return some, len(some) == 0 && len(chunks) == nightLook, nil
+}
+
+// recipientsOf reads the people of a chunk.
+func recipientsOf(ctx context.Context, q querier, id broadcast.ChunkID) (people []broadcast.Recipient, err error) {
+	var text string
+	if err := q.QueryRowContext(ctx, `SELECT recipients FROM chunk WHERE id = $1`, id).Scan(&text); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(text), &people); err != nil {
+		return nil, fmt.Errorf("read the people of chunk %s: %w", id, err)
+	}
+	return people, nil
 }
 
 // openNow is a Conflict when a broadcast that may not wait comes outside the hours of its bot.
@@ -175,13 +227,9 @@ func (s *Store) ClaimSome(ctx context.Context, id broadcast.ChunkID, epoch int, 
 		if c.State != broadcast.Queued || c.Epoch != epoch || !c.SendBy.After(now) {
 			return false, nil
 		}
-		var text string
-		if err := tx.QueryRowContext(ctx, `SELECT recipients FROM chunk WHERE id = $1`, id).Scan(&text); err != nil {
+		all, err := recipientsOf(ctx, tx, id)
+		if err != nil {
 			return false, err
-		}
-		var all []broadcast.Recipient
-		if err := json.Unmarshal([]byte(text), &all); err != nil {
-			return false, fmt.Errorf("read the people of chunk %s: %w", id, err)
 		}
 		o, err := s.openingOf(ctx, tx, *b, now)
 		if err != nil || !o.open { // its bot closed meanwhile: send_by is over, and the sweep plans it again

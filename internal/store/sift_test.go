@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -236,11 +237,13 @@ func TestDispatch_nightConsent(t *testing.T) {
 		night, morning := koreaAt(23, 0, 0, 0), koreaAt(32, 0, 0, 0)
 		agree(t, s, botID, "u1-2", t0, t0)
 		agree(t, s, botID, "u1-3", t0, time.Time{})
+		agree(t, s, botID, "u2-1", t0, t0)
 		refuse(t, s, botID, "u1-4", "ad")
-		b := running(t, s, advertising("brd_1", botID), 4, 3)
+		b := running(t, s, advertising("brd_1", botID), 4, 3, 2)
 		if rows := dispatch(t, s, night); len(rows) != 2 {
-			t.Fatalf("%d chunks were queued at night, want 2", len(rows))
+			t.Fatalf("%d chunks were queued at night, want the 2 of those who have agreed to that", len(rows))
 		}
+		exec(t, s, `UPDATE consent SET night_at = 0 WHERE user_id = 'u2-1'`) // taken back when its chunk is queued already
 		if got := claimSome(t, s, chunkOf(t, s, b.ID, 1), night); !slices.Equal(got, []string{"u1-2"}) {
 			t.Errorf("at night %v are sent to, want u1-2 alone", got)
 		}
@@ -248,34 +251,74 @@ func TestDispatch_nightConsent(t *testing.T) {
 			t.Errorf("at night %v are sent to, want nobody of the second chunk", got)
 		}
 		waiting := map[string]time.Time{}
-		for _, seq := range []int{2, 3} {
+		for _, seq := range []int{2, 3, 4} { // the last is of the first chunk
 			c := chunkOf(t, s, b.ID, seq)
 			waiting[string(c.ID)] = c.NextAt
 			if c.State != broadcast.Planned || c.Hold != 0 || c.NextAt.Before(morning) || !c.NextAt.Before(morning.Add(morningSpread)) {
 				t.Errorf("chunk %d with %v is %s until %s and holds %d; want it planned for the morning", seq, peopleOf(t, c), c.State, c.NextAt, c.Hold)
 			}
 		}
-		if len(waiting) != 2 || chunkOf(t, s, b.ID, 2).NextAt.Equal(chunkOf(t, s, b.ID, 3).NextAt) {
+		if len(waiting) != 3 || chunkOf(t, s, b.ID, 2).NextAt.Equal(chunkOf(t, s, b.ID, 3).NextAt) {
 			t.Errorf("the chunks of the morning go at %v, want not all at once", waiting)
 		}
 		if rows := dispatch(t, s, night.Add(time.Minute)); len(rows) != 0 {
 			t.Errorf("%d chunks were queued at night once more", len(rows))
 		}
-		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitWindow || !b.WaitUntil.Equal(morning) || b.PlannedChunks != 2 || b.Counts.Skipped != 1 {
-			t.Errorf("it waits for %q until %s with %d planned and %+v, want window until the morning, 2 and 1 skipped", b.Wait, b.WaitUntil, b.PlannedChunks, b.Counts)
+		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitWindow || !b.WaitUntil.Equal(morning) || b.PlannedChunks != 3 || b.Counts.Skipped != 1 {
+			t.Errorf("it waits for %q until %s with %d planned and %+v, want window until the morning, 3 and 1 skipped", b.Wait, b.WaitUntil, b.PlannedChunks, b.Counts)
 		}
 		wantHeld(t, s, walletID)
 		rows := append(dispatch(t, s, morning.Add(morningSpread)), dispatch(t, s, morning.Add(morningSpread))...) // the first looks whether it may
-		if len(rows) != 2 {
-			t.Fatalf("%d chunks were queued in the morning, want 2", len(rows))
+		if len(rows) != 3 {
+			t.Fatalf("%d chunks were queued in the morning, want 3", len(rows))
 		}
-		got := append(claimSome(t, s, chunkOf(t, s, b.ID, 2), morning.Add(morningSpread)), claimSome(t, s, chunkOf(t, s, b.ID, 3), morning.Add(morningSpread))...)
+		var got []string
+		for _, seq := range []int{2, 3, 4} {
+			got = append(got, claimSome(t, s, chunkOf(t, s, b.ID, seq), morning.Add(morningSpread))...)
+		}
 		slices.Sort(got)
-		if !slices.Equal(got, []string{"u1-1", "u1-3", "u2-1", "u2-2", "u2-3"}) {
+		if !slices.Equal(got, []string{"u1-1", "u1-3", "u2-1", "u2-2", "u2-3", "u3-1", "u3-2"}) {
 			t.Errorf("in the morning %v are sent to, want everybody else", got)
 		}
 		wantBroadcast(t, s, b.ID)
 		wantHeld(t, s, walletID)
+	})
+}
+
+// At night chunks of which nobody may be sent to are set aside in few looks, and one after a try that failed
+// is no reason to say that all wait for the morning.
+func TestDispatch_nightLook(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 100_000)
+		night, morning := koreaAt(23, 0, 0, 0), koreaAt(32, 0, 0, 0)
+		people := slices.Repeat([]int{1}, nightLook+2)
+		agree(t, s, botID, fmt.Sprintf("u%d-1", len(people)), t0, t0)
+		b := running(t, s, advertising("brd_1", botID), people...)
+		if rows := dispatch(t, s, night); len(rows) != 0 {
+			t.Fatalf("%v were queued of the first %d chunks, of which nobody may be sent to", rows, nightLook)
+		}
+		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.NotWaiting {
+			t.Errorf("it waits for %q before all of it was looked through", b.Wait)
+		}
+		rows := dispatch(t, s, night)
+		if len(rows) != 1 {
+			t.Fatalf("%d chunks were queued, want the last", len(rows))
+		}
+		again := night.Add(time.Minute)
+		if ok, err := s.GiveBack(t.Context(), broadcast.ChunkID(rows[0].ID), rows[0].Epoch, broadcast.NotWaiting, time.Minute, night); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		dispatch(t, s, night.Add(time.Second))
+		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.NotWaiting {
+			t.Errorf("it waits for %q until %s, while somebody is tried again at %s", b.Wait, b.WaitUntil, again)
+		}
+		if rows := dispatch(t, s, again); len(rows) != 1 {
+			t.Errorf("%d chunks were queued again, want 1", len(rows))
+		}
+		dispatch(t, s, again)
+		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitWindow || !b.WaitUntil.Equal(morning) {
+			t.Errorf("it waits for %q until %s, want window until %s", b.Wait, b.WaitUntil, morning)
+		}
 	})
 }
 
