@@ -22,7 +22,11 @@ func (s *Store) ChangeBot(ctx context.Context, id string, c bot.SealedChange) er
 	}
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		if c.Sending != nil { // what is queued goes by what is said now
-			if err := s.recallBot(ctx, tx, id, c.At); err != nil {
+			others := []string{before.WalletID}
+			if c.WalletID != nil {
+				others = append(others, *c.WalletID)
+			}
+			if err := s.recallBot(ctx, tx, id, c.At, others...); err != nil {
 				return err
 			}
 		}

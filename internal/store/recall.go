@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -57,23 +58,19 @@ func (s *Store) recallWallet(ctx context.Context, tx *sql.Tx, walletID string, n
 	return s.recallWhere(ctx, tx, `wallet_id = $1`, walletID, now)
 }
 
-// recallBot recalls everything queued of a bot, locking the wallets that pay for it. It waits for
-// a dispatch that is under way: what that queues is recalled too, and the next one sees the bot as
-// this transaction leaves it.
-func (s *Store) recallBot(ctx context.Context, tx *sql.Tx, botID string, now time.Time) error {
+// recallBot recalls everything queued of a bot, locking the wallets that pay for it, and others that the
+// transaction will change with it. It waits for a dispatch that is under way: what that queues is recalled
+// too, and the next one sees the bot as this transaction leaves it.
+func (s *Store) recallBot(ctx context.Context, tx *sql.Tx, botID string, now time.Time, others ...string) error {
 	if err := s.alone(ctx, tx, dispatchLock); err != nil {
 		return err
 	}
-	if err := s.lockPayers(ctx, tx, `bot_id = $1`, botID); err != nil {
-		return err
+	args := []any{botID}
+	for _, id := range others {
+		args = append(args, id)
 	}
-	return s.recallWhere(ctx, tx, `bot_id = $1`, botID, now)
-}
-
-// lockPayers locks the wallets of queued chunks, in the order of their ids.
-func (s *Store) lockPayers(ctx context.Context, tx *sql.Tx, where string, arg any) error {
-	rows, err := tx.QueryContext(ctx, `SELECT id FROM wallet WHERE id IN
-		(SELECT wallet_id FROM chunk WHERE state = 'queued' AND `+where+`) ORDER BY id`+s.dialect.lock, arg)
+	rows, err := tx.QueryContext(ctx, `SELECT id FROM wallet WHERE id IN (SELECT wallet_id FROM chunk WHERE state = 'queued' AND bot_id = $1)
+		OR id IN (`+cmp.Or(placeholders(2, len(others)), `NULL`)+`) ORDER BY id`+s.dialect.lock, args...)
 	_, err = collect(rows, err, func(row scanner) (id string, err error) {
 		err = row.Scan(&id)
 		return id, err
@@ -81,7 +78,7 @@ func (s *Store) lockPayers(ctx context.Context, tx *sql.Tx, where string, arg an
 	if err != nil {
 		return fmt.Errorf("lock wallets to recall: %w", err)
 	}
-	return nil
+	return s.recallWhere(ctx, tx, `bot_id = $1`, botID, now)
 }
 
 // recallWhere recalls queued chunks; their wallets are locked and nothing is dispatched meanwhile,
