@@ -157,7 +157,8 @@ func (s *Store) ChangeSchedule(ctx context.Context, id broadcast.ScheduleID, now
 		if sch.State == broadcast.ScheduleActive {
 			return nil
 		}
-		return skipWaiting(ctx, tx, id, "the schedule was "+string(sch.State), now)
+		_, err = skipWaiting(ctx, tx, id, "the schedule was "+string(sch.State), now)
+		return err
 	})
 	return sch, err
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/malgil/malgil/internal/wallet"
 )
 
-const runColumns = `r.schedule_id, r.due_at, r.state, r.broadcast_id, r.reason, r.times, r.changed_at, r.epoch`
+const runColumns = `schedule_id, due_at, state, broadcast_id, reason, times, changed_at, epoch`
 
 func scanRun(row scanner, more ...any) (r broadcast.Run, err error) {
 	err = row.Scan(append([]any{&r.Schedule, at(&r.DueAt), &r.State, &r.Broadcast, &r.Reason, &r.Times, at(&r.ChangedAt), &r.Epoch}, more...)...)
@@ -33,8 +33,8 @@ func (s *Store) DueSchedules(ctx context.Context, now time.Time, after broadcast
 
 // WaitingRuns lists runs that may be looked at again.
 func (s *Store) WaitingRuns(ctx context.Context, now time.Time, after broadcast.ScheduleID, limit int) ([]broadcast.Run, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+runColumns+` FROM schedule_run r WHERE r.state = 'waiting' AND r.next_at <= $1 AND r.schedule_id > $2
-		ORDER BY r.schedule_id LIMIT $3`, millis(now), after, limit)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+runColumns+` FROM schedule_run WHERE state = 'waiting' AND next_at <= $1 AND schedule_id > $2
+		ORDER BY schedule_id LIMIT $3`, millis(now), after, limit)
 	return collect(rows, err, scanOneRun)
 }
 
@@ -56,9 +56,11 @@ func (s *Store) Occur(ctx context.Context, sch broadcast.Schedule, d broadcast.D
 		if d.Run.IsZero() {
 			return nil
 		}
-		if err := skipWaiting(ctx, tx, sch.ID, "the occurrence of "+d.Run.Format(time.RFC3339)+" took its place", now); err != nil {
+		replaced, err := skipWaiting(ctx, tx, sch.ID, "the occurrence of "+d.Run.Format(time.RFC3339)+" took its place", now)
+		if err != nil {
 			return err
 		}
+		runs = append(runs, replaced...)
 		r := broadcast.Run{Schedule: sch.ID, DueAt: d.Run, State: broadcast.RunWaiting, Times: 1, ChangedAt: now}
 		written, err := insertRun(ctx, tx, r)
 		if err != nil || !written {
@@ -85,14 +87,16 @@ func insertRun(ctx context.Context, tx *sql.Tx, r broadcast.Run) (bool, error) {
 	return written, nil
 }
 
-// skipWaiting skips the run of a locked schedule that waits, if one does.
-func skipWaiting(ctx context.Context, tx *sql.Tx, id broadcast.ScheduleID, why string, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE schedule_run SET state = 'skipped', changed_at = $3,
-		reason = CAST($2 AS TEXT) || CASE reason WHEN '' THEN '' ELSE '; it waited: ' || reason END WHERE schedule_id = $1 AND state = 'waiting'`, id, why, millis(now))
+// skipWaiting skips the run of a locked schedule that waits, if one does, and returns it.
+func skipWaiting(ctx context.Context, tx *sql.Tx, id broadcast.ScheduleID, why string, now time.Time) ([]broadcast.Run, error) {
+	rows, err := tx.QueryContext(ctx, `UPDATE schedule_run SET state = 'skipped', changed_at = $3,
+		reason = CAST($2 AS TEXT) || CASE reason WHEN '' THEN '' ELSE '; it waited: ' || reason END WHERE schedule_id = $1 AND state = 'waiting' RETURNING `+runColumns,
+		id, why, millis(now))
+	skipped, err := collect(rows, err, scanOneRun)
 	if err != nil {
-		return fmt.Errorf("skip what waits of schedule %s: %w", id, err)
+		return nil, fmt.Errorf("skip what waits of schedule %s: %w", id, err)
 	}
-	return nil
+	return skipped, nil
 }
 
 // RetryRun starts a waiting run as b where it may by now.
@@ -102,8 +106,8 @@ func (s *Store) RetryRun(ctx context.Context, waiting broadcast.Run, b broadcast
 		if err != nil {
 			return err
 		}
-		r, err = scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM schedule_run r
-			WHERE r.schedule_id = $1 AND r.due_at = $2 AND r.state = 'waiting' AND r.next_at <= $3`, sch.ID, millis(waiting.DueAt), millis(now)))
+		r, err = scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM schedule_run
+			WHERE schedule_id = $1 AND due_at = $2 AND state = 'waiting' AND next_at <= $3`, sch.ID, millis(waiting.DueAt), millis(now)))
 		if ok = !errors.Is(err, sql.ErrNoRows); !ok {
 			return nil
 		}
@@ -164,6 +168,12 @@ func (s *Store) obstacle(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule
 	if err := standing.CheckRun(); err != nil {
 		return err, nil
 	}
+	switch err := adFits(ctx, tx, sch.BotID, sch.Purpose, sch.Message); { // its bot may look at another text by now
+	case fault.KindOf(err) == fault.Invalid:
+		return err, nil
+	case err != nil:
+		return nil, err
+	}
 	a, err := audienceOf(ctx, tx, sch.Audience, "")
 	switch {
 	case fault.KindOf(err) == fault.NotFound:
@@ -182,8 +192,8 @@ func (s *Store) ClaimCopy(ctx context.Context, now, until time.Time) (r broadcas
 		return r, false, err
 	}
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		r, err = scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM schedule_run r WHERE r.state = 'copying' AND r.lease_until <= $1
-			ORDER BY r.lease_until, r.schedule_id LIMIT 1`+s.dialect.share, millis(now)))
+		r, err = scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM schedule_run WHERE state = 'copying' AND lease_until <= $1
+			ORDER BY lease_until, schedule_id LIMIT 1`+s.dialect.share, millis(now)))
 		if ok = !errors.Is(err, sql.ErrNoRows); !ok {
 			return nil
 		}
@@ -234,8 +244,8 @@ func (s *Store) ScheduleRuns(ctx context.Context, id broadcast.ScheduleID, befor
 	if !before.IsZero() {
 		last = millis(before)
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT `+runColumns+`, COALESCE(b.state, ''), COALESCE(b.wait_reason, '') FROM schedule_run r
-		LEFT JOIN broadcast b ON b.id = r.broadcast_id WHERE r.schedule_id = $1 AND r.due_at < $2 ORDER BY r.due_at DESC LIMIT $3`, id, last, limit)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+runColumns+`, COALESCE((SELECT b.state FROM broadcast b WHERE b.id = broadcast_id), ''),
+		COALESCE((SELECT b.wait_reason FROM broadcast b WHERE b.id = broadcast_id), '') FROM schedule_run WHERE schedule_id = $1 AND due_at < $2 ORDER BY due_at DESC LIMIT $3`, id, last, limit)
 	return collect(rows, err, func(row scanner) (v RunView, err error) {
 		v.Run, err = scanRun(row, &v.BroadcastState, &v.Wait)
 		return v, err

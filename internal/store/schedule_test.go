@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -84,16 +85,18 @@ func (a *almanac) order(change func(*broadcast.ScheduleOrder)) broadcast.Schedul
 	return sch
 }
 
-// turn moves the clock and does what is due.
-func (a *almanac) turn(to time.Time) {
+// turn moves the clock, does what is due and returns what came to something.
+func (a *almanac) turn(to time.Time) []broadcast.Run {
 	a.t.Helper()
 	a.now = to
-	if _, err := a.Turn(a.t.Context()); err != nil {
+	runs, err := a.Turn(a.t.Context())
+	if err != nil {
 		a.t.Errorf("Turn at %s: %v", to, err)
 	}
 	if _, err := a.Copy(a.t.Context()); err != nil {
 		a.t.Errorf("Copy at %s: %v", to, err)
 	}
+	return runs
 }
 
 // runs lists the runs of a schedule, oldest first, each as its day and time in Korea, and its state.
@@ -241,7 +244,11 @@ func TestSchedule_overlap(t *testing.T) {
 			t.Errorf("skipped because %q, want it to name %s", skipped[1].Reason, first)
 		}
 		a.want("queue, the first goes on", queue.ID, "24 13:00 started", "25 13:00 waiting")
-		a.turn(at(2, 0))
+		if !slices.ContainsFunc(a.turn(at(2, 0)), func(r broadcast.Run) bool {
+			return r.Schedule == queue.ID && r.DueAt.Equal(at(1, 0)) && r.State == broadcast.RunSkipped
+		}) {
+			t.Error("the run that another one replaced is not told of")
+		}
 		queued := a.want("queue, another comes", queue.ID, "24 13:00 started", "25 13:00 skipped", "26 13:00 waiting")
 		if !strings.Contains(queued[1].Reason, "took its place") || !strings.Contains(queued[2].Reason, string(queued[0].Broadcast)) {
 			t.Errorf("reasons %q, %q", queued[1].Reason, queued[2].Reason)
@@ -297,6 +304,13 @@ func TestSchedule_obstacles(t *testing.T) {
 				func() error { _, err := s.ConnectChannel(t.Context(), a.bot, bot.Live, a.now); return err }},
 			{"a bot that is stopped", "REST API key", func() error { exec(t, s, `UPDATE bot SET paused_reason = 'config'`); return nil }, func() error { exec(t, s, `UPDATE bot SET paused_reason = ''`); return nil }},
 			{"no wallet", "no wallet", func() error { exec(t, s, `UPDATE bot SET wallet_id = NULL`); return nil }, func() error { exec(t, s, `UPDATE bot SET wallet_id = $1`, a.wallet); return nil }},
+			{"an ad that lacks its label by now", "(광고)", func() error {
+				exec(t, s, `UPDATE schedule SET purpose = 'ad', event_data = '{"text": "겨울 할인"}'`)
+				return nil
+			}, func() error {
+				exec(t, s, `UPDATE schedule SET event_data = '{"text": "(광고) 겨울 할인\n무료 수신거부: 채널 차단"}'`)
+				return nil
+			}},
 			{"a message that cannot be read", "cannot be read", func() error { exec(t, s, `UPDATE schedule SET event_data = '{'`); return nil }, func() error { exec(t, s, `UPDATE schedule SET event_data = '{}'`); return nil }},
 		} {
 			a.now = t0.AddDate(0, 0, 3*n)
