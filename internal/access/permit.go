@@ -14,6 +14,7 @@ type Principal struct {
 	TokenID   string
 	Name      string // of the token
 	AccountID string // the person that the token stands for; empty for one of the platform's own
+	IssuedBy  string // as of the token
 	Admin     bool   // the person is a platform admin
 	Scopes    []Scope
 	ExpiresAt time.Time // of the token; zero for never

@@ -100,26 +100,31 @@ func TestGate_IssueBy(t *testing.T) {
 	week := noon.AddDate(0, 0, 7)
 	person := access.Principal{TokenID: "tok_1", AccountID: "acc_1", Scopes: []access.Scope{access.Admin, access.Read}, ExpiresAt: week}
 	platform := access.Principal{TokenID: "tok_2", Scopes: access.Scopes, ExpiresAt: week}
+	admin := access.Principal{TokenID: "tok_3", AccountID: "acc_3", Admin: true, Scopes: access.Scopes}
+	hers := access.Principal{TokenID: "tok_4", IssuedBy: "acc_3", Scopes: access.Scopes}
 	for name, tt := range map[string]struct {
 		by      access.Principal
 		ask     access.NewToken
 		kind    fault.Kind
 		account string
+		issuer  string
 	}{
-		"for himself":              {person, access.NewToken{Scopes: []string{"read"}, ExpiresAt: week}, 0, "acc_1"},
-		"for another":              {person, access.NewToken{Scopes: []string{"read"}, ExpiresAt: week, AccountID: "acc_2"}, fault.Forbidden, ""},
-		"a scope that he lacks":    {person, access.NewToken{Scopes: []string{"read", "send"}, ExpiresAt: week}, fault.Forbidden, ""},
-		"for longer":               {person, access.NewToken{Scopes: []string{"read"}, ExpiresAt: week.Add(time.Second)}, fault.Invalid, ""},
-		"for ever":                 {person, access.NewToken{Scopes: []string{"read"}}, fault.Invalid, ""},
-		"the platform's own":       {platform, access.NewToken{Scopes: []string{"read"}}, 0, ""},
-		"the platform for another": {platform, access.NewToken{Scopes: []string{"send"}, AccountID: "acc_2"}, 0, "acc_2"},
-		"nobody":                   {access.Principal{}, access.NewToken{Scopes: []string{"read"}}, fault.Forbidden, ""},
+		"for himself":              {person, access.NewToken{Scopes: []string{"read"}, ExpiresAt: week}, 0, "acc_1", "acc_1"},
+		"for another":              {person, access.NewToken{Scopes: []string{"read"}, ExpiresAt: week, AccountID: "acc_2"}, fault.Forbidden, "", ""},
+		"a scope that he lacks":    {person, access.NewToken{Scopes: []string{"read", "send"}, ExpiresAt: week}, fault.Forbidden, "", ""},
+		"for longer":               {person, access.NewToken{Scopes: []string{"read"}, ExpiresAt: week.Add(time.Second)}, fault.Invalid, "", ""},
+		"for ever":                 {person, access.NewToken{Scopes: []string{"read"}}, fault.Invalid, "", ""},
+		"the platform's own":       {platform, access.NewToken{Scopes: []string{"read"}}, 0, "", ""},
+		"one of a platform admin":  {admin, access.NewToken{Scopes: []string{"read"}}, 0, "", "acc_3"},
+		"the platform for another": {platform, access.NewToken{Scopes: []string{"send"}, AccountID: "acc_2"}, 0, "acc_2", ""},
+		"by a token of an admin's": {hers, access.NewToken{Scopes: []string{"read"}}, 0, "", "acc_3"},
+		"nobody":                   {access.Principal{}, access.NewToken{Scopes: []string{"read"}}, fault.Forbidden, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.ask.Name = "t"
 			got, secret, err := gate.IssueBy(t.Context(), tt.by, tt.ask)
-			if fault.KindOf(err) != tt.kind || (err == nil) != (tt.kind == 0) || (secret != "") != (err == nil) || got.AccountID != tt.account {
-				t.Errorf("IssueBy(%+v) = account %q, %v, want %q and kind %v", tt.ask, got.AccountID, err, tt.account, tt.kind)
+			if fault.KindOf(err) != tt.kind || (err == nil) != (tt.kind == 0) || (secret != "") != (err == nil) || got.AccountID != tt.account || got.IssuedBy != tt.issuer {
+				t.Errorf("IssueBy(%+v) = account %q by %q, %v, want %q by %q and kind %v", tt.ask, got.AccountID, got.IssuedBy, err, tt.account, tt.issuer, tt.kind)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -27,6 +28,7 @@ type Token struct {
 	ID         string
 	Name       string
 	AccountID  string // empty for one of the platform's own
+	IssuedBy   string // account of who made it, or made the token of the platform that did; empty at the terminal of the machine
 	Admin      bool   // its person is a platform admin; read, not stored
 	Scopes     []Scope
 	CreatedAt  time.Time
@@ -66,6 +68,8 @@ type NewToken struct {
 	AccountID string // the person that it stands for; empty for one of the platform's own
 	Scopes    []string
 	ExpiresAt time.Time // zero for never
+
+	issuedBy string // as of a token
 }
 
 // Issue makes a token and returns its secret, which is kept nowhere.
@@ -86,7 +90,7 @@ func (g *Gate) Issue(ctx context.Context, n NewToken) (t Token, secret string, e
 		return Token{}, "", fmt.Errorf("draw a token: %w", err)
 	}
 	secret = tokenPrefix + base64.RawURLEncoding.EncodeToString(raw)
-	t = Token{ID: g.newID("tok"), Name: n.Name, AccountID: n.AccountID, Scopes: granted, CreatedAt: now, ExpiresAt: n.ExpiresAt}
+	t = Token{ID: g.newID("tok"), Name: n.Name, AccountID: n.AccountID, IssuedBy: n.issuedBy, Scopes: granted, CreatedAt: now, ExpiresAt: n.ExpiresAt}
 	if err := g.store.InsertToken(ctx, t, hashSecret(secret)); err != nil {
 		return Token{}, "", fmt.Errorf("keep token %s: %w", t.ID, err)
 	}
@@ -115,6 +119,7 @@ func (g *Gate) IssueBy(ctx context.Context, by Principal, n NewToken) (t Token, 
 	if longer := n.ExpiresAt.IsZero() || n.ExpiresAt.After(by.ExpiresAt); longer && !by.ExpiresAt.IsZero() && !by.Platform() {
 		return Token{}, "", fault.Field("expires_at", "must not be later than the end of your own token")
 	}
+	n.issuedBy = cmp.Or(by.AccountID, by.IssuedBy)
 	return g.Issue(ctx, n)
 }
 
@@ -142,7 +147,7 @@ func (g *Gate) Authenticate(ctx context.Context, secret string) (Principal, erro
 		// The call is as good without it, and the next call writes it again.
 		_ = g.store.TouchToken(ctx, t.ID, minute)
 	}
-	return Principal{TokenID: t.ID, Name: t.Name, AccountID: t.AccountID, Admin: t.Admin, Scopes: t.Scopes, ExpiresAt: t.ExpiresAt}, nil
+	return Principal{TokenID: t.ID, Name: t.Name, AccountID: t.AccountID, IssuedBy: t.IssuedBy, Admin: t.Admin, Scopes: t.Scopes, ExpiresAt: t.ExpiresAt}, nil
 }
 
 var errNoToken = fault.New(fault.Unauthenticated, "send a token that is valid here, mlg_…, in the header Authorization: as Bearer, or as KakaoAK at Kakao's own addresses")

@@ -33,9 +33,11 @@ func (c Checks) AtOnce(b Broadcast, price wallet.KRW) error {
 	return nil
 }
 
-// Approve lets a broadcast go that waits for a second person; approved again it changes nothing. It is a Conflict
-// when it does not wait for one, and Forbidden to who sealed it and to a token that stands for nobody.
-func (b *Broadcast) Approve(by string, now time.Time) error {
+// Approve lets a broadcast go that waits for a second person; approved again it changes nothing. issuer is who made
+// the token that sealed it, where one did that stands for nobody. It is a Conflict when it does not wait for one, and
+// Forbidden to who sealed it or made that token, to a token that stands for nobody, and to everybody where nobody is
+// known to have ordered it.
+func (b *Broadcast) Approve(by, issuer string, now time.Time) error {
 	switch {
 	case b.ApprovedBy != "":
 		return nil
@@ -43,8 +45,12 @@ func (b *Broadcast) Approve(by string, now time.Time) error {
 		return fault.Coded(fault.Conflict, "WRONG_STATE", "broadcast %s is %s and waits for no approval", b.ID, b.State)
 	case by == "":
 		return fault.New(fault.Forbidden, "a person approves: use a token that stands for one")
+	case b.SealedBy == "":
+		return fault.New(fault.Forbidden, "nobody knows who ordered broadcast %s, so nobody can be a second person: cancel it, and order it again", b.ID)
 	case by == b.SealedBy:
-		return fault.New(fault.Forbidden, "you sealed broadcast %s, so another person has to approve it; you may cancel it", b.ID)
+		return fault.New(fault.Forbidden, "you ordered broadcast %s, so another person has to approve it; you may cancel it", b.ID)
+	case by == issuer:
+		return fault.New(fault.Forbidden, "a token that you made ordered broadcast %s, so another person has to approve it; you may cancel it", b.ID)
 	}
 	b.State, b.ApprovedBy, b.ApprovedAt = Running, by, now
 	b.Wait, b.WaitUntil = NotWaiting, time.Time{}

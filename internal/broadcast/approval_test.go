@@ -49,7 +49,9 @@ func TestBroadcast_Approve(t *testing.T) {
 		"another person":          {func(*Broadcast) {}, "acc_2", 0, NotWaiting},
 		"the one who sealed it":   {func(*Broadcast) {}, "acc_1", fault.Forbidden, WaitApproval},
 		"nobody":                  {func(*Broadcast) {}, "", fault.Forbidden, WaitApproval},
-		"of a schedule":           {func(b *Broadcast) { b.SealedBy = "" }, "acc_1", 0, NotWaiting},
+		"who made the token":      {func(b *Broadcast) { b.SealedBy = "tok_1" }, "acc_9", fault.Forbidden, WaitApproval},
+		"who made another":        {func(b *Broadcast) { b.SealedBy = "tok_1" }, "acc_2", 0, NotWaiting},
+		"of nobody known":         {func(b *Broadcast) { b.SealedBy = "" }, "acc_2", fault.Forbidden, WaitApproval},
 		"before its start":        {func(b *Broadcast) { b.StartAt = start.Add(time.Hour) }, "acc_2", 0, WaitScheduled},
 		"one that a person holds": {func(b *Broadcast) { b.Wait = WaitPaused }, "acc_2", fault.Conflict, WaitPaused},
 		"one that runs":           {func(b *Broadcast) { b.State, b.Wait = Running, NotWaiting }, "acc_2", fault.Conflict, NotWaiting},
@@ -60,7 +62,7 @@ func TestBroadcast_Approve(t *testing.T) {
 			b := waiting
 			tt.change(&b)
 			before := b
-			err := b.Approve(tt.by, start)
+			err := b.Approve(tt.by, "acc_9", start)
 			if (err != nil) != (tt.kind != 0) || err != nil && fault.KindOf(err) != tt.kind || b.Wait != tt.wait {
 				t.Fatalf("Approve = %v, it waits for %q; want kind %v and %q", err, b.Wait, tt.kind, tt.wait)
 			}
@@ -70,7 +72,7 @@ func TestBroadcast_Approve(t *testing.T) {
 			if err == nil && (b.State != Running || b.ApprovedBy != tt.by || !b.ApprovedAt.Equal(start)) {
 				t.Errorf("approved it is %s by %q at %v, want running by %q now", b.State, b.ApprovedBy, b.ApprovedAt, tt.by)
 			}
-			if again := b; err == nil && (again.Approve("acc_3", start.Add(time.Hour)) != nil || cmp.Diff(again, b) != "") {
+			if again := b; err == nil && (again.Approve("acc_3", "", start.Add(time.Hour)) != nil || cmp.Diff(again, b) != "") {
 				t.Errorf("approved again it changed (-again +before):\n%s", cmp.Diff(again, b))
 			}
 		})

@@ -181,7 +181,7 @@ type Broadcast struct {
 
 	CreatedAt, SealedAt, StartedAt, FinishedAt time.Time
 
-	SealedBy   string // account, or a token that stands for nobody; empty for a schedule's
+	SealedBy   string // account, or a token that stands for nobody; a schedule's: of who ordered that
 	ApprovedBy string // the second person's account, empty where none was needed
 	ApprovedAt time.Time
 }

@@ -18,18 +18,15 @@ type Checks struct {
 
 // Sealing is what somebody says who seals a broadcast.
 type Sealing struct {
-	People int    // how many people it has; 0 for nothing
-	By     string // his account, or his token where it stands for nobody; empty where nobody did it
+	People int    // how many people it has; 0 for nothing. What seals by itself says how many it counted
+	By     string // who ordered it: his account, or his token where it stands for nobody
 }
-
-// Unasked seals any audience while nobody looks.
-var Unasked = Sealing{People: -1}
 
 // confirm is a Conflict when a broadcast is bigger than goes without a word and its people were not said,
 // and whenever another number was.
 func (c Checks) confirm(b Broadcast, said int) error {
 	people := b.Counts.Audience
-	if said == Unasked.People || said == people || said == 0 && (c.ConfirmAbove == 0 || people <= c.ConfirmAbove) {
+	if said == people || said == 0 && (c.ConfirmAbove == 0 || people <= c.ConfirmAbove) {
 		return nil
 	}
 	wrong := fault.Coded(fault.Conflict, "CONFIRMATION_NEEDED", "must be %d, the people of broadcast %s: read what goes out, and give the number", people, b.ID)

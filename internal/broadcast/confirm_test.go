@@ -18,7 +18,7 @@ func TestChecks_confirm(t *testing.T) {
 		"another number":                       {100, 101, 100, "CONFIRMATION_NEEDED"},
 		"another number where none is asked":   {0, 101, 100, "CONFIRMATION_NEEDED"},
 		"the right one where none is asked":    {0, 101, 101, ""},
-		"by what seals while nobody looks":     {100, 1_000_000, -1, ""},
+		"less than nobody":                     {100, 1_000_000, -1, "CONFIRMATION_NEEDED"},
 		"nobody in it, whatever is said of it": {100, 0, -1, codeNobody},
 	}
 	for name, tt := range tests {

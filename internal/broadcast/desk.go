@@ -117,8 +117,7 @@ func (d *Desk) create(ctx context.Context, o Order, people []Recipient, r Reques
 		if err != nil {
 			return Broadcast{}, err
 		}
-		chunks, b = packed.ready, b.sealedWith(packed.ready, packed.report)
-		b.SealedBy = o.By
+		chunks, b = packed.ready, b.sealedWith(packed.ready, packed.report, o.By)
 	}
 	created, _, err := d.orders.CreateBroadcast(ctx, b, chunks, r)
 	if err != nil {

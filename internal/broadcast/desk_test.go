@@ -20,6 +20,7 @@ type memory struct {
 	batches []int
 	ended   *Report
 	decided []Decision
+	sealing Sealing // of the last Seal
 
 	endedChunks []PastChunk
 	storeErr    error
@@ -46,8 +47,8 @@ func (m *memory) RepeatedBroadcast(_ context.Context, r Request) (Broadcast, boo
 	return m.b, m.b.ID != "" && r.Key != "", nil
 }
 func (m *memory) Broadcast(context.Context, ID) (Broadcast, error) { return m.b, nil }
-func (m *memory) Seal(context.Context, ID, Sealing, time.Time) (Broadcast, error) {
-	m.b.State = Running
+func (m *memory) Seal(_ context.Context, _ ID, o Sealing, _ time.Time) (Broadcast, error) {
+	m.b.State, m.sealing = Running, o
 	return m.b, nil
 }
 func (m *memory) Approve(context.Context, ID, string, time.Time) (Broadcast, error) {

@@ -30,7 +30,7 @@ func (d *Desk) SendAtOnce(ctx context.Context, o Order, people []Recipient, r Re
 	}
 	b.ID = ID(id.ForUUID(string(b.ID)))
 	chunk := Packed{Seq: 1, People: len(people), Recipients: string(text)}
-	b = b.sealedWith([]Packed{chunk}, Report{Audience: len(people)})
+	b = b.sealedWith([]Packed{chunk}, Report{Audience: len(people)}, o.By)
 	if b, err = d.orders.CreateAtOnce(ctx, b, chunk, r); err != nil {
 		return Broadcast{}, fmt.Errorf("create broadcast: %w", err)
 	}
@@ -59,11 +59,11 @@ func checkCall(people []Recipient) error {
 	return nil
 }
 
-// sealedWith returns a new broadcast with its audience, sealed.
-func (b Broadcast) sealedWith(chunks []Packed, r Report) Broadcast {
+// sealedWith returns a new broadcast with its audience, sealed by somebody: see [Sealing].
+func (b Broadcast) sealedWith(chunks []Packed, r Report, by string) Broadcast {
 	b.UploadEpoch, b.AudienceEpoch, b.Chunks = 1, 1, len(chunks)
 	b.Counts.Audience, b.Counts.Duplicates = r.Audience, r.Duplicates
-	b.Watch.CanarySeq = r.CanaryChunks
+	b.Watch.CanarySeq, b.SealedBy = r.CanaryChunks, by
 	return b.Seal(b.CreatedAt)
 }
 

@@ -113,8 +113,8 @@ func TestDesk_Test(t *testing.T) {
 	desk.newID = func(string) string { return madeID }
 	of := m.b
 	people := []Recipient{{Type: "botUserKey", ID: "u7-1"}, {Type: "appUserId", ID: "me", Properties: map[string]string{"name": "하늘"}}}
-	b, err := desk.Test(t.Context(), TestOrder{Of: of.ID, People: people}, Request{})
-	if err != nil || b.TestOf != of.ID || b.Purpose != Ad || b.ID == of.ID || b.State != Running || b.Counts.Audience != 2 || !b.StartAt.Equal(start) || cmp.Diff(of.Message, b.Message) != "" {
+	b, err := desk.Test(t.Context(), TestOrder{Of: of.ID, People: people, By: "acc_1"}, Request{})
+	if err != nil || b.SealedBy != "acc_1" || b.TestOf != of.ID || b.Purpose != Ad || b.ID == of.ID || b.State != Running || b.Counts.Audience != 2 || !b.StartAt.Equal(start) || cmp.Diff(of.Message, b.Message) != "" {
 		t.Fatalf("Test = %+v, %v, want a broadcast to two that names %s", b, err, of.ID)
 	}
 	var sent []Recipient

@@ -57,10 +57,11 @@ func (d *Desk) Retry(ctx context.Context, o RetryOrder, r Request) (Broadcast, e
 	if err != nil || b.State != Uploading {
 		return b, err // a repeated call finds it sealed, unless the first one was cut short
 	}
-	if _, err := d.Upload(ctx, b.ID, &missedPeople{ctx: ctx, chunks: d.ended, order: o}, UploadOptions{asIs: true}); err != nil {
+	report, err := d.Upload(ctx, b.ID, &missedPeople{ctx: ctx, chunks: d.ended, order: o}, UploadOptions{asIs: true})
+	if err != nil {
 		return b, err
 	}
-	return d.Seal(ctx, b.ID, Sealing{People: Unasked.People, By: o.By})
+	return d.Seal(ctx, b.ID, Sealing{People: report.Audience, By: o.By})
 }
 
 // missedPeople are the people whom a broadcast is known not to have reached.

@@ -55,7 +55,7 @@ func TestDesk_Retry(t *testing.T) {
 			m := &memory{endedChunks: chunks}
 			m.b = Broadcast{ID: "brd_of", BotID: "bot", Side: Development, Name: "겨울", Message: Message{Event: "restock_alert"}, State: Finished, FinishedAt: start, OnDoubt: HoldDoubt,
 				Caution: Caution{StopAbove: 30, Canary: Canary{People: 1}}}
-			tt.order.Of = "brd_of"
+			tt.order.Of, tt.order.By = "brd_of", "acc_1"
 			b, err := newDesk(m).Retry(t.Context(), tt.order, Request{})
 			if len(tt.want) == 0 {
 				if fault.CodeOf(err) != "NOBODY_TO_RETRY" || m.b.ID != "brd_of" {
@@ -65,6 +65,9 @@ func TestDesk_Retry(t *testing.T) {
 			}
 			if err != nil || m.b.RetryOf != "brd_of" || m.b.Side != Development || m.b.Name != "겨울" || b.State != Running || m.b.Caution != (Caution{StopAbove: 30}) {
 				t.Fatalf("Retry = %+v, %v; want a sealed broadcast of brd_of on its channel, as careful and without a canary", b, err)
+			}
+			if want := (Sealing{len(tt.want), "acc_1"}); m.sealing != want {
+				t.Errorf("it was sealed as %+v, want %+v", m.sealing, want)
 			}
 			var got []string
 			for _, c := range m.chunks {

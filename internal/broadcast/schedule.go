@@ -35,6 +35,7 @@ type Schedule struct {
 	State     ScheduleState
 	NextAt    time.Time // of the next occurrence; zero when there is none, and while it is not active
 	CreatedAt time.Time
+	CreatedBy string // who ordered it, and so each of its broadcasts, as in [Sealing]
 }
 
 // ScheduleState is where a schedule stands.
@@ -73,6 +74,7 @@ type ScheduleOrder struct {
 	ExpiresAfter time.Duration
 	OnDoubt      OnDoubt // HoldDoubt when empty
 	Purpose      Purpose // Info when empty
+	By           string  // who orders it, as in [Sealing]
 }
 
 const (
@@ -93,7 +95,7 @@ func (d *Desk) schedule(o ScheduleOrder) (Schedule, error) {
 	s := Schedule{
 		ID: ScheduleID(d.newID("sch")), BotID: b.BotID, Side: b.Side, Name: b.Name, Message: b.Message, Personal: b.Personal, Audience: o.Audience,
 		Cron: o.Cron, Zone: cmp.Or(o.Zone, defaultZone), Overlap: cmp.Or(o.Overlap, SkipOverlap), Window: cmp.Or(o.Window, defaultWindow),
-		Until: o.Until, ExpiresAfter: o.ExpiresAfter, OnDoubt: b.OnDoubt, Purpose: b.Purpose, State: ScheduleActive, CreatedAt: b.CreatedAt,
+		Until: o.Until, ExpiresAfter: o.ExpiresAfter, OnDoubt: b.OnDoubt, Purpose: b.Purpose, State: ScheduleActive, CreatedAt: b.CreatedAt, CreatedBy: o.By,
 	}
 	switch {
 	case s.Audience == "" || !plain(string(s.Audience)):

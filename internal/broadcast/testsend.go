@@ -11,6 +11,7 @@ import (
 type TestOrder struct {
 	Of     ID
 	People []Recipient // 1 to [MaxNamed], as in [Desk.Preview]
+	By     string      // who orders it, as in [Sealing]
 }
 
 // Test sends the message of a broadcast now to a few people, as a broadcast of its own that names the other,
@@ -21,7 +22,7 @@ func (d *Desk) Test(ctx context.Context, o TestOrder, r Request) (Broadcast, err
 	if err != nil {
 		return Broadcast{}, err
 	}
-	test, people, invalid := d.test(ctx, of, o.People)
+	test, people, invalid := d.test(ctx, of, o)
 	if invalid == nil {
 		return d.SendAtOnce(ctx, test, people, r)
 	}
@@ -32,16 +33,16 @@ func (d *Desk) Test(ctx context.Context, o TestOrder, r Request) (Broadcast, err
 }
 
 // test is the order of a test, and its people filled in.
-func (d *Desk) test(ctx context.Context, of Broadcast, named []Recipient) (o Order, people []Recipient, err error) {
-	if len(named) > MaxNamed {
+func (d *Desk) test(ctx context.Context, of Broadcast, by TestOrder) (o Order, people []Recipient, err error) {
+	if len(by.People) > MaxNamed {
 		return o, nil, fault.Field("recipients", "must be at most %d people; a test is for a few", MaxNamed)
 	}
-	found, err := d.named(ctx, of, named)
+	found, err := d.named(ctx, of, by.People)
 	if err != nil {
 		return o, nil, fmt.Errorf("fill in a test of %s: %w", of.ID, err)
 	}
 	for _, m := range found {
 		people = append(people, m.person)
 	}
-	return Order{BotID: of.BotID, Side: of.Side, Name: of.Name, Message: of.Message, OnDoubt: of.OnDoubt, Purpose: of.Purpose, TestOf: of.ID}, people, nil
+	return Order{BotID: of.BotID, Side: of.Side, Name: of.Name, Message: of.Message, OnDoubt: of.OnDoubt, Purpose: of.Purpose, TestOf: of.ID, By: by.By}, people, nil
 }

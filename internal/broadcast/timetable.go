@@ -261,34 +261,36 @@ func (t *Timetable) copy(ctx context.Context, r Run) (RunState, string, error) {
 	if err != nil {
 		return r.State, "", err
 	}
-	switch err := t.copyPeople(ctx, r, a, b.Personal); {
+	people, err := t.copyPeople(ctx, r, a, b.Personal)
+	switch {
 	case fault.CodeOf(err) == codeNobody:
 		_, cancelled := t.desk.orders.Cancel(ctx, b.ID, t.desk.now())
 		return RunFailed, fault.MessageOf(err), cancelled
 	case err != nil:
 		return r.State, "", err
 	}
-	_, err = t.desk.Seal(ctx, b.ID, Unasked)
+	// Other people than were copied do not go: their number tells, and the copy begins again.
+	_, err = t.desk.Seal(ctx, b.ID, Sealing{People: people, By: s.CreatedBy})
 	return RunStarted, "", err
 }
 
 // copyPeople makes the people of an audience, chunk by chunk as they are, those of a run's broadcast, filled
-// in: nobody watches, so who lacks a word is left out and counted as a bad row. It is a Conflict with code NO_RECIPIENTS when
-// nobody is left.
-func (t *Timetable) copyPeople(ctx context.Context, r Run, a Audience, text Personal) error {
+// in, and returns how many they are: nobody watches, so who lacks a word is left out and counted as a bad row. It is a Conflict
+// with code NO_RECIPIENTS when nobody is left.
+func (t *Timetable) copyPeople(ctx context.Context, r Run, a Audience, text Personal) (int, error) {
 	fill, err := text.filler()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	epoch, err := t.desk.uploads.BeginUpload(ctx, r.Broadcast)
 	if err != nil {
-		return fmt.Errorf("begin upload: %w", err)
+		return 0, fmt.Errorf("begin upload: %w", err)
 	}
 	people, left, stored, seq := 0, 0, 0, 0
 	for {
 		chunks, err := t.desk.audiences.AudienceChunks(ctx, a.ID, a.PeopleEpoch, seq, audienceChunks)
 		if err != nil {
-			return fmt.Errorf("read audience %s: %w", a.ID, err)
+			return 0, fmt.Errorf("read audience %s: %w", a.ID, err)
 		}
 		if len(chunks) == 0 {
 			break
@@ -298,7 +300,7 @@ func (t *Timetable) copyPeople(ctx context.Context, r Run, a Audience, text Pers
 			people, seq = people+c.People, c.Seq
 			c, bad, err := fill.chunk(c)
 			if err != nil {
-				return fmt.Errorf("fill in chunk %d of audience %s: %w", seq, a.ID, err)
+				return 0, fmt.Errorf("fill in chunk %d of audience %s: %w", seq, a.ID, err)
 			}
 			left += bad
 			if c.People > 0 {
@@ -306,18 +308,18 @@ func (t *Timetable) copyPeople(ctx context.Context, r Run, a Audience, text Pers
 			}
 		}
 		if err := t.desk.uploads.StoreChunks(ctx, r.Broadcast, epoch, filled); err != nil {
-			return fmt.Errorf("store chunks: %w", err)
+			return 0, fmt.Errorf("store chunks: %w", err)
 		}
 		stored += len(filled)
 		if err := t.schedules.KeepCopy(ctx, r, t.desk.now().Add(copyLease)); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if people != a.Counts.Audience {
-		return audienceChanged(a.ID)
+		return 0, audienceChanged(a.ID)
 	}
 	if people == left {
-		return fault.Coded(fault.Conflict, codeNobody, "everybody of audience %s lacks a word that its text names", a.ID)
+		return 0, fault.Coded(fault.Conflict, codeNobody, "everybody of audience %s lacks a word that its text names", a.ID)
 	}
-	return t.desk.uploads.EndUpload(ctx, r.Broadcast, epoch, stored, Report{Audience: people - left, BadRows: left})
+	return people - left, t.desk.uploads.EndUpload(ctx, r.Broadcast, epoch, stored, Report{Audience: people - left, BadRows: left})
 }

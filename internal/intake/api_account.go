@@ -93,6 +93,7 @@ type TokenView struct {
 	ID         string         `json:"id"`
 	Name       string         `json:"name"`
 	Account    string         `json:"account,omitempty" doc:"The person that it stands for; absent for one of the platform's own"`
+	IssuedBy   string         `json:"issued_by,omitempty" doc:"Account of who made it, or made the token that did; absent for one of the terminal"`
 	Scopes     []access.Scope `json:"scopes"`
 	CreatedAt  time.Time      `json:"created_at"`
 	ExpiresAt  time.Time      `json:"expires_at,omitzero"`
@@ -101,7 +102,7 @@ type TokenView struct {
 }
 
 func viewToken(t access.Token) TokenView {
-	return TokenView{ID: t.ID, Name: t.Name, Account: t.AccountID, Scopes: t.Scopes, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, LastUsedAt: t.LastUsedAt, RevokedAt: t.RevokedAt}
+	return TokenView{ID: t.ID, Name: t.Name, Account: t.AccountID, IssuedBy: t.IssuedBy, Scopes: t.Scopes, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, LastUsedAt: t.LastUsedAt, RevokedAt: t.RevokedAt}
 }
 
 type newTokenView struct {

@@ -43,7 +43,7 @@ type broadcastView struct {
 	ExpiresAt  time.Time         `json:"expires_at,omitzero"`
 	CreatedAt  time.Time         `json:"created_at"`
 	SealedAt   time.Time         `json:"sealed_at,omitzero"`
-	SealedBy   string            `json:"sealed_by,omitempty" doc:"Account, or a token that stands for nobody"`
+	SealedBy   string            `json:"sealed_by,omitempty" doc:"Who ordered it: account, or a token that stands for nobody"`
 	ApprovedBy string            `json:"approved_by,omitempty" doc:"The second person's account, where one was needed"`
 	ApprovedAt time.Time         `json:"approved_at,omitzero"`
 	StartedAt  time.Time         `json:"started_at,omitzero"`

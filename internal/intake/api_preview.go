@@ -75,7 +75,7 @@ func (s *Server) testBroadcast(ctx context.Context, in *testInput) (*created[tes
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.services.Broadcasts.Test(ctx, broadcast.TestOrder{Of: broadcast.ID(in.ID), People: recipientsOf(in.Body.Recipients)}, r)
+	b, err := s.services.Broadcasts.Test(ctx, broadcast.TestOrder{Of: broadcast.ID(in.ID), People: recipientsOf(in.Body.Recipients), By: actorOf(ctx)}, r)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ type scheduleView struct {
 	State        broadcast.ScheduleState `json:"state"`
 	NextAt       time.Time               `json:"next_at,omitzero" doc:"Its next time; absent while it is not active, and when there is none any more"`
 	CreatedAt    time.Time               `json:"created_at"`
+	CreatedBy    string                  `json:"created_by,omitempty" doc:"Account, or a token that stands for nobody: none of its broadcasts is approved by that person"`
 }
 
 func viewSchedule(s broadcast.Schedule) scheduleView {
@@ -37,7 +38,7 @@ func viewSchedule(s broadcast.Schedule) scheduleView {
 		ID: s.ID, Name: s.Name, Bot: s.BotID, Channel: s.Side, Event: eventView{Name: s.Message.Event, Data: s.Message.Data}, Params: s.Message.Params,
 		Variables: s.Personal.Variables, Properties: s.Personal.Properties,
 		Audience: s.Audience, Cron: s.Cron, Zone: s.Zone, Overlap: s.Overlap, CatchUp: int64(s.Window / time.Second), Until: s.Until,
-		ExpiresAfter: int64(s.ExpiresAfter / time.Second), OnDoubt: s.OnDoubt, Purpose: s.Purpose, State: s.State, NextAt: s.NextAt, CreatedAt: s.CreatedAt,
+		ExpiresAfter: int64(s.ExpiresAfter / time.Second), OnDoubt: s.OnDoubt, Purpose: s.Purpose, State: s.State, NextAt: s.NextAt, CreatedAt: s.CreatedAt, CreatedBy: s.CreatedBy,
 	}
 }
 
@@ -103,7 +104,7 @@ func (s *Server) createSchedule(ctx context.Context, in *createScheduleInput) (*
 		Personal: broadcast.Personal{Variables: in.Body.Variables, Properties: in.Body.Properties},
 		Audience: broadcast.AudienceID(in.Body.Audience), Cron: in.Body.Cron, Zone: in.Body.Zone, Overlap: broadcast.Overlap(in.Body.Overlap),
 		Window: time.Duration(in.Body.CatchUp) * time.Second, Until: in.Body.Until.UTC(), ExpiresAfter: time.Duration(in.Body.ExpiresAfter) * time.Second,
-		OnDoubt: broadcast.OnDoubt(in.Body.OnDoubt), Purpose: broadcast.Purpose(in.Body.Purpose),
+		OnDoubt: broadcast.OnDoubt(in.Body.OnDoubt), Purpose: broadcast.Purpose(in.Body.Purpose), By: actorOf(ctx),
 	}, r)
 	if err != nil {
 		return nil, err

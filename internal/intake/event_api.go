@@ -141,7 +141,7 @@ func orderEvent[B interface{ call() eventCall }](s *Server, route string) http.H
 // sendAtOnce orders a call for a channel, {bot} or {bot}!.
 func (s *Server) sendAtOnce(ctx context.Context, channel, route, key string, text []byte, c eventCall) (broadcast.Broadcast, error) {
 	botID, development := strings.CutSuffix(channel, developmentMark)
-	order := broadcast.Order{BotID: botID, Side: broadcast.Live, Message: c.message}
+	order := broadcast.Order{BotID: botID, Side: broadcast.Live, Message: c.message, By: actorOf(ctx)}
 	if development {
 		order.Side = broadcast.Development
 	}

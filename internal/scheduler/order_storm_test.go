@@ -280,7 +280,7 @@ func (f *field) begin(rt *rapid.T) broadcast.ID {
 	must(rt, err)
 	must(rt, f.store.StoreChunks(f.t.Context(), id, epoch, chunks))
 	must(rt, f.store.EndUpload(f.t.Context(), id, epoch, len(chunks), report))
-	_, err = f.desk.Seal(f.t.Context(), id, broadcast.Unasked)
+	_, err = f.desk.Seal(f.t.Context(), id, broadcast.Sealing{})
 	must(rt, err)
 	return id
 }

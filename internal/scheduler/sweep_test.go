@@ -100,7 +100,7 @@ func (h *house) stock() {
 	}
 	h.must(h.store.StoreChunks(h.t.Context(), shop, epoch, chunks))
 	h.must(h.store.EndUpload(h.t.Context(), shop, epoch, 3, broadcast.Report{Audience: 3}))
-	_, err = h.store.Seal(h.t.Context(), shop, broadcast.Unasked, h.now)
+	_, err = h.store.Seal(h.t.Context(), shop, broadcast.Sealing{}, h.now)
 	h.must(err)
 }
 

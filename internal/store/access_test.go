@@ -16,13 +16,13 @@ import (
 
 func TestToken_isKeptByItsHash(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
-		in := access.Token{ID: "tok_1", Name: "서점", Scopes: []access.Scope{access.Send, access.Read}, CreatedAt: t0, ExpiresAt: t0.Add(time.Hour)}
+		in := access.Token{ID: "tok_1", Name: "서점", IssuedBy: "acc_9", Scopes: []access.Scope{access.Send, access.Read}, CreatedAt: t0, ExpiresAt: t0.Add(time.Hour)}
 		hash := []byte("thirty-two bytes of a hash, or so")
 		must(t, s.InsertToken(t.Context(), in, hash))
 
 		got, err := s.TokenByHash(t.Context(), hash)
 		if err != nil || got.ID != in.ID || got.Name != in.Name || !slices.Equal(got.Scopes, in.Scopes) ||
-			!got.CreatedAt.Equal(t0) || !got.ExpiresAt.Equal(in.ExpiresAt) || !got.LastUsedAt.IsZero() || !got.RevokedAt.IsZero() || got.AccountID != "" {
+			!got.CreatedAt.Equal(t0) || !got.ExpiresAt.Equal(in.ExpiresAt) || !got.LastUsedAt.IsZero() || !got.RevokedAt.IsZero() || got.AccountID != "" || got.IssuedBy != "acc_9" {
 			t.Errorf("TokenByHash() = %+v, %v, want %+v", got, err, in)
 		}
 		if _, err := s.TokenByHash(t.Context(), []byte("another")); fault.KindOf(err) != fault.NotFound {

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
 )
@@ -88,6 +91,74 @@ func TestApprove_atOnce(t *testing.T) {
 		}
 		if b := wantBroadcast(t, s, "brd_2"); b.Wait != broadcast.WaitApproval || b.SealedBy != "acc_1" {
 			t.Errorf("an order with its people waits for %q, sealed by %q, want approval and acc_1", b.Wait, b.SealedBy)
+		}
+	})
+}
+
+// Who ordered a schedule approves nothing of it, and who made a token that stands for nobody nothing that it ordered.
+func TestApprove_byItsAuthor(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		s.checks.ApproveAbove = price
+		a := newAlmanac(t, s)
+		must(t, s.InsertToken(t.Context(), access.Token{ID: "tok_1", Name: "서점", IssuedBy: "acc_1", Scopes: []access.Scope{access.Send}, CreatedAt: t0}, []byte("hash")))
+		sch := a.order(nil) // by acc_1
+		a.turn(sch.NextAt)
+		_, runs := a.runs(sch.ID)
+		b := create(t, s, order("brd_token", a.bot))
+		upload(t, s, b.ID, 3)
+		if _, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{By: "tok_1"}, a.now); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []broadcast.ID{runs[0].Broadcast, b.ID} {
+			if got := wantBroadcast(t, s, id); got.Wait != broadcast.WaitApproval {
+				t.Fatalf("%s waits for %q, want approval", id, got.Wait)
+			}
+			if _, err := s.Approve(t.Context(), id, "acc_1", a.now); fault.KindOf(err) != fault.Forbidden {
+				t.Errorf("Approve(%s) by its author error = %v, want Forbidden", id, err)
+			}
+			if got, err := s.Approve(t.Context(), id, "acc_2", a.now); err != nil || got.State != broadcast.Running {
+				t.Errorf("Approve(%s) by another = %s, %v, want it running", id, got.State, err)
+			}
+		}
+	})
+}
+
+// What was ordered before authors were kept has those of the audit log.
+func TestMigrate_authors(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		s.checks.ApproveAbove = price
+		a := newAlmanac(t, s)
+		deed := func(action, account string) context.Context {
+			return access.WithDeed(t.Context(), access.Deed{TokenID: "tok_0", AccountID: account, Action: action, At: t0}, access.Object{})
+		}
+		made := map[string]broadcast.Run{}
+		for _, account := range []string{"acc_1", ""} {
+			sch, err := a.Create(deed("create-schedule", account), broadcast.ScheduleOrder{BotID: a.bot, Message: broadcast.Message{Event: "restock_alert"}, Audience: a.audience, Cron: "0 13 * * *"}, broadcast.Request{})
+			must(t, err)
+			a.turn(sch.NextAt)
+			_, runs := a.runs(sch.ID)
+			made[account] = runs[0].Run
+			a.now = t0
+		}
+		must(t, s.InsertToken(deed("create-token", "acc_1"), access.Token{ID: "tok_1", Name: "서점", Scopes: []access.Scope{access.Send}, CreatedAt: t0}, []byte("hash")))
+		for _, name := range []string{"0211_schedule_author", "0212_token_issuer"} {
+			text, err := migrations.ReadFile("migrations/" + name + ".sql")
+			must(t, err)
+			for _, statement := range strings.Split(string(text), ";")[1:] { // after the new column
+				if _, update, ok := strings.Cut(statement, "UPDATE "); ok {
+					exec(t, s, "UPDATE "+update)
+				}
+			}
+		}
+		for account, author := range map[string]string{"acc_1": "acc_1", "": "tok_0"} {
+			sch, err := s.Schedule(t.Context(), made[account].Schedule)
+			must(t, err)
+			if b := wantBroadcast(t, s, made[account].Broadcast); sch.CreatedBy != author || b.SealedBy != author {
+				t.Errorf("the schedule is by %q and its broadcast by %q, want %q", sch.CreatedBy, b.SealedBy, author)
+			}
+		}
+		if token, err := s.TokenByHash(t.Context(), []byte("hash")); err != nil || token.IssuedBy != "acc_1" {
+			t.Errorf("the token was made by %q, %v, want acc_1", token.IssuedBy, err)
 		}
 	})
 }

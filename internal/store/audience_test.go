@@ -86,7 +86,7 @@ func TestAudience(t *testing.T) {
 		if err != nil || report.Audience != 2*chunks {
 			t.Fatalf("UseAudience = %+v, %v, want %d people", report, err, 2*chunks)
 		}
-		if _, err := s.Seal(t.Context(), b.ID, broadcast.Unasked, t0); err != nil {
+		if _, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0); err != nil {
 			t.Fatal(err)
 		}
 		if b := wantBroadcast(t, s, b.ID); b.Counts.Audience != 2*chunks || b.Chunks != (2*chunks+99)/100 {
@@ -173,7 +173,7 @@ func TestUpload_excludesWhomABroadcastReached(t *testing.T) {
 		if err != nil || report.Audience != 3 || report.Excluded != 3 {
 			t.Errorf("UseAudience = %+v, %v, want 3 people and 3 excluded", report, err)
 		}
-		if _, err := s.Seal(t.Context(), b.ID, broadcast.Unasked, t0); err != nil {
+		if _, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0); err != nil {
 			t.Fatal(err)
 		}
 		if b := wantBroadcast(t, s, b.ID); b.Counts.Excluded != 3 || b.Counts.Audience != 3 {

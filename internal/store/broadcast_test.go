@@ -90,15 +90,15 @@ func TestSeal(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		_, botID := shop(t, s, "1", 1000)
 		b := create(t, s, order("brd_1", botID))
-		if _, err := s.Seal(t.Context(), b.ID, broadcast.Unasked, t0); fault.CodeOf(err) != "NO_RECIPIENTS" {
+		if _, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0); fault.CodeOf(err) != "NO_RECIPIENTS" {
 			t.Errorf("Seal of nobody error = %v, want NO_RECIPIENTS", err)
 		}
 		upload(t, s, b.ID, 3, 2)
-		sealed, err := s.Seal(t.Context(), b.ID, broadcast.Unasked, t0)
+		sealed, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0)
 		if err != nil || sealed.State != broadcast.Running || sealed.PlannedChunks != 2 || sealed.Wait != broadcast.NotWaiting {
 			t.Errorf("Seal = %s with %d planned, waits for %q, %v, want running with 2", sealed.State, sealed.PlannedChunks, sealed.Wait, err)
 		}
-		again, err := s.Seal(t.Context(), b.ID, broadcast.Unasked, t0.Add(time.Hour))
+		again, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0.Add(time.Hour))
 		if diff := cmp.Diff(sealed, again); err != nil || diff != "" {
 			t.Errorf("second Seal changed something, error %v (-want +got):\n%s", err, diff)
 		}
@@ -258,7 +258,7 @@ func TestOrders_refusedByState(t *testing.T) {
 			}
 		}
 		for name, do := range map[string]orders{"Seal": func(ctx context.Context, id broadcast.ID, now time.Time) (broadcast.Broadcast, error) {
-			return s.Seal(ctx, id, broadcast.Unasked, now)
+			return s.Seal(ctx, id, broadcast.Sealing{}, now)
 		}, "Pause": s.Pause, "Resume": s.Resume, "Cancel": s.Cancel} {
 			if _, err := do(t.Context(), "brd_none", t0); fault.KindOf(err) != fault.NotFound {
 				t.Errorf("%s of no broadcast error = %v, want NotFound", name, err)

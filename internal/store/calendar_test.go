@@ -76,7 +76,7 @@ func (m *midnight) send(name, walletID string, people ...int) string {
 	o.StartAt, o.CreatedAt = m.now, m.now
 	create(m.t, m.s, o)
 	upload(m.t, m.s, o.ID, people...)
-	if _, err := m.s.Seal(m.t.Context(), o.ID, broadcast.Unasked, m.now); err != nil {
+	if _, err := m.s.Seal(m.t.Context(), o.ID, broadcast.Sealing{}, m.now); err != nil {
 		m.t.Fatal(err)
 	}
 	return string(o.ID)

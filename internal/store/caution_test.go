@@ -15,7 +15,7 @@ func withCanary(t *testing.T, s *Store, botID string, c broadcast.Canary, chunks
 	b.Caution.Canary = c
 	b = create(t, s, b)
 	uploadFirst(t, s, b.ID, chunks, people...)
-	if _, err := s.Seal(t.Context(), b.ID, broadcast.Unasked, t0); err != nil {
+	if _, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0); err != nil {
 		t.Fatal(err)
 	}
 	return wantBroadcast(t, s, b.ID)
@@ -66,7 +66,7 @@ func TestCanary_uploadedAgain(t *testing.T) {
 		b = create(t, s, b)
 		upload(t, s, b.ID, 4, 4, 4)
 		uploadFirst(t, s, b.ID, 1, 2, 4)
-		if _, err := s.Seal(t.Context(), b.ID, broadcast.Unasked, t0); err != nil {
+		if _, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0); err != nil {
 			t.Fatal(err)
 		}
 		if rows := dispatch(t, s, t0); len(rows) != 1 || rows[0].ID != string(broadcast.NewChunkID(b.ID, 4)) {

@@ -82,7 +82,7 @@ func running(t testing.TB, s *Store, b broadcast.Broadcast, people ...int) broad
 	t.Helper()
 	b = create(t, s, b)
 	upload(t, s, b.ID, people...)
-	b, err := s.Seal(t.Context(), b.ID, broadcast.Unasked, t0)
+	b, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0)
 	if err != nil {
 		t.Fatal(err)
 	}

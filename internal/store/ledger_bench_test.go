@@ -78,7 +78,7 @@ func newHotWallet(b *testing.B, s *Store, n, workers int) *hotWallet {
 			people[i] = 100
 		}
 		upload(b, s, id, people...)
-		if _, err := s.Seal(b.Context(), id, broadcast.Unasked, t0); err != nil {
+		if _, err := s.Seal(b.Context(), id, broadcast.Sealing{}, t0); err != nil {
 			b.Fatal(err)
 		}
 		exec(b, s, `UPDATE chunk SET state = 'sent', task_id = id, hold_krw = people * 15, epoch = 1, sent_at = $2 WHERE broadcast_id = $1`, id, millis(t0))

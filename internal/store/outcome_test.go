@@ -430,7 +430,7 @@ func TestUploadedRecipients_comeBackAsTheyWere(t *testing.T) {
 		if err := s.EndUpload(t.Context(), b.ID, epoch, 1, broadcast.Report{Audience: 1}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Seal(t.Context(), b.ID, broadcast.Unasked, t0); err != nil {
+		if _, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0); err != nil {
 			t.Fatal(err)
 		}
 		dispatch(t, s, t0)

@@ -22,11 +22,11 @@ func TestPrice_isFixedBySealing(t *testing.T) {
 			t.Errorf("before midnight broadcasts cost %d and %d, want 15", before.Price, open.Price)
 		}
 		upload(t, s, open.ID, 100)
-		sealed, err := s.Seal(t.Context(), open.ID, broadcast.Unasked, midnight)
+		sealed, err := s.Seal(t.Context(), open.ID, broadcast.Sealing{}, midnight)
 		if err != nil || sealed.Price != 17 {
 			t.Errorf("Seal() at midnight = %d KRW, %v, want 17", sealed.Price, err)
 		}
-		if again, err := s.Seal(t.Context(), before.ID, broadcast.Unasked, midnight); err != nil || again.Price != 15 {
+		if again, err := s.Seal(t.Context(), before.ID, broadcast.Sealing{}, midnight); err != nil || again.Price != 15 {
 			t.Errorf("Seal() again = %d KRW, %v, want the 15 of the first", again.Price, err)
 		}
 		dispatch(t, s, midnight)

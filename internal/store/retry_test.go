@@ -28,7 +28,7 @@ func TestCreateBroadcast_retriedOnce(t *testing.T) {
 		}
 		must(t, retry("brd_r3"))
 		upload(t, s, "brd_r3", 2)
-		if _, err := s.Seal(t.Context(), "brd_r3", broadcast.Unasked, t0); err != nil {
+		if _, err := s.Seal(t.Context(), "brd_r3", broadcast.Sealing{}, t0); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Cancel(t.Context(), "brd_r3", t0); err != nil {

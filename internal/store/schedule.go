@@ -15,7 +15,7 @@ import (
 )
 
 const scheduleColumns = `id, bot_id, side, name, event_name, event_data, params, audience_id, cron, zone, overlap, window_ms,
-	until_at, expires_after_ms, on_doubt, state, next_at, created_at, personal, purpose`
+	until_at, expires_after_ms, on_doubt, state, next_at, created_at, personal, purpose, created_by`
 
 // scanSchedule reads scheduleColumns. A message that cannot be read fails nothing: the schedule can still be
 // shown and ended.
@@ -23,7 +23,7 @@ func scanSchedule(row scanner) (s broadcast.Schedule, err error) {
 	var data, params, personal []byte
 	var window, expires int64
 	err = row.Scan(&s.ID, &s.BotID, &s.Side, &s.Name, &s.Message.Event, &data, &params, &s.Audience, &s.Cron, &s.Zone, &s.Overlap, &window,
-		at(&s.Until), &expires, &s.OnDoubt, &s.State, at(&s.NextAt), at(&s.CreatedAt), &personal, &s.Purpose)
+		at(&s.Until), &expires, &s.OnDoubt, &s.State, at(&s.NextAt), at(&s.CreatedAt), &personal, &s.Purpose, &s.CreatedBy)
 	if err != nil {
 		return s, err
 	}
@@ -114,9 +114,9 @@ func insertSchedule(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule) err
 		return fmt.Errorf("store personal text: %w", err)
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO schedule (`+scheduleColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
 		sch.ID, sch.BotID, sch.Side, sch.Name, sch.Message.Event, string(data), string(params), sch.Audience, sch.Cron, sch.Zone, sch.Overlap,
-		sch.Window.Milliseconds(), millis(sch.Until), sch.ExpiresAfter.Milliseconds(), sch.OnDoubt, sch.State, millis(sch.NextAt), millis(sch.CreatedAt), string(personal), cmp.Or(sch.Purpose, broadcast.Info))
+		sch.Window.Milliseconds(), millis(sch.Until), sch.ExpiresAfter.Milliseconds(), sch.OnDoubt, sch.State, millis(sch.NextAt), millis(sch.CreatedAt), string(personal), cmp.Or(sch.Purpose, broadcast.Info), sch.CreatedBy)
 	if err != nil {
 		return fmt.Errorf("insert schedule %s: %w", sch.ID, err)
 	}

@@ -175,6 +175,44 @@ func TestSchedule_audienceChangesMeanwhile(t *testing.T) {
 	})
 }
 
+// Other people than were copied do not go: the number tells, and the copy begins again.
+func TestSchedule_peopleChangeBeforeTheSeal(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		a := newAlmanac(t, s)
+		sch := a.order(nil)
+		a.now = sch.NextAt
+		if _, err := a.Turn(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a.with(s, &overtaken{Store: s, t: t}, s)
+		if _, err := a.Copy(t.Context()); fault.CodeOf(err) != "CONFIRMATION_NEEDED" {
+			t.Errorf("Copy error = %v, want CONFIRMATION_NEEDED", err)
+		}
+		run := a.want("not let go", sch.ID, "24 13:00 copying")[0]
+		if b, err := s.Broadcast(t.Context(), run.Broadcast); err != nil || b.State != broadcast.Uploading || b.Counts.Audience != 9 {
+			t.Errorf("the broadcast is %s with %d people, %v, want it uploading with the 9 others", b.State, b.Counts.Audience, err)
+		}
+		a.with(s, s, s)
+		a.turn(a.now.Add(30 * time.Second))
+		a.want("copied again", sch.ID, "24 13:00 started")
+		if b := wantBroadcast(t, s, run.Broadcast); b.Counts.Audience != 250 {
+			t.Errorf("the broadcast has %d people, want 250", b.Counts.Audience)
+		}
+	})
+}
+
+// overtaken has somebody upload others as soon as an upload is over.
+type overtaken struct {
+	*Store
+	t *testing.T
+}
+
+func (o *overtaken) EndUpload(ctx context.Context, id broadcast.ID, epoch, chunks int, r broadcast.Report) error {
+	err := o.Store.EndUpload(ctx, id, epoch, chunks, r)
+	upload(o.t, o.Store, id, 9)
+	return err
+}
+
 // replacing replaces the audience as its first copy begins.
 type replacing struct {
 	*Store

@@ -74,7 +74,7 @@ func (a *almanac) people(chunks ...int) {
 func (a *almanac) order(change func(*broadcast.ScheduleOrder)) broadcast.Schedule {
 	a.t.Helper()
 	o := broadcast.ScheduleOrder{BotID: a.bot, Name: "아침 소식", Message: broadcast.Message{Event: "restock_alert", Data: map[string]string{"title": "겨울 바다"}},
-		Audience: a.audience, Cron: "0 13 * * *"}
+		Audience: a.audience, Cron: "0 13 * * *", By: "acc_1"}
 	if change != nil {
 		change(&o)
 	}
@@ -156,7 +156,7 @@ func TestSchedule_runs(t *testing.T) {
 		a.turn(t0.Add(time.Hour))
 		run := a.want("at its time", sch.ID, "24 13:00 started")[0]
 		b := wantBroadcast(t, s, run.Broadcast)
-		if b.State != broadcast.Running || b.Counts.Audience != 250 || b.Chunks != 3 || b.WalletID != a.wallet || b.Price != price || b.Name != "아침 소식" ||
+		if b.State != broadcast.Running || b.Counts.Audience != 250 || b.Chunks != 3 || b.WalletID != a.wallet || b.Price != price || b.SealedBy != "acc_1" || b.Name != "아침 소식" ||
 			!b.StartAt.Equal(a.now) || !b.ExpiresAt.Equal(a.now.Add(2*time.Hour)) || b.OnDoubt != broadcast.AssumeSent ||
 			b.Message.Event != "restock_alert" || b.Message.Data["title"] != "겨울 바다" || b.Message.Params["campaign"] != "winter" {
 			t.Errorf("its broadcast is %+v", b)

@@ -11,13 +11,13 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 )
 
-const tokenColumns = `id, name, COALESCE(account_id, ''), scopes, created_at, expires_at, last_used_at, revoked_at,
+const tokenColumns = `id, name, COALESCE(account_id, ''), scopes, created_at, expires_at, last_used_at, revoked_at, issued_by,
 	COALESCE((SELECT a.platform_admin FROM account a WHERE a.id = token.account_id), 0)`
 
 func scanToken(row scanner) (t access.Token, err error) {
 	var scopes string
 	var admin int64
-	err = row.Scan(&t.ID, &t.Name, &t.AccountID, &scopes, at(&t.CreatedAt), at(&t.ExpiresAt), at(&t.LastUsedAt), at(&t.RevokedAt), &admin)
+	err = row.Scan(&t.ID, &t.Name, &t.AccountID, &scopes, at(&t.CreatedAt), at(&t.ExpiresAt), at(&t.LastUsedAt), at(&t.RevokedAt), &t.IssuedBy, &admin)
 	t.Admin = admin != 0
 	for _, word := range strings.Fields(scopes) {
 		t.Scopes = append(t.Scopes, access.Scope(word))
@@ -45,9 +45,9 @@ func (s *Store) InsertToken(ctx context.Context, t access.Token, hash []byte) er
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfToken, ID: t.ID}, nil, map[string]any{
 			"name": t.Name, "account": t.AccountID, "scopes": t.Scopes, "expires_at": millis(t.ExpiresAt),
 		})
-		_, err := tx.ExecContext(ctx, `INSERT INTO token (id, name, account_id, hash, scopes, created_at, expires_at, last_used_at, revoked_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)`,
-			t.ID, t.Name, orNull(t.AccountID), hash, strings.Join(words, " "), millis(t.CreatedAt), millis(t.ExpiresAt))
+		_, err := tx.ExecContext(ctx, `INSERT INTO token (id, name, account_id, hash, scopes, created_at, expires_at, last_used_at, revoked_at, issued_by)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8)`,
+			t.ID, t.Name, orNull(t.AccountID), hash, strings.Join(words, " "), millis(t.CreatedAt), millis(t.ExpiresAt), t.IssuedBy)
 		if err != nil {
 			return fmt.Errorf("insert token: %w", err)
 		}
@@ -76,6 +76,15 @@ func (s *Store) Tokens(ctx context.Context, sight access.Sight, after string, li
 	rows, err := s.read.QueryContext(ctx, `SELECT `+tokenColumns+` FROM token WHERE id > $1 AND ($3 = '' OR account_id = $3)
 		ORDER BY id LIMIT $2`, after, limit, string(sight))
 	return collect(rows, err, scanToken)
+}
+
+// issuerOf returns who made a token, empty when nobody is known and for what is no token.
+func issuerOf(ctx context.Context, q querier, id string) (account string, err error) {
+	err = q.QueryRowContext(ctx, `SELECT COALESCE(MAX(issued_by), '') FROM token WHERE id = $1`, id).Scan(&account)
+	if err != nil {
+		return "", fmt.Errorf("look up who made token %s: %w", id, err)
+	}
+	return account, nil
 }
 
 // RevokeToken ends a token. Revoked again it changes nothing. It is NotFound when there is none.

@@ -37,7 +37,7 @@ func TestUpload_replacesTheOneBefore(t *testing.T) {
 		if err := s.EndUpload(t.Context(), b.ID, second, 2, broadcast.Report{Audience: 6, Duplicates: 1, BadRows: 2}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Seal(t.Context(), b.ID, broadcast.Unasked, t0); err != nil {
+		if _, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0); err != nil {
 			t.Fatal(err)
 		}
 		b = wantBroadcast(t, s, b.ID)
@@ -76,7 +76,7 @@ func TestUpload_leavesTheOneBeforeUntilItsEnd(t *testing.T) {
 				t.Errorf("Chunks in the middle of a later upload = %+v, %v, want those of the one before", shown, err)
 			}
 		}
-		if _, err := s.Seal(t.Context(), b.ID, broadcast.Unasked, t0); err != nil {
+		if _, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0); err != nil {
 			t.Fatalf("Seal after uploads that broke off error = %v, want the audience that stands", err)
 		}
 		b = wantBroadcast(t, s, b.ID)
@@ -96,7 +96,7 @@ func TestStoreChunks_manyAtOnce(t *testing.T) {
 		b := create(t, s, order("brd_1", botID))
 		const chunks = 2*chunkRows + 7
 		upload(t, s, b.ID, slices.Repeat([]int{1}, chunks)...)
-		sealed, err := s.Seal(t.Context(), b.ID, broadcast.Unasked, t0)
+		sealed, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0)
 		if err != nil || sealed.PlannedChunks != chunks || sealed.Counts.Audience != chunks {
 			t.Errorf("Seal = %d planned for %d people, %v, want %d", sealed.PlannedChunks, sealed.Counts.Audience, err, chunks)
 		}
