@@ -47,7 +47,7 @@ func newCSV(from io.Reader, o Options) (*csvFile, error) {
 		return nil, fault.Field("recipients", "line 1 is not CSV: %v", err)
 	}
 	line, _ := c.reader.FieldPos(0)
-	c.table, err = newTable(line, header, o.Columns)
+	c.table, err = newTable(line, header, o)
 	return c, err
 }
 

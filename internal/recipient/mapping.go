@@ -13,17 +13,29 @@ type Mapping struct {
 	// Properties are the columns that are properties, each under its name; nil for every other column,
 	// empty for none.
 	Properties []string
+	// Fields are the columns of the fields that [Options] have, where they do; the columns that are named
+	// nowhere are then left out.
+	Fields map[string]string
 }
 
 // Stated reports whether anything is said.
-func (m Mapping) Stated() bool { return m.ID != "" || m.Type != "" || m.Properties != nil }
+func (m Mapping) Stated() bool {
+	return m.ID != "" || m.Type != "" || m.Properties != nil || len(m.Fields) > 0
+}
 
-// ParseMapping reads "id:회원번호,type:구분,properties:이름|등급". Every part may be left out. A
-// backslash takes the meaning from a comma, colon, bar or backslash in the name of a column. It is
-// Invalid for anything else, and for a column that is named twice.
-func ParseMapping(text string) (m Mapping, err error) {
+// ParseMapping reads "id:회원번호,type:구분,properties:이름|등급", or where a file has fields,
+// "id:회원번호,at:거부한 날". Every part may be left out. A backslash takes the meaning from a comma, colon,
+// bar or backslash in the name of a column. It is Invalid for anything else, and for a column that is named
+// twice.
+func ParseMapping(text string, fields ...string) (m Mapping, err error) {
+	words := []string{"id", "type", "properties"}
+	form := "id:NAME,type:NAME,properties:NAME|NAME"
+	if len(fields) > 0 {
+		words = append(words[:2], fields...)
+		form = strings.Join(words, ":NAME,") + ":NAME"
+	}
 	wrong := func(format string, args ...any) (Mapping, error) {
-		return Mapping{}, fault.Field("query.map", format+"; write it as id:NAME,type:NAME,properties:NAME|NAME", args...)
+		return Mapping{}, fault.Field("query.map", format+"; write it as %s", append(args, form)...)
 	}
 	if text == "" {
 		return Mapping{}, nil
@@ -31,7 +43,7 @@ func ParseMapping(text string) (m Mapping, err error) {
 	if strings.HasSuffix(strings.ReplaceAll(text, `\\`, ""), `\`) {
 		return wrong("ends within a name")
 	}
-	var seen []string
+	var seen, all []string // words and columns
 	for _, part := range split(text, ',') {
 		halves := split(part, ':')
 		if len(halves) != 2 {
@@ -52,28 +64,28 @@ func ParseMapping(text string) (m Mapping, err error) {
 				names = append(names, name)
 			}
 		}
+		for _, name := range names {
+			if slices.Contains(all, name) {
+				return wrong("names the column %q twice", name)
+			}
+			all = append(all, name)
+		}
 		switch {
+		case !slices.Contains(words, word):
+			return wrong("has a part %q; there are %s and %s", word, strings.Join(words[:len(words)-1], ", "), words[len(words)-1])
 		case word == "properties":
 			m.Properties = append([]string{}, names...)
-		case word != "id" && word != "type":
-			return wrong("has a part %q; there are id, type and properties", word)
 		case len(names) > 1:
 			return wrong("names %d columns for %s, which is one", len(names), word)
 		case word == "id":
 			m.ID = names[0]
-		default:
+		case word == "type":
 			m.Type = names[0]
-		}
-	}
-	all := append([]string{}, m.Properties...)
-	for _, name := range []string{m.ID, m.Type} {
-		if name != "" {
-			all = append(all, name)
-		}
-	}
-	for i, name := range all {
-		if slices.Contains(all[:i], name) {
-			return wrong("names the column %q twice", name)
+		default:
+			if m.Fields == nil {
+				m.Fields = map[string]string{}
+			}
+			m.Fields[word] = names[0]
 		}
 	}
 	return m, nil

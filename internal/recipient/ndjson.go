@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/malgil/malgil/internal/broadcast"
@@ -17,15 +18,16 @@ import (
 // ndjson reads a recipient a line, each a JSON object with id and perhaps type and properties. Empty
 // lines are passed over.
 type ndjson struct {
-	lines *bufio.Scanner
-	line  int
+	lines  *bufio.Scanner
+	line   int
+	fields []string // beside id and type; nil for properties
 }
 
 func newNDJSON(from io.Reader, o Options) (*ndjson, error) {
 	if o.Columns.Stated() {
-		return nil, fault.Field("query.map", "is for files with columns; the fields of NDJSON are type, id and properties")
+		return nil, fault.Field("query.map", "is for files with columns; the fields of NDJSON have their own names")
 	}
-	n := &ndjson{lines: bufio.NewScanner(from)}
+	n := &ndjson{lines: bufio.NewScanner(from), fields: slices.Sorted(maps.Keys(o.Fields))}
 	n.lines.Buffer(make([]byte, window), maxLine)
 	return n, nil
 }
@@ -65,24 +67,40 @@ func (n *ndjson) person(text []byte) (broadcast.Recipient, error) {
 	person := broadcast.Recipient{Type: defaultType}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		var err error
-		switch name {
-		case "id":
+		switch field := slices.Contains(n.fields, name); {
+		case field:
+			var text string
+			if err = json.Unmarshal(fields[name], &text); err == nil && text != "" {
+				if person.Properties == nil {
+					person.Properties = map[string]string{}
+				}
+				person.Properties[name] = text
+			}
+		case name == "id":
 			err = json.Unmarshal(fields[name], &person.ID)
-		case "type":
+		case name == "type":
 			err = json.Unmarshal(fields[name], &person.Type)
 			person.Type = broadcast.CanonicalType(person.Type)
-		case "properties":
+		case name == "properties" && n.fields == nil:
 			if err = json.Unmarshal(fields[name], &person.Properties); err != nil {
 				return bad(name, "must be an object of texts")
 			}
 		default:
-			return bad(name, "is not known; a recipient has type, id and properties")
+			return bad(name, n.unknown())
 		}
 		if err != nil {
 			return bad(name, "must be a text")
 		}
 	}
 	return person, checked(person, n.line)
+}
+
+// unknown is what is wrong with a field that there is not.
+func (n *ndjson) unknown() string {
+	if n.fields == nil {
+		return "is not known; a recipient has type, id and properties"
+	}
+	return "is not known; there are type, id, " + strings.Join(n.fields, ", ")
 }
 
 // Line implements [broadcast.Rows].

@@ -68,6 +68,9 @@ func OfContentType(header string) (f Format, set Charset, known bool) {
 type Options struct {
 	Charset Charset // of CSV; recognised when empty
 	Columns Mapping // of CSV and XLSX
+	// Fields are what a file may have beside id and type, each with other names that its column may have;
+	// what is no field is refused. They are read as properties. Nil for every column, as a property.
+	Fields map[string][]string
 	// Turn waits until one more workbook may be read, when it has come in whole; done is called when the
 	// reader is closed. Nil for at once.
 	Turn func() (done func(), err error)

@@ -1,6 +1,7 @@
 package recipient
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -27,14 +28,16 @@ func meaning(column string) string { return spelling.Replace(strings.ToLower(col
 // table turns rows of cells into people.
 type table struct {
 	names    []string
-	typeAt   int // -1 for none
+	keys     []string // of properties; the names, unless they are fields
+	typeAt   int      // -1 for none
 	idAt     int
 	property []bool
 }
 
 // newTable reads a header, which stands in a line of the file. It is Invalid when there is no column
 // of ids, and when names that count are missing or stand twice.
-func newTable(line int, header []string, m Mapping) (*table, error) {
+func newTable(line int, header []string, o Options) (*table, error) {
+	m := o.Columns
 	wrong := func(format string, args ...any) error {
 		return fault.Field("recipients", "line %d"+format, append([]any{line}, args...)...)
 	}
@@ -57,7 +60,10 @@ func newTable(line int, header []string, m Mapping) (*table, error) {
 		return nil, wrong(" has no column id; it names the columns, such as type,id; or say which it is with map=id:NAME")
 	case t.idAt == t.typeAt:
 		return nil, fault.Field("query.map", "column %q cannot be both id and type", m.ID)
+	case o.Fields != nil:
+		return t, t.takeFields(o, wrong)
 	}
+	t.keys = t.names
 	for i, name := range t.names {
 		if i == t.idAt || i == t.typeAt {
 			continue
@@ -82,6 +88,30 @@ func newTable(line int, header []string, m Mapping) (*table, error) {
 		}
 	}
 	return t, nil
+}
+
+// takeFields finds the columns of the fields, and refuses others unless it is stated which are which.
+func (t *table) takeFields(o Options, wrong func(string, ...any) error) error {
+	t.keys = make([]string, len(t.names))
+	fields := slices.Sorted(maps.Keys(o.Fields))
+	for _, field := range fields {
+		at, err := t.find(o.Columns.Fields[field], []string{meaning(field)}, o.Fields[field], wrong)
+		switch {
+		case err != nil:
+			return err
+		case at < 0:
+		case at == t.idAt || at == t.typeAt || t.property[at]:
+			return fault.Field("query.map", "column %q cannot be %s and something else", t.names[at], field)
+		default:
+			t.keys[at], t.property[at] = field, true
+		}
+	}
+	for i, name := range t.names {
+		if i != t.idAt && i != t.typeAt && !t.property[i] && !o.Columns.Stated() {
+			return wrong(": column %q is not known; there are id, type, %s; say with map=%s:NAME which columns count", name, strings.Join(fields, ", "), fields[0])
+		}
+	}
+	return nil
 }
 
 // find returns the place of a column: the one that is stated, or the one with a name that is known;
@@ -134,7 +164,7 @@ func (t *table) person(cells []string, line int) (broadcast.Recipient, error) {
 			if person.Properties == nil {
 				person.Properties = make(map[string]string, len(cells))
 			}
-			person.Properties[t.names[i]] = cell
+			person.Properties[t.keys[i]] = cell
 		}
 	}
 	if len(cells) <= t.typeAt {

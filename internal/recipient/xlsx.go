@@ -112,7 +112,7 @@ func (x *xlsx) open(name string, o Options) (err error) {
 		return err
 	}
 	x.people = 0
-	x.table, err = newTable(x.line, header, o.Columns)
+	x.table, err = newTable(x.line, header, o)
 	return err
 }
 
