@@ -1,7 +1,6 @@
 package broadcast
 
 import (
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -107,52 +106,6 @@ const maxSource = 200
 
 // known reports whether there was KakaoTalk at a time: an earlier one is a slip, or a spreadsheet's zero.
 func known(t time.Time) bool { return t.Year() >= 2010 }
-
-// Columns are the columns of a file of the list, apart from the type and the id.
-func (l PeopleList) Columns() []string {
-	if l == Suppressions {
-		return []string{"scope", "at"}
-	}
-	return []string{"at", "night_at"}
-}
-
-// StanceOf reads a row of a file, whose further columns are properties. Who refused at no time said did
-// so now; a consent has to say when. The error is about one of the columns.
-func (l PeopleList) StanceOf(row Recipient, now time.Time) (Stance, *fault.Error) {
-	s := Stance{Type: row.Type, ID: row.ID}
-	if l == Suppressions {
-		s.Scope, s.At = RefusesAds, now
-	}
-	for name, text := range row.Properties {
-		if !slices.Contains(l.Columns(), name) {
-			return s, fault.Field(name, "is no column of %s; there are type, id, %s", l, strings.Join(l.Columns(), ", "))
-		}
-		if name == "scope" {
-			s.Scope = RefusalScope(text)
-			continue
-		}
-		at, ok := saidAt(text)
-		if !ok {
-			return s, fault.Field(name, "must be a time as 2026-11-24T12:00:00+09:00, or 2026-11-24 12:00:00 or 2026-11-24 in Korea")
-		}
-		if name == "at" {
-			s.At = at
-		} else {
-			s.NightAt = at
-		}
-	}
-	return s, l.CheckStance(s, now)
-}
-
-// saidAt reads a time as files have it, which is Korea's where it does not say otherwise.
-func saidAt(text string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
-		if at, err := time.ParseInLocation(layout, text, clock.Seoul); err == nil {
-			return at.UTC(), true
-		}
-	}
-	return time.Time{}, false
-}
 
 // Prevails reports whether what is said now changes what stands on its list (own) and on the other
 // one; nil for nothing there. What was said earlier changes nothing, and where somebody refused and

@@ -1,7 +1,6 @@
 package broadcast_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -46,64 +45,6 @@ func TestLasts(t *testing.T) {
 	}
 	if (broadcast.Stance{At: noon}).ValidAtNight(noon) {
 		t.Error("a consent without the night counts at night")
-	}
-}
-
-func TestPeopleList_StanceOf(t *testing.T) {
-	row := func(kind, id string, cells ...string) broadcast.Recipient {
-		r := broadcast.Recipient{Type: kind, ID: id}
-		for i := 0; i < len(cells); i += 2 {
-			if r.Properties == nil {
-				r.Properties = map[string]string{}
-			}
-			r.Properties[cells[i]] = cells[i+1]
-		}
-		return r
-	}
-	const user = "botUserKey"
-	day := time.Date(2026, 1, 2, 0, 0, 0, 0, clock.Seoul).UTC()
-	good := map[string]struct {
-		list broadcast.PeopleList
-		row  broadcast.Recipient
-		want broadcast.Stance
-	}{
-		"a refusal, no more said": {broadcast.Suppressions, row(user, "u1"), broadcast.Stance{Type: user, ID: "u1", Scope: "ad", At: noon}},
-		"of everything":           {broadcast.Suppressions, row("appUserId", "1", "scope", "all", "at", "2026-01-02"), broadcast.Stance{Type: "appUserId", ID: "1", Scope: "all", At: day}},
-		"a consent":               {broadcast.Consents, row(user, "u1", "at", "2026-01-02 00:00:00"), broadcast.Stance{Type: user, ID: "u1", At: day}},
-		"with the night":          {broadcast.Consents, row(user, "u1", "at", "2026-01-01T15:00:00Z", "night_at", "2026-01-02 09:00"), broadcast.Stance{Type: user, ID: "u1", At: day, NightAt: day.Add(9 * time.Hour)}},
-	}
-	for name, tt := range good {
-		t.Run(name, func(t *testing.T) {
-			if got, err := tt.list.StanceOf(tt.row, noon); err != nil || got != tt.want {
-				t.Errorf("StanceOf(%v) = %+v, %v, want %+v", tt.row, got, err, tt.want)
-			}
-		})
-	}
-	bad := map[string]struct {
-		list  broadcast.PeopleList
-		row   broadcast.Recipient
-		field string
-	}{
-		"no id":                   {broadcast.Suppressions, row(user, ""), "id"},
-		"a zero byte":             {broadcast.Suppressions, row(user, "u\x00"), "id"},
-		"no such type":            {broadcast.Suppressions, row("phone", "1"), "type"},
-		"a room":                  {broadcast.Suppressions, row("botGroupKey", "r1"), "type"},
-		"no such scope":           {broadcast.Suppressions, row(user, "u1", "scope", "night"), "scope"},
-		"no such column":          {broadcast.Suppressions, row(user, "u1", "night_at", "2026-01-02"), "night_at"},
-		"a scope of a consent":    {broadcast.Consents, row(user, "u1", "at", "2026-01-02", "scope", "ad"), "scope"},
-		"a consent at no time":    {broadcast.Consents, row(user, "u1"), "at"},
-		"no time":                 {broadcast.Consents, row(user, "u1", "at", "yesterday"), "at"},
-		"a spreadsheet's number":  {broadcast.Consents, row(user, "u1", "at", "46350"), "at"},
-		"the future":              {broadcast.Suppressions, row(user, "u1", "at", noon.Add(time.Second).Format(time.RFC3339)), "at"},
-		"a night in the future":   {broadcast.Consents, row(user, "u1", "at", "2026-01-02", "night_at", "2030-01-01"), "night_at"},
-		"before there was a talk": {broadcast.Consents, row(user, "u1", "at", "1900-01-01"), "at"},
-	}
-	for name, tt := range bad {
-		t.Run(name, func(t *testing.T) {
-			if _, err := tt.list.StanceOf(tt.row, noon); err == nil || err.Field != tt.field || strings.Contains(err.Message, tt.row.ID+"1") {
-				t.Errorf("StanceOf(%v) error = %v, want one of %s", tt.row, err, tt.field)
-			}
-		})
 	}
 }
 

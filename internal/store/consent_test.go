@@ -11,6 +11,7 @@ import (
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/stance"
 )
 
 // What people said last counts: nobody stands on both lists, and what came earlier changes nothing.
@@ -89,14 +90,11 @@ func TestStances(t *testing.T) {
 	})
 }
 
-// stancesAtOnce is how many people these tests put on a list at a time.
-const stancesAtOnce = 500
-
 // Changes that come at the same moment from two sides leave nobody on both lists.
 func TestStances_atOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		_, botID := shop(t, s, "1", 0)
-		said := make([]broadcast.Stance, stancesAtOnce)
+		said := make([]broadcast.Stance, stance.AtOnce)
 		for i := range said {
 			said[i] = broadcast.Stance{Type: "botUserKey", ID: fmt.Sprintf("u%03d", i), Scope: broadcast.RefusesAds, At: t0}
 		}
@@ -109,8 +107,8 @@ func TestStances_atOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		for list, want := range map[broadcast.PeopleList]int{broadcast.Suppressions: stancesAtOnce, broadcast.Consents: 0} {
-			if got, err := s.Stances(t.Context(), botID, list, broadcast.Recipient{}, 2*stancesAtOnce); err != nil || len(got) != want {
+		for list, want := range map[broadcast.PeopleList]int{broadcast.Suppressions: stance.AtOnce, broadcast.Consents: 0} {
+			if got, err := s.Stances(t.Context(), botID, list, broadcast.Recipient{}, 2*stance.AtOnce); err != nil || len(got) != want {
 				t.Errorf("%s are %d people, %v, want %d: who refuses and agrees at the same moment has refused", list, len(got), err, want)
 			}
 		}

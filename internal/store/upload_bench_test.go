@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 // csvOf is a CSV of so many people, made as it is read.
 type csvOf struct {
 	people, made int
+	header, tail string // of the file and of each line; those of recipients when empty
 	rest         []byte
 }
 
@@ -30,9 +32,9 @@ func (c *csvOf) Read(p []byte) (int, error) {
 		var text []byte
 		for ; len(text) < 32<<10 && c.made <= c.people; c.made++ {
 			if c.made == 0 {
-				text = append(text, "type,id,grade\n"...)
+				text = append(text, cmp.Or(c.header, "type,id,grade")+"\n"...)
 			} else {
-				text = fmt.Appendf(text, "botUserKey,7c1e5d90aa43%08x,gold\n", c.made)
+				text = fmt.Appendf(text, "botUserKey,7c1e5d90aa43%08x,%s\n", c.made, cmp.Or(c.tail, "gold"))
 			}
 		}
 		c.rest = text
@@ -75,10 +77,9 @@ func uploadCSV(t testing.TB, s *Store, to broadcast.Uploads, id broadcast.ID, pe
 	}
 }
 
-// BenchmarkUpload measures an upload of 100,000 people (or of as many as MALGIL_BENCH_PEOPLE says) from CSV to
-// planned chunks, beside a bare bulk insert of the same rows over the same pool. ratio is the one to the
-// other; MiB-heap the most that the upload held.
-func BenchmarkUpload(b *testing.B) {
+// benchPeople is how many people a benchmark takes.
+func benchPeople(b *testing.B) int {
+	b.Helper()
 	people := 100_000
 	if text := os.Getenv("MALGIL_BENCH_PEOPLE"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -87,10 +88,21 @@ func BenchmarkUpload(b *testing.B) {
 		}
 		people = n
 	}
-	for name, open := range map[string]func(b *testing.B) *Store{
-		"sqlite":   func(b *testing.B) *Store { return openTest(b, sqliteAddress(b)) },
-		"postgres": func(b *testing.B) *Store { s := openTest(b, testserver.Postgres(b)); syncCommits(b, s); return s },
-	} {
+	return people
+}
+
+// benchStores are the databases of a benchmark.
+var benchStores = map[string]func(b *testing.B) *Store{
+	"sqlite":   func(b *testing.B) *Store { return openTest(b, sqliteAddress(b)) },
+	"postgres": func(b *testing.B) *Store { s := openTest(b, testserver.Postgres(b)); syncCommits(b, s); return s },
+}
+
+// BenchmarkUpload measures an upload of 100,000 people (or of as many as MALGIL_BENCH_PEOPLE says) from CSV to
+// planned chunks, beside a bare bulk insert of the same rows over the same pool. ratio is the one to the
+// other; MiB-heap the most that the upload held.
+func BenchmarkUpload(b *testing.B) {
+	people := benchPeople(b)
+	for name, open := range benchStores {
 		b.Run(name, func(b *testing.B) {
 			s := open(b)
 			_, bot := shop(b, s, "1", 0)
