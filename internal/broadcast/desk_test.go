@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ type memory struct {
 	storeErr    error
 
 	past     []PastChunk
+	looks    int // at them
 	audience Audience
 	people   []Packed // of the audience
 }
@@ -88,9 +90,11 @@ func (m *memory) DecideChunks(_ context.Context, d Decision) (Decided, error) {
 	return Decided{Chunks: len(d.Chunks)}, nil
 }
 
-func (m *memory) PastChunks(_ context.Context, id ID, person string, after, limit int) (page []PastChunk, err error) {
+func (m *memory) PastChunks(_ context.Context, id ID, people []string, after, limit int) (page []PastChunk, err error) {
+	m.looks++
 	for _, c := range m.past {
-		if c.Seq > after && strings.Contains(string(c.Recipients), person) && len(page) < limit {
+		holds := func(id string) bool { return strings.Contains(string(c.Recipients), id) }
+		if c.Seq > after && (len(people) == 0 || slices.ContainsFunc(people, holds)) && len(page) < limit {
 			page = append(page, c)
 		}
 	}

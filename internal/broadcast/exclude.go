@@ -42,7 +42,7 @@ func (d *Desk) exclude(ctx context.Context, botID string, id ID, past crowd) err
 		return err
 	}
 	for after := 0; ; {
-		chunks, err := d.uploads.PastChunks(ctx, id, "", after, pastChunks)
+		chunks, err := d.uploads.PastChunks(ctx, id, nil, after, pastChunks)
 		if err != nil {
 			return fmt.Errorf("read whom %s reached: %w", id, err)
 		}

@@ -74,17 +74,15 @@ func (d *Desk) named(ctx context.Context, b Broadcast, people []Recipient) ([]me
 	if err != nil {
 		return nil, err
 	}
+	known, err := d.inAudience(ctx, b.ID, people)
+	if err != nil {
+		return nil, err
+	}
 	found := make([]member, len(people))
 	for i, person := range people {
-		if person.Properties == nil && person.Check() == nil {
-			m, ok, err := d.inAudience(ctx, b.ID, person)
-			if err != nil {
-				return nil, err
-			}
-			if ok { // filled in before
-				found[i] = m
-				continue
-			}
+		if m, ok := known[keyOf(person)]; ok && person.Properties == nil { // filled in before
+			found[i] = m
+			continue
 		}
 		found[i].chunk = NewChunkID(b.ID, 1)
 		if found[i].person, err = fill.inList(person, i); err != nil {
@@ -94,72 +92,109 @@ func (d *Desk) named(ctx context.Context, b Broadcast, people []Recipient) ([]me
 	return found, nil
 }
 
-// inAudience looks for a person in the audience of a broadcast.
-func (d *Desk) inAudience(ctx context.Context, id ID, person Recipient) (m member, ok bool, err error) {
-	for after := 0; ; {
-		chunks, err := d.uploads.PastChunks(ctx, id, person.ID, after, pastChunks)
+// inAudience looks for people who are named without properties in the audience of a broadcast, for all of them at once.
+func (d *Desk) inAudience(ctx context.Context, id ID, named []Recipient) (map[personKey]member, error) {
+	var ids []string
+	sought, found := crowd{}, map[personKey]member{}
+	for _, p := range named {
+		if p.Properties == nil && p.Check() == nil {
+			ids, sought[keyOf(p)] = append(ids, p.ID), struct{}{}
+		}
+	}
+	for after := 0; len(found) < len(sought); {
+		chunks, err := d.uploads.PastChunks(ctx, id, ids, after, pastChunks)
 		if err != nil {
-			return m, false, fmt.Errorf("look for somebody in broadcast %s: %w", id, err)
+			return nil, fmt.Errorf("look for people in broadcast %s: %w", id, err)
 		}
 		for _, c := range chunks {
 			people, err := c.people()
 			if err != nil {
-				return m, false, err
+				return nil, err
 			}
 			for _, p := range people {
-				if p.Type == person.Type && p.ID == person.ID {
-					return member{p, c.ID}, true, nil
+				if _, is := sought[keyOf(p)]; is {
+					found[keyOf(p)] = member{p, c.ID}
 				}
 			}
 			after = c.Seq
 		}
 		if len(chunks) < pastChunks {
-			return m, false, nil
+			break
 		}
 	}
+	return found, nil
 }
 
-// sample draws some of an audience, each person as likely as another. An audience of ten millions costs no
-// more than one of thousands: it draws a place in a chunk until somebody stands there.
+const (
+	// readWhole is how many chunks are read to draw from; an audience that has fewer is there whole then.
+	readWhole = 5
+	// maxDraws bounds how often a place is drawn of which nobody can know whether somebody stands there.
+	maxDraws = 1000
+)
+
+// sample draws some of an audience, nobody twice, all of one that has no more. An audience of ten millions costs no
+// more than one of thousands: it draws a place in a chunk until somebody stands there, so each person is as likely as
+// another. Where chunks are nearly empty, that may take too long; then it makes do with people of the first.
 func (d *Desk) sample(ctx context.Context, b Broadcast, n int, dice *rand.Rand) ([]member, error) {
-	first, err := d.uploads.PastChunks(ctx, b.ID, "", 0, 1)
+	first, err := d.uploads.PastChunks(ctx, b.ID, nil, 0, readWhole)
 	if err != nil || len(first) == 0 {
 		return nil, err
 	}
-	chunks, drawn := map[int]PastChunk{}, map[[2]int]bool{}
-	var people []member
-	for len(people) < min(n, b.Counts.Audience) {
-		place := [2]int{dice.IntN(b.Chunks), dice.IntN(MaxPeople)}
-		c, known := chunks[place[0]]
+	chunks := map[int][]member{}
+	var beginning, drawn []member
+	for _, c := range first {
+		if chunks[c.Seq], err = c.members(); err != nil {
+			return nil, err
+		}
+		beginning = append(beginning, chunks[c.Seq]...)
+	}
+	there := crowd{}
+	draw := func(m member) {
+		if _, twice := there[keyOf(m.person)]; !twice && len(drawn) < n {
+			there[keyOf(m.person)] = struct{}{}
+			drawn = append(drawn, m)
+		}
+	}
+	for tries := 0; len(first) == readWhole && tries < maxDraws && len(drawn) < n; tries++ {
+		seq, place := first[0].Seq+dice.IntN(max(b.Chunks, readWhole)), dice.IntN(MaxPeople)
+		people, known := chunks[seq]
 		if !known {
-			at, err := d.uploads.PastChunks(ctx, b.ID, "", first[0].Seq-1+place[0], 1)
-			if err != nil {
+			if people, err = d.membersAt(ctx, b.ID, seq); err != nil {
 				return nil, fmt.Errorf("draw somebody of broadcast %s: %w", b.ID, err)
 			}
-			if len(at) > 0 {
-				c = at[0]
-			}
-			chunks[place[0]] = c
+			chunks[seq] = people
 		}
-		all, err := c.people()
-		switch {
-		case err != nil:
-			return nil, err
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case place[1] < len(all) && !drawn[place]:
-			drawn[place] = true
-			people = append(people, member{all[place[1]], c.ID})
+		if place < len(people) {
+			draw(people[place])
 		}
 	}
-	return people, nil
+	for _, place := range dice.Perm(len(beginning)) {
+		draw(beginning[place])
+	}
+	return drawn, nil
 }
 
-// people reads the people of a chunk; one that is not there has none.
-func (c PastChunk) people() (people []Recipient, err error) {
-	if len(c.Recipients) == 0 {
-		return nil, nil
+// membersAt reads the people of one chunk of an audience, nobody where it has no such chunk.
+func (d *Desk) membersAt(ctx context.Context, id ID, seq int) ([]member, error) {
+	at, err := d.uploads.PastChunks(ctx, id, nil, seq-1, 1)
+	if err != nil || len(at) == 0 || at[0].Seq != seq {
+		return nil, err
 	}
+	return at[0].members()
+}
+
+// members returns the people of a chunk, each with where he stands.
+func (c PastChunk) members() ([]member, error) {
+	people, err := c.people()
+	all := make([]member, len(people))
+	for i, p := range people {
+		all[i] = member{p, c.ID}
+	}
+	return all, err
+}
+
+// people reads the people of a chunk.
+func (c PastChunk) people() (people []Recipient, err error) {
 	if err := json.Unmarshal(c.Recipients, &people); err != nil {
 		return nil, fmt.Errorf("read the people of chunk %s: %w", c.ID, err)
 	}

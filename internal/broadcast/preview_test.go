@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,6 +72,72 @@ func TestDesk_Preview_draws(t *testing.T) {
 	}
 }
 
+// However an audience lies in its chunks, nobody is drawn twice, and drawing ends.
+func TestDesk_Preview_drawsOnce(t *testing.T) {
+	for name, tt := range map[string]struct {
+		seqs     []int // of chunks of one person each
+		audience int   // as it was counted
+		want     int
+	}{
+		"chunks far from each other":      {[]int{1, 50, 51}, 3, 3},
+		"fewer than were counted":         {[]int{1, 2}, 5, 2},
+		"many chunks of nearly nobody":    {append(numbers(1, 40), numbers(9_000, 20)...), 60, 3},
+		"more chunks than are known of":   {numbers(1, 40), 1, 3},
+		"none where the people should be": {nil, 3, 0},
+	} {
+		desk, m := stored(t)
+		for _, seq := range tt.seqs {
+			m.past = append(m.past, PastChunk{ID: NewChunkID(m.b.ID, seq), Seq: seq, Recipients: appendPeople(nil, []Recipient{{Type: "botUserKey", ID: fmt.Sprint("u", seq)}})})
+		}
+		m.b.Counts.Audience, m.b.Chunks = tt.audience, len(tt.seqs)
+		for seed := range uint64(50) {
+			previews, err := desk.Preview(t.Context(), "brd", nil, seed)
+			ids := shown(t, previews)
+			slices.Sort(ids)
+			if len(slices.Compact(ids)) != tt.want || len(previews) != tt.want || err != nil {
+				t.Fatalf("%s: Preview with seed %d = %v, %v, want %d people", name, seed, ids, err, tt.want)
+			}
+		}
+	}
+}
+
+// numbers are so many from a first one.
+func numbers(first, n int) (all []int) {
+	for i := range n {
+		all = append(all, first+i)
+	}
+	return all
+}
+
+// A large audience is drawn from evenly, its small chunks too.
+func TestDesk_Preview_drawsFromMany(t *testing.T) {
+	sizes := slices.Repeat([]int{100}, 40)
+	sizes[20] = 3
+	desk, _ := stored(t, sizes...)
+	late, small := 0, 0
+	for seed := range uint64(400) {
+		previews, err := desk.Preview(t.Context(), "brd", nil, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range shown(t, previews) {
+			var seq, place int
+			if _, err := fmt.Sscanf(id, "u%d-%d", &seq, &place); err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case seq == 27:
+				small++
+			case seq > 27:
+				late++
+			}
+		}
+	}
+	if late < 500 || late > 680 || small > 5 {
+		t.Errorf("of 1,200 draws %d are of the later half and %d of its chunk of three, want about 585 and 1", late, small)
+	}
+}
+
 // Who is named is shown with what the audience knows of him, or filled in from what is said of him.
 func TestDesk_Preview_named(t *testing.T) {
 	desk, m := stored(t, 100, 3)
@@ -86,6 +153,9 @@ func TestDesk_Preview_named(t *testing.T) {
 			t.Errorf("request %d goes to %s with key %q, %v", i, path, p.Request.RestKey, err)
 		}
 		wantGolden(t, fmt.Sprintf("testdata/preview_%d.json", i), body)
+	}
+	if m.looks != 1 {
+		t.Errorf("the audience was looked through %d times, want once", m.looks)
 	}
 	if _, err := desk.Preview(t.Context(), "brd", make([]Recipient, MaxNamed+1), 0); fieldOf(err) != "recipients" {
 		t.Errorf("Preview of 11 people error = %v, want recipients", err)
@@ -153,9 +223,10 @@ func TestDesk_Test_refuses(t *testing.T) {
 			t.Errorf("%s: Test error = %v, want Invalid %s and nothing stored", name, err, tt.field)
 		}
 	}
-	// Repeated when its people cannot be found any more, it is what it was.
+	// Repeated it is what it was, also when its people cannot be found any more, nor its message read.
 	desk, m := stored(t)
-	if b, err := desk.Test(t.Context(), TestOrder{Of: m.b.ID, People: []Recipient{{Type: "botUserKey"}}}, Request{Key: "k"}); err != nil || b.ID != m.b.ID {
-		t.Errorf("Test repeated = %+v, %v, want the first", b, err)
+	m.b.Unreadable = "params: x"
+	if b, err := desk.Test(t.Context(), TestOrder{Of: m.b.ID, People: []Recipient{{Type: "botUserKey"}}}, Request{Key: "k"}); err != nil || b.ID != m.b.ID || m.looks != 0 {
+		t.Errorf("Test repeated = %+v, %v after %d looks, want the first at once", b, err, m.looks)
 	}
 }

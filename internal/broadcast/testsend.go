@@ -18,18 +18,18 @@ type TestOrder struct {
 // whatever state that is in. It is paid for, and refused for whatever keeps it from going now, as
 // [Desk.SendAtOnce] is. The people stay in the other's audience. Repeating it with the same request is safe.
 func (d *Desk) Test(ctx context.Context, o TestOrder, r Request) (Broadcast, error) {
+	if b, repeated, err := d.orders.RepeatedBroadcast(ctx, r); err != nil || repeated {
+		return b, err // whatever has become of the other and its audience
+	}
 	of, err := d.readable(ctx, o.Of)
 	if err != nil {
 		return Broadcast{}, err
 	}
-	test, people, invalid := d.test(ctx, of, o)
-	if invalid == nil {
-		return d.SendAtOnce(ctx, test, people, r)
+	test, people, err := d.test(ctx, of, o)
+	if err != nil {
+		return Broadcast{}, err
 	}
-	if b, repeated, err := d.orders.RepeatedBroadcast(ctx, r); err != nil || repeated {
-		return b, err // its people are no longer in the audience
-	}
-	return Broadcast{}, invalid
+	return d.SendAtOnce(ctx, test, people, r)
 }
 
 // test is the order of a test, and its people filled in.

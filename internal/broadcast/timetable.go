@@ -303,7 +303,8 @@ func (t *Timetable) copyPeople(ctx context.Context, r Run, a Audience, text Pers
 				return 0, fmt.Errorf("fill in chunk %d of audience %s: %w", seq, a.ID, err)
 			}
 			left += bad
-			if c.People > 0 {
+			if c.People > 0 { // numbered without gaps
+				c.Seq = stored + len(filled) + 1
 				filled = append(filled, c)
 			}
 		}

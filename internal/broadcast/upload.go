@@ -99,8 +99,8 @@ type Uploads interface {
 	// EndUpload makes the upload the broadcast's audience, in place of any earlier one.
 	EndUpload(ctx context.Context, id ID, epoch int, chunks int, r Report) error
 	// PastChunks reads chunks of a broadcast's audience in order, those after a seq: all, or those that may
-	// hold the id of a person.
-	PastChunks(ctx context.Context, id ID, person string, after, limit int) ([]PastChunk, error)
+	// hold one of at most [MaxNamed] ids of people.
+	PastChunks(ctx context.Context, id ID, people []string, after, limit int) ([]PastChunk, error)
 }
 
 // Upload replaces the audience of a broadcast that is not sealed; an upload that fails leaves the

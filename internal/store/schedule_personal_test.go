@@ -19,6 +19,10 @@ func TestSchedule_personal(t *testing.T) {
 		bad        int
 		recipients string
 	}{
+		"all of a chunk lack a word": {"#{name}", []broadcast.Packed{
+			{Seq: 1, People: 1, Recipients: `[{"type":"botUserKey","id":"u1"}]`},
+			{Seq: 2, People: 1, Recipients: `[{"type":"appUserId","id":"u2","properties":{"name":"하늘"}}]`},
+		}, broadcast.RunStarted, 1, 1, `[{"type":"appUserId","id":"u2","properties":{"greeting":"하늘","name":"하늘"}}]`},
 		"one lacks a word": {"#{name}님, #{shop}", []broadcast.Packed{
 			{Seq: 1, People: 2, Recipients: `[{"type":"botUserKey","id":"u1","properties":{"name":"하늘"}},{"type":"botUserKey","id":"u2"}]`},
 			{Seq: 2, People: 1, Recipients: `[{"type":"appUserId","id":"u3"}]`},
@@ -55,15 +59,15 @@ func TestSchedule_personal(t *testing.T) {
 				if b.Counts.Audience != tt.people || b.Counts.BadRows != tt.bad || b.Message.Data["title"] != "한빛서점 #{새 책}" {
 					t.Errorf("the broadcast has %+v and says %q, want %d people, %d bad rows and 한빛서점 #{새 책}", b.Counts, b.Message.Data, tt.people, tt.bad)
 				}
-				past, err := s.PastChunks(t.Context(), b.ID, "", 0, 10)
+				past, err := s.PastChunks(t.Context(), b.ID, nil, 0, 10)
 				if tt.state == broadcast.RunFailed {
 					if len(past) != 0 || b.State != broadcast.Cancelled || !strings.Contains(run.Reason, "lacks a word") {
 						t.Errorf("the broadcast is %s with %d chunks, the run says %q; want it cancelled and why", b.State, len(past), run.Reason)
 					}
 					return
 				}
-				if err != nil || len(past) != 1 || string(past[0].Recipients) != tt.recipients {
-					t.Errorf("chunks %+v, %v, want one with %s", past, err, tt.recipients)
+				if err != nil || len(past) != 1 || past[0].Seq != 1 || string(past[0].Recipients) != tt.recipients {
+					t.Errorf("chunks %+v, %v, want the first with %s", past, err, tt.recipients)
 				}
 			})
 		})

@@ -128,11 +128,16 @@ func (s *Store) EndUpload(ctx context.Context, id broadcast.ID, epoch, chunks in
 }
 
 // PastChunks reads chunks of a broadcast's audience in order, those after a seq: all, or those that may hold
-// the id of a person, for which it looks through them all.
-func (s *Store) PastChunks(ctx context.Context, id broadcast.ID, person string, after, limit int) ([]broadcast.PastChunk, error) {
+// one of some ids of people, for which it looks through them all, once.
+func (s *Store) PastChunks(ctx context.Context, id broadcast.ID, people []string, after, limit int) ([]broadcast.PastChunk, error) {
 	query, args := `SELECT c.id, c.seq, c.state, c.recipients, c.result`+ofAudience+` AND c.seq > $2`, []any{id, after, limit}
-	if person != "" {
-		query, args = query+` AND c.recipients LIKE $4 ESCAPE '!'`, append(args, holding(person))
+	if len(people) > 0 {
+		each := make([]string, len(people))
+		for i, person := range people {
+			args = append(args, holding(person))
+			each[i] = fmt.Sprintf(`c.recipients LIKE $%d ESCAPE '!'`, len(args))
+		}
+		query += ` AND (` + strings.Join(each, ` OR `) + `)`
 	}
 	rows, err := s.read.QueryContext(ctx, query+` ORDER BY c.seq LIMIT $3`, args...)
 	return collect(rows, err, func(row scanner) (c broadcast.PastChunk, err error) {

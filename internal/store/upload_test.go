@@ -90,6 +90,40 @@ func TestUpload_leavesTheOneBeforeUntilItsEnd(t *testing.T) {
 	})
 }
 
+// Chunks that may hold one of some people are found in one look, whatever their ids are made of.
+func TestPastChunks_ofPeople(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 0)
+		b := create(t, s, order("brd_1", botID))
+		epoch, err := s.BeginUpload(t.Context(), b.ID)
+		must(t, err)
+		ids := []string{"u_1", "ux1", "10%", "100", `"`, "가"}
+		var chunks []broadcast.Packed
+		for i, id := range ids {
+			chunks = append(chunks, broadcast.Packed{Seq: i + 1, People: 1, Recipients: broadcast.PackPeople([]broadcast.Recipient{{Type: "botUserKey", ID: id}})})
+		}
+		must(t, s.StoreChunks(t.Context(), b.ID, epoch, chunks))
+		must(t, s.EndUpload(t.Context(), b.ID, epoch, len(chunks), broadcast.Report{Audience: len(chunks)}))
+		for _, tt := range []struct {
+			people []string
+			after  int
+			want   []int
+		}{
+			{nil, 0, []int{1, 2, 3, 4, 5, 6}}, {[]string{"u_1"}, 0, []int{1}}, {[]string{"10%", "가", `"`, "u_1"}, 0, []int{1, 3, 5, 6}},
+			{[]string{"10%", "가"}, 3, []int{6}}, {[]string{"u"}, 0, nil},
+		} {
+			found, err := s.PastChunks(t.Context(), b.ID, tt.people, tt.after, 10)
+			var seqs []int
+			for _, c := range found {
+				seqs = append(seqs, c.Seq)
+			}
+			if err != nil || !slices.Equal(seqs, tt.want) {
+				t.Errorf("PastChunks of %q after %d = %v, %v, want %v", tt.people, tt.after, seqs, err, tt.want)
+			}
+		}
+	})
+}
+
 func TestStoreChunks_manyAtOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		_, botID := shop(t, s, "1", 0)
