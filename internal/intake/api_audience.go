@@ -101,7 +101,7 @@ func (s *Server) useAudience(ctx context.Context, in *useAudienceInput) (*body[u
 		broadcast.UploadOptions{Exclude: exclude, DryRun: in.Body.DryRun, SkipBad: in.Body.SkipBad})
 	if err != nil {
 		if report.BadRows > 0 {
-			err = problemOfRows(err, report)
+			err = problemOfRows(err, report.Problems)
 		}
 		return nil, err
 	}

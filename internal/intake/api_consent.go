@@ -7,10 +7,12 @@ import (
 
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/stance"
 )
 
 // PeopleLists keeps who refused and who agreed to the messages of a bot; [store.Store] does.
 type PeopleLists interface {
+	stance.Lists
 	PutStance(ctx context.Context, botID string, list broadcast.PeopleList, said broadcast.Stance) (changed bool, err error)
 	RemoveStance(ctx context.Context, botID string, list broadcast.PeopleList, person broadcast.Recipient) error
 	Stances(ctx context.Context, botID string, list broadcast.PeopleList, after broadcast.Recipient, limit int) ([]broadcast.Stance, error)
@@ -27,8 +29,11 @@ type stanceView struct {
 
 func viewStance(s broadcast.Stance) stanceView { return stanceView(s) }
 
+// listsGroup is the chapter of the lists.
+const listsGroup = "Opt-out and consent"
+
 func (s *Server) addPeopleLists() {
-	const group, refusals, consents = "Opt-out and consent", "/api/v1/bots/{id}/suppressions", "/api/v1/bots/{id}/consents"
+	const group, refusals, consents = listsGroup, "/api/v1/bots/{id}/suppressions", "/api/v1/bots/{id}/consents"
 	missing := []int{http.StatusNotFound}
 	add(s, operation{route: "GET " + refusals, id: "list-suppressions", group: group, summary: "List who refused the messages of a bot", errors: missing}, s.listStances(broadcast.Suppressions))
 	add(s, operation{route: "PUT " + refusals, id: "put-suppression", group: group, summary: "Note that somebody refuses the messages of a bot", errors: missing}, s.putSuppression)
@@ -36,6 +41,7 @@ func (s *Server) addPeopleLists() {
 	add(s, operation{route: "GET " + consents, id: "list-consents", group: group, summary: "List who agreed to the advertising of a bot", errors: missing}, s.listStances(broadcast.Consents))
 	add(s, operation{route: "PUT " + consents, id: "put-consent", group: group, summary: "Note that somebody agrees to the advertising of a bot, or confirms it", errors: missing}, s.putConsent)
 	add(s, operation{route: "DELETE " + consents, id: "delete-consent", group: group, summary: "Take a consent back", status: http.StatusNoContent, errors: missing}, s.deleteStance(broadcast.Consents))
+	s.addListExports()
 }
 
 type listStancesInput struct {

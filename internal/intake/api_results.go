@@ -2,16 +2,10 @@ package intake
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"strconv"
-	"strings"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/statement"
@@ -23,22 +17,14 @@ const resultsRoute = "GET /api/v1/broadcasts/{id}/results"
 // resultChunks is how many chunks are read at a time for an export.
 const resultChunks = 100
 
-var resultMedia = map[string]string{"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
-
 func (s *Server) addResults() {
 	add(s, operation{route: resultsRoute, id: "export-results", group: "Broadcasts", summary: "Everybody of a broadcast with what became of him, as a file", errors: []int{http.StatusNotFound}}, s.exportResults)
-	_, path, _ := strings.Cut(resultsRoute, " ")
-	content := map[string]*huma.MediaType{}
-	for _, media := range resultMedia {
-		content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
-	}
-	s.api.OpenAPI().Paths[path].Get.Responses["200"].Content = content
+	s.answersFile(resultsRoute)
 }
 
 type resultsInput struct {
 	ByID
-	Format  string `query:"format" enum:"csv,ndjson" default:"csv"`
-	BOM     bool   `query:"bom" doc:"Begin a CSV with a byte order mark, so that Excel shows Korean"`
+	ExportFormat
 	Outcome string `query:"outcome" enum:"delivered,failed,undetermined,in_doubt,skipped,waiting" doc:"Only people with this outcome"`
 }
 
@@ -48,7 +34,7 @@ func (s *Server) exportResults(ctx context.Context, in *resultsInput) (*file, er
 		return nil, err
 	}
 	answer, err := s.spooled(ctx, func(to io.Writer) error {
-		put, end := resultWriter(to, in.Format, in.BOM)
+		put, end := exportWriter(to, in.Format, in.BOM, resultHeader, resultCells)
 		if err := s.eachPerson(ctx, broadcast.ID(in.ID), func(p personView) error {
 			if in.Outcome != "" && p.Outcome != in.Outcome {
 				return nil
@@ -62,9 +48,7 @@ func (s *Server) exportResults(ctx context.Context, in *resultsInput) (*file, er
 	if err != nil {
 		return nil, err
 	}
-	answer.Type = resultMedia[in.Format]
-	answer.Disposition = mime.FormatMediaType("attachment", map[string]string{"filename": fmt.Sprintf("malgil-%s-results.%s", in.ID, in.Format)})
-	return answer, nil
+	return in.named(answer, in.ID+"-results"), nil
 }
 
 // eachPerson calls do with everybody of a broadcast, some chunks at a time.
@@ -92,47 +76,16 @@ func (s *Server) eachPerson(ctx context.Context, id broadcast.ID, do func(person
 	}
 }
 
-// resultWriter writes people in a format, one by one; end writes what is left.
-func resultWriter(to io.Writer, format string, mark bool) (put func(personView) error, end func() error) {
-	if format == "ndjson" {
-		lines := json.NewEncoder(to)
-		lines.SetEscapeHTML(false)
-		return func(p personView) error { return lines.Encode(p) }, func() error { return nil }
+// resultHeader names what [resultCells] are.
+var resultHeader = []string{"type", "id", "outcome", "error_type", "message", "captured_krw", "chunk", "posting"}
+
+func resultCells(p personView) []string {
+	number, price := "", ""
+	if p.Error != 0 {
+		number = strconv.Itoa(p.Error)
 	}
-	rows := csv.NewWriter(to)
-	rows.UseCRLF = true
-	begun := false
-	begin := func() error {
-		if begun {
-			return nil
-		}
-		begun = true
-		if mark {
-			if _, err := io.WriteString(to, "\uFEFF"); err != nil {
-				return err
-			}
-		}
-		return rows.Write([]string{"type", "id", "outcome", "error_type", "message", "captured_krw", "chunk", "posting"})
+	if p.Price != 0 {
+		price = strconv.FormatInt(int64(p.Price), 10)
 	}
-	put = func(p personView) error {
-		if err := begin(); err != nil {
-			return err
-		}
-		number, price := "", ""
-		if p.Error != 0 {
-			number = strconv.Itoa(p.Error)
-		}
-		if p.Price != 0 {
-			price = strconv.FormatInt(int64(p.Price), 10)
-		}
-		return rows.Write([]string{p.Type, statement.Harmless(p.ID), p.Outcome, number, statement.Harmless(p.Message), price, string(p.Chunk), p.Posting})
-	}
-	end = func() error {
-		if err := begin(); err != nil {
-			return err
-		}
-		rows.Flush()
-		return rows.Error()
-	}
-	return put, end
+	return []string{p.Type, statement.Harmless(p.ID), p.Outcome, number, statement.Harmless(p.Message), price, string(p.Chunk), p.Posting}
 }

@@ -142,6 +142,10 @@ DELETE /api/v1/bots/{id}/suppressions PAMO WKVv
 GET /api/v1/bots/{id}/consents PAMO WKVv
 PUT /api/v1/bots/{id}/consents PAMO WKVv
 DELETE /api/v1/bots/{id}/consents PAMO WKVv
+POST /api/v1/bots/{id}/suppressions/import PAMO WKVv
+POST /api/v1/bots/{id}/consents/import PAMO WKVv
+GET /api/v1/bots/{id}/suppressions/export PAMO WKVv
+GET /api/v1/bots/{id}/consents/export PAMO WKVv
 POST /api/v1/audiences PAMO WKVv
 GET /api/v1/audiences PAMOWKVvS -
 GET /api/v1/audiences/{id} PAMOWKVv -

@@ -182,6 +182,10 @@ var routes = map[string]guard{
 	"GET /api/v1/bots/{id}/consents":        {scope: access.Read, right: access.ReadPeople, on: theBot},
 	"PUT /api/v1/bots/{id}/consents":        {scope: access.Send, right: access.OrderBroadcast, on: theBot},
 	"DELETE /api/v1/bots/{id}/consents":     {scope: access.Send, right: access.OrderBroadcast, on: theBot},
+	importRefusalsRoute:                     {scope: access.Send, right: access.OrderBroadcast, on: theBot},
+	importConsentsRoute:                     {scope: access.Send, right: access.OrderBroadcast, on: theBot},
+	exportRefusalsRoute:                     {scope: access.Read, right: access.ReadPeople, on: theBot},
+	exportConsentsRoute:                     {scope: access.Read, right: access.ReadPeople, on: theBot},
 
 	"POST /api/v1/schedules":             {scope: access.Send, right: access.OrderBroadcast, on: named(access.OfBot, "bot"), and: &demand{access.OrderBroadcast, named(access.OfAudience, "audience")}},
 	"GET /api/v1/schedules":              {scope: access.Read, right: access.ListOwn, on: platform},

@@ -128,6 +128,10 @@ DELETE /api/v1/bots/{id}/suppressions send order_broadcast bot path.id
 GET /api/v1/bots/{id}/consents read read_people bot path.id
 PUT /api/v1/bots/{id}/consents send order_broadcast bot path.id
 DELETE /api/v1/bots/{id}/consents send order_broadcast bot path.id
+POST /api/v1/bots/{id}/suppressions/import send order_broadcast bot path.id
+POST /api/v1/bots/{id}/consents/import send order_broadcast bot path.id
+GET /api/v1/bots/{id}/suppressions/export read read_people bot path.id
+GET /api/v1/bots/{id}/consents/export read read_people bot path.id
 POST /api/v1/audiences send order_broadcast bot body.bot
 GET /api/v1/audiences read list_own platform
 GET /api/v1/audiences/{id} read read_broadcast audience path.id

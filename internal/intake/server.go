@@ -203,12 +203,12 @@ func (s *Server) serve(w *answer, r *http.Request, pattern string) {
 	}
 	limit := callTime
 	switch pattern {
-	case uploadRoute, audienceRoute:
+	case uploadRoute, audienceRoute, importRefusalsRoute, importConsentsRoute:
 		limit = uploadTime
 	case fromAudienceRoute:
 		limit = uploadTime
 		beSlow(w, limit)
-	case statementRoute, resultsRoute:
+	case statementRoute, resultsRoute, exportRefusalsRoute, exportConsentsRoute:
 		limit = spoolTime
 		beSlow(w, limit)
 	case eventsRoute:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"reflect"
@@ -44,64 +45,93 @@ const (
 	audienceRoute = "PUT /api/v1/audiences/{id}/recipients"
 )
 
-// addUploads registers and describes the uploads, which huma does not serve: it reads bodies whole.
-func (s *Server) addUploads() {
-	s.addUpload(uploadRoute, "put-recipients", "Broadcasts", "Upload the recipients of a broadcast, in place of those before",
-		func(ctx context.Context, id string, rows broadcast.Rows, o broadcast.UploadOptions) (broadcast.Report, error) {
-			return s.services.Broadcasts.Upload(ctx, broadcast.ID(id), rows, o)
-		})
-	s.addUpload(audienceRoute, "put-audience-recipients", "Audiences", "Upload the people of an audience, in place of those before",
-		func(ctx context.Context, id string, rows broadcast.Rows, o broadcast.UploadOptions) (broadcast.Report, error) {
-			return s.services.Broadcasts.UploadAudience(ctx, broadcast.AudienceID(id), rows, o)
-		})
+// upload is a route that takes a file of people.
+type upload struct {
+	route, id, group, summary string
+	fields                    map[string][]string // of its files, beside type and id; nil for recipients with properties
+	answer                    reflect.Type
+	take                      takePeople
 }
 
 // takePeople stores the people of a thing.
-type takePeople func(ctx context.Context, id string, rows broadcast.Rows, o broadcast.UploadOptions) (broadcast.Report, error)
+type takePeople func(ctx context.Context, id string, rows broadcast.Rows, o broadcast.UploadOptions) (taken, error)
 
-func (s *Server) addUpload(route, operation, group, summary string, take takePeople) {
-	s.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) { s.putRecipients(w, r, route, take) })
-	method, path, _ := strings.Cut(route, " ")
+// taken is what became of a file: what is answered, and the bad rows where it was refused.
+type taken struct {
+	answer   any
+	problems []broadcast.BadRow
+}
+
+// addUploads registers and describes the uploads, which huma does not serve: it reads bodies whole.
+func (s *Server) addUploads() {
+	recipients := func(take func(ctx context.Context, id string, rows broadcast.Rows, o broadcast.UploadOptions) (broadcast.Report, error)) takePeople {
+		return func(ctx context.Context, id string, rows broadcast.Rows, o broadcast.UploadOptions) (taken, error) {
+			report, err := take(ctx, id, rows, o)
+			return taken{viewReport(report, o.DryRun), report.Problems}, err
+		}
+	}
+	s.addUpload(upload{route: uploadRoute, id: "put-recipients", group: "Broadcasts", summary: "Upload the recipients of a broadcast, in place of those before", answer: reflect.TypeFor[uploadView](),
+		take: recipients(func(ctx context.Context, id string, rows broadcast.Rows, o broadcast.UploadOptions) (broadcast.Report, error) {
+			return s.services.Broadcasts.Upload(ctx, broadcast.ID(id), rows, o)
+		})})
+	s.addUpload(upload{route: audienceRoute, id: "put-audience-recipients", group: "Audiences", summary: "Upload the people of an audience, in place of those before", answer: reflect.TypeFor[uploadView](),
+		take: recipients(func(ctx context.Context, id string, rows broadcast.Rows, o broadcast.UploadOptions) (broadcast.Report, error) {
+			return s.services.Broadcasts.UploadAudience(ctx, broadcast.AudienceID(id), rows, o)
+		})})
+	s.addUpload(s.importOf(broadcast.Suppressions, importRefusalsRoute, "import-suppressions", "Note who refuses the messages of a bot, from a file"))
+	s.addUpload(s.importOf(broadcast.Consents, importConsentsRoute, "import-consents", "Note who agrees to the advertising of a bot, from a file"))
+}
+
+func (s *Server) addUpload(u upload) {
+	s.actions[u.route] = u.id
+	s.HandleFunc(u.route, func(w http.ResponseWriter, r *http.Request) { s.putPeople(w, r, u) })
+	method, path, _ := strings.Cut(u.route, " ")
 	text, choice := &huma.Schema{Type: huma.TypeString}, &huma.Schema{Type: huma.TypeBoolean}
 	content := map[string]*huma.MediaType{}
 	for media := range recipient.MediaTypes {
 		content[media] = &huma.MediaType{Schema: text}
 	}
+	params := []*huma.Param{
+		{Name: "id", In: "path", Required: true, Schema: text},
+		{Name: "skip_bad_rows", In: "query", Description: "Leave bad rows out and count them", Schema: choice},
+		{Name: "dry_run", In: "query", Description: "Store nothing and tell what would become of it; with Accept: text/csv, as a list of all that is left out", Schema: choice},
+	}
+	what, form := "every other column a property; or a JSON object of type, id and properties a line.", "properties:NAME|NAME"
+	if u.fields == nil {
+		params = append(params, &huma.Param{Name: "exclude", In: "query", Description: "Leave out who was reached by an earlier broadcast of the bot: broadcast:ID", Schema: text})
+	} else {
+		names := slices.Sorted(maps.Keys(u.fields))
+		what, form = "and perhaps "+strings.Join(names, ", ")+"; or a JSON object of the same a line.", strings.Join(names, ":NAME,")+":NAME"
+	}
+	params = append(params, &huma.Param{Name: "map", In: "query", Description: "Which columns mean what: id:NAME,type:NAME," + form, Schema: text})
 	schemas := s.api.OpenAPI().Components.Schemas
 	s.api.OpenAPI().AddOperation(&huma.Operation{
-		OperationID: operation, Method: method, Path: path, Tags: []string{group},
-		Summary:  summary + " (scope " + string(routes[route].scope) + ")",
-		Security: tokenSecurity,
-		Parameters: []*huma.Param{
-			{Name: "id", In: "path", Required: true, Schema: text},
-			{Name: "skip_bad_rows", In: "query", Description: "Leave bad rows out and count them", Schema: choice},
-			{Name: "dry_run", In: "query", Description: "Store nothing and tell what would become of it; with Accept: text/csv, as a list of all that is left out", Schema: choice},
-			{Name: "exclude", In: "query", Description: "Leave out who was reached by an earlier broadcast of the bot: broadcast:ID", Schema: text},
-			{Name: "map", In: "query", Description: "Which columns mean what: id:NAME,type:NAME,properties:NAME|NAME", Schema: text},
-		},
+		OperationID: u.id, Method: method, Path: path, Tags: []string{u.group},
+		Summary:    u.summary + " (scope " + string(routes[u.route].scope) + ")",
+		Security:   tokenSecurity,
+		Parameters: params,
 		RequestBody: &huma.RequestBody{
-			Required: true, Description: "At most 512 MiB, read as it comes: a header line with id and perhaps type, every other column a property; or a JSON object of type, id and properties a line.",
+			Required: true, Description: "At most 512 MiB, read as it comes: a header line with id and perhaps type, " + what,
 			Content: content,
 		},
 		Responses: map[string]*huma.Response{
 			"200": {Description: "What was taken over", Content: map[string]*huma.MediaType{
-				"application/json": {Schema: schemas.Schema(reflect.TypeFor[uploadView](), true, "")}, droppedMedia: {Schema: text},
+				"application/json": {Schema: schemas.Schema(u.answer, true, "")}, droppedMedia: {Schema: text},
 			}},
 			"default": {Description: "Nothing was taken over", Content: map[string]*huma.MediaType{problemType: {Schema: schemas.Schema(reflect.TypeFor[Problem](), true, "")}}},
 		},
 	})
 }
 
-// putRecipients takes people and stores them while they come in: nothing is ever held whole but a
-// workbook, in a temporary file.
-func (s *Server) putRecipients(w http.ResponseWriter, r *http.Request, route string, take takePeople) {
-	ask, err := readUploadAsk(r)
+// putPeople takes people and stores them while they come in: nothing is ever held whole in memory.
+func (s *Server) putPeople(w http.ResponseWriter, r *http.Request, u upload) {
+	ask, err := readUploadAsk(r, u)
 	if err != nil {
 		writeProblem(w, problemOf(err))
 		return
 	}
 	in := newUploadBody(w, r)
-	var report broadcast.Report
+	var got taken
 	var list *file
 	if ask.list {
 		list, err = spool(func(to io.Writer) error {
@@ -110,18 +140,18 @@ func (s *Server) putRecipients(w http.ResponseWriter, r *http.Request, route str
 				return err
 			}
 			ask.Dropped = put
-			report, err = s.takeUpload(r.Context(), in, ask, r.PathValue("id"), take)
+			got, err = s.takeUpload(r.Context(), in, ask, r.PathValue("id"), u.take)
 			return errors.Join(err, end())
 		})
 	} else {
-		report, err = s.takeUpload(r.Context(), in, ask, r.PathValue("id"), take)
+		got, err = s.takeUpload(r.Context(), in, ask, r.PathValue("id"), u.take)
 	}
 	in.end()
 	switch {
 	case err != nil:
-		p := in.problem(err, report)
+		p := in.problem(err, got.problems)
 		if in.err == nil {
-			s.logMistake(r.Context(), route, err)
+			s.logMistake(r.Context(), u.route, err)
 		}
 		writeProblem(w, p)
 	case ask.list:
@@ -131,12 +161,12 @@ func (s *Server) putRecipients(w http.ResponseWriter, r *http.Request, route str
 		in.extend(spoolTime)
 		list.send(w)
 	default:
-		writeJSON(w, http.StatusOK, viewReport(report, ask.DryRun))
+		writeJSON(w, http.StatusOK, got.answer)
 	}
 }
 
 // takeUpload reads recipients and stores them.
-func (s *Server) takeUpload(ctx context.Context, in io.Reader, ask uploadAsk, id string, take takePeople) (report broadcast.Report, err error) {
+func (s *Server) takeUpload(ctx context.Context, in io.Reader, ask uploadAsk, id string, take takePeople) (got taken, err error) {
 	ask.reading.Turn = func() (func(), error) {
 		select {
 		case s.workbooks <- struct{}{}:
@@ -147,10 +177,10 @@ func (s *Server) takeUpload(ctx context.Context, in io.Reader, ask uploadAsk, id
 	}
 	rows, err := recipient.Open(in, ask.format, ask.reading)
 	if err != nil {
-		return report, err
+		return got, err
 	}
-	report, err = take(ctx, id, rows, ask.UploadOptions)
-	return report, errors.Join(inQuery(err, "exclude"), rows.Close())
+	got, err = take(ctx, id, rows, ask.UploadOptions)
+	return got, errors.Join(inQuery(err, "exclude"), rows.Close())
 }
 
 // inQuery says that what an error is about stood in the query, where it is one of the fields.
@@ -185,13 +215,18 @@ func droppedWriter(to io.Writer) (put func(broadcast.Dropped) error, end func() 
 
 func viewReport(r broadcast.Report, dry bool) uploadView {
 	view := uploadView{Audience: r.Audience, Duplicates: r.Duplicates, Excluded: r.Excluded, BadRows: r.BadRows, DryRun: dry}
-	for _, row := range r.Problems {
-		view.Problems = append(view.Problems, problemLine{Line: row.Line, Column: row.Column, Message: row.Reason})
-	}
+	view.Problems = viewBadRows(r.Problems)
 	for _, row := range r.Dropped {
 		view.Dropped = append(view.Dropped, problemLine{Line: row.Line, Column: row.Column, Message: row.Reason})
 	}
 	return view
+}
+
+func viewBadRows(rows []broadcast.BadRow) (lines []problemLine) {
+	for _, row := range rows {
+		lines = append(lines, problemLine{Line: row.Line, Column: row.Column, Message: row.Reason})
+	}
+	return lines
 }
 
 // workbooksAtOnce is how many workbooks one process reads at a time: what is not in temporary files
@@ -206,7 +241,8 @@ type uploadAsk struct {
 	list    bool // answer with a list of what is left out
 }
 
-func readUploadAsk(r *http.Request) (ask uploadAsk, err error) {
+func readUploadAsk(r *http.Request, u upload) (ask uploadAsk, err error) {
+	ask.reading.Fields = u.fields
 	known := false
 	if ask.format, ask.reading.Charset, known = recipient.OfContentType(r.Header.Get("Content-Type")); !known {
 		return ask, problem(http.StatusUnsupportedMediaType, "send the recipients as Content-Type: text/csv (charset utf-8 or euc-kr), "+
@@ -216,16 +252,16 @@ func readUploadAsk(r *http.Request) (ask uploadAsk, err error) {
 		if len(values) > 1 {
 			return ask, fault.Field("query."+name, "stands %d times", len(values))
 		}
-		switch name {
-		case "skip_bad_rows":
+		switch {
+		case name == "skip_bad_rows":
 			ask.SkipBad, err = choiceOf(name, values[0])
-		case "dry_run":
+		case name == "dry_run":
 			ask.DryRun, err = choiceOf(name, values[0])
-		case "exclude":
+		case name == "exclude" && u.fields == nil:
 			ask.Exclude, err = broadcast.ParseExclusion(values[0])
 			err = inQuery(err, "exclude")
-		case "map":
-			ask.reading.Columns, err = recipient.ParseMapping(values[0])
+		case name == "map":
+			ask.reading.Columns, err = recipient.ParseMapping(values[0], slices.Sorted(maps.Keys(u.fields))...)
 		default:
 			err = fault.Field("query."+name, "is not known here")
 		}
@@ -278,7 +314,10 @@ func (b *uploadBody) extend(write time.Duration) {
 func (b *uploadBody) Read(p []byte) (int, error) {
 	_ = b.control.SetReadDeadline(time.Now().Add(uploadPause))
 	n, err := b.from.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF): // what is stored now may take longer than that, and the deadline would end the context
+		_ = b.control.SetReadDeadline(time.Time{})
+	case err != nil:
 		b.err = err
 	}
 	return n, err
@@ -286,13 +325,12 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 
 // end lifts the deadlines of the upload and gives the answer a minute.
 func (b *uploadBody) end() {
-	// The read deadline passing would end the context while the last rows are stored.
 	_ = b.control.SetReadDeadline(time.Time{})
 	b.extend(uploadPause)
 }
 
 // problem tells what became of an upload that failed.
-func (b *uploadBody) problem(err error, report broadcast.Report) *Problem {
+func (b *uploadBody) problem(err error, rows []broadcast.BadRow) *Problem {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(b.err, &tooLarge):
@@ -300,17 +338,17 @@ func (b *uploadBody) problem(err error, report broadcast.Report) *Problem {
 	case b.err != nil:
 		return problem(http.StatusBadRequest, "the upload broke off; nothing was taken over, send it again")
 	}
-	return problemOfRows(err, report)
+	return problemOfRows(err, rows)
 }
 
 // problemOfRows tells of every bad row of people who were not taken over.
-func problemOfRows(err error, report broadcast.Report) *Problem {
+func problemOfRows(err error, rows []broadcast.BadRow) *Problem {
 	p := problemOf(err)
-	if p.Status != http.StatusUnprocessableEntity || len(report.Problems) == 0 {
+	if p.Status != http.StatusUnprocessableEntity || len(rows) == 0 {
 		return p
 	}
 	p.Errors = nil
-	for _, row := range report.Problems {
+	for _, row := range rows {
 		p.Errors = append(p.Errors, ProblemField{
 			Location: fmt.Sprintf("body.line[%d]", row.Line), Line: row.Line, Column: row.Column, Message: row.Reason,
 		})

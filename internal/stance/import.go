@@ -41,8 +41,8 @@ type Report struct {
 // before anything is stored. Of somebody who is named more than once, what he said last counts. Memory is
 // the same however many people there are.
 //
-// People are stored [AtOnce] at a time. An import that breaks off leaves those before; the same file
-// again changes nothing of them but the time of refusals that say none. The audit log tells of it when
+// People are stored [AtOnce] at a time. An import that breaks off in between leaves those before, and is
+// Unavailable: the same file again changes nothing of them but the time of refusals that say none. The audit log tells of it when
 // it begins to store and when it has ended, which is once where few are in it.
 func Import(ctx context.Context, to Lists, botID string, list broadcast.PeopleList, rows broadcast.Rows, o broadcast.UploadOptions, now time.Time) (r Report, err error) {
 	said := pile{limit: runLength}
@@ -72,7 +72,11 @@ func Import(ctx context.Context, to Lists, botID string, list broadcast.PeopleLi
 	}
 	store := func(batch []broadcast.Stance, last bool) error {
 		noted, err := put(batch, last)
-		if err != nil {
+		switch {
+		case err != nil && people > 0 && !o.DryRun:
+			return &fault.Error{Kind: fault.Unavailable, Code: "CUT_SHORT", Err: err,
+				Message: fmt.Sprintf("the import broke off behind %d people, who are stored; send the same file again", people)}
+		case err != nil:
 			return fmt.Errorf("store people: %w", err)
 		}
 		r.Noted = r.plus(noted)

@@ -128,7 +128,7 @@ func TestImport_long(t *testing.T) {
 		t.Errorf("told is %q, want %q", to.told, want)
 	}
 	to = &memory{err: errors.New("disk full")}
-	if _, err := Import(t.Context(), to, "b1", broadcast.Suppressions, &table{rows: rows}, broadcast.UploadOptions{}, noon); !errors.Is(err, to.err) || !reflect.DeepEqual(to.told, []string{begun}) {
+	if _, err := Import(t.Context(), to, "b1", broadcast.Suppressions, &table{rows: rows}, broadcast.UploadOptions{}, noon); !errors.Is(err, to.err) || fault.KindOf(err) != fault.Unavailable || !reflect.DeepEqual(to.told, []string{begun}) {
 		t.Errorf("one that breaks off error = %v, told %q; want %v and that it began", err, to.told, to.err)
 	}
 	to, broken := &memory{}, errors.New("connection reset")
