@@ -6,13 +6,15 @@ import (
 
 	"github.com/hibiken/asynq"
 
+	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/webhook"
 	"github.com/malgil/malgil/tasks"
 )
 
-// WebhookDeliverer tries once to make a delivery that waits, and records what came of it.
+// WebhookDeliverer tries once to make a delivery that waits, records what came of it, and says what may be delivered
+// next.
 type WebhookDeliverer interface {
-	Deliver(ctx context.Context, id string, epoch int) (webhook.Result, error)
+	Deliver(ctx context.Context, id string, epoch int) (r webhook.Result, next []broadcast.Row, err error)
 }
 
 // WebhookMeter counts tries to make a delivery.
@@ -21,16 +23,22 @@ type WebhookMeter interface {
 }
 
 // DeliverWebhook handles [tasks.TypeDeliverWebhook]. A delivery that could not be made waits in its row for the
-// next try, so its task is done all the same; one that is given up is logged.
-func DeliverWebhook(hooks WebhookDeliverer, meter WebhookMeter, log *slog.Logger) asynq.Handler {
+// next try, so its task is done all the same; one that is given up is logged. What is next is enqueued at once: a
+// receiver that answers quickly gets the next quickly.
+func DeliverWebhook(hooks WebhookDeliverer, queue Enqueuer, meter WebhookMeter, log *slog.Logger) asynq.Handler {
 	return handle(func(ctx context.Context, p tasks.Row) error {
-		result, err := hooks.Deliver(ctx, p.ID, p.Epoch)
+		result, next, err := hooks.Deliver(ctx, p.ID, p.Epoch)
 		if result.State != "" {
 			meter.WebhookTried(string(result.Event), string(result.State))
 		}
 		if result.State == webhook.Failed {
 			log.WarnContext(ctx, "webhook delivery given up", "task_type", tasks.TypeDeliverWebhook, "delivery_id", p.ID,
 				"attempt", result.Attempts, "status", result.Status)
+		}
+		for _, row := range next { // the sweep finds what the queue does not take
+			if err := queue.Enqueue(ctx, tasks.NewDeliverWebhook(tasks.Row{ID: row.ID, Epoch: row.Epoch})); err != nil {
+				log.WarnContext(ctx, "task not enqueued", "task_type", tasks.TypeDeliverWebhook, "delivery_id", row.ID, "err", err)
+			}
 		}
 		return err
 	})

@@ -87,7 +87,7 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 		tasks.TypeChargeCard:      charges.ChargeCard(p.billing),
 		tasks.TypeIssueInvoice:    charges.IssueInvoice(p.billing),
 		tasks.TypeResolveAttempt:  charges.ResolveAttempt(p.billing),
-		tasks.TypeDeliverWebhook:  workers.DeliverWebhook(webhook.NewDeliverer(p.store, courier.New(p.guard, Version), p.keys, p.clock.Now), p.metrics, p.log),
+		tasks.TypeDeliverWebhook:  workers.DeliverWebhook(webhook.NewDeliverer(p.store, courier.New(p.guard, Version), p.keys, p.clock.Now), p.queue, p.metrics, p.log),
 		tasks.TypeSendMail:        workers.SendMail(notice.New(p.store, postman, p.render, p.mutes, p.clock.Now), p.metrics, p.log),
 	}
 	byQueue := make(map[string]asynq.Handler)

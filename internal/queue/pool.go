@@ -29,8 +29,9 @@ var defaultPools = []Pool{
 	{Queue: tasks.QueueResult, Servers: 1, Concurrency: 32, CheckInterval: 200 * time.Millisecond, Drain: 20 * time.Second},
 	{Queue: tasks.QueueBilling, Servers: 1, Concurrency: 4, CheckInterval: 200 * time.Millisecond, Drain: 20 * time.Second},
 	{Queue: tasks.QueueMail, Servers: 1, Concurrency: 8, CheckInterval: 500 * time.Millisecond}, // at least once anyway
-	// Slots enough that some receivers who do not answer, with two tries each, leave room for others.
-	{Queue: tasks.QueueWebhook, Servers: 1, Concurrency: 32, CheckInterval: 500 * time.Millisecond},
+	// Slots enough that receivers of some bots who do not answer, with 8 tries a bot, leave room for others; they mostly
+	// wait. The next of a line is enqueued when one ends, so it should not wait for long.
+	{Queue: tasks.QueueWebhook, Servers: 1, Concurrency: 64, CheckInterval: 50 * time.Millisecond},
 }
 
 // SelectPools returns the default pools of the named queues, in the order of the names. No names

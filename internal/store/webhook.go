@@ -230,9 +230,9 @@ func (s *Store) ClaimDelivery(ctx context.Context, id string, epoch int, now, le
 	var body string
 	err = s.write.QueryRowContext(ctx, `UPDATE webhook_delivery SET state = 'sending', lease_until = $4
 		WHERE id = $1 AND epoch = $2 AND state = 'waiting' AND next_at <= $3
-		RETURNING id, webhook_id, event, body, attempts, (SELECT url FROM webhook h WHERE h.id = webhook_id),
-			(SELECT secret_sealed FROM webhook h WHERE h.id = webhook_id)`, id, epoch, millis(now), millis(leaseUntil)).
-		Scan(&c.ID, &c.HookID, &c.Event, &body, &c.Attempts, &c.URL, &c.Sealed)
+		RETURNING id, webhook_id, event, body, attempts, (SELECT bot_id FROM webhook h WHERE h.id = webhook_id),
+			(SELECT url FROM webhook h WHERE h.id = webhook_id), (SELECT secret_sealed FROM webhook h WHERE h.id = webhook_id)`, id, epoch, millis(now), millis(leaseUntil)).
+		Scan(&c.ID, &c.HookID, &c.Event, &body, &c.Attempts, &c.BotID, &c.URL, &c.Sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return webhook.Claim{}, false, nil
 	}

@@ -224,54 +224,6 @@ func TestDelivery(t *testing.T) {
 	})
 }
 
-// A webhook with a long line gets two tasks at a time; another does not wait for it.
-func TestStamp_webhooksInTurn(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, s *Store) {
-		_, botID := shop(t, s, "1", 0)
-		newHook(t, s, "whk_1", botID)
-		newHook(t, s, "whk_2", botID)
-		for i := range 20 {
-			if _, err := s.InsertPing(t.Context(), "whk_1", fmt.Sprint(i), t0.Add(time.Duration(i)*time.Millisecond)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if _, err := s.InsertPing(t.Context(), "whk_2", "x", t0.Add(time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		now := t0.Add(time.Minute)
-		stamp := func(what string, want ...string) (rows []broadcast.Row) {
-			t.Helper()
-			rows, err := s.Stamp(t.Context(), WorkWebhook, now, 100)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, r := range rows {
-				got = append(got, texts(t, s, `SELECT webhook_id || ' ' || subject_id FROM webhook_delivery WHERE id = $1`, r.ID)...)
-			}
-			slices.Sort(got)
-			if !slices.Equal(got, want) {
-				t.Errorf("Stamp() %s = %v, want %v", what, got, want)
-			}
-			return rows
-		}
-		rows := stamp("at first", "whk_1 0", "whk_1 1", "whk_2 x")
-		stamp("while they are under way")
-		for _, r := range rows { // one fails, as they all do
-			if _, ok, err := s.ClaimDelivery(t.Context(), r.ID, r.Epoch, now, now.Add(time.Minute)); !ok || err != nil {
-				t.Fatalf("ClaimDelivery() = %v, %v", ok, err)
-			}
-		}
-		stamp("while they are being sent")
-		for _, r := range rows {
-			if err := s.RecordDelivery(t.Context(), r.ID, r.Epoch, now, webhook.Result{State: webhook.Waiting, Attempts: 1, NextAt: now.Add(time.Hour)}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		stamp("after they failed", "whk_1 2", "whk_1 3")
-	})
-}
-
 func TestInsertHook_refused(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		_, botID := shop(t, s, "1", 0)

@@ -32,6 +32,7 @@ const (
 type workTable struct {
 	table, waiting, due    string
 	epoch, enqueued, order string
+	pick                   string                              // in place of due and order: those that may get a task, $2 at most
 	more                   func(s *Store, now time.Time) []any // arguments of due from $3 on
 	dead                   string                              // column that counts tasks found dead, or empty
 	atMost                 int                                 // rows that have a task at a time; 0 for any number
@@ -52,11 +53,8 @@ var workTables = map[Work]workTable{
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
 	WorkMail: {table: "mail", waiting: `state IN ('waiting', 'sending') AND state = 'waiting'`, due: `next_at <= $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
-	// Only the first that are due of a webhook have tasks: one that does not answer holds up no other.
 	WorkWebhook: {table: "webhook_delivery", waiting: `state IN ('waiting', 'sending') AND state = 'waiting'`,
-		due: `next_at <= $1 AND (SELECT COUNT(*) FROM (SELECT 1 FROM webhook_delivery o WHERE o.state IN ('waiting', 'sending') AND o.webhook_id = webhook_delivery.webhook_id
-			AND (o.next_at < webhook_delivery.next_at OR o.next_at = webhook_delivery.next_at AND o.id < webhook_delivery.id) LIMIT 2) AS first) < 2`,
-		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
+		epoch: "epoch", enqueued: "enqueued_at", pick: pickOfAll},
 	WorkWallet: {table: "wallet",
 		waiting: `accrual_krw > 0 AND NOT EXISTS (SELECT 1 FROM charge c WHERE c.wallet_id = wallet.id AND c.state IN ('open', 'review'))`,
 		due: `next_charge_at <= $1 AND (accrual_krw >= $3 OR (accrual_day < $4 OR accrual_old_krw > 0) AND (place < $5 OR payment_state = 'UNPAID'))
@@ -86,24 +84,37 @@ func (s *Store) Stamp(ctx context.Context, kind Work, now time.Time, limit int) 
 	if t.more != nil {
 		args = append(args, t.more(s, now)...)
 	}
-	pick := `SELECT id FROM ` + t.table + ` WHERE ` + t.waiting + ` AND ` + t.enqueued + ` = 0 AND ` + t.due +
-		` ORDER BY ` + t.order + `, id LIMIT $2`
-	var waits bool // a look beside the writer, so that an idle system writes nothing
-	if err := s.read.QueryRowContext(ctx, `SELECT EXISTS (`+pick+`)`, args...).Scan(&waits); err != nil {
+	pick := t.pick
+	if pick == "" {
+		pick = `SELECT id FROM ` + t.table + ` WHERE ` + t.waiting + ` AND ` + t.enqueued + ` = 0 AND ` + t.due +
+			` ORDER BY ` + t.order + `, id LIMIT $2`
+	}
+	waits, err := s.anyPicked(ctx, pick, args)
+	if err != nil {
 		return nil, fmt.Errorf("look for %s work: %w", kind, err)
 	}
 	if !waits {
 		return nil, nil
 	}
-	// Picked once: a plan that ran the inner query again would pass over what it has just locked.
-	rows, err := s.write.QueryContext(ctx, `WITH picked AS MATERIALIZED (`+pick+s.dialect.share+`)
-		UPDATE `+t.table+` SET `+t.enqueued+` = $1, `+t.epoch+` = `+t.epoch+` + 1
-		WHERE id IN (SELECT id FROM picked) RETURNING id, `+t.epoch, args...)
-	stamped, err := collect(rows, err, scanRow)
+	stamped, err := s.stampPicked(ctx, s.write, t, pick, args)
 	if err != nil {
 		return nil, fmt.Errorf("stamp %s work: %w", kind, err)
 	}
 	return stamped, nil
+}
+
+// anyPicked looks beside the writer, so that an idle system writes nothing.
+func (s *Store) anyPicked(ctx context.Context, pick string, args []any) (waits bool, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (`+pick+`)`, args...).Scan(&waits)
+	return waits, err
+}
+
+func (s *Store) stampPicked(ctx context.Context, q querier, t workTable, pick string, args []any) ([]broadcast.Row, error) {
+	// Picked once: a plan that ran the inner query again would pass over what it has just locked.
+	rows, err := q.QueryContext(ctx, `WITH picked AS MATERIALIZED (`+pick+s.dialect.share+`)
+		UPDATE `+t.table+` SET `+t.enqueued+` = $1, `+t.epoch+` = `+t.epoch+` + 1
+		WHERE id IN (SELECT id FROM picked) RETURNING id, `+t.epoch, args...)
+	return collect(rows, err, scanRow)
 }
 
 // room returns how many more rows may have a task: what is counted is bounded by the same number.

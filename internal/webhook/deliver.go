@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
 )
 
@@ -30,6 +31,13 @@ var retryDelays = [...]time.Duration{
 const MaxTries = len(retryDelays) + 1
 
 const triesRefused = 5
+
+// How many deliveries are under way at a time, queued ones among them. Programs that do not answer hold a worker for
+// [postTimeout] each; those of one bot leave most workers to others.
+const (
+	PerHook = 4
+	PerBot  = 8
+)
 
 // State is where a delivery stands. The names are stored.
 type State string
@@ -59,12 +67,12 @@ type Delivery struct {
 
 // Claim is a delivery that this worker may make.
 type Claim struct {
-	ID, HookID string
-	Event      Event
-	URL        string
-	Sealed     []byte // the secret of the webhook
-	Body       []byte
-	Attempts   int // tries before this one
+	ID, HookID, BotID string
+	Event             Event
+	URL               string
+	Sealed            []byte // the secret of the webhook
+	Body              []byte
+	Attempts          int // tries before this one
 }
 
 // Result is the outcome of one try.
@@ -99,6 +107,8 @@ type Outbox interface {
 	// RecordDelivery writes the outcome of a try and raises the epoch, unless the delivery is not sending in
 	// this epoch any more.
 	RecordDelivery(ctx context.Context, id string, epoch int, at time.Time, r Result) error
+	// StampNext marks the deliveries of a bot that may get tasks now, within [PerHook] and [PerBot].
+	StampNext(ctx context.Context, botID string, now time.Time) ([]broadcast.Row, error)
 }
 
 // Opener opens what a [Sealer] sealed.
@@ -119,36 +129,44 @@ func NewDeliverer(outbox Outbox, poster Poster, opener Opener, now func() time.T
 	return &Deliverer{outbox: outbox, poster: poster, opener: opener, now: now}
 }
 
-// Deliver tries once and records what came of it, which it returns. The result is zero when there was nothing
+// Deliver tries once and records what came of it, which it returns with the deliveries of the same bot that may be
+// made next: the caller enqueues them. The result is zero when there was nothing
 // to do: it was delivered, taken by another worker, not yet due or of another epoch. What could not be
-// delivered is a result, not an error; an error means that the store failed.
+// delivered is a result, not an error; an error means that the store failed, perhaps after the result was recorded.
 //
 // News arrives at least once: a worker that dies before it records leaves a lease, and after that it is
 // posted again with the same id.
-func (d *Deliverer) Deliver(ctx context.Context, id string, epoch int) (Result, error) {
+func (d *Deliverer) Deliver(ctx context.Context, id string, epoch int) (r Result, next []broadcast.Row, err error) {
 	now := d.now()
 	claim, ok, err := d.outbox.ClaimDelivery(ctx, id, epoch, now, now.Add(lease))
 	if err != nil {
-		return Result{}, fmt.Errorf("claim delivery %s: %w", id, err)
+		return Result{}, nil, fmt.Errorf("claim delivery %s: %w", id, err)
 	}
 	if !ok {
-		return Result{}, nil
+		return Result{}, nil, nil
 	}
 	status, postErr := d.post(ctx, claim, now)
 	at := d.now()
-	result := outcome(claim, status, postErr, at)
-	if postErr != nil && ctx.Err() != nil {
+	stopping := ctx.Err() != nil
+	r = outcome(claim, status, postErr, at)
+	if postErr != nil && stopping {
 		// We are shutting down: the receiver was not at fault, so the try does not count.
-		result = Result{Event: claim.Event, State: Waiting, Attempts: claim.Attempts, NextAt: at, Reason: cut(postErr.Error())}
+		r = Result{Event: claim.Event, State: Waiting, Attempts: claim.Attempts, NextAt: at, Reason: cut(postErr.Error())}
 	}
 
 	// It may have arrived: record that even while shutting down.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	if err := d.outbox.RecordDelivery(ctx, id, epoch, at, result); err != nil {
-		return Result{}, fmt.Errorf("record delivery %s as %s: %w", id, result.State, err)
+	if err := d.outbox.RecordDelivery(ctx, id, epoch, at, r); err != nil {
+		return Result{}, nil, fmt.Errorf("record delivery %s as %s: %w", id, r.State, err)
 	}
-	return result, nil
+	if stopping {
+		return r, nil, nil // the next is for those who go on
+	}
+	if next, err = d.outbox.StampNext(ctx, claim.BotID, at); err != nil {
+		return r, nil, fmt.Errorf("look for what is next after delivery %s: %w", id, err)
+	}
+	return r, next, nil
 }
 
 func (d *Deliverer) post(ctx context.Context, c Claim, now time.Time) (status int, err error) {

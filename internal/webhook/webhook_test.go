@@ -25,6 +25,8 @@ type shelf struct {
 	claim    webhook.Claim
 	taken    bool
 	recorded []webhook.Result
+	stamped  []string // bots whose next deliveries were asked for
+	stampErr error
 }
 
 func (s *shelf) InsertHook(_ context.Context, h webhook.Hook, sealed []byte) error {
@@ -39,6 +41,11 @@ func (s *shelf) ClaimDelivery(context.Context, string, int, time.Time, time.Time
 func (s *shelf) RecordDelivery(_ context.Context, _ string, _ int, _ time.Time, r webhook.Result) error {
 	s.recorded = append(s.recorded, r)
 	return nil
+}
+
+func (s *shelf) StampNext(_ context.Context, botID string, _ time.Time) ([]broadcast.Row, error) {
+	s.stamped = append(s.stamped, botID)
+	return []broadcast.Row{{ID: "whd_2", Epoch: 1}}, s.stampErr
 }
 
 // tape seals by putting a word before.
@@ -240,18 +247,21 @@ func TestDeliver(t *testing.T) {
 			if name == "a secret that does not open" {
 				sealed = []byte("other")
 			}
-			s := &shelf{claim: webhook.Claim{ID: "whd_1", HookID: "whk_1", Event: webhook.Paused, URL: "https://shop.example", Sealed: sealed, Body: []byte(`{}`), Attempts: tt.attempts}}
+			s := &shelf{claim: webhook.Claim{ID: "whd_1", HookID: "whk_1", BotID: "bot", Event: webhook.Paused, URL: "https://shop.example", Sealed: sealed, Body: []byte(`{}`), Attempts: tt.attempts}}
 			p := &postman{status: tt.status, err: tt.err}
-			got, err := webhook.NewDeliverer(s, p, tape{}, func() time.Time { return noon }).Deliver(t.Context(), "whd_1", 1)
+			got, next, err := webhook.NewDeliverer(s, p, tape{}, func() time.Time { return noon }).Deliver(t.Context(), "whd_1", 1)
 			if err != nil || len(s.recorded) != 1 || s.recorded[0] != got {
 				t.Fatalf("Deliver() = %+v, %v, recorded %+v, want it recorded", got, err, s.recorded)
 			}
-			var next time.Time
-			if tt.wait > 0 {
-				next = noon.Add(tt.wait)
+			if len(next) != 1 || next[0].ID != "whd_2" || len(s.stamped) != 1 || s.stamped[0] != "bot" {
+				t.Errorf("Deliver() is followed by %v, asked for %q, want what is next of its bot", next, s.stamped)
 			}
-			if got.State != tt.want || !got.NextAt.Equal(next) || got.Attempts != tt.attempts+1 || got.Status != tt.status || (got.Reason == "") != (tt.want == webhook.Delivered) {
-				t.Errorf("Deliver() = %+v, want %s, next at %v", got, tt.want, next)
+			var nextAt time.Time
+			if tt.wait > 0 {
+				nextAt = noon.Add(tt.wait)
+			}
+			if got.State != tt.want || !got.NextAt.Equal(nextAt) || got.Attempts != tt.attempts+1 || got.Status != tt.status || (got.Reason == "") != (tt.want == webhook.Delivered) {
+				t.Errorf("Deliver() = %+v, want %s, next at %v", got, tt.want, nextAt)
 			}
 			for _, post := range p.posted {
 				if err := webhook.Verify("whsec_test", post.Header[webhook.HeaderTimestamp], post.Header[webhook.HeaderSignature], post.Body, noon); err != nil {
@@ -267,9 +277,18 @@ func TestDeliver(t *testing.T) {
 
 func TestDeliver_nothingToDo(t *testing.T) {
 	s, p := &shelf{taken: true}, &postman{}
-	got, err := webhook.NewDeliverer(s, p, tape{}, time.Now).Deliver(t.Context(), "whd_1", 1)
-	if err != nil || got.State != "" || len(p.posted) != 0 || len(s.recorded) != 0 {
+	got, next, err := webhook.NewDeliverer(s, p, tape{}, time.Now).Deliver(t.Context(), "whd_1", 1)
+	if err != nil || got.State != "" || len(next) != 0 || len(p.posted) != 0 || len(s.recorded) != 0 {
 		t.Errorf("Deliver() of a taken one = %+v, %v after %d posts, want nothing", got, err, len(p.posted))
+	}
+}
+
+// A store that fails after the outcome is recorded takes nothing of it back.
+func TestDeliver_nextUnknown(t *testing.T) {
+	s := &shelf{claim: webhook.Claim{ID: "whd_1", HookID: "whk_1", Sealed: []byte("webhook/whk_1:x")}, stampErr: errors.New("away")}
+	got, _, err := webhook.NewDeliverer(s, &postman{status: 200}, tape{}, func() time.Time { return noon }).Deliver(t.Context(), "whd_1", 1)
+	if !errors.Is(err, s.stampErr) || got.State != webhook.Delivered || len(s.recorded) != 1 {
+		t.Errorf("Deliver() = %+v, %v, want it delivered and the error", got, err)
 	}
 }
 
@@ -278,8 +297,8 @@ func TestDeliver_whileShuttingDown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &shelf{claim: webhook.Claim{ID: "whd_1", HookID: "whk_1", Sealed: []byte("webhook/whk_1:x"), Attempts: 2}}
 	p := &postman{err: context.Canceled, during: cancel}
-	got, err := webhook.NewDeliverer(s, p, tape{}, func() time.Time { return noon }).Deliver(ctx, "whd_1", 1)
-	if err != nil || got.State != webhook.Waiting || got.Attempts != 2 || !got.NextAt.Equal(noon) || len(s.recorded) != 1 {
+	got, next, err := webhook.NewDeliverer(s, p, tape{}, func() time.Time { return noon }).Deliver(ctx, "whd_1", 1)
+	if err != nil || len(next) != 0 || got.State != webhook.Waiting || got.Attempts != 2 || !got.NextAt.Equal(noon) || len(s.recorded) != 1 {
 		t.Errorf("Deliver() while shutting down = %+v, %v, want it to wait with 2 tries", got, err)
 	}
 }
