@@ -26,6 +26,7 @@ type broadcastCommand struct {
 	Retry    broadcastRetry    `cmd:"" help:"Send a broadcast to those whom another did not reach."`
 	Decide   broadcastDecide   `cmd:"" help:"Say what became of chunks in doubt, or have parked ones sent."`
 	Results  broadcastResults  `cmd:"" help:"Write everybody of a broadcast with what became of him to a file."`
+	Person   broadcastPerson   `cmd:"" help:"What a bot has sent to one person, or means to, and what became of it."`
 	Failures broadcastFailures `cmd:"" help:"The people whom Kakao names as not reached; limit counts people."`
 }
 

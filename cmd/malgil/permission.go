@@ -120,6 +120,7 @@ var callsOf = map[string][]string{
 	"broadcast cancel":      {"POST /api/v1/broadcasts/{id}/cancel"},
 	"broadcast chunks":      {"GET /api/v1/broadcasts/{id}/chunks"},
 	"broadcast decide":      {"POST /api/v1/broadcasts/{id}/decide", "GET /api/v1/broadcasts/{id}"},
+	"broadcast person":      {"GET /api/v1/bots/{id}/messages"},
 	"broadcast results":     {"GET /api/v1/broadcasts/{id}/results"},
 	"broadcast quote":       {"GET /api/v1/broadcasts/{id}/quote"},
 	"broadcast preview":     {"POST /api/v1/broadcasts/{id}/preview"},

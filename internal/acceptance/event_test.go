@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -87,6 +88,23 @@ func resultsAsAFile(t *testing.T) {
 	var first struct{ ID, Outcome string }
 	if err := json.Unmarshal([]byte(failed[0]), &first); err != nil || len(failed) != 1 || first.ID != people[121] || first.Outcome != "failed" {
 		t.Errorf("the failed people as NDJSON are %q, want the stranger", failed)
+	}
+	again := s.finish(s.order(people[121]))
+	for person, want := range map[string][]string{people[0]: {b.ID + " delivered 15"}, people[121]: {again.ID + " failed 0", b.ID + " failed 0"}, "nobody": nil} {
+		var got struct {
+			Items []struct {
+				Broadcast, Outcome string
+				Captured           int64 `json:"captured_krw"`
+			}
+		}
+		h.get("/api/v1/bots/"+s.bot+"/messages?person="+person, &got)
+		var told []string
+		for _, m := range got.Items {
+			told = append(told, fmt.Sprintf("%s %s %d", m.Broadcast, m.Outcome, m.Captured))
+		}
+		if !slices.Equal(told, want) {
+			t.Errorf("what %s got is %q, want %q", person, told, want)
+		}
 	}
 	h.balance()
 }

@@ -87,6 +87,7 @@ type Explainer interface {
 	BroadcastCost(ctx context.Context, id string, withPayers bool) (store.Cost, error)
 	BroadcastPostings(ctx context.Context, walletID, id string, after store.PostingMark, limit int) ([]wallet.Posting, error)
 	People(ctx context.Context, id broadcast.ID, f store.PeopleFilter, limit int) ([]store.ChunkPeople, error)
+	Messages(ctx context.Context, botID, person string, since time.Time, from store.MessageMark, limit int) ([]store.Addressed, *store.MessageMark, error)
 }
 
 func (s *Server) addWhy() {
@@ -97,6 +98,7 @@ func (s *Server) addWhy() {
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}/cost", id: "explain-broadcast", group: group, summary: "Tell what a broadcast cost and what paid it", errors: missing}, s.cost)
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}/postings", id: "list-broadcast-postings", group: group, summary: "List the postings about a broadcast", errors: missing}, s.broadcastPostings)
 	s.addResults()
+	s.addMessages()
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}/people", id: "list-broadcast-people", group: group, summary: "List the people of a broadcast: who was reached, and which posting paid for it", errors: missing}, s.listPeople)
 }
 

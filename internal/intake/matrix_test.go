@@ -84,6 +84,7 @@ POST /api/v1/webhooks/{id}/ping PAMO WKVv
 GET /api/v1/webhooks/{id}/deliveries PAMOWKVv -
 POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay PAMO WKVv
 GET /api/v1/broadcasts/{id}/events PAMOWKVv -
+GET /api/v1/bots/{id}/messages PAMO WKVv
 GET /api/v1/broadcasts/{id}/results PAMO WKVv
 GET /api/v1/broadcasts/{id}/people PAMO WKVv
 GET /api/v1/reconciliation PA MOWKVvS

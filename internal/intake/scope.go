@@ -201,6 +201,7 @@ var routes = map[string]guard{
 	"GET /api/v1/broadcasts/{id}/postings": {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/results":  {scope: access.Read, right: access.ReadPeople, on: theBroadcast},
 	"GET /api/v1/broadcasts/{id}/people":   {scope: access.Read, right: access.ReadPeople, on: theBroadcast},
+	"GET /api/v1/bots/{id}/messages":       {scope: access.Read, right: access.ReadPeople, on: theBot},
 
 	"POST /api/v1/webhooks":                                   {scope: access.Admin, right: access.KeepBot, on: named(access.OfBot, "bot")},
 	"GET /api/v1/webhooks":                                    {scope: access.Read, right: access.ListOwn, on: platform},

@@ -78,6 +78,7 @@ POST /api/v1/webhooks/{id}/ping send steer_broadcast webhook path.id
 GET /api/v1/webhooks/{id}/deliveries read read_bot webhook path.id
 POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay send steer_broadcast webhook path.id
 GET /api/v1/broadcasts/{id}/events read read_broadcast broadcast path.id
+GET /api/v1/bots/{id}/messages read read_people bot path.id
 GET /api/v1/broadcasts/{id}/results read read_people broadcast path.id
 GET /api/v1/broadcasts/{id}/people read read_people broadcast path.id
 GET /api/v1/reconciliation read keep_platform platform

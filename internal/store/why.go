@@ -182,29 +182,35 @@ func (s *Store) People(ctx context.Context, id broadcast.ID, f PeopleFilter, lim
 	if _, err := s.Broadcast(ctx, id); err != nil {
 		return nil, err
 	}
-	query, args := `SELECT c.id, c.seq, c.state, c.people, c.delivered, c.failed, c.unknown, c.skipped, c.left_out, c.error, c.recipients, c.result, b.price_krw,
-		EXISTS (SELECT 1 FROM posting p WHERE p.wallet_id = c.wallet_id AND p.kind = 'capture' AND p.ref = c.id)`+ofAudience+` AND c.seq > $2`, []any{id, f.After}
+	more, args := "", []any{id, f.After}
 	if f.Chunk != "" {
 		args = append(args, f.Chunk)
-		query += fmt.Sprintf(" AND c.id = $%d", len(args))
+		more += fmt.Sprintf(" AND c.id = $%d", len(args))
 	}
 	if f.Person != "" {
 		args = append(args, holding(f.Person))
-		query += fmt.Sprintf(" AND c.recipients LIKE $%d ESCAPE '!'", len(args))
+		more += fmt.Sprintf(" AND c.recipients LIKE $%d ESCAPE '!'", len(args))
 	}
 	args = append(args, limit)
 	err = s.snapshot(ctx, owedTime, func(q querier) error {
-		rows, err := q.QueryContext(ctx, query+fmt.Sprintf(" ORDER BY c.seq LIMIT $%d", len(args)), args...)
-		chunks, err = collect(rows, err, func(row scanner) (c ChunkPeople, err error) {
-			v := &c.Chunk
-			var recipients, result string
-			err = row.Scan(&v.ID, &v.Seq, &v.State, &v.People, &v.Delivered, &v.Failed, &v.Unknown, &v.Skipped, &v.LeftOut, &v.Error, &recipients, &result, &c.Price, &c.Captured)
-			c.Recipients, c.Result = []byte(recipients), []byte(result)
-			return c, err
-		})
+		chunks, err = peopleWhere(ctx, q, more+fmt.Sprintf(" ORDER BY c.seq LIMIT $%d", len(args)), args...)
 		return err
 	})
 	return chunks, err
+}
+
+// peopleWhere reads chunks of a broadcast, the first of args, after a seq, the second. more narrows and orders
+// them.
+func peopleWhere(ctx context.Context, q querier, more string, args ...any) ([]ChunkPeople, error) {
+	rows, err := q.QueryContext(ctx, `SELECT c.id, c.seq, c.state, c.people, c.delivered, c.failed, c.unknown, c.skipped, c.sent_at, c.left_out, c.error, c.recipients, c.result,
+		b.price_krw, EXISTS (SELECT 1 FROM posting p WHERE p.wallet_id = c.wallet_id AND p.kind = 'capture' AND p.ref = c.id)`+ofAudience+` AND c.seq > $2`+more, args...)
+	return collect(rows, err, func(row scanner) (c ChunkPeople, err error) {
+		v := &c.Chunk
+		var recipients, result string
+		err = row.Scan(&v.ID, &v.Seq, &v.State, &v.People, &v.Delivered, &v.Failed, &v.Unknown, &v.Skipped, at(&v.SentAt), &v.LeftOut, &v.Error, &recipients, &result, &c.Price, &c.Captured)
+		c.Recipients, c.Result = []byte(recipients), []byte(result)
+		return c, err
+	})
 }
 
 // holding is a pattern of JSON that holds an id as a text.
