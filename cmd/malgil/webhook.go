@@ -43,7 +43,7 @@ type webhookCreate struct {
 	Address   string   `arg:"" name:"url" help:"Where to post to: https at a public address."`
 	Bot       string   `required:"" help:"Bot whose broadcasts it is told of."`
 	Event     []string `help:"broadcast.started, broadcast.paused, broadcast.finished; all, when left out."`
-	MinPeople int      `help:"Leave out broadcasts to fewer people."`
+	MinPeople int      `default:"2" help:"Leave out broadcasts to fewer people; 1 for single messages too."`
 }
 
 // Run makes a webhook.

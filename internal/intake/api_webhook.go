@@ -68,7 +68,7 @@ type createWebhookInput struct {
 		Bot       string   `json:"bot"`
 		URL       string   `json:"url" doc:"https, at a public address"`
 		Events    []string `json:"events,omitempty" doc:"broadcast.started, broadcast.paused, broadcast.finished; all, when left out"`
-		MinPeople int      `json:"min_people,omitempty" doc:"Broadcasts to fewer people are not told of"`
+		MinPeople *int     `json:"min_people,omitempty" doc:"Broadcasts to fewer people are not told of; 2 when left out, so that single messages are not"`
 	}
 }
 

@@ -19,7 +19,7 @@ func TestWebhooks(t *testing.T) {
 	}
 	for _, shown := range []response{
 		h.do(call{method: "GET", path: path}), h.do(call{method: "GET", path: "/api/v1/webhooks?bot=" + botID}), h.do(call{method: "GET", path: "/api/v1/audit"}),
-		h.do(call{method: "PATCH", path: path, body: map[string]any{"min_people": 2}}),
+		h.do(call{method: "PATCH", path: path, body: map[string]any{"events": []string{"broadcast.finished", "broadcast.paused"}}}),
 	} {
 		if text := shown.Body.String(); strings.Contains(text, secret) || strings.Contains(text, "whsec") || !strings.Contains(text, id) {
 			t.Errorf("%s %s = %s, want the webhook without its secret", shown.c.method, shown.c.path, text)
@@ -35,6 +35,7 @@ func TestWebhooks(t *testing.T) {
 		h.do(call{method: "POST", path: "/api/v1/broadcasts/" + one["id"].(string) + "/cancel"}).want(200)
 	}
 	h.do(call{method: "POST", path: path + "/ping"}).want(202)
+	h.do(call{method: "POST", path: path + "/ping"}).want(202) // the same
 	list := h.do(call{method: "GET", path: path + "/deliveries"}).want(200)
 	events := map[any]map[string]any{}
 	for _, one := range list["items"].([]any) {
@@ -51,6 +52,12 @@ func TestWebhooks(t *testing.T) {
 	ping := events["ping"]["id"].(string)
 	h.do(call{method: "POST", path: path + "/deliveries/" + ping + "/replay"}).wantProblem(409, "WRONG_STATE", "")
 	h.do(call{method: "POST", path: path + "/deliveries/whd_none/replay"}).wantProblem(404, "NOT_FOUND", "")
+	h.do(call{method: "PATCH", path: path, body: map[string]any{"min_people": 1}}).want(200)
+	single := h.do(call{method: "POST", path: "/api/v1/broadcasts", key: "k3", body: order(botID, map[string]any{"recipients": people(1)})}).want(202)
+	h.do(call{method: "POST", path: "/api/v1/broadcasts/" + single["id"].(string) + "/cancel"}).want(200)
+	if list := h.do(call{method: "GET", path: path + "/deliveries"}).want(200); len(list["items"].([]any)) != 3 {
+		t.Errorf("GET deliveries = %v, want the end of one to one person too", list)
+	}
 	wantAt(t, "GET failed", h.do(call{method: "GET", path: path + "/deliveries?state=failed"}).want(200), map[string]any{"items.0": nil})
 
 	h.do(call{method: "DELETE", path: path}).want(204)

@@ -186,13 +186,31 @@ func (s *Store) Deliveries(ctx context.Context, hookID string, state webhook.Sta
 	return collect(rows, err, scanDelivery)
 }
 
-// InsertPing writes a test for one webhook.
+// openPing returns the test of a locked webhook that is under way, apart from one; "" when there is none.
+func openPing(ctx context.Context, tx *sql.Tx, hookID, apartFrom string) (id string, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT id FROM webhook_delivery WHERE event = 'ping' AND state IN ('waiting', 'sending') AND webhook_id = $1 AND id <> $2`,
+		hookID, apartFrom).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return id, err
+}
+
+// InsertPing writes a test for one webhook, or has the one that waits for its next try made now.
 func (s *Store) InsertPing(ctx context.Context, hookID, subject string, now time.Time) (d webhook.Delivery, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		if _, err := hookOf(ctx, tx, hookID, s.dialect.lock); err != nil {
 			return err
 		}
-		id, err := insertDelivery(ctx, tx, hookID, webhook.PingOf(hookID, subject, now))
+		id, err := openPing(ctx, tx, hookID, "")
+		if err != nil {
+			return fmt.Errorf("look for a test: %w", err)
+		}
+		if id == "" {
+			id, err = insertDelivery(ctx, tx, hookID, webhook.PingOf(hookID, subject, now))
+		} else {
+			_, err = tx.ExecContext(ctx, `UPDATE webhook_delivery SET next_at = $2 WHERE id = $1 AND state = 'waiting' AND enqueued_at = 0 AND next_at > $2`, id, millis(now))
+		}
 		if err != nil {
 			return err
 		}
@@ -217,6 +235,12 @@ func (s *Store) Replay(ctx context.Context, hookID, id string, now time.Time) (d
 				return fault.Coded(fault.Conflict, "WRONG_STATE", "delivery %s is %s; only what was delivered or given up is made again", id, d.State)
 			}
 			return orNotFound(err, "delivery", id)
+		}
+		if err == nil && d.Event == webhook.Ping {
+			var other string
+			if other, err = openPing(ctx, tx, hookID, id); other != "" {
+				return fault.Coded(fault.Conflict, "PING_UNDER_WAY", "another test, %s, is under way; a webhook has one at a time", other)
+			}
 		}
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWebhook, ID: hookID}, nil, map[string]any{"replay": id})
 		return err

@@ -224,6 +224,52 @@ func TestDelivery(t *testing.T) {
 	})
 }
 
+// A webhook has one test at a time: asking again has it made now, so that whoever mended his program need not wait.
+func TestInsertPing_oneAtATime(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 0)
+		newHook(t, s, "whk_1", botID)
+		newHook(t, s, "whk_2", botID)
+		ping := func(hookID, subject string, now time.Time) webhook.Delivery {
+			t.Helper()
+			d, err := s.InsertPing(t.Context(), hookID, subject, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		first := ping("whk_1", "png_1", t0)
+		if again := ping("whk_1", "png_2", t0.Add(time.Second)); again.ID != first.ID || !again.NextAt.Equal(t0) {
+			t.Errorf("a second test is %+v, want the first, as it was", again)
+		}
+		if other := ping("whk_2", "png_3", t0); other.ID == first.ID {
+			t.Error("the test of another webhook is that of the first")
+		}
+		now := t0.Add(time.Minute)
+		rows, err := s.Stamp(t.Context(), WorkWebhook, now, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end(t, s, rows, "whk_1 png_1", now, webhook.Result{State: webhook.Waiting, Attempts: 3, NextAt: now.Add(time.Hour)})
+		now = now.Add(time.Minute)
+		if again := ping("whk_1", "png_4", now); again.ID != first.ID || !again.NextAt.Equal(now) || again.Attempts != 3 {
+			t.Errorf("a test that waits for an hour is then %+v, want it made now", again)
+		}
+		if rows, err = s.Stamp(t.Context(), WorkWebhook, now, 10); err != nil {
+			t.Fatal(err)
+		}
+		end(t, s, rows, "whk_1 png_1", now, webhook.Result{State: webhook.Delivered, Attempts: 4})
+		second := ping("whk_1", "png_5", now)
+		if second.ID == first.ID {
+			t.Error("a test after one that is over is the same")
+		}
+		if _, err := s.Replay(t.Context(), "whk_1", first.ID, now); fault.CodeOf(err) != "PING_UNDER_WAY" {
+			t.Errorf("Replay() of a test beside another error = %v, want PING_UNDER_WAY", err)
+		}
+		want(t, "after that", texts(t, s, `SELECT state FROM webhook_delivery WHERE webhook_id = 'whk_1' ORDER BY created_at`), "delivered", "waiting")
+	})
+}
+
 func TestInsertHook_refused(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		_, botID := shop(t, s, "1", 0)

@@ -46,8 +46,11 @@ type New struct {
 	BotID     string
 	URL       string
 	Events    []Event // all of [Events] when empty
-	MinPeople int
+	MinPeople *int    // [DefaultMinPeople] when nil
 }
+
+// DefaultMinPeople leaves out what goes to one person: programs that send single messages send many.
+const DefaultMinPeople = 2
 
 // Change is what to set of a webhook; nil leaves a field as it is.
 type Change struct {
@@ -73,9 +76,11 @@ type Store interface {
 	ChangeHook(ctx context.Context, id string, c Change) (Hook, error)
 	// DeleteHook takes a webhook away; what was to be delivered to it is given up.
 	DeleteHook(ctx context.Context, id string, now time.Time) error
-	// InsertPing has a webhook told of nothing but itself, and returns what is to be delivered.
+	// InsertPing has a webhook told of nothing but itself, and returns what is to be delivered. While a test
+	// of it is under way, that one is made now and returned.
 	InsertPing(ctx context.Context, hookID, subject string, now time.Time) (Delivery, error)
-	// Replay has a delivery that is over made again. It is a Conflict for one that is under way.
+	// Replay has a delivery that is over made again. It is a Conflict for one that is under way, and for a test while
+	// another is.
 	Replay(ctx context.Context, hookID, id string, now time.Time) (Delivery, error)
 }
 
@@ -108,9 +113,12 @@ func NewAdmin(store Store, sealer Sealer, check CheckURL, now func() time.Time, 
 // Create stores a webhook and returns the secret that its deliveries are signed with; afterwards nobody is
 // shown it again.
 func (a *Admin) Create(ctx context.Context, n New) (h Hook, secret string, err error) {
-	h = Hook{ID: a.newID("whk"), BotID: n.BotID, URL: n.URL, Events: n.Events, MinPeople: n.MinPeople, CreatedAt: a.now()}
+	h = Hook{ID: a.newID("whk"), BotID: n.BotID, URL: n.URL, Events: n.Events, MinPeople: DefaultMinPeople, CreatedAt: a.now()}
 	if len(h.Events) == 0 {
 		h.Events = slices.Clone(Events)
+	}
+	if n.MinPeople != nil {
+		h.MinPeople = *n.MinPeople
 	}
 	if err := a.valid(Change{URL: &h.URL, Events: &h.Events, MinPeople: &h.MinPeople}); err != nil {
 		return Hook{}, "", err
@@ -175,7 +183,7 @@ func (a *Admin) Delete(ctx context.Context, id string) error {
 	return a.store.DeleteHook(ctx, id, a.now())
 }
 
-// Ping has a webhook told of nothing but itself.
+// Ping has a webhook told of nothing but itself; a test that waits for its next try is made now instead.
 func (a *Admin) Ping(ctx context.Context, id string) (Delivery, error) {
 	return a.store.InsertPing(ctx, id, a.newID("png"), a.now())
 }

@@ -79,11 +79,15 @@ func TestCreate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(h.Events) != 2 || h.Events[0] != webhook.Finished || h.ID != "whk_1" || !h.CreatedAt.Equal(noon) {
-		t.Errorf("Create() = %+v, want two events in order", h)
+	if h.MinPeople != 2 || len(h.Events) != 2 || h.Events[0] != webhook.Finished || h.ID != "whk_1" || !h.CreatedAt.Equal(noon) {
+		t.Errorf("Create() = %+v, want two events in order of broadcasts to two and more", h)
 	}
 	if !strings.HasPrefix(secret, "whsec_") || len(secret) != len("whsec_")+43 || string(s.sealed) != "webhook/whk_1:"+secret {
 		t.Errorf("the secret is %q and kept as %q, want 256 bits, sealed", secret, s.sealed)
+	}
+	one, below := 1, -1
+	if h, _, err := newAdmin(&shelf{}).Create(t.Context(), webhook.New{BotID: "bot", URL: "https://shop.example/hook", MinPeople: &one}); err != nil || h.MinPeople != 1 || len(h.Events) != 3 {
+		t.Errorf("Create() = %+v, %v, want all events of broadcasts to anybody", h, err)
 	}
 	tests := map[string]struct {
 		n     webhook.New
@@ -93,7 +97,7 @@ func TestCreate(t *testing.T) {
 		"plain http":         {webhook.New{URL: "http://shop.example"}, "url"},
 		"too long":           {webhook.New{URL: "https://" + strings.Repeat("a", 1000)}, "url"},
 		"an unknown event":   {webhook.New{URL: "https://shop.example", Events: []webhook.Event{"broadcast.paused", "ping"}}, "events[1]"},
-		"fewer than nobody":  {webhook.New{URL: "https://shop.example", MinPeople: -1}, "min_people"},
+		"fewer than nobody":  {webhook.New{URL: "https://shop.example", MinPeople: &below}, "min_people"},
 		"bytes that are not": {webhook.New{URL: "https://\xff"}, "url"},
 	}
 	for name, tt := range tests {
