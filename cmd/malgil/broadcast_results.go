@@ -10,43 +10,54 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 )
 
-type broadcastResults struct {
-	oneBroadcast
-	Out     string `required:"" help:"File to write: .csv or .ndjson; - for CSV on standard output."`
-	Outcome string `enum:",delivered,failed,undetermined,in_doubt,skipped,waiting" default:"" help:"Only people with this outcome: delivered, failed, undetermined, in_doubt, skipped or waiting."`
-	NoBOM   bool   `name:"no-bom" help:"Leave out the byte order mark by which Excel knows UTF-8."`
-	Force   bool   `help:"Overwrite a file that is there."`
+// export is what a command has that writes people to a file.
+type export struct {
+	Out   string `required:"" help:"File to write: .csv or .ndjson; - for CSV on standard output."`
+	NoBOM bool   `name:"no-bom" help:"Leave out the byte order mark by which Excel knows UTF-8."`
+	Force bool   `help:"Overwrite a file that is there."`
 }
 
-// Run writes everybody of a broadcast with what became of him.
-func (c broadcastResults) Run(e *env) error {
-	format := strings.TrimPrefix(filepath.Ext(c.Out), ".")
-	if c.Out == "-" {
+// write writes what an address gives, and prints the name of the file.
+func (x export) write(e *env, r remote, path string, query url.Values) error {
+	format := strings.TrimPrefix(filepath.Ext(x.Out), ".")
+	if x.Out == "-" {
 		format = "csv"
 	}
 	if format != "csv" && format != "ndjson" {
 		return fault.Field("--out", "must end in .csv or .ndjson")
 	}
-	query := url.Values{"format": {format}}
-	if c.Outcome != "" {
-		query.Set("outcome", c.Outcome)
-	}
-	if format == "csv" && !c.NoBOM {
+	query.Set("format", format)
+	if format == "csv" && !x.NoBOM {
 		query.Set("bom", "true")
 	}
-	client, err := c.client()
+	client, err := r.client()
 	if err != nil {
 		return err
 	}
 	download := func(to io.Writer) error {
-		return client.Call(e.ctx, "GET", broadcastPath(c.Broadcast)+"/results?"+query.Encode(), nil, to)
+		return client.Call(e.ctx, "GET", path+"?"+query.Encode(), nil, to)
 	}
-	if c.Out == "-" {
+	if x.Out == "-" {
 		return download(e.stdout)
 	}
-	if err := writeFile(c.Out, c.Force, download); err != nil {
+	if err := writeFile(x.Out, x.Force, download); err != nil {
 		return err
 	}
-	fmt.Fprintln(e.stdout, c.Out)
+	fmt.Fprintln(e.stdout, x.Out)
 	return nil
+}
+
+type broadcastResults struct {
+	oneBroadcast
+	export
+	Outcome string `enum:",delivered,failed,undetermined,in_doubt,skipped,waiting" default:"" help:"Only people with this outcome: delivered, failed, undetermined, in_doubt, skipped or waiting."`
+}
+
+// Run writes everybody of a broadcast with what became of him.
+func (c broadcastResults) Run(e *env) error {
+	query := url.Values{}
+	if c.Outcome != "" {
+		query.Set("outcome", c.Outcome)
+	}
+	return c.write(e, c.remote, broadcastPath(c.Broadcast)+"/results", query)
 }

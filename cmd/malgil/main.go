@@ -61,6 +61,8 @@ type commands struct {
 	Bot       botCommand       `cmd:"" help:"Bots: blocks, channels, keys."`
 	Broadcast broadcastCommand `cmd:"" help:"Broadcasts: send, watch, look after."`
 	Audience  audienceCommand  `cmd:"" help:"Named audiences: people who are uploaded once and used by many broadcasts."`
+	Optout    optoutCommand    `cmd:"" help:"Opt-out (수신거부): who refuses the messages of a bot."`
+	Consent   consentCommand   `cmd:"" help:"Consent (수신동의): who agrees to the advertising of a bot."`
 	Schedule  scheduleCommand  `cmd:"" help:"Broadcasts to named audiences, again and again by the calendar."`
 	Webhook   webhookCommand   `cmd:"" help:"Webhooks: programs that are told of broadcasts."`
 	Invoice   invoiceCommand   `cmd:"" help:"Monthly tax invoices (세금계산서) of business wallets."`

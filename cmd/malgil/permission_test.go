@@ -50,6 +50,10 @@ func wholeArgs(people, blocks string) map[string][][]string {
 		"broadcast upload":      {{"brd_1", people}, {"brd_1", "--audience=aud_1"}},
 		"schedule create":       {{"--bot=b1", "--event=e", "--audience=aud_1", "--cron=@daily"}, {"--bot=b1", "--event=e", "--audience=aud_1", "--cron=@daily", "--dry-run"}},
 		"schedule next":         {{"sch_1"}, {"--cron=@daily"}},
+		"optout import":         {{"b1", people}, {"b1", people, "--dry-run"}},
+		"optout export":         {{"b1", "--out=-"}},
+		"consent import":        {{"b1", people}},
+		"consent export":        {{"b1", "--out=-"}},
 		"audience upload":       {{"aud_1", people}, {"aud_1", people, "--dry-run"}},
 	}
 }

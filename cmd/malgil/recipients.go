@@ -129,9 +129,19 @@ func (f recipientFile) readPeople(name string, text *broadcast.Personal) (found 
 	}
 }
 
-// upload sends a file to where it belongs as it is read, with a bar where somebody watches, and
-// returns the server's answer. A dry run is answered with what would become of it.
+// upload sends a file of recipients to where it belongs, and returns the server's answer. A dry run is
+// answered with what would become of it.
 func (f recipientFile) upload(e *env, client *apiclient.Client, path, name string, dry bool) (json.RawMessage, error) {
+	query := f.query()
+	if dry {
+		query.Set("dry_run", "true")
+	}
+	return sendFile(e, client, "PUT", path+"/recipients", query, name)
+}
+
+// sendFile sends a file of people as it is read, with a bar where somebody watches, and returns the
+// server's answer.
+func sendFile(e *env, client *apiclient.Client, method, path string, query url.Values, name string, options ...apiclient.Option) (json.RawMessage, error) {
 	format, err := recipient.OfName(name)
 	if err != nil {
 		return nil, err
@@ -144,20 +154,16 @@ func (f recipientFile) upload(e *env, client *apiclient.Client, path, name strin
 	var body io.Reader = from
 	if info, err := from.Stat(); err == nil && terminal(e.stderr) {
 		bar := progressbar.NewOptions64(max(info.Size(), 1), progressbar.OptionSetWriter(e.stderr), progressbar.OptionShowBytes(true),
-			progressbar.OptionSetDescription("upload"), progressbar.OptionClearOnFinish())
+			progressbar.OptionSetDescription("upload"), progressbar.OptionClearOnFinish(),
+			progressbar.OptionOnCompletion(func() { fmt.Fprintln(e.stderr, "sent; the server takes it over") }))
 		reader := progressbar.NewReader(from, bar)
 		body = &reader
-	}
-	path += "/recipients"
-	query := f.query()
-	if dry {
-		query.Set("dry_run", "true")
 	}
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
 	var answer json.RawMessage
-	err = client.Call(e.ctx, "PUT", path, body, &answer, apiclient.ContentType(format.MediaType()))
+	err = client.Call(e.ctx, method, path, body, &answer, append(options, apiclient.ContentType(format.MediaType()))...)
 	return answer, err
 }
 
@@ -195,7 +201,12 @@ func (r uploadReport) print(e *env) {
 		excluded = won(r.Excluded)
 	}
 	facts(e.stdout, "people", won(r.Audience), "named twice", won(r.Duplicates), "excluded", excluded, "bad rows", won(r.BadRows))
-	for _, row := range append(r.Problems, r.Dropped...) {
+	printRows(e, append(r.Problems, r.Dropped...))
+}
+
+// printRows prints rows that are left out.
+func printRows(e *env, rows []droppedRow) {
+	for _, row := range rows {
 		where := strings.TrimSuffix(fmt.Sprintf("line %d, %s", row.Line, row.Column), ", ")
 		fmt.Fprintln(e.stdout, plain(where+": "+row.Message))
 	}
@@ -212,9 +223,14 @@ func (f recipientFile) show(e *env, r remote, answer json.RawMessage, dry bool) 
 	} else {
 		report.print(e)
 	}
+	return tried(e, r, dry, report.BadRows, f.SkipBadRows)
+}
+
+// tried ends the print of a dry run. One of a file that would be refused is an error.
+func tried(e *env, r remote, dry bool, badRows int64, skip bool) error {
 	switch {
-	case dry && report.BadRows > 0 && !f.SkipBadRows:
-		return fmt.Errorf("%s bad rows; mend them, or leave them out with --skip-bad-rows", won(report.BadRows))
+	case dry && badRows > 0 && !skip:
+		return fmt.Errorf("%s bad rows; mend them, or leave them out with --skip-bad-rows", won(badRows))
 	case dry && !r.JSON:
 		fmt.Fprintln(e.stdout, "nothing was stored")
 	}

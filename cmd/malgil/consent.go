@@ -1,0 +1,67 @@
+package main
+
+import (
+	"net/url"
+	"time"
+)
+
+// consentCommand keeps who agrees to the advertising of a bot.
+type consentCommand struct {
+	Add    consentAdd    `cmd:"" help:"Note that somebody agrees to the advertising of a bot, or confirms it."`
+	Remove consentRemove `cmd:"" help:"Take a consent back that was noted by mistake."`
+	List   consentList   `cmd:"" help:"List who agrees to the advertising of a bot."`
+	Import consentImport `cmd:"" help:"Note everybody of a file."`
+	Export consentExport `cmd:"" help:"Write everybody who agrees to a file."`
+}
+
+type consentAdd struct {
+	listOf
+	word
+	NightAt time.Time `help:"When he agreed to advertising from 21:00 to 08:00; left out, he has not."`
+}
+
+// Run notes a consent.
+func (c consentAdd) Run(e *env) error {
+	body := map[string]any{}
+	if !c.NightAt.IsZero() {
+		body["night_at"] = c.NightAt
+	}
+	return c.put(e, c.listOf, consents, body)
+}
+
+type consentRemove struct {
+	listOf
+	aPerson
+}
+
+// Run takes a consent back.
+func (c consentRemove) Run(e *env) error { return c.remove(e, c.listOf, consents) }
+
+type consentList struct {
+	listOf
+	list
+}
+
+// Run lists consents.
+func (c consentList) Run(e *env) error {
+	return listAll(c.remote, e, c.list, c.path(consents), []string{"TYPE", "ID", "AT", "AT NIGHT", "SOURCE"}, func(s stanceRow) []string {
+		return []string{s.Type, s.ID, when(s.At), when(s.NightAt), s.Source}
+	})
+}
+
+type consentImport struct {
+	listImport `set:"columns=at, night_at (a time, or Y) and source"`
+}
+
+// Run imports consents.
+func (c consentImport) Run(e *env) error { return c.take(e, consents) }
+
+type consentExport struct {
+	listOf
+	export
+}
+
+// Run exports consents.
+func (c consentExport) Run(e *env) error {
+	return c.write(e, c.remote, c.path(consents)+"/export", url.Values{})
+}
