@@ -2,8 +2,11 @@ package acceptance_test
 
 import (
 	"crypto/rand"
+	"io"
 	"strings"
 	"testing"
+
+	hangul "golang.org/x/text/encoding/korean"
 
 	"github.com/malgil/malgil/internal/apiclient"
 )
@@ -15,6 +18,7 @@ func TestAds(t *testing.T) {
 		"hours": botHours,
 		"cap":   botCap,
 		"lists": adLists,
+		"files": adFiles,
 	})
 }
 
@@ -125,6 +129,63 @@ func adLists(t *testing.T) {
 	if b := s.finish(s.order(people[0])); b.Counts.Delivered != 1 {
 		t.Errorf("a notice to who has refused advertising counts %+v, want it delivered", b.Counts)
 	}
+}
+
+// The refusals that an office keeps in a CP949 file are taken over or refused whole; who is in it gets no advertising,
+// it comes out as it went in, and the audit log says who brought it.
+func adFiles(t *testing.T) {
+	h := open(t, plan{at: inDecember})
+	h.at(2026, 12, 10, 10, 0)
+	s := h.openShop(0)
+	s.topUp(10_000)
+	people := s.friends(4)
+	office := func(lines ...string) io.Reader {
+		text, err := hangul.EUCKR.NewEncoder().String("수신자ID;수신거부 일시;거부구분;경로\r\n" + strings.Join(lines, "\r\n") + "\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.NewReader(text)
+	}
+	lines := []string{people[1] + ";2026-12-02 09:30;전체;고객센터 전화", people[0] + ";2026-12-01;광고;"}
+	list, master := "/api/v1/bots/"+s.bot+"/suppressions", h.as(s.master)
+	var came struct {
+		New, Changed, Unchanged, Duplicates int
+		BadRows                             int `json:"bad_rows"`
+	}
+	p := master.refused("POST", list+"/import", office(append(lines, people[2]+";그저께;;")...), apiclient.ContentType("text/csv"))
+	if p == nil || p.Status != 422 || len(p.Errors) != 1 || p.Errors[0].Line != 4 || p.Errors[0].Column != "at" {
+		t.Errorf("a file with a bad line is answered %+v, want line 4 and its time", p)
+	}
+	if master.do("POST", list+"/import?dry_run=true", office(lines...), &came, apiclient.ContentType("text/csv")); came.New != 2 {
+		t.Errorf("a dry run after a file that was refused tells %+v, want 2 new", came)
+	}
+	if master.do("POST", list+"/import", office(append(lines, people[0]+";2026-11-01;;전에")...), &came, apiclient.ContentType("text/csv")); came.New != 2 || came.Duplicates != 1 {
+		t.Errorf("the import tells %+v, want 2 new and one said before", came)
+	}
+	b := s.finish(s.ad(people...))
+	if b.Counts.Delivered != 2 || b.Counts.Skipped != 2 || b.Captured != 30 {
+		t.Errorf("advertising counts %+v for %d KRW, want 2 delivered, 2 skipped, 30", b.Counts, b.Captured)
+	}
+	results := string(h.document("/api/v1/broadcasts/" + b.ID + "/results"))
+	for _, refused := range people[:2] {
+		if !strings.Contains(results, refused+",skipped,,opted_out,") || s.times("botUserKey", refused) != 0 {
+			t.Errorf("the results do not say that %s has refused it:\n%s", refused, results)
+		}
+	}
+	out := string(h.document(list + "/export?bom=true"))
+	if want := "\uFEFFtype,id,scope,at,source\r\nbotUserKey," + people[0] + ",ad,2026-11-30T15:00:00Z,\r\nbotUserKey," + people[1] + ",all,2026-12-02T00:30:00Z,고객센터 전화\r\n"; out != want {
+		t.Errorf("the export is %q, want %q", out, want)
+	}
+	for media, text := range map[string]string{"text/csv": out, "application/x-ndjson": string(h.document(list + "/export?format=ndjson"))} {
+		if master.do("POST", list+"/import", strings.NewReader(text), &came, apiclient.ContentType(media)); came.Unchanged != 2 || came.New+came.Changed != 0 {
+			t.Errorf("the export as %s, imported again, tells %+v, want 2 unchanged", media, came)
+		}
+	}
+	entry := s.audited("import-suppressions")
+	if entry.Account != s.master.id || entry.Subject.ID != s.bot || entry.After["rows"] != 2.0 || entry.After["unchanged"] != 2.0 {
+		t.Errorf("the audit log has %+v, want two people by the master %s", entry, s.master.id)
+	}
+	h.balance()
 }
 
 // Who has got as many messages as a bot writes to one person is left out, and the results say so.
