@@ -19,6 +19,7 @@ const eventsRoute = "GET /api/v1/broadcasts/{id}/events"
 
 const (
 	streamsAtOnce  = 200              // of one process
+	streamsEach    = 20               // of them for one person, or one token that stands for nobody
 	streamTime     = 15 * time.Minute // then a watcher comes again, and whether he may is asked again
 	streamPatience = 10 * time.Second // for a watcher to take what is written
 	heartbeat      = 15 * time.Second
@@ -70,7 +71,7 @@ func (s *Server) watchBroadcast(ctx context.Context, in *watchInput) (*stream, e
 	if _, err := s.services.Read.Broadcast(ctx, id); err != nil {
 		return nil, err
 	}
-	one, leave, err := s.feeds.join(id)
+	one, leave, err := s.feeds.join(id, actorOf(ctx))
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/wallet"
@@ -200,6 +201,33 @@ func TestEvents_tooMany(t *testing.T) {
 		return h.server.feeds.watchers == 0
 	})
 	watching(t, h, address, id).want("progress", nil)
+}
+
+// One who takes all that he may leaves the others theirs, and has his own again when he leaves one.
+func TestEvents_tooManyOfOne(t *testing.T) {
+	h, address, _ := serving(t)
+	h.server.feeds.each, h.server.heartbeat = 2, time.Millisecond
+	own := newTown(h, "own")
+	path := "/api/v1/broadcasts/" + own.broadcast + "/events"
+	master, operator := own.people['M'], own.people['O']
+	_, another, err := h.gate.Issue(t.Context(), access.NewToken{Name: "another", AccountID: master.account, Scopes: []string{"read"}})
+	must(t, err)
+	one := watching(t, h, address, own.broadcast, "Authorization", "Bearer "+master.token)
+	watching(t, h, address, own.broadcast, "Authorization", "Bearer "+master.token).want("progress", nil)
+	for name, token := range map[string]string{"his token": master.token, "another of his tokens": another} {
+		refused := h.do(call{method: "GET", path: path, token: token})
+		if p := refused.wantProblem(429, "THROTTLED", ""); refused.Header().Get("Retry-After") == "" || !strings.Contains(p.Detail, "you have 2 streams open") {
+			t.Errorf("one stream too many by %s = %q, Retry-After %q, want why, and when to come back", name, p.Detail, refused.Header().Get("Retry-After"))
+		}
+	}
+	watching(t, h, address, own.broadcast, "Authorization", "Bearer "+operator.token).want("progress", nil)
+	one.body.Close()
+	waitFor(t, "the place to be free", func() bool {
+		h.server.feeds.mu.Lock()
+		defer h.server.feeds.mu.Unlock()
+		return h.server.feeds.byWho[master.account] == 1
+	})
+	watching(t, h, address, own.broadcast, "Authorization", "Bearer "+master.token).want("progress", nil)
 }
 
 // A database that is away ends no stream: it goes on when it is back, and is told of once.

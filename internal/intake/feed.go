@@ -17,12 +17,14 @@ type feeds struct {
 	look  func(ctx context.Context, id broadcast.ID, p *broadcast.Pulse) (progressView, error)
 	every time.Duration // between two looks
 	most  int           // watchers at a time
+	each  int           // and of one person, or of a token that stands for nobody
 	log   *slog.Logger
 	ended chan struct{} // closed when the server stops
 	end   func()        // closes it, once
 
 	mu       sync.Mutex
 	watchers int
+	byWho    map[string]int // watchers; nobody with none
 	byID     map[broadcast.ID]*feed
 }
 
@@ -35,16 +37,19 @@ type feed struct {
 }
 
 func newFeeds(log *slog.Logger, look func(context.Context, broadcast.ID, *broadcast.Pulse) (progressView, error)) *feeds {
-	f := &feeds{look: look, every: time.Second, most: streamsAtOnce, log: log, ended: make(chan struct{}), byID: map[broadcast.ID]*feed{}}
+	f := &feeds{look: look, every: time.Second, most: streamsAtOnce, each: streamsEach, log: log, ended: make(chan struct{}), byWho: map[string]int{}, byID: map[broadcast.ID]*feed{}}
 	f.end = sync.OnceFunc(func() { close(f.ended) })
 	return f
 }
 
-// join begins to watch a broadcast; leave ends it and is called once. It is Throttled when too many watch
-// already.
-func (f *feeds) join(id broadcast.ID) (one *feed, leave func(), err error) {
+// join has somebody begin to watch a broadcast; leave ends it and is called once. It is Throttled when he watches
+// too many already, or all do together.
+func (f *feeds) join(id broadcast.ID, who string) (one *feed, leave func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.byWho[who] >= f.each {
+		return nil, nil, fault.New(fault.Throttled, "you have %d streams open here already, as many as one may; end one, or ask for the broadcast itself", f.each)
+	}
 	if f.watchers >= f.most {
 		return nil, nil, fault.New(fault.Throttled, "%d streams are open here already, as many as may be; ask for the broadcast itself, or come back later", f.most)
 	}
@@ -56,11 +61,15 @@ func (f *feeds) join(id broadcast.ID) (one *feed, leave func(), err error) {
 		go f.run(ctx, id, one)
 	}
 	f.watchers++
+	f.byWho[who]++
 	one.watchers++
 	return one, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.watchers--
+		if f.byWho[who]--; f.byWho[who] == 0 {
+			delete(f.byWho, who)
+		}
 		if one.watchers--; one.watchers == 0 {
 			one.stop()
 			delete(f.byID, id)
