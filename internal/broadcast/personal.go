@@ -42,6 +42,11 @@ func (p Personal) check() error {
 	case size > maxPropertyBytes:
 		return fault.Field("variables", "must be at most %d bytes together", maxPropertyBytes)
 	}
+	for _, name := range slices.Sorted(maps.Keys(p.Properties)) {
+		if err := unfilled("properties."+name, name); err != nil {
+			return err
+		}
+	}
 	if err := (Recipient{Type: recipientTypes[0], ID: "anybody", Properties: p.Properties}).Check(); err != nil {
 		return err
 	}
@@ -49,11 +54,28 @@ func (p Personal) check() error {
 	return err
 }
 
+// notFilled says of a name that words do not stand in it.
+const notFilled = "is a name that holds #{, and words are filled in in values alone: choose another"
+
+// unfilled is Invalid for a name or a key that holds words: it would go out as it is written.
+func unfilled(field, name string) error {
+	if strings.Contains(name, mark) {
+		return fault.Field(field, notFilled)
+	}
+	return nil
+}
+
 // message fills event data and params in. It is Invalid, with the field, where they name what is not the
-// same for everybody.
+// same for everybody, and where words stand in a name.
 func (p Personal) message(m Message) (Message, error) {
+	if err := unfilled("event.name", m.Event); err != nil {
+		return m, err
+	}
 	data := maps.Clone(m.Data)
 	for _, key := range slices.Sorted(maps.Keys(m.Data)) {
+		if err := unfilled("event.data."+key, key); err != nil {
+			return m, err
+		}
 		text, err := p.shared("event.data."+key, m.Data[key])
 		if err != nil {
 			return m, err
@@ -62,6 +84,9 @@ func (p Personal) message(m Message) (Message, error) {
 	}
 	params := maps.Clone(m.Params)
 	for _, key := range slices.Sorted(maps.Keys(m.Params)) {
+		if err := unfilled("params."+key, key); err != nil {
+			return m, err
+		}
 		value, err := p.sharedValue("params."+key, m.Params[key])
 		if err != nil {
 			return m, err
@@ -121,7 +146,10 @@ func (p Personal) sharedValue(field string, value any) (any, error) {
 	case map[string]any:
 		filled := make(map[string]any, len(v))
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			var err error
+			err := unfilled(field+"."+key, key)
+			if err != nil {
+				return nil, err
+			}
 			if filled[key], err = p.sharedValue(field+"."+key, v[key]); err != nil {
 				return nil, err
 			}
@@ -193,6 +221,9 @@ func (f *filler) fill(person Recipient) (filled Recipient, bad *BadRow) {
 		own = make(map[string]string, len(f.names))
 	}
 	for _, name := range slices.Sorted(maps.Keys(person.Properties)) {
+		if strings.Contains(name, mark) {
+			return person, &BadRow{Column: name, Reason: notFilled}
+		}
 		text := person.Properties[name]
 		if !strings.Contains(text, mark) {
 			continue
@@ -243,10 +274,10 @@ func (f *filler) text(property string, t template, own map[string]string) (strin
 	return text, nil
 }
 
-// hasMark reports whether one of a person's properties is to be filled in.
+// hasMark reports whether words stand in one of a person's properties, or in its name.
 func hasMark(properties map[string]string) bool {
-	for _, text := range properties {
-		if strings.Contains(text, mark) {
+	for name, text := range properties {
+		if strings.Contains(text, mark) || strings.Contains(name, mark) {
 			return true
 		}
 	}

@@ -102,6 +102,11 @@ func TestDesk_Create_personal_refuses(t *testing.T) {
 		"a variable without a name":          {func(o *Order) { o.Personal.Variables[""] = "x" }, "variables", "is empty"},
 		"too many variables":                 {func(o *Order) { o.Personal.Variables = many }, "variables", "at most 50"},
 		"variables that are too long":        {func(o *Order) { o.Personal.Variables["a"] = strings.Repeat("x", 5000) }, "variables", "4096 bytes"},
+		"a word in the event's name":         {func(o *Order) { o.Message.Event = "sale_#{campaign}" }, "event.name", "values alone"},
+		"a word in a name of data":           {func(o *Order) { o.Message.Data = map[string]string{"#{campaign}": "x"} }, "event.data.#{campaign}", "values alone"},
+		"a word in a name of params":         {func(o *Order) { o.Message.Params = map[string]any{"#{campaign}": 1} }, "params.#{campaign}", "values alone"},
+		"a word in a name deep in params":    {func(o *Order) { o.Message.Params = map[string]any{"a": []any{map[string]any{"#{{": 1}}} }, "params.a[0].#{{", "values alone"},
+		"a word in a property's name":        {func(o *Order) { o.Personal.Properties = map[string]string{"#{name}": "x"} }, "properties.#{name}", "values alone"},
 		"too many properties":                {func(o *Order) { o.Personal.Properties = many }, "properties", "at most 50"},
 	}
 	for name, tt := range tests {
@@ -134,6 +139,7 @@ func TestDesk_Upload_missingWords(t *testing.T) {
 			Recipient{Type: "botUserKey", ID: "u3", Properties: map[string]string{"name": "박", "note": strings.Repeat("x", 1500)}},
 			Recipient{Type: Room, ID: "g1"},
 			Recipient{Type: "botUserKey", ID: "u5", Properties: map[string]string{"name": ""}},
+			Recipient{Type: "botUserKey", ID: "u6", Properties: map[string]string{"name": "최", "#{name}": "x"}},
 		}}}
 	}
 	want := []BadRow{
@@ -141,14 +147,15 @@ func TestDesk_Upload_missingWords(t *testing.T) {
 		{3, "properties", "must be at most 4096 bytes together, filled in"},
 		{4, "type", "is a group room, which has no properties to fill in; send to rooms in a broadcast without properties"},
 		{5, "name", `is missing, and property "greeting" needs it; give it, or a default as in #{name|…}`},
+		{6, "#{name}", notFilled},
 	}
 	report, err := desk.Upload(t.Context(), m.b.ID, rows(), UploadOptions{})
 	if fault.KindOf(err) != fault.Invalid || cmp.Diff(want, report.Problems) != "" || m.ended != nil {
 		t.Errorf("Upload = %v, ended %v, want Invalid (-want +got):\n%s", err, m.ended, cmp.Diff(want, report.Problems))
 	}
 	report, err = desk.Upload(t.Context(), m.b.ID, rows(), UploadOptions{SkipBad: true})
-	if err != nil || report.Audience != 1 || report.BadRows != 4 || m.ended == nil {
-		t.Errorf("Upload without bad rows = %+v, %v, want 1 person and 4 bad rows", report, err)
+	if err != nil || report.Audience != 1 || report.BadRows != 5 || m.ended == nil {
+		t.Errorf("Upload without bad rows = %+v, %v, want 1 person and 5 bad rows", report, err)
 	}
 }
 
@@ -201,6 +208,10 @@ func TestDesk_Send_personal(t *testing.T) {
 	o.Personal.Properties = map[string]string{"name": "#{name}님"}
 	if _, err := newDesk(m).Send(t.Context(), o, people, Request{}); err != nil {
 		t.Fatal(err)
+	}
+	odd := Recipient{Type: "botUserKey", ID: "u3", Properties: map[string]string{"#{name}": "x"}}
+	if _, err := newDesk(&memory{}).Send(t.Context(), goodOrder(), []Recipient{odd}, Request{}); fieldOf(err) != "recipients[0].properties.#{name}" {
+		t.Errorf("Send of a word in a name error = %v, want recipients[0].properties.#{name}", err)
 	}
 	if want := `[{"type":"botUserKey","id":"u1","properties":{"name":"김하늘님"}}]`; m.chunks[0].Recipients != want || people[0].Properties["name"] != "김하늘" {
 		t.Errorf("recipients = %s, want %s; the caller's are %v", m.chunks[0].Recipients, want, people)
