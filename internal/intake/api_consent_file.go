@@ -61,7 +61,10 @@ func (s *Server) exportStances(list broadcast.PeopleList) func(context.Context, 
 	header, cells := stanceCells(list)
 	return func(ctx context.Context, in *exportStancesInput) (*file, error) {
 		answer, err := s.spooled(ctx, func(to io.Writer) error {
-			put, end := exportWriter(to, in.Format, in.BOM, header, cells)
+			put, end, err := exportWriter(to, in.Format, in.BOM, header, cells)
+			if err != nil {
+				return err
+			}
 			for last := (broadcast.Recipient{}); ; {
 				found, err := s.services.Lists.Stances(ctx, in.ID, list, last, stancesAtOnce)
 				if err != nil {

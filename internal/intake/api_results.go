@@ -34,7 +34,10 @@ func (s *Server) exportResults(ctx context.Context, in *resultsInput) (*file, er
 		return nil, err
 	}
 	answer, err := s.spooled(ctx, func(to io.Writer) error {
-		put, end := exportWriter(to, in.Format, in.BOM, resultHeader, resultCells)
+		put, end, err := exportWriter(to, in.Format, in.BOM, resultHeader, resultCells)
+		if err != nil {
+			return err
+		}
 		if err := s.eachPerson(ctx, broadcast.ID(in.ID), func(p personView) error {
 			if in.Outcome != "" && p.Outcome != in.Outcome {
 				return nil

@@ -36,41 +36,25 @@ func (s *Server) answersFile(route string) {
 	s.api.OpenAPI().Paths[path].Get.Responses["200"].Content = content
 }
 
-// exportWriter writes things in a format, one by one: as JSON a line, or as cells, which are to be harmless to a
-// spreadsheet. end writes what is left.
-func exportWriter[T any](to io.Writer, format string, mark bool, header []string, cells func(T) []string) (put func(T) error, end func() error) {
+// exportWriter begins a file of things in a format and writes them one by one: as JSON a line, or as cells, which are to be
+// harmless to a spreadsheet. end writes what is left.
+func exportWriter[T any](to io.Writer, format string, mark bool, header []string, cells func(T) []string) (put func(T) error, end func() error, err error) {
 	if format == "ndjson" {
 		lines := json.NewEncoder(to)
 		lines.SetEscapeHTML(false)
-		return func(one T) error { return lines.Encode(one) }, func() error { return nil }
+		return func(one T) error { return lines.Encode(one) }, func() error { return nil }, nil
+	}
+	if mark {
+		if _, err := io.WriteString(to, "\uFEFF"); err != nil {
+			return nil, nil, err
+		}
 	}
 	rows := csv.NewWriter(to)
 	rows.UseCRLF = true
-	begun := false
-	begin := func() error {
-		if begun {
-			return nil
-		}
-		begun = true
-		if mark {
-			if _, err := io.WriteString(to, "\uFEFF"); err != nil {
-				return err
-			}
-		}
-		return rows.Write(header)
-	}
-	put = func(one T) error {
-		if err := begin(); err != nil {
-			return err
-		}
-		return rows.Write(cells(one))
-	}
+	put = func(one T) error { return rows.Write(cells(one)) }
 	end = func() error {
-		if err := begin(); err != nil {
-			return err
-		}
 		rows.Flush()
 		return rows.Error()
 	}
-	return put, end
+	return put, end, rows.Write(header)
 }
