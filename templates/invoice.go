@@ -151,5 +151,5 @@ func InvoiceFileName(i invoice.Invoice) string {
 	if i.Revision > 1 {
 		name = "수정" + name
 	}
-	return name + "-" + i.Month.In(clock.Seoul).Format("2006-01") + ".pdf"
+	return name + "-" + clock.Month(i.Month) + ".pdf"
 }

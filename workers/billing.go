@@ -76,7 +76,7 @@ func (b Billing) handle(taskType string, run func(ctx context.Context, id string
 			b.Log.ErrorContext(ctx, "billing needs a person", "task_type", taskType, "row_id", p.ID,
 				"wallet_id", result.WalletID, "outcome", string(result.Outcome), "reason", result.Reason)
 		}
-		b.follow(ctx, result.Next)
+		b.Follow(ctx, result.Next)
 		return nil
 	})
 }
@@ -92,19 +92,19 @@ func (b Billing) measure(taskType string, r billing.Result) {
 	}
 }
 
-// follow enqueues what can be worked on at once. The rows are committed, so a queue that does
+// Follow enqueues what can be worked on at once. The rows are committed, so a queue that does
 // not take a task costs time only.
-func (b Billing) follow(ctx context.Context, next []billing.Follow) {
+func (b Billing) Follow(ctx context.Context, next []billing.Follow) {
 	for _, f := range next {
-		task := BillingTask(f)
+		task := billingTask(f)
 		if err := b.Queue.Enqueue(ctx, task); err != nil {
 			b.Log.WarnContext(ctx, "task not enqueued", "task_type", task.Type(), "row_id", f.Row.ID, "err", err)
 		}
 	}
 }
 
-// BillingTask returns the task for a row that billing wants worked on.
-func BillingTask(f billing.Follow) *asynq.Task {
+// billingTask returns the task for a row that billing wants worked on.
+func billingTask(f billing.Follow) *asynq.Task {
 	row := tasks.Row{ID: f.Row.ID, Epoch: f.Row.Epoch}
 	switch f.Task {
 	case billing.TaskChargeWallet:

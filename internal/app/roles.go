@@ -8,7 +8,6 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/courier"
 	"github.com/malgil/malgil/internal/intake"
@@ -190,20 +189,11 @@ func (a *App) startIntake(config Config, door net.Listener) {
 		PublicURL: config.PublicURL, Supplier: p.supplier, Version: Version, Log: p.log, Now: p.clock.Now,
 	}, intake.Services{
 		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Schedules: p.times, Billing: p.billing, Books: p.books, Explain: p.store, Lists: p.store, Mails: p.store, Webhooks: p.hooks, MuteLinks: p.mutes, Read: p.store,
-		Follow: p.follow, Skill: skill, Observe: p.metrics.HTTPServed,
+		Follow: workers.Billing{Queue: p.queue, Log: p.log}.Follow, Skill: skill, Observe: p.metrics.HTTPServed,
 		Checks: []intake.Check{
 			{Name: "database", Ask: p.store.Ping},
 			{Name: "queue", Ask: func(ctx context.Context) error { return p.redis.Ping(ctx).Err() }},
 		},
 	})
 	a.serve("intake", serverLimit, door, server.Serve)
-}
-
-// follow enqueues what billing made due. The rows are committed; the sweep finds what is dropped.
-func (p *parts) follow(ctx context.Context, next []billing.Follow) {
-	for _, f := range next {
-		if err := p.queue.Enqueue(ctx, workers.BillingTask(f)); err != nil {
-			p.log.WarnContext(ctx, "task not enqueued", "row_id", f.Row.ID, "err", err)
-		}
-	}
 }

@@ -56,6 +56,16 @@ func MonthStart(t time.Time) time.Time {
 	return time.Date(y, m, 1, 0, 0, 0, 0, Seoul).UTC()
 }
 
+// Month returns how the month in Korea that t falls in is written: 2026-11.
+func Month(t time.Time) string { return t.In(Seoul).Format(monthLayout) }
+
+// ParseMonth returns the start of a month in Korea that is written so.
+func ParseMonth(text string) (time.Time, error) {
+	return time.ParseInLocation(monthLayout, text, Seoul)
+}
+
+const monthLayout = "2006-01"
+
 // NextMonth returns the first start of a month in Korea after t.
 func NextMonth(t time.Time) time.Time {
 	y, m, _ := t.In(Seoul).Date()

@@ -49,3 +49,17 @@ func TestStartingAt(t *testing.T) {
 		}
 	}
 }
+
+func TestMonth(t *testing.T) {
+	for at, want := range map[string]string{"2026-11-30T14:59:59.999Z": "2026-11", "2026-11-30T15:00:00Z": "2026-12"} {
+		moment, _ := time.Parse(time.RFC3339Nano, at)
+		got := clock.Month(moment)
+		start, err := clock.ParseMonth(got)
+		if got != want || err != nil || !start.Equal(clock.MonthStart(moment)) {
+			t.Errorf("Month(%s) = %s, which begins at %v, %v; want %s", at, got, start, err, want)
+		}
+	}
+	if _, err := clock.ParseMonth("2026-13"); err == nil {
+		t.Error("ParseMonth(2026-13) = nil, want an error")
+	}
+}

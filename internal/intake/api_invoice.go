@@ -45,7 +45,7 @@ type invoiceView struct {
 
 func viewInvoice(i invoice.Invoice) invoiceView {
 	view := invoiceView{
-		ID: i.ID, Wallet: i.WalletID, Month: i.Month.In(clock.Seoul).Format("2006-01"), Revision: i.Revision, Amends: i.Amends, Why: i.Why, State: i.State,
+		ID: i.ID, Wallet: i.WalletID, Month: clock.Month(i.Month), Revision: i.Revision, Amends: i.Amends, Why: i.Why, State: i.State,
 		Supply: i.Supply, VAT: i.VAT, Total: i.Total(), FreeUsed: i.FreeUsed, Messages: i.Messages,
 		Recipient: i.Recipient, WrittenOn: i.WrittenOn.In(clock.Seoul).Format(time.DateOnly),
 		ClosedAt: i.ClosedAt, Deadline: i.Deadline, IssuedAt: i.IssuedAt, ApprovalNumber: i.ApprovalNumber, FailedAt: i.FailedAt, Code: i.Code, Failure: i.Failure,
@@ -132,7 +132,7 @@ func (s *Server) getInvoiceDocument(ctx context.Context, in *invoiceDocumentInpu
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("malgil-invoice-%s-%d.%s", i.Month.In(clock.Seoul).Format("2006-01"), i.Revision, in.Format)
+	name := fmt.Sprintf("malgil-invoice-%s-%d.%s", clock.Month(i.Month), i.Revision, in.Format)
 	return &file{Type: media, Length: int64(len(document)), Disposition: mime.FormatMediaType("attachment", map[string]string{"filename": name}),
 		Body: func(c huma.Context) { _, _ = c.BodyWriter().Write(document) }}, nil
 }
@@ -216,8 +216,6 @@ func (s *Server) invoiceBegun(ctx context.Context, i invoice.Invoice, next []bil
 	if err != nil {
 		return nil, err
 	}
-	if len(next) > 0 && s.services.Follow != nil {
-		s.services.Follow(ctx, next)
-	}
+	s.follow(ctx, next)
 	return &created[invoiceView]{Location: "/api/v1/wallets/" + i.WalletID + "/invoices/" + i.ID, Body: viewInvoice(i)}, nil
 }

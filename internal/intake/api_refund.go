@@ -83,9 +83,7 @@ func (s *Server) openRefund(ctx context.Context, in *refundInput) (*created[refu
 	if err != nil {
 		return nil, err
 	}
-	if len(next) > 0 && s.services.Follow != nil {
-		s.services.Follow(ctx, next)
-	}
+	s.follow(ctx, next)
 	return &created[refundView]{Location: "/api/v1/wallets/" + in.ID + "/refunds/" + refund.ID, Body: viewRefund(refund)}, nil
 }
 

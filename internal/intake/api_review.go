@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 
@@ -54,17 +53,14 @@ func (s *Server) decideCharge(ctx context.Context, in *decideChargeInput) (*body
 	if err != nil {
 		return nil, err
 	}
-	caller := principalOf(ctx)
 	result, err := s.services.Billing.Decide(ctx, billing.Decision{
 		ChargeID: in.ID, Finding: billing.Finding(in.Body.Finding), TID: in.Body.TID, Paid: in.Body.Paid, Then: billing.Then(in.Body.Then),
-		Reason: in.Body.Reason, By: cmp.Or(caller.AccountID, caller.TokenID), Request: billing.Request(r),
+		Reason: in.Body.Reason, By: actorOf(ctx), Request: billing.Request(r),
 	})
 	if err != nil {
 		return nil, err
 	}
-	if len(result.Next) > 0 && s.services.Follow != nil {
-		s.services.Follow(ctx, result.Next)
-	}
+	s.follow(ctx, result.Next)
 	c, err := s.services.Read.Charge(ctx, in.ID)
 	if err != nil {
 		return nil, err

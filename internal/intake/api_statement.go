@@ -69,7 +69,7 @@ func (in statementInput) format() statement.Format {
 
 // month returns the 1st of the month that is asked for.
 func (in statementInput) month(now time.Time) (time.Time, error) {
-	month, err := time.ParseInLocation("2006-01", in.Month, clock.Seoul)
+	month, err := clock.ParseMonth(in.Month)
 	if err != nil || month.Year() < 2000 {
 		return month, fault.Field("path.month", "must be a month such as 2026-11")
 	}

@@ -32,9 +32,7 @@ func (s *Server) payReturn(w http.ResponseWriter, r *http.Request) {
 	case "":
 		var result billing.Result
 		checkout, result, err = s.services.Billing.Return(r.Context(), id, key, r.URL.Query().Get("pg_token"))
-		if len(result.Next) > 0 && s.services.Follow != nil {
-			s.services.Follow(r.Context(), result.Next)
-		}
+		s.follow(r.Context(), result.Next)
 	case "cancel", "fail":
 		checkout, err = s.services.Billing.TurnBack(r.Context(), id, key, how == "fail")
 	default:

@@ -45,6 +45,13 @@ type Services struct {
 	Observe func(route, method string, status int, elapsed time.Duration)
 }
 
+// follow tells which rows billing made due.
+func (s *Server) follow(ctx context.Context, next []billing.Follow) {
+	if len(next) > 0 && s.services.Follow != nil {
+		s.services.Follow(ctx, next)
+	}
+}
+
 // Check is something that has to answer for the process to be ready.
 type Check struct {
 	Name string // one word that may be shown to anybody

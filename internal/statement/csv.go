@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/store"
 )
 
@@ -54,7 +55,7 @@ func writeCSV(w io.Writer, st store.Statement) error {
 			return err
 		}
 	}
-	of := month(st.Month)
+	of := clock.Month(st.Month)
 	for line, err := range st.Lines {
 		if err != nil {
 			return err

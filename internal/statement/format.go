@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/store"
 )
@@ -56,7 +57,7 @@ func writeJSON(to io.Writer, st store.Statement) error {
 		if err != nil {
 			return err
 		}
-		text, err := json.Marshal(viewBroadcast(line, month(st.Month)))
+		text, err := json.Marshal(viewBroadcast(line, clock.Month(st.Month)))
 		if err != nil {
 			return err
 		}

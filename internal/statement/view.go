@@ -164,7 +164,7 @@ type Statement struct {
 
 func viewHead(st store.Statement) Head {
 	h := Head{
-		Month: month(st.Month), From: day(st.Month), To: day(lastDay(st)), SoFar: st.SoFar,
+		Month: clock.Month(st.Month), From: day(st.Month), To: day(lastDay(st)), SoFar: st.SoFar,
 		Opening: ViewBalances(st.Opening), Totals: viewFlow(st.Total), Invoice: invoiceOf(st.Total), Closing: ViewBalances(st.Closing),
 		Days: make([]Day, 0, len(st.Days)),
 	}
@@ -186,5 +186,4 @@ func now(st store.Statement) time.Time {
 // lastDay is the last day of the month, or the last one that has begun.
 func lastDay(st store.Statement) time.Time { return st.Days[len(st.Days)-1].Start }
 
-func day(t time.Time) string   { return t.In(clock.Seoul).Format(time.DateOnly) }
-func month(t time.Time) string { return t.In(clock.Seoul).Format("2006-01") }
+func day(t time.Time) string { return t.In(clock.Seoul).Format(time.DateOnly) }

@@ -9,6 +9,7 @@ import (
 	"github.com/rivo/uniseg"
 	"github.com/xuri/excelize/v2"
 
+	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/store"
 )
 
@@ -134,7 +135,7 @@ func (b *workbook) writeDays(st store.Statement) error {
 }
 
 func (b *workbook) writeBroadcasts(st store.Statement) error {
-	of := month(st.Month)
+	of := clock.Month(st.Month)
 	var failed error
 	rows := func(yield func([]any) bool) {
 		if !yield(b.header(broadcastTitles)) {

@@ -196,6 +196,6 @@ func insertAttempt(ctx context.Context, tx *sql.Tx, a newAttempt) error {
 }
 
 // follow returns the task of an attempt that was just prepared.
-func follow(attemptID string) []billing.Follow {
-	return []billing.Follow{{Task: billing.TaskAttempt, Row: billing.Row{ID: attemptID, Epoch: 1}}}
+func follow(task billing.Task, attemptID string) []billing.Follow {
+	return []billing.Follow{{Task: task, Row: billing.Row{ID: attemptID, Epoch: 1}}}
 }

@@ -102,7 +102,7 @@ func (s *Store) nextCard(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c hel
 	case err != nil:
 		return billing.Result{}, err
 	}
-	return billing.Result{Outcome: prepared, WalletID: w.ID, Supply: c.supply, Next: follow(a.id)}, insertAttempt(ctx, tx, a)
+	return billing.Result{Outcome: prepared, WalletID: w.ID, Supply: c.supply, Next: follow(billing.TaskAttempt, a.id)}, insertAttempt(ctx, tx, a)
 }
 
 // failCharge ends a charge that no card paid: the wallet is unpaid until it has paid, and what

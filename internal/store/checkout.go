@@ -276,7 +276,7 @@ func (s *Store) closeRegistration(ctx context.Context, tx *sql.Tx, a heldAttempt
 	if err != nil || begun {
 		return err
 	}
-	result.Next = follow(cancelID)
+	result.Next = follow(billing.TaskAttempt, cancelID)
 	return insertAttempt(ctx, tx, newAttempt{
 		id: cancelID, kind: billing.CancelAttempt, subject: a.subject, total: a.total, tid: a.tid,
 		created: r.At, next: r.At, enqueued: r.At,

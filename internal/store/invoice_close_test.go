@@ -62,7 +62,7 @@ func invoicesOf(t testing.TB, s *Store, walletID string) []string {
 	lines := []string{}
 	for _, i := range slices.Backward(all) {
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s/%d %s %d+%d %d %s",
-			i.Month.In(clock.Seoul).Format("2006-01"), i.Revision, i.State, i.Supply, i.VAT, i.FreeUsed, i.Code)))
+			clock.Month(i.Month), i.Revision, i.State, i.Supply, i.VAT, i.FreeUsed, i.Code)))
 	}
 	return lines
 }
@@ -227,7 +227,7 @@ func TestCloseMonths_manyAtOnce(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, i := range slices.Backward(invoices) { // by their ids: October's is made first
-					got = append(got, fmt.Sprintf("%s %s %d %d", id, i.Month.In(clock.Seoul).Format("2006-01"), i.Revision, i.Supply))
+					got = append(got, fmt.Sprintf("%s %s %d %d", id, clock.Month(i.Month), i.Revision, i.Supply))
 				}
 			}
 			want(t, "invoices", got, wantInvoices...)
@@ -288,7 +288,7 @@ func TestCloseMonths_whatComesLate(t *testing.T) {
 				f = f.Plus(day.Flow)
 			}
 			if f.Invoiceable() != used {
-				t.Errorf("the statement of %s says %d, want the %d of the invoice", month.In(clock.Seoul).Format("2006-01"), f.Invoiceable(), used)
+				t.Errorf("the statement of %s says %d, want the %d of the invoice", clock.Month(month), f.Invoiceable(), used)
 			}
 		}
 		sumsToZero(t, s)

@@ -238,7 +238,7 @@ func (s *Store) ReissueInvoice(ctx context.Context, o billing.InvoiceOrder) (i i
 		return i.ID, insertAttempt(ctx, tx, handedOver(invoiceAttempt(o.AttemptID, i, o.At, o.At)))
 	})
 	if err == nil && !repeated {
-		next = issueNow(o.AttemptID)
+		next = follow(billing.TaskInvoice, o.AttemptID)
 	}
 	return i, next, err
 }
@@ -247,10 +247,6 @@ func (s *Store) ReissueInvoice(ctx context.Context, o billing.InvoiceOrder) (i i
 func handedOver(a newAttempt) newAttempt {
 	a.enqueued = a.created
 	return a
-}
-
-func issueNow(attemptID string) []billing.Follow {
-	return []billing.Follow{{Task: billing.TaskInvoice, Row: billing.Row{ID: attemptID, Epoch: 1}}}
 }
 
 // onPaper is a party as it stands on an invoice, without where the mail goes.
@@ -294,7 +290,7 @@ func (s *Store) AmendInvoice(ctx context.Context, o billing.InvoiceOrder) (i inv
 		return is.ID, insertAttempt(ctx, tx, handedOver(invoiceAttempt(o.AttemptID, is, o.At, o.At)))
 	})
 	if err == nil && !repeated {
-		next = issueNow(o.AttemptID)
+		next = follow(billing.TaskInvoice, o.AttemptID)
 	}
 	return i, next, err
 }

@@ -195,7 +195,7 @@ func insertRefund(ctx context.Context, tx *sql.Tx, refund billing.Refund, o bill
 		if err := insertAttempt(ctx, tx, a); err != nil {
 			return nil, err
 		}
-		next = append(next, follow(a.id)...)
+		next = append(next, follow(billing.TaskAttempt, a.id)...)
 	}
 	return next, nil
 }

@@ -40,5 +40,5 @@ func (w Wallet) open(now time.Time) time.Time {
 func (w Wallet) RoundMonth(m Month, now time.Time) (Posting, bool) {
 	supply := m.ChargesPaid + m.TopUps - m.Refunded
 	rounding := Rounding(supply, m.VAT) // below 0 where more went back
-	return Posting{Kind: MonthRounded, Ref: m.Start.In(clock.Seoul).Format("2006-01"), At: w.open(now), VAT: -rounding, Rounding: rounding}, rounding != 0
+	return Posting{Kind: MonthRounded, Ref: clock.Month(m.Start), At: w.open(now), VAT: -rounding, Rounding: rounding}, rounding != 0
 }

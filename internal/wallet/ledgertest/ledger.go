@@ -106,7 +106,7 @@ func (l *Ledger) add(p wallet.Posting) error {
 	l.tookBack = l.tookBack || p.Kind == wallet.Correction && p.Clearing > 0
 	l.owe(p)
 	if p.Clearing != 0 {
-		month := monthOf(p.At)
+		month := clock.Month(p.At)
 		was := l.months[month]
 		l.months[month] = moved{supply: was.supply - p.Clearing - p.VAT - p.Rounding, vat: was.vat + p.VAT}
 	}

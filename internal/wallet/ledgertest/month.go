@@ -10,7 +10,7 @@ import (
 // Month returns what came in from outside, less what went out and without VAT, in the month in Korea that
 // a time falls in, and what was posted as VAT for it.
 func (l *Ledger) Month(at time.Time) (supply, vat wallet.KRW) {
-	m := l.months[monthOf(at)]
+	m := l.months[clock.Month(at)]
 	return m.supply, m.vat
 }
 
@@ -31,10 +31,8 @@ func (m moved) rounding() wallet.KRW {
 	return m.vat - sign*tenth
 }
 
-func monthOf(at time.Time) string { return at.In(clock.Seoul).Format("2006-01") }
-
 // monthEnded reports whether a ref is a month in Korea that had ended at a time.
 func monthEnded(ref string, at time.Time) bool {
-	month, err := time.ParseInLocation("2006-01", ref, clock.Seoul)
+	month, err := clock.ParseMonth(ref)
 	return err == nil && !at.Before(month.AddDate(0, 1, 0))
 }
