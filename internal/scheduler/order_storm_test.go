@@ -20,7 +20,9 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"pgregory.net/rapid"
 
+	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/queue"
@@ -55,13 +57,31 @@ type field struct {
 	told    map[string][]string // whom a task id is about
 	deaf    map[string]bool     // people who are no friends: messages to them fail
 	seen    map[string]int      // how often each trouble was met
+
+	order  broadcast.Broadcast // what is stormed, as it was ordered
+	people []string
+	faults []string // what was sent and should not have been
+
+	// What people have said of advertising, and when the capped bot has sent to them: true across broadcasts.
+	refused, agreed map[string]bool
+	contacts        map[string][]contact
 }
+
+// contact is a message that somebody got of the capped bot.
+type contact struct {
+	at        time.Time
+	broadcast broadcast.ID
+}
+
+// stormCap is that of the bot that sends advertising.
+var stormCap = bot.Cap{Messages: 2, Days: 3}
 
 const stormPrice = 15
 
 func newField(t *testing.T, address, driver, dsn string) *field {
 	t.Helper()
-	f := &field{t: t, now: time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC), seen: map[string]int{}}
+	f := &field{t: t, now: time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC), seen: map[string]int{},
+		refused: map[string]bool{}, agreed: map[string]bool{}, contacts: map[string][]contact{}}
 	keys, err := seal.New(base64.StdEncoding.EncodeToString(slices.Repeat([]byte{7}, 32)), rand.Reader)
 	f.must(err)
 	f.store, err = store.Open(t.Context(), store.Config{Address: address, Limits: wallet.Limits{AccrualCap: 10_000_000}, Settlement: wallet.Settlement{Threshold: 500_000}, Keys: keys})
@@ -81,14 +101,19 @@ func newField(t *testing.T, address, driver, dsn string) *field {
 	f.results = broadcast.NewResults(f.store, f, f, clock)
 	f.dispatch = scheduler.Dispatch(broadcast.NewDispatcher(f.store, broadcast.DefaultPace, clock), f)
 	f.sweep = scheduler.NewSweep(broadcastsAlone{f.store}, f, f, age, clock).Run
-	sealed, err := keys.Seal([]byte("rest-key"), "bot", "bot_1")
-	f.must(err)
 	f.exec(`INSERT INTO wallet (id, name, kind, business_number, invoice_email, status, payment_state, unpaid_since,
 		free_krw, paid_krw, accrual_krw, charging_krw, held_krw, daily_limit_krw, accrual_day, accrual_old_krw, accrued_krw,
 		next_charge_at, charge_epoch, charge_enqueued_at, created_at)
 		VALUES ('wal_1', '한빛서점', 'personal', '', '', 'in_use', 'ACTIVE', 0, 0, 1000000000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`)
-	f.exec(`INSERT INTO bot (id, name, wallet_id, skill_key_hash, rest_key_sealed, rate_per_second, in_flight,
-		paused_reason, paused_at, version, created_at) VALUES ('bot_1', '한빛서점 도우미', 'wal_1', 'x', $1, 500, 8, '', 0, 1, 0)`, sealed)
+	capped := bot.Sending{Cap: &stormCap}
+	for id, sending := range map[string]bot.Sending{"bot_1": {}, "bot_2": capped} {
+		sealed, err := keys.Seal([]byte("rest-key"), "bot", id)
+		f.must(err)
+		text, err := json.Marshal(sending)
+		f.must(err)
+		f.exec(`INSERT INTO bot (id, name, wallet_id, skill_key_hash, rest_key_sealed, rate_per_second, in_flight,
+			paused_reason, paused_at, version, created_at, sending, capped) VALUES ($1, '한빛서점 도우미', 'wal_1', $2, $3, 500, 8, '', 0, 1, 0, $4, $5)`, id, []byte(id), sealed, string(text), sending.Capped())
+	}
 	return f
 }
 
@@ -201,8 +226,59 @@ func (f *field) Send(_ context.Context, r kakao.SendRequest) (kakao.SendReceipt,
 		if !f.deaf[u.ID] {
 			f.reached[u.ID]++
 		}
+		f.judge(u.ID)
+	}
+	if f.order.Watch.CanarySeq > 0 {
+		f.judgeCanary(fmt.Sprint(r.Params[broadcast.ChunkParam]))
 	}
 	return kakao.SendReceipt{TaskID: id}, trouble.err
+}
+
+// judge says what is wrong when advertising goes out to somebody now.
+func (f *field) judge(person string) {
+	if f.order.Purpose != broadcast.Ad {
+		return
+	}
+	if f.refused[person] {
+		f.faults = append(f.faults, person+" has refused advertising")
+	}
+	if hour := f.now.In(clock.Seoul).Hour(); hour >= 21 || hour < 8 {
+		if f.seen["sent at night"]++; !f.agreed[person] {
+			f.faults = append(f.faults, fmt.Sprintf("%s has not agreed to the night, at %s", person, f.now))
+		}
+	}
+	had := 0
+	for _, c := range f.contacts[person] {
+		if !c.at.Before(stormCap.Since(f.now)) {
+			had++
+		}
+	}
+	if had >= stormCap.Messages {
+		f.faults = append(f.faults, fmt.Sprintf("%s got %d messages already", person, had))
+	}
+	f.contacts[person] = append(f.contacts[person], contact{f.now, f.order.ID})
+}
+
+// judgeCanary says what is wrong when a chunk goes out that is none of a canary which holds the others back.
+func (f *field) judgeCanary(chunk string) {
+	b, err := f.desk.Broadcast(f.t.Context(), f.order.ID)
+	f.must(err)
+	if chunk > string(broadcast.NewChunkID(b.ID, b.Watch.CanarySeq)) && b.CanaryHolds() {
+		f.faults = append(f.faults, chunk+" went before its canary was over")
+	}
+}
+
+// says has somebody refuse advertising, or agree to it by day and night.
+func (f *field) says(person string, refuses bool) {
+	list, said := broadcast.Consents, broadcast.Stance{Type: "botUserKey", ID: person, At: f.now, NightAt: f.now}
+	if refuses {
+		list, said.NightAt, said.Scope = broadcast.Suppressions, time.Time{}, broadcast.RefusesAds
+	}
+	changed, err := f.store.PutStance(f.t.Context(), "bot_2", list, said)
+	f.must(err)
+	if changed {
+		f.refused[person], f.agreed[person] = refuses, !refuses
+	}
 }
 
 // dying is a store whose worker may die before it has written anything down.
@@ -221,6 +297,19 @@ func (d dying) ClaimChunk(ctx context.Context, id broadcast.ChunkID, epoch int, 
 		return false, errDied
 	}
 	return ok, err
+}
+
+// ClaimSome dies right after the claim when it has to.
+func (d dying) ClaimSome(ctx context.Context, id broadcast.ChunkID, epoch int, now, lease time.Time) ([]broadcast.Recipient, bool, error) {
+	people, ok, err := d.Store.ClaimSome(ctx, id, epoch, now, lease)
+	if err == nil && !ok {
+		d.field.seen["nobody left to send to"]++
+	}
+	if d.field.sends == "dies at the claim" && err == nil && ok {
+		d.field.seen[d.field.sends]++
+		return nil, false, errDied
+	}
+	return people, ok, err
 }
 
 // RecordSend writes nothing when the worker has died.
@@ -254,35 +343,62 @@ func (f *field) Result(_ context.Context, _, taskID string) (kakao.SendResult, e
 	return r, nil
 }
 
-// begin orders a broadcast to some people, a few of whom are no friends.
+// begin orders a broadcast to some people, a few of whom are no friends. Half of them are advertising, also at
+// night and to people who get more of it than they may; some begin with a canary, some have little time.
 func (f *field) begin(rt *rapid.T) broadcast.ID {
 	f.runs++
 	f.queue, f.ran, f.reached, f.told, f.deaf = map[string]*asynq.Task{}, nil, map[string]int{}, map[string][]string{}, map[string]bool{}
-	f.losing, f.sends, f.lookups = false, "", ""
-	id := broadcast.ID(fmt.Sprintf("brd_%06d", f.runs))
+	f.losing, f.sends, f.lookups, f.people, f.faults = false, "", "", nil, nil
+	advertising := rapid.Bool().Draw(rt, "advertising")
+	atNight := advertising && rapid.IntRange(0, 3).Draw(rt, "at night") == 3
+	if atNight {
+		f.now = clock.NextMidnight(f.now).Add(23 * time.Hour)
+	}
+	b := broadcast.Broadcast{ID: broadcast.ID(fmt.Sprintf("brd_%06d", f.runs)), BotID: "bot_1", Side: broadcast.Live,
+		Message: broadcast.Message{Event: "restock_alert"}, Price: stormPrice, State: broadcast.Uploading, StartAt: f.now, CreatedAt: f.now}
+	if advertising {
+		b.BotID, b.Purpose = "bot_2", broadcast.Ad
+	}
+	if rapid.IntRange(0, 5).Draw(rt, "little time") == 5 {
+		b.ExpiresAt = f.now.Add(5 * time.Minute)
+		f.seen["little time"]++
+	}
 	var chunks []broadcast.Packed
 	report := broadcast.Report{}
 	for seq := 1; seq <= rapid.IntRange(1, 6).Draw(rt, "chunks"); seq++ {
 		n := rapid.IntRange(1, 3).Draw(rt, "people")
 		list := make([]string, n)
 		for i := range list {
-			person := fmt.Sprintf("u-%d-%d", seq, i)
+			person := fmt.Sprintf("u-%d-%d-%d", f.runs, seq, i)
+			if i == 0 && rapid.IntRange(0, 3).Draw(rt, "regular") == 3 {
+				person = fmt.Sprintf("regular-%d", seq)
+			}
 			list[i] = fmt.Sprintf(`{"type":"botUserKey","id":%q}`, person)
 			f.deaf[person] = rapid.IntRange(0, 5).Draw(rt, "friend") == 5
+			if f.people = append(f.people, person); atNight && rapid.Bool().Draw(rt, "has agreed") {
+				f.says(person, false)
+			}
 		}
 		chunks = append(chunks, broadcast.Packed{Seq: seq, People: n, Recipients: "[" + strings.Join(list, ",") + "]"})
 		report.Audience += n
 	}
-	_, _, err := f.store.CreateBroadcast(f.t.Context(), broadcast.Broadcast{ID: id, BotID: "bot_1", Side: broadcast.Live,
-		Message: broadcast.Message{Event: "restock_alert"}, Price: stormPrice, State: broadcast.Uploading, StartAt: f.now, CreatedAt: f.now}, nil, broadcast.Request{})
+	if rapid.IntRange(0, 3).Draw(rt, "canary") == 3 {
+		report.CanaryChunks = rapid.IntRange(1, len(chunks)).Draw(rt, "chunks of the canary")
+		for _, c := range chunks[:report.CanaryChunks] {
+			b.Caution.Canary.People += c.People
+		}
+		b.Caution.Canary.Wait, b.Caution.Canary.MaxMissed = time.Duration(rapid.IntRange(0, 1).Draw(rt, "waits"))*time.Minute, 20
+		f.seen["canary"]++
+	}
+	_, _, err := f.store.CreateBroadcast(f.t.Context(), b, nil, broadcast.Request{})
 	must(rt, err)
-	epoch, err := f.store.BeginUpload(f.t.Context(), id)
+	epoch, err := f.store.BeginUpload(f.t.Context(), b.ID)
 	must(rt, err)
-	must(rt, f.store.StoreChunks(f.t.Context(), id, epoch, chunks))
-	must(rt, f.store.EndUpload(f.t.Context(), id, epoch, len(chunks), report))
-	_, err = f.desk.Seal(f.t.Context(), id, broadcast.Sealing{})
+	must(rt, f.store.StoreChunks(f.t.Context(), b.ID, epoch, chunks))
+	must(rt, f.store.EndUpload(f.t.Context(), b.ID, epoch, len(chunks), report))
+	f.order, err = f.desk.Seal(f.t.Context(), b.ID, broadcast.Sealing{})
 	must(rt, err)
-	return id
+	return b.ID
 }
 
 func must(rt *rapid.T, err error) {
@@ -328,6 +444,9 @@ func (f *field) work(rt *rapid.T, task *asynq.Task) {
 
 // wrong returns what may never be, whatever has happened.
 func (f *field) wrong(b broadcast.Broadcast) error {
+	if len(f.faults) > 0 {
+		return fmt.Errorf("%s", strings.Join(f.faults, "; "))
+	}
 	for person, times := range f.reached {
 		if times > 1 {
 			return fmt.Errorf("%s was reached %d times", person, times)
@@ -355,9 +474,12 @@ func (f *field) calm(rt *rapid.T, id broadcast.ID) broadcast.Broadcast {
 			rt.Fatal(err)
 		} else if !b.FinishedAt.IsZero() && len(f.queue) == 0 {
 			return b
-		} else if b.State == broadcast.Paused {
+		} else if b.State == broadcast.Paused || b.Wait == broadcast.WaitCanary {
 			_, err := f.desk.Resume(ctx, id)
 			must(rt, err)
+		} else if b.Wait == broadcast.WaitWindow && b.WaitUntil.After(f.now) {
+			f.seen["waited for the morning"]++
+			f.now = b.WaitUntil.Add(10 * time.Minute) // not all of it goes at once then
 		}
 		f.now = f.now.Add(time.Duration(1+tick/10*30) * time.Second)
 		must(rt, f.dispatch(ctx))
@@ -377,22 +499,33 @@ func (f *field) calm(rt *rapid.T, id broadcast.ID) broadcast.Broadcast {
 // settled compares what is said of a broadcast that is over with Kakao's truth, person by person and won by won.
 func (f *field) settled(rt *rapid.T, b broadcast.Broadcast) {
 	ctx := f.t.Context()
-	rows, err := f.db.QueryContext(ctx, `SELECT seq, state, people, delivered, hold_krw FROM chunk WHERE broadcast_id = $1`, string(b.ID))
+	rows, err := f.db.QueryContext(ctx, `SELECT seq, state, people, delivered, hold_krw, recipients, left_out FROM chunk WHERE broadcast_id = $1`, string(b.ID))
 	must(rt, err)
 	defer rows.Close()
-	delivered, doubt, held := 0, 0, int64(0)
+	delivered, doubt, skipped, held := 0, 0, 0, int64(0)
+	var there, unclear []string
 	for rows.Next() {
 		var seq, people, got, reached int
 		var state broadcast.ChunkState
 		var hold int64
-		must(rt, rows.Scan(&seq, &state, &people, &got, &hold))
+		var text, leftOut string
+		must(rt, rows.Scan(&seq, &state, &people, &got, &hold, &text, &leftOut))
+		var recipients []broadcast.Recipient
+		must(rt, json.Unmarshal([]byte(text), &recipients))
+		if len(recipients) != people {
+			rt.Errorf("chunk %d has %d people and counts %d", seq, len(recipients), people)
+		}
 		friends := 0
-		for i := range people {
-			person := fmt.Sprintf("u-%d-%d", seq, i)
-			if reached += f.reached[person]; !f.deaf[person] {
+		for _, r := range recipients {
+			there = append(there, r.ID)
+			if reached += f.reached[r.ID]; !f.deaf[r.ID] {
 				friends++
 			}
+			if state == broadcast.InDoubt {
+				unclear = append(unclear, r.ID)
+			}
 		}
+		f.seen["left out: "+leftOut]++
 		held, delivered = held+hold, delivered+got
 		switch state {
 		case broadcast.Settled:
@@ -403,30 +536,43 @@ func (f *field) settled(rt *rapid.T, b broadcast.Broadcast) {
 			if doubt += people; reached != 0 && reached != friends || hold != int64(stormPrice*people) {
 				rt.Errorf("chunk %d is in doubt and holds %d KRW; Kakao reached %d of %d friends", seq, hold, reached, friends)
 			}
-		case broadcast.Rejected, broadcast.ChunkCancelled:
+		case broadcast.Rejected, broadcast.ChunkCancelled, broadcast.Expired:
 			if reached != 0 || hold != 0 {
 				rt.Errorf("chunk %d is %s and holds %d KRW; Kakao reached %d", seq, state, hold, reached)
+			}
+			if state != broadcast.Rejected {
+				skipped += people
 			}
 		default:
 			rt.Errorf("chunk %d is %s at the end", seq, state)
 		}
 	}
+	slices.Sort(there)
+	slices.Sort(f.people)
+	if !slices.Equal(there, f.people) {
+		rt.Errorf("its chunks hold %v, want everybody once: %v", there, f.people)
+	}
 	must(rt, rows.Err())
-	if b.Counts.Delivered != delivered || b.Counts.InDoubt != doubt || int64(b.Captured) != int64(stormPrice*delivered) || held != int64(stormPrice*doubt) {
-		rt.Errorf("it counts %+v and %d KRW; its chunks %d delivered and %d in doubt, for whom %d KRW are held", b.Counts, b.Captured, delivered, doubt, held)
+	if b.Counts.Delivered != delivered || b.Counts.InDoubt != doubt || b.Counts.Skipped != skipped || int64(b.Captured) != int64(stormPrice*delivered) || held != int64(stormPrice*doubt) {
+		rt.Errorf("it counts %+v and %d KRW; its chunks %d delivered, %d skipped and %d in doubt, for whom %d KRW are held", b.Counts, b.Captured, delivered, skipped, doubt, held)
 	}
 	if doubt > 0 { // so that the next one finds nothing held
 		_, err := f.desk.Decide(ctx, broadcast.Decision{Broadcast: b.ID, Finding: broadcast.FoundNothing, Note: "over"})
 		must(rt, err)
+		for _, person := range unclear { // who says that nothing was sent has it forgotten, be it true or not
+			f.contacts[person] = slices.DeleteFunc(f.contacts[person], func(c contact) bool { return c.broadcast == b.ID })
+		}
 	}
 }
 
 // Whatever happens to a broadcast, in whatever order: nobody gets it twice, it is finished exactly when
-// everybody has an outcome, and in the end nothing is held but for doubts.
+// everybody has an outcome, and in the end nothing is held but for doubts. No advertising goes to who has refused
+// it, at night to who has not agreed to that, or to anybody more often than its bot may; and nothing goes before
+// its canary.
 func TestStorm_orders(t *testing.T) {
 	const runs = 2_500 // on each
 	// rapid draws the first of a list more often: what leads far comes first, what ends it last.
-	actions := rapid.SampledFrom([]string{"work", "work", "work", "sweep", "dispatch", "work", "sweep", "again", "FLUSHALL", "pause", "resume", "away", "cancel"})
+	actions := rapid.SampledFrom([]string{"work", "work", "work", "sweep", "dispatch", "work", "sweep", "again", "FLUSHALL", "refuses", "agrees", "pause", "resume", "away", "cancel"})
 	troubles := rapid.SampledFrom(append(append([]string{"", ""}, slices.Sorted(maps.Keys(sendTroubles))...), "rate used up"))
 	lookups := rapid.SampledFrom([]string{"", "not complete", "not reached"})
 	passes := rapid.SampledFrom([]time.Duration{3 * time.Second, time.Second, 31 * time.Second, 2 * time.Minute, 11 * time.Minute})
@@ -467,6 +613,9 @@ func TestStorm_orders(t *testing.T) {
 						f.seen[action]++
 					case "away":
 						f.losing = !f.losing
+					case "refuses", "agrees":
+						f.says(rapid.SampledFrom(f.people).Draw(rt, "who"), action == "refuses")
+						f.seen[action]++
 					case "pause":
 						_, err := f.desk.Pause(ctx, id)
 						must(rt, err)
@@ -499,7 +648,8 @@ func TestStorm_orders(t *testing.T) {
 					t.Errorf("%q was met %d times in %d broadcasts, want 10 and more", trouble, f.seen[trouble], f.runs)
 				}
 			}
-			for _, other := range []string{"FLUSHALL", "run twice", "pause", "cancel", "lost at enqueue", "rate used up", "look-up not reached", "look-up not complete"} {
+			for _, other := range []string{"FLUSHALL", "run twice", "pause", "cancel", "lost at enqueue", "rate used up", "look-up not reached", "look-up not complete", "refuses", "agrees", "canary",
+				"little time", "sent at night", "waited for the morning", "nobody left to send to", "left out: opted_out", "left out: capped"} {
 				if f.seen[other] < 10 {
 					t.Errorf("%q was met %d times in %d broadcasts, want 10 and more", other, f.seen[other], f.runs)
 				}
