@@ -25,6 +25,8 @@ type webhookRow struct {
 	Events    []string  `json:"events"`
 	MinPeople int64     `json:"min_people"`
 	CreatedAt time.Time `json:"created_at"`
+	Dropped   int64     `json:"dropped"`
+	DroppedAt time.Time `json:"dropped_at"`
 	Secret    string    `json:"secret"`
 }
 
@@ -33,7 +35,11 @@ func (w webhookRow) print(e *env) {
 	if w.MinPeople > 0 {
 		least = won(w.MinPeople) + " people"
 	}
-	facts(e.stdout, "webhook", w.ID, "bot", w.Bot, "address", w.URL, "events", strings.Join(w.Events, " "), "at least", least, "made", when(w.CreatedAt), "secret", w.Secret)
+	dropped := ""
+	if w.Dropped > 0 {
+		dropped = won(w.Dropped) + " deliveries, the last " + when(w.DroppedAt)
+	}
+	facts(e.stdout, "webhook", w.ID, "bot", w.Bot, "address", w.URL, "events", strings.Join(w.Events, " "), "at least", least, "made", when(w.CreatedAt), "dropped", dropped, "secret", w.Secret)
 }
 
 func webhookPath(id string) string { return "/api/v1/webhooks/" + url.PathEscape(id) }
@@ -68,8 +74,8 @@ func (c webhookList) Run(e *env) error {
 	if c.Bot != "" {
 		query.Set("bot", c.Bot)
 	}
-	return listAll(c.remote, e, c.list, "/api/v1/webhooks?"+query.Encode(), []string{"ID", "BOT", "ADDRESS", "EVENTS"}, func(w webhookRow) []string {
-		return []string{w.ID, w.Bot, w.URL, strings.Join(w.Events, " ")}
+	return listAll(c.remote, e, c.list, "/api/v1/webhooks?"+query.Encode(), []string{"ID", "BOT", "ADDRESS", "EVENTS", "DROPPED"}, func(w webhookRow) []string {
+		return []string{w.ID, w.Bot, w.URL, strings.Join(w.Events, " "), won(w.Dropped)}
 	})
 }
 

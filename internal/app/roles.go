@@ -165,10 +165,21 @@ func (p *parts) tidy(ctx context.Context) error {
 	_, keys := p.store.ForgetKeys(ctx, time.Now())
 	_, contacts := p.store.ForgetContacts(ctx, p.clock.Now())
 	_, deliveries := p.store.ForgetDeliveries(ctx, p.clock.Now())
+	lines := p.shorten(ctx)
 	_, relist := p.inspector.Relist(ctx, tasks.Queues)
 	_, utterances := p.inspector.TrimUtterances(ctx)
 	_, archives := p.inspector.TrimArchives(ctx)
-	return errors.Join(keys, contacts, deliveries, relist, utterances, archives)
+	return errors.Join(keys, contacts, deliveries, lines, relist, utterances, archives)
+}
+
+// shorten gives up what the lines of webhooks have no room for, and says how much that was.
+func (p *parts) shorten(ctx context.Context) error {
+	dropped, err := p.store.DropDeliveries(ctx, webhook.MaxOpen, p.clock.Now())
+	for hookID, n := range dropped {
+		p.metrics.WebhooksDropped(n)
+		p.log.WarnContext(ctx, "webhook deliveries dropped", "webhook_id", hookID, "deliveries", n)
+	}
+	return err
 }
 
 // startIntake serves HTTP.

@@ -17,10 +17,13 @@ type webhookView struct {
 	Events    []webhook.Event `json:"events"`
 	MinPeople int             `json:"min_people" doc:"Broadcasts to fewer people are not told of"`
 	CreatedAt time.Time       `json:"created_at"`
+	Dropped   int             `json:"dropped" doc:"Deliveries that were given up because too many waited"`
+	DroppedAt time.Time       `json:"dropped_at,omitzero" doc:"When that happened last"`
 }
 
 func viewWebhook(h webhook.Hook) webhookView {
-	return webhookView{ID: h.ID, Bot: h.BotID, URL: h.URL, Events: h.Events, MinPeople: h.MinPeople, CreatedAt: h.CreatedAt}
+	return webhookView{ID: h.ID, Bot: h.BotID, URL: h.URL, Events: h.Events, MinPeople: h.MinPeople, CreatedAt: h.CreatedAt,
+		Dropped: h.Dropped, DroppedAt: h.DroppedAt}
 }
 
 type madeWebhook struct {

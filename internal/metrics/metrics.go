@@ -65,6 +65,7 @@ type Metrics struct {
 	messages, posted     *counters
 	billing, attempts    *counters
 	mails, webhooks      *counters
+	webhooksDropped      *counters
 	scheduleRuns         *counters
 
 	answers, callbacks, callbackFailures *counters
@@ -113,6 +114,8 @@ func New(reg prometheus.Registerer) *Metrics {
 		webhooks: newCounters(reg, "malgil_webhooks_total",
 			"Tries to deliver an event to a webhook by event and outcome; waiting means that it is tried again.",
 			closed("event", hookEvents), closed("outcome", hookOutcomes)),
+		webhooksDropped: newCounters(reg, "malgil_webhooks_dropped_total",
+			"Deliveries to webhooks that were given up because too many of one webhook waited."),
 		scheduleRuns: newCounters(reg, "malgil_schedule_runs_total",
 			"Occurrences of recurring broadcasts by what became of them: started, skipped, missed because no scheduler looked in time, or failed.",
 			closed("outcome", scheduleRuns)),
@@ -191,6 +194,9 @@ func (m *Metrics) Mailed(mailCase, outcome string) { m.mails.add(1, mailCase, ou
 
 // WebhookTried notes one try to deliver an event to a webhook.
 func (m *Metrics) WebhookTried(event, outcome string) { m.webhooks.add(1, event, outcome) }
+
+// WebhooksDropped notes so many deliveries for which a webhook had no room.
+func (m *Metrics) WebhooksDropped(n int) { m.webhooksDropped.add(float64(n)) }
 
 // ScheduleRan notes so many occurrences of a schedule that came to the same.
 func (m *Metrics) ScheduleRan(state broadcast.RunState, times int) {

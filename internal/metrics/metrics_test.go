@@ -103,6 +103,7 @@ func TestMetrics_countWhatTheyAreTold(t *testing.T) {
 		"a mail":                        {func(m *metrics.Metrics) { m.Mailed("unpaid", "bounced") }, "malgil_mails_total", "unpaid,bounced", 1},
 		"a mail of an invoice":          {func(m *metrics.Metrics) { m.Mailed("invoice_failed", "sent") }, "malgil_mails_total", "invoice_failed,sent", 1},
 		"a webhook":                     {func(m *metrics.Metrics) { m.WebhookTried("broadcast.paused", "failed") }, "malgil_webhooks_total", "broadcast.paused,failed", 1},
+		"webhooks without room":         {func(m *metrics.Metrics) { m.WebhooksDropped(12) }, "malgil_webhooks_dropped_total", "", 12},
 		"an answer":                     {func(m *metrics.Metrics) { m.Answered("direct", time.Second) }, "malgil_answers_total", "direct", 1},
 		"its budget":                    {func(m *metrics.Metrics) { m.Answered("direct", time.Second) }, "malgil_answer_budget_left_seconds", "", 1},
 		"a callback":                    {func(m *metrics.Metrics) { m.Callback("delivered", "") }, "malgil_callbacks_total", "delivered", 1},
@@ -165,6 +166,7 @@ func TestMetrics_startAtZero(t *testing.T) {
 		"malgil_attempts_total":          4 * len(billing.Outcomes),
 		"malgil_mails_total":             4 * len(notice.Cases()),
 		"malgil_webhooks_total":          4 * 3,
+		"malgil_webhooks_dropped_total":  1,
 		"malgil_callbacks_total":         3,
 		"malgil_callback_failures_total": 11,
 	}

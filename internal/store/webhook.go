@@ -13,11 +13,11 @@ import (
 	"github.com/malgil/malgil/internal/webhook"
 )
 
-const hookColumns = `id, bot_id, url, events, min_people, created_at`
+const hookColumns = `id, bot_id, url, events, min_people, created_at, dropped, dropped_at`
 
 func scanHook(row scanner) (h webhook.Hook, err error) {
 	var events string
-	err = row.Scan(&h.ID, &h.BotID, &h.URL, &events, &h.MinPeople, at(&h.CreatedAt))
+	err = row.Scan(&h.ID, &h.BotID, &h.URL, &events, &h.MinPeople, at(&h.CreatedAt), &h.Dropped, at(&h.DroppedAt))
 	for name := range strings.SplitSeq(events, ",") {
 		h.Events = append(h.Events, webhook.Event(name))
 	}
@@ -75,7 +75,7 @@ func (s *Store) InsertHook(ctx context.Context, h webhook.Hook, sealed []byte) e
 			return fault.New(fault.Refused, "bot %s has %d webhooks already, as many as it may have; delete one first", h.BotID, n)
 		}
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWebhook, ID: h.ID}, nil, shownHook(h))
-		_, err := tx.ExecContext(ctx, `INSERT INTO webhook (`+hookColumns+`, secret_sealed, deleted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)`,
+		_, err := tx.ExecContext(ctx, `INSERT INTO webhook (id, bot_id, url, events, min_people, created_at, secret_sealed, deleted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)`,
 			h.ID, h.BotID, h.URL, joined(h.Events), h.MinPeople, millis(h.CreatedAt), sealed)
 		return err
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/webhook"
 )
 
@@ -65,4 +66,66 @@ func (s *Store) StampNext(ctx context.Context, botID string, now time.Time) (nex
 		return nil, fmt.Errorf("stamp the next deliveries of bot %s: %w", botID, err)
 	}
 	return next, nil
+}
+
+// dropAtOnce bounds what one transaction gives up.
+const dropAtOnce = 1000
+
+// DropDeliveries gives up the deliveries with the oldest news of webhooks that have more than so many open, notes with the
+// webhook how many, and returns that by webhook, also beside an error. What is being sent is let end.
+func (s *Store) DropDeliveries(ctx context.Context, most int, now time.Time) (dropped map[string]int, err error) {
+	type long struct {
+		hookID string
+		open   int
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT webhook_id, COUNT(*) FROM webhook_delivery WHERE state IN ('waiting', 'sending')
+		GROUP BY webhook_id HAVING COUNT(*) > $1 ORDER BY webhook_id`, most)
+	lines, err := collect(rows, err, func(row scanner) (l long, err error) {
+		err = row.Scan(&l.hookID, &l.open)
+		return l, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count open deliveries: %w", err)
+	}
+	dropped = map[string]int{}
+	for _, l := range lines {
+		for excess := l.open - most; excess > 0; {
+			n, err := s.drop(ctx, l.hookID, min(excess, dropAtOnce), now)
+			if err != nil {
+				return dropped, fmt.Errorf("drop deliveries of webhook %s: %w", l.hookID, err)
+			}
+			if n == 0 {
+				break
+			}
+			dropped[l.hookID] += n
+			excess -= n
+		}
+	}
+	return dropped, nil
+}
+
+func (s *Store) drop(ctx context.Context, hookID string, most int, now time.Time) (n int, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := hookOf(ctx, tx, hookID, s.dialect.lock); err != nil {
+			if fault.KindOf(err) == fault.NotFound {
+				return nil // deleted meanwhile, which gives up all
+			}
+			return err
+		}
+		result, err := tx.ExecContext(ctx, `UPDATE webhook_delivery SET state = 'failed', epoch = epoch + 1, enqueued_at = 0, done_at = $2,
+			error = 'too many others waited: the oldest was dropped' WHERE state = 'waiting' AND id IN
+			(SELECT o.id FROM webhook_delivery o WHERE o.state IN ('waiting', 'sending') AND o.webhook_id = $1 AND o.state = 'waiting' ORDER BY o.id LIMIT $3)`,
+			hookID, millis(now), most)
+		if err != nil {
+			return err
+		}
+		gone, err := result.RowsAffected()
+		if err != nil || gone == 0 {
+			return err
+		}
+		n = int(gone)
+		_, err = tx.ExecContext(ctx, `UPDATE webhook SET dropped = dropped + $2, dropped_at = $3 WHERE id = $1`, hookID, n, millis(now))
+		return err
+	})
+	return n, err
 }

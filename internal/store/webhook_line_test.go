@@ -41,11 +41,22 @@ func inLine(t testing.TB, s *Store, rows []broadcast.Row) []string {
 	return names
 }
 
+// named is the row of a name.
+func named(t testing.TB, s *Store, rows []broadcast.Row, name string) broadcast.Row {
+	t.Helper()
+	for _, r := range rows {
+		if inLine(t, s, []broadcast.Row{r})[0] == name {
+			return r
+		}
+	}
+	t.Fatalf("%s is not among %q", name, inLine(t, s, rows))
+	return broadcast.Row{}
+}
+
 // end makes a try of one of the deliveries that have tasks, and records what came of it.
 func end(t testing.TB, s *Store, rows []broadcast.Row, name string, now time.Time, result webhook.Result) {
 	t.Helper()
-	i := slices.IndexFunc(rows, func(r broadcast.Row) bool { return inLine(t, s, []broadcast.Row{r})[0] == name })
-	r := rows[i]
+	r := named(t, s, rows, name)
 	if _, ok, err := s.ClaimDelivery(t.Context(), r.ID, r.Epoch, now, now.Add(time.Minute)); !ok || err != nil {
 		t.Fatalf("ClaimDelivery() = %v, %v", ok, err)
 	}
@@ -149,14 +160,67 @@ func TestStamp_longLine(t *testing.T) {
 			}
 		}
 	}
+	fill := func(s *Store) *Store {
+		_, botID := shop(t, s, "1", 0)
+		newHook(t, s, "whk_1", botID)
+		exec(t, s, `INSERT INTO webhook_delivery (id, webhook_id, event, subject_id, body, state, epoch, next_at, enqueued_at, attempts, lease_until, status, error, created_at, done_at)
+			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+			SELECT 'whd_' || i, 'whk_1', 'ping', CAST(i AS TEXT), '{}', 'waiting', 0, i, 0, 0, 0, 0, '', i, 0 FROM n`)
+		exec(t, s, `ANALYZE`)
+		return s
+	}
 	t.Run("sqlite", func(t *testing.T) {
-		check(t, openTest(t, sqliteAddress(t)), `EXPLAIN QUERY PLAN `, "webhook_delivery_line (webhook_id=? AND enqueued_at=? AND next_at<?)",
+		check(t, fill(openTest(t, sqliteAddress(t))), `EXPLAIN QUERY PLAN `, "webhook_delivery_line (webhook_id=? AND enqueued_at=? AND next_at<?)",
 			"webhook_delivery_line (webhook_id=? AND enqueued_at>?)", "SCAN o", "SCAN webhook_delivery")
 	})
 	t.Run("postgres", func(t *testing.T) {
-		s := openTest(t, testserver.Postgres(t))
-		s.read.SetMaxOpenConns(1) // the setting below is the connection's
-		exec(t, s, `SET enable_seqscan = off`)
-		check(t, s, `EXPLAIN `, ".id) AND (enqueued_at = 0) AND (next_at <= 1))", "(webhook_id = h.id) AND (enqueued_at > 0)", "Seq Scan on webhook_delivery")
+		check(t, fill(openTest(t, testserver.Postgres(t))), `EXPLAIN `, ".id) AND (enqueued_at = 0) AND (next_at <= 1))",
+			"(webhook_id = h.id) AND (enqueued_at > 0)", "Seq Scan on webhook_delivery")
+	})
+}
+
+// A line has an end: what is beyond it is given up, the oldest news first, and nobody has to guess how much.
+func TestDropDeliveries(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 0)
+		newHook(t, s, "whk_1", botID)
+		newHook(t, s, "whk_2", botID)
+		tell(t, s, "whk_1", 0, 8)
+		tell(t, s, "whk_2", 100, 5)
+		now := t0.Add(time.Minute)
+		rows, err := s.Stamp(t.Context(), WorkWebhook, now, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := named(t, s, rows, "whk_1 0")
+		if _, ok, err := s.ClaimDelivery(t.Context(), sent.ID, sent.Epoch, now, now.Add(time.Minute)); !ok || err != nil {
+			t.Fatalf("ClaimDelivery() = %v, %v", ok, err)
+		}
+		end(t, s, rows, "whk_1 1", now, webhook.Result{State: webhook.Waiting, Attempts: 1, NextAt: now.Add(time.Hour)}) // old news, tried last
+
+		for n, wanted := range []int{3, 0} {
+			dropped, err := s.DropDeliveries(t.Context(), 5, now)
+			if err != nil || dropped["whk_1"] != wanted || dropped["whk_2"] != 0 {
+				t.Errorf("DropDeliveries() for the %d. time = %v, %v, want %d of whk_1", n+1, dropped, err, wanted)
+			}
+		}
+		want(t, "the line", texts(t, s, `SELECT subject_id || ' ' || state || ' ' || error FROM webhook_delivery WHERE webhook_id = 'whk_1' ORDER BY subject_id`),
+			"0 sending ", "1 failed too many others waited: the oldest was dropped", "2 failed too many others waited: the oldest was dropped",
+			"3 failed too many others waited: the oldest was dropped", "4 waiting ", "5 waiting ", "6 waiting ", "7 waiting ")
+		for id, n := range map[string]int{"whk_1": 3, "whk_2": 0} {
+			if h, err := s.Hook(t.Context(), id); err != nil || h.Dropped != n || h.DroppedAt.Equal(now) != (n > 0) {
+				t.Errorf("Hook(%s) says %d dropped at %s, %v, want %d", id, h.Dropped, h.DroppedAt, err, n)
+			}
+		}
+		dropped := named(t, s, rows, "whk_1 2")
+		if _, ok, err := s.ClaimDelivery(t.Context(), dropped.ID, dropped.Epoch, now, now); ok || err != nil {
+			t.Errorf("ClaimDelivery() of one that was dropped = %v, %v, want none", ok, err)
+		}
+		if err := s.DeleteHook(t.Context(), "whk_1", now); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.drop(t.Context(), "whk_1", 1, now); n != 0 || err != nil {
+			t.Errorf("drop() of a deleted webhook = %d, %v, want 0", n, err)
+		}
 	})
 }

@@ -39,6 +39,9 @@ const (
 	PerBot  = 8
 )
 
+// MaxOpen is how many deliveries of a webhook may wait. Beyond it those with the oldest news are given up.
+const MaxOpen = 100_000
+
 // State is where a delivery stands. The names are stored.
 type State string
 

@@ -39,6 +39,8 @@ type Hook struct {
 	Events    []Event
 	MinPeople int // broadcasts to fewer people are not told of
 	CreatedAt time.Time
+	Dropped   int       // deliveries for which its line had no room, see [MaxOpen]
+	DroppedAt time.Time // the last of them
 }
 
 // New asks for a webhook.
