@@ -36,6 +36,8 @@ var mails = map[notice.Case]mailTemplate{
 	notice.CaseFreeCashExpiring: parseMail("free_cash_expiring"),
 	notice.CaseInvoiceIssued:    parseMail("invoice_issued"),
 	notice.CaseInvoiceFailed:    parseMail("invoice_failed"),
+	notice.CaseBroadcastReport:  parseMail("broadcast_report"),
+	notice.CaseScheduleMissed:   parseMail("schedule_missed"),
 }
 
 type mailTemplate struct {
@@ -130,6 +132,10 @@ func pathOf(data notice.Data) string {
 	case notice.InvoiceIssued:
 		return d.Path
 	case notice.InvoiceFailed:
+		return d.Path
+	case notice.BroadcastReport:
+		return d.Path
+	case notice.ScheduleMissed:
 		return d.Path
 	}
 	return ""

@@ -116,10 +116,7 @@ func TestRender_everyCaseHasAGoldenMail(t *testing.T) {
 	for _, data := range mails {
 		seen[data.Case()] = true
 	}
-	for _, c := range []notice.Case{notice.CaseTopUp, notice.CaseAutoPaySuccess, notice.CaseAutoPayFailure, notice.CaseUnpaid,
-		notice.CaseChannelConnected, notice.CaseLongTermFailure,
-		notice.CaseFreeCashGranted, notice.CasePaidCashGranted, notice.CaseRefundDone,
-		notice.CaseLowBalance, notice.CaseFreeCashExpiring, notice.CaseInvoiceIssued, notice.CaseInvoiceFailed} {
+	for _, c := range notice.Cases() {
 		if !seen[c] {
 			t.Errorf("no golden mail of case %s", c)
 		}

@@ -39,6 +39,11 @@ var mailFuncs = map[string]any{
 	"whenSet":  whenSet,
 	"business": businessNumber,
 
+	"share":  share,
+	"missed": missed,
+	"lost":   lost,
+	"remedy": remedies,
+
 	"paid": func(c notice.CardTry) bool { return c.Outcome == notice.CardPaid },
 }
 

@@ -29,9 +29,11 @@ var kinds = []struct {
 	{CaseRefundDone, "환불 완료 안내", false},
 	{CaseInvoiceIssued, "세금계산서 발행 안내", true},
 	{CaseInvoiceFailed, "세금계산서 발행 실패 안내", true},
+	{CaseBroadcastReport, "발송 결과 안내", false},
+	{CaseScheduleMissed, "예약 발송 누락 안내", false},
 }
 
-// Cases returns every case, in the order of the domain page.
+// Cases returns every case, in the order of the documentation.
 func Cases() []Case {
 	all := make([]Case, len(kinds))
 	for i, k := range kinds {

@@ -98,6 +98,10 @@ func Decode(c Case, body []byte) (Data, error) {
 		return decode[InvoiceIssued](body)
 	case CaseInvoiceFailed:
 		return decode[InvoiceFailed](body)
+	case CaseBroadcastReport:
+		return decode[BroadcastReport](body)
+	case CaseScheduleMissed:
+		return decode[ScheduleMissed](body)
 	}
 	return nil, fault.New(fault.Internal, "no mail is known for case %q", c)
 }

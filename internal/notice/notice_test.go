@@ -66,6 +66,10 @@ func TestDecode_readsWhatEncodeWrote(t *testing.T) {
 		notice.Unpaid{WalletName: "한빛서점", Due: amount, Bots: []string{"봇"}, Since: t0, NextTryAt: t0.Add(time.Hour), Path: "/w"},
 		notice.ChannelConnected{WalletName: "한빛서점", Bot: "봇", Channel: "채널", Development: true, ConnectedAt: t0, Path: "/w"},
 		notice.LongTermFailure{WalletName: "한빛서점", Due: amount, Days: 5, Since: t0, NextTryAt: t0.Add(time.Hour), Path: "/w"},
+		notice.BroadcastReport{BroadcastID: "brd_1", Broadcast: "재입고", Bot: "봇", Development: true, WalletName: "한빛서점", Cancelled: true, OrderedAt: t0, StartedAt: t0,
+			FinishedAt: t0.Add(time.Hour), Audience: 15, Delivered: 1, Failed: 2, Unknown: 3, Skipped: 4, InDoubt: 5, Price: 15, Amount: amount, Path: "/b"},
+		notice.ScheduleMissed{ScheduleID: "sch_1", Schedule: "소식", Bot: "봇", Cron: "0 9 * * *", Zone: "Asia/Seoul", Earlier: 3, Paused: true, NextAt: t0, Path: "/s",
+			Times: []notice.LostTime{{At: t0, Causes: []string{"channel.state"}, Reason: "connect it", InsteadAt: t0.Add(time.Hour)}}},
 	} {
 		t.Run(string(data.Case()), func(t *testing.T) {
 			body, err := notice.Encode(data)
@@ -110,6 +114,8 @@ func TestCase_storedNames(t *testing.T) {
 
 		notice.ChannelConnected{}.Case(): "channel_connected",
 		notice.LongTermFailure{}.Case():  "long_term_failure",
+		notice.BroadcastReport{}.Case():  "broadcast_report",
+		notice.ScheduleMissed{}.Case():   "schedule_missed",
 	} {
 		if string(got) != want {
 			t.Errorf("Case() = %q, want %q", got, want)

@@ -28,7 +28,7 @@ type Receiver struct {
 	Address   string
 }
 
-// Receivers returns who gets the mails of a wallet: its master, the holders of the wallet work
+// Receivers returns who gets the mails of a wallet that do not go to senders: its master, the holders of the wallet work
 // permission and the masters of its bots, in the order of members, then others; each address once
 // whatever its letter case.
 func Receivers(members []Member, others ...Receiver) []Receiver {
@@ -63,3 +63,7 @@ func hears(r Role) bool {
 	}
 	return false
 }
+
+// ToSenders reports whether the mails of a case go to those who send with a bot: its masters, and the author of
+// what they are about, whatever he is to the bot or its wallet.
+func (c Case) ToSenders() bool { return c == CaseBroadcastReport || c == CaseScheduleMissed }

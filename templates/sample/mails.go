@@ -36,7 +36,7 @@ var (
 // Mails returns every case, in the order of the documentation, with its variants.
 func Mails() []Mail {
 	var all []Mail
-	for _, some := range [][]Mail{balanceMails(), cashMails(), cardMails(), refundMails(), invoiceMails()} {
+	for _, some := range [][]Mail{balanceMails(), cashMails(), cardMails(), refundMails(), invoiceMails(), broadcastMails()} {
 		all = append(all, some...)
 	}
 	return all
