@@ -211,6 +211,8 @@ func (a *App) openStore(ctx context.Context, config Config) (*store.Store, error
 		},
 		LongUnpaid: config.LongUnpaid,
 		Checks:     broadcast.Checks{ConfirmAbove: config.ConfirmAbove, ApproveAbove: config.ApproveAbove},
+
+		ReportAbove: config.ReportAbove,
 	})
 	if err != nil {
 		return nil, err

@@ -74,6 +74,7 @@ type Rules struct {
 	SendLease        time.Duration `env:"MALGIL_SEND_LEASE" default:"30s" help:"After this, a request that nobody reported on is in doubt."`
 	ConfirmAbove     int           `env:"MALGIL_CONFIRM_ABOVE" default:"10000" help:"Above so many people, who seals a broadcast says how many they are; 0 for never."`
 	ApproveAbove     wallet.KRW    `env:"MALGIL_APPROVE_ABOVE_KRW" default:"0" help:"Above this cost, without VAT, a second person approves a broadcast; 0 for never."`
+	ReportAbove      int           `env:"MALGIL_REPORT_ABOVE" default:"1000" help:"Above so many people, a mail tells what a broadcast came to when it is finished; 0 for never."`
 	SweepAge         time.Duration `env:"MALGIL_SWEEP_AGE" default:"60s" help:"After this, the queue is asked whether it still knows a task."`
 	QueuedChunks     int           `env:"MALGIL_QUEUED_CHUNKS" default:"500" help:"Most send tasks in the queue at a time: what all workers together send in a second is enough, and more makes other customers wait."`
 	SendConcurrency  int           `env:"MALGIL_SEND_CONCURRENCY" default:"64" help:"Event API requests at a time in one process."`
@@ -239,6 +240,9 @@ func (c Config) checkNumbers(bad func(name, format string, args ...any)) {
 	}
 	if c.ConfirmAbove < 0 {
 		bad("MALGIL_CONFIRM_ABOVE", "must be 0 or more")
+	}
+	if c.ReportAbove < 0 {
+		bad("MALGIL_REPORT_ABOVE", "must be 0 or more")
 	}
 	if c.BankPayee == "" || len(c.BankPayee) > 100 {
 		bad("MALGIL_BANK_PAYEE", "must be a name of at most 100 bytes")

@@ -103,9 +103,17 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 	return byQueue, nil
 }
 
-// render writes a mail, with its document where it has one.
+// render writes a mail, with its document where it has one. Why a broadcast missed people is read only now: it
+// takes too long for the transaction in which the broadcast finished.
 func (p *parts) render(ctx context.Context, d notice.Data, mute string) (notice.Mail, error) {
 	const pages = "" // nothing serves the pages that mails could lead to
+	if report, is := d.(notice.BroadcastReport); is {
+		reasons, err := p.store.Reasons(ctx, broadcast.ID(report.BroadcastID))
+		if err != nil {
+			return notice.Mail{}, err
+		}
+		d = report.Explained(reasons)
+	}
 	m, err := templates.Render(d, pages, mute)
 	issued, is := d.(notice.InvoiceIssued)
 	if err != nil || !is {

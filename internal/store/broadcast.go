@@ -65,7 +65,7 @@ func (s *Store) lockBroadcast(ctx context.Context, tx *sql.Tx, id broadcast.ID) 
 
 // saveBroadcast writes what changes in the life of a locked broadcast, and its end when the
 // counts say so.
-func saveBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, now time.Time) error {
+func (s *Store) saveBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, now time.Time) error {
 	b = b.Finish(now)
 	n := b.Counts
 	_, err := tx.ExecContext(ctx, `UPDATE broadcast SET state = $2, wait_reason = $3, wait_until = $4, note = $5,
@@ -79,6 +79,9 @@ func saveBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, now t
 		millis(b.Watch.CanaryDoneAt), asInt(b.Watch.CanaryPassed), b.Watch.Told, b.Watch.Missed)
 	if err != nil {
 		return fmt.Errorf("save broadcast %s: %w", b.ID, err)
+	}
+	if err := s.mailReport(ctx, tx, b, now); err != nil {
+		return err
 	}
 	return tellHooks(ctx, tx, b.BotID, n.Audience, webhook.Of(b, now)...)
 }
@@ -228,7 +231,7 @@ func (s *Store) changeBroadcast(ctx context.Context, id broadcast.ID, now time.T
 		default:
 			deed.Did(access.Object{Kind: access.OfBroadcast, ID: string(id)}, map[string]any{"state": state}, map[string]any{"state": b.State})
 		}
-		return saveBroadcast(ctx, tx, b, now)
+		return s.saveBroadcast(ctx, tx, b, now)
 	})
 	return b, err
 }

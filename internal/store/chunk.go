@@ -242,7 +242,7 @@ func (s *Store) changeChunk(ctx context.Context, id broadcast.ChunkID,
 		if err := s.lookBack(ctx, tx, &b, now); err != nil {
 			return err
 		}
-		return saveBroadcast(ctx, tx, b, now)
+		return s.saveBroadcast(ctx, tx, b, now)
 	})
 	return ok && err == nil, err
 }

@@ -246,7 +246,7 @@ func (s *Store) noteReached(ctx context.Context, tx *sql.Tx, b *broadcast.Broadc
 		return err
 	}
 	b.Captured = captured
-	return saveBroadcast(ctx, tx, *b, c.At)
+	return s.saveBroadcast(ctx, tx, *b, c.At)
 }
 
 // capturedBy sums the captures of a broadcast and their corrections.

@@ -66,7 +66,7 @@ func (s *Store) DecideChunks(ctx context.Context, d broadcast.Decision) (done br
 			done.Chunks, done.People = done.Chunks+1, done.People+c.People
 		}
 		done.Captured = locked.Captured - before
-		if err := saveBroadcast(ctx, tx, locked, d.At); err != nil {
+		if err := s.saveBroadcast(ctx, tx, locked, d.At); err != nil {
 			return err
 		}
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfBroadcast, ID: string(d.Broadcast)}, map[string]any{"in_doubt": b.Counts.InDoubt, "failed": b.Counts.Failed},

@@ -134,7 +134,7 @@ func (s *Store) dispatchShare(ctx context.Context, tx *sql.Tx, w *wallet.Wallet,
 		if err := s.pause(ctx, tx, &b, "its stored message cannot be read", b.Unreadable, now); err != nil {
 			return nil, err
 		}
-		return nil, saveBroadcast(ctx, tx, b, now)
+		return nil, s.saveBroadcast(ctx, tx, b, now)
 	}
 	o, err := s.openingOf(ctx, tx, b, now)
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *Store) dispatchShare(ctx context.Context, tx *sql.Tx, w *wallet.Wallet,
 	if b.StartedAt.IsZero() {
 		b.StartedAt = now
 	}
-	if err := saveBroadcast(ctx, tx, b, now); err != nil {
+	if err := s.saveBroadcast(ctx, tx, b, now); err != nil {
 		return nil, err
 	}
 	return rows, moveHeld(ctx, tx, w.ID, held)
@@ -250,7 +250,7 @@ func (s *Store) afterCanary(ctx context.Context, tx *sql.Tx, b *broadcast.Broadc
 	if b.Wait == before.Wait && b.WaitUntil.Equal(before.WaitUntil) && b.Watch == before.Watch {
 		return nil
 	}
-	return saveBroadcast(ctx, tx, *b, now)
+	return s.saveBroadcast(ctx, tx, *b, now)
 }
 
 // waitWhile names the reason why a wallet pays for nothing.

@@ -87,6 +87,11 @@ func mayGet(ctx context.Context, tx *sql.Tx, walletID string, m notice.Record) e
 		}
 		others = append(others, to)
 	}
+	if m.Case.ToSenders() { // whatever they are to the wallet or its bots
+		for _, one := range members {
+			others = append(others, notice.Receiver{AccountID: one.AccountID, Name: one.Name, Address: one.Address})
+		}
+	}
 	for _, to := range notice.Receivers(members, others...) {
 		if strings.EqualFold(to.Address, m.To.Address) {
 			return nil

@@ -26,7 +26,12 @@ func (s *Store) PutMute(ctx context.Context, m notice.Mute) error {
 		if err != nil {
 			return fmt.Errorf("look up who hears of wallet %s: %w", m.WalletID, err)
 		}
-		if !hears(members, m.AccountID) {
+		var has bool
+		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM mail WHERE wallet_id = $1 AND mail_case = $2 AND account_id = $3)`,
+			m.WalletID, string(m.Case), m.AccountID).Scan(&has); err != nil {
+			return fmt.Errorf("look for mails of the case %s: %w", m.Case, err)
+		}
+		if !has && !hears(members, m.AccountID) {
 			return fault.Field("account", "%q gets no mails of this wallet", m.AccountID)
 		}
 		isNew, err := changed(tx.ExecContext(ctx, `INSERT INTO mail_mute (wallet_id, account_id, mail_case, since) VALUES ($1, $2, $3, $4)

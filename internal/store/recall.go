@@ -100,7 +100,7 @@ func (s *Store) recallWhere(ctx context.Context, tx *sql.Tx, where string, arg a
 	}
 	for _, b := range affected {
 		b.PlannedChunks += byBroadcast[b.ID]
-		if err := saveBroadcast(ctx, tx, b, now); err != nil {
+		if err := s.saveBroadcast(ctx, tx, b, now); err != nil {
 			return err
 		}
 	}

@@ -127,7 +127,7 @@ func (s *Store) settleAll(ctx context.Context, walletID string, all []*settling)
 			if err := s.lookBack(ctx, tx, broadcasts[id], at); err != nil {
 				return err
 			}
-			if err := saveBroadcast(ctx, tx, *broadcasts[id], at); err != nil {
+			if err := s.saveBroadcast(ctx, tx, *broadcasts[id], at); err != nil {
 				return err
 			}
 		}

@@ -31,6 +31,7 @@ type Store struct {
 	settlement  wallet.Settlement
 	checks      broadcast.Checks
 	longUnpaid  time.Duration
+	reportAbove int
 	keys        *seal.Box
 	unlock      func() error
 	closing     Closing
@@ -50,7 +51,9 @@ type Config struct {
 	LongUnpaid time.Duration
 	// Checks says what people are asked before a broadcast goes.
 	Checks broadcast.Checks
-	Keys   *seal.Box // opens the secrets that rows keep; nil until [Store.UseKeys] gives them
+	// ReportAbove is the audience above which people hear by mail what a broadcast came to; 0 for never.
+	ReportAbove int
+	Keys        *seal.Box // opens the secrets that rows keep; nil until [Store.UseKeys] gives them
 }
 
 // defaultLongUnpaid is that of Kakao's help centre: 5일 이상 장기 결제 실패.
@@ -72,6 +75,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		return nil, err
 	}
 	s.limits, s.settlement, s.checks, s.keys = config.Limits, config.Settlement, config.Checks, config.Keys
+	s.reportAbove = config.ReportAbove
 	s.longUnpaid = cmp.Or(config.LongUnpaid, defaultLongUnpaid)
 	return s, nil
 }
