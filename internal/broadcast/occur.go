@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,8 +13,9 @@ type Run struct {
 	Schedule  ScheduleID
 	DueAt     time.Time
 	State     RunState
-	Broadcast ID     // what it started, or empty
-	Reason    string // why it waits, or did not start
+	Broadcast ID       // what it started, or empty
+	Reason    string   // why it waits, or did not start
+	Causes    []string // words for what stands in its way: fields and codes of the error that Reason is of
 	// Times is how many occurrences it stands for: the last is its own, and of those before it there were too
 	// many missed at once to tell of each.
 	Times     int
@@ -36,6 +38,37 @@ const (
 
 // over reports whether a run in this state changes no more.
 func (s RunState) over() bool { return s != RunWaiting && s != RunCopying }
+
+// stopped returns a run with what stands in its way.
+func (r Run) stopped(by error) Run {
+	r.Reason, r.Causes = fault.MessageOf(by), nil
+	var e *fault.Error
+	switch {
+	case !errors.As(by, &e):
+	case len(e.Parts) > 0:
+		for _, p := range e.Parts {
+			r.Causes = append(r.Causes, p.Field)
+		}
+	case e.Code != "":
+		r.Causes = []string{e.Code}
+	default:
+		r.Causes = []string{e.Kind.String()}
+	}
+	return r
+}
+
+// started returns a run whose broadcast is sealed.
+func (r Run) started() Run {
+	r.State, r.Reason, r.Causes = RunStarted, "", nil
+	return r
+}
+
+// failed returns a run that is over because of what stands in its way.
+func (r Run) failed(by error) Run {
+	r = r.stopped(by)
+	r.State = RunFailed
+	return r
+}
 
 // Due is what a schedule owes at a moment.
 type Due struct {
@@ -96,13 +129,14 @@ func (s Schedule) Start(r Run, in Situation, now time.Time) Run {
 	case in.Unfinished != "" && s.Overlap == SkipOverlap:
 		r.State, r.Reason = RunSkipped, fmt.Sprintf("broadcast %s of the occurrence before it is not finished", in.Unfinished)
 	case in.Unfinished != "":
+		r.Causes = nil
 		r.Reason = fmt.Sprintf("broadcast %s of the occurrence before it is not finished", in.Unfinished)
 	case in.Obstacle == nil:
-		r.State, r.Reason = RunCopying, ""
+		r.State, r.Reason, r.Causes = RunCopying, "", nil
+	case now.Sub(r.DueAt) > s.Window:
+		r = r.failed(in.Obstacle)
 	default:
-		if r.Reason = fault.MessageOf(in.Obstacle); now.Sub(r.DueAt) > s.Window {
-			r.State = RunFailed
-		}
+		r = r.stopped(in.Obstacle)
 	}
 	return r
 }

@@ -143,6 +143,31 @@ func TestSchedule_Start(t *testing.T) {
 	}
 }
 
+// What stands in the way is kept in words, until it does no more.
+func TestSchedule_Start_causes(t *testing.T) {
+	missing := &fault.Error{Kind: fault.Conflict, Code: "BOT_NOT_READY", Message: "not yet", Parts: []fault.Part{{Field: "channel.state", Message: "is off"}, {Field: "bot.paused", Message: "says so"}}}
+	for name, tt := range map[string]struct {
+		in   Situation
+		want []string
+	}{
+		"several at once":       {Situation{Obstacle: missing}, []string{"channel.state", "bot.paused"}},
+		"one with a code":       {Situation{Obstacle: Nobody("aud_1")}, []string{"NO_RECIPIENTS"}},
+		"one without":           {Situation{Obstacle: fault.New(fault.NotFound, "no audience")}, []string{"not_found"}},
+		"no fault":              {Situation{Obstacle: fmt.Errorf("broken")}, nil},
+		"nothing any more":      {Situation{}, nil},
+		"the one before it":     {Situation{Unfinished: "brd_1"}, nil},
+		"that, and a fault too": {Situation{Unfinished: "brd_1", Obstacle: missing}, nil},
+	} {
+		for _, late := range []time.Duration{0, 2 * time.Hour} {
+			s := Schedule{Overlap: QueueOverlap, Window: time.Hour}
+			got := s.Start(Run{DueAt: start, State: RunWaiting, Causes: []string{"as before"}}, tt.in, start.Add(late))
+			if !slices.Equal(got.Causes, tt.want) {
+				t.Errorf("%s, %s late: causes = %q, want %q", name, late, got.Causes, tt.want)
+			}
+		}
+	}
+}
+
 func TestTimetable_Preview(t *testing.T) {
 	table := NewTimetable(newDesk(&memory{}), nil)
 	got, err := table.Preview("0 9 * * 1", "", 2)

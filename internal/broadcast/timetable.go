@@ -223,7 +223,7 @@ func (t *Timetable) Copy(ctx context.Context) (runs []Run, err error) {
 		if err != nil || !ok {
 			return runs, errors.Join(append(errs, err)...)
 		}
-		if r.State, r.Reason, err = t.copy(ctx, r); err == nil {
+		if r, err = t.copy(ctx, r); err == nil {
 			r.ChangedAt = t.desk.now()
 			err = t.schedules.EndCopy(ctx, r)
 		}
@@ -235,20 +235,23 @@ func (t *Timetable) Copy(ctx context.Context) (runs []Run, err error) {
 	}
 }
 
-// copy copies the audience of a claimed run into its broadcast and seals it.
-func (t *Timetable) copy(ctx context.Context, r Run) (RunState, string, error) {
+// errCancelled ends a run whose broadcast somebody cancelled while it got its people.
+var errCancelled = fault.Coded(fault.Conflict, "CANCELLED", "its broadcast was cancelled before it began")
+
+// copy copies the audience of a claimed run into its broadcast and seals it. It returns the run as it ends.
+func (t *Timetable) copy(ctx context.Context, r Run) (Run, error) {
 	b, err := t.desk.orders.Broadcast(ctx, r.Broadcast)
 	switch {
 	case err != nil:
-		return r.State, "", err
+		return r, err
 	case b.State == Cancelled:
-		return RunFailed, "its broadcast was cancelled before it began", nil
+		return r.failed(errCancelled), nil
 	case b.State != Uploading: // sealed, by who was cut short then
-		return RunStarted, "", nil
+		return r.started(), nil
 	}
 	s, err := t.schedules.Schedule(ctx, r.Schedule)
 	if err != nil {
-		return r.State, "", err
+		return r, err
 	}
 	a, err := t.desk.audiences.Audience(ctx, s.Audience)
 	if err == nil && a.Counts.Audience == 0 {
@@ -256,22 +259,22 @@ func (t *Timetable) copy(ctx context.Context, r Run) (RunState, string, error) {
 	}
 	if kind := fault.KindOf(err); err != nil && (kind == fault.NotFound || kind == fault.Conflict) {
 		_, cancelled := t.desk.orders.Cancel(ctx, b.ID, t.desk.now())
-		return RunFailed, fault.MessageOf(err), cancelled
+		return r.failed(err), cancelled
 	}
 	if err != nil {
-		return r.State, "", err
+		return r, err
 	}
 	people, err := t.copyPeople(ctx, r, a, b.Personal)
 	switch {
 	case fault.CodeOf(err) == codeNobody:
 		_, cancelled := t.desk.orders.Cancel(ctx, b.ID, t.desk.now())
-		return RunFailed, fault.MessageOf(err), cancelled
+		return r.failed(err), cancelled
 	case err != nil:
-		return r.State, "", err
+		return r, err
 	}
 	// Other people than were copied do not go: their number tells, and the copy begins again.
 	_, err = t.desk.Seal(ctx, b.ID, Sealing{People: people, By: s.CreatedBy})
-	return RunStarted, "", err
+	return r.started(), err
 }
 
 // copyPeople makes the people of an audience, chunk by chunk as they are, those of a run's broadcast, filled

@@ -25,11 +25,13 @@ const shortBatch = 200
 // day about low balance, whatever waits. At 09:00 in Korea it tells of what waits still, of
 // broadcasts that begin within 24 hours and cannot be paid for, and of free cash that ends; see
 // [notice.ExpiryReminderOn]. The daily part runs once a day however many call it, and not at all
-// for days that passed while nobody did. A look that finds nothing reads two rows of indexes.
+// for days that passed while nobody did. Of times at which schedules sent nothing it tells as
+// [notice.LostSince] says. A look that finds nothing reads three rows of indexes.
 func (s *Store) Remind(ctx context.Context, now time.Time) (told int, err error) {
 	short, err := s.tellShort(ctx, now)
+	lost, lostErr := s.tellLost(ctx, now)
 	daily, dailyErr := s.remindDaily(ctx, now)
-	return short + daily, errors.Join(err, dailyErr)
+	return short + lost + daily, errors.Join(err, lostErr, dailyErr)
 }
 
 // waitsUntold is the condition of an index, word for word.

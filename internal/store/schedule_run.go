@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/malgil/malgil/internal/broadcast"
@@ -12,11 +13,21 @@ import (
 	"github.com/malgil/malgil/internal/wallet"
 )
 
-const runColumns = `schedule_id, due_at, state, broadcast_id, reason, times, changed_at, epoch`
+const runColumns = `schedule_id, due_at, state, broadcast_id, reason, causes, times, changed_at, epoch`
 
 func scanRun(row scanner, more ...any) (r broadcast.Run, err error) {
-	err = row.Scan(append([]any{&r.Schedule, at(&r.DueAt), &r.State, &r.Broadcast, &r.Reason, &r.Times, at(&r.ChangedAt), &r.Epoch}, more...)...)
+	var causes string
+	err = row.Scan(append([]any{&r.Schedule, at(&r.DueAt), &r.State, &r.Broadcast, &r.Reason, &causes, &r.Times, at(&r.ChangedAt), &r.Epoch}, more...)...)
+	r.Causes = split(causes)
 	return r, err
+}
+
+// split reads words that are stored by commas.
+func split(words string) []string {
+	if words == "" {
+		return nil
+	}
+	return strings.Split(words, ",")
 }
 
 func scanOneRun(row scanner) (broadcast.Run, error) { return scanRun(row) }
@@ -140,8 +151,8 @@ func (s *Store) startRun(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule
 		}
 		r.Broadcast = b.ID
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE schedule_run SET state = $3, reason = $4, broadcast_id = $5, changed_at = $6, next_at = $7
-		WHERE schedule_id = $1 AND due_at = $2`, sch.ID, millis(r.DueAt), r.State, r.Reason, r.Broadcast, millis(now), millis(now.Add(waitAgain)))
+	_, err = tx.ExecContext(ctx, `UPDATE schedule_run SET state = $3, reason = $4, broadcast_id = $5, changed_at = $6, next_at = $7, causes = $8
+		WHERE schedule_id = $1 AND due_at = $2`, sch.ID, millis(r.DueAt), r.State, r.Reason, r.Broadcast, millis(now), millis(now.Add(waitAgain)), strings.Join(r.Causes, ","))
 	if err != nil {
 		return r, fmt.Errorf("save the run of %s: %w", r.DueAt.Format(time.RFC3339), err)
 	}
@@ -152,7 +163,7 @@ func (s *Store) startRun(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule
 // wallet its broadcast is on.
 func (s *Store) obstacle(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule, b *broadcast.Broadcast) (obstacle, err error) {
 	if sch.Unreadable != "" {
-		return fault.New(fault.Conflict, "its stored message cannot be read; make a new schedule"), nil
+		return fault.Coded(fault.Conflict, "UNREADABLE", "its stored message cannot be read; make a new schedule"), nil
 	}
 	standing, err := standingOf(ctx, tx, sch.BotID, sch.Side)
 	if err != nil {
@@ -219,8 +230,8 @@ func (s *Store) KeepCopy(ctx context.Context, r broadcast.Run, until time.Time) 
 
 // EndCopy writes down what became of a claimed run.
 func (s *Store) EndCopy(ctx context.Context, r broadcast.Run) error {
-	_, err := s.write.ExecContext(ctx, `UPDATE schedule_run SET state = $4, reason = $5, changed_at = $6 WHERE schedule_id = $1 AND due_at = $2 AND epoch = $3 AND state = 'copying'`,
-		r.Schedule, millis(r.DueAt), r.Epoch, r.State, r.Reason, millis(r.ChangedAt))
+	_, err := s.write.ExecContext(ctx, `UPDATE schedule_run SET state = $4, reason = $5, changed_at = $6, causes = $7 WHERE schedule_id = $1 AND due_at = $2 AND epoch = $3 AND state = 'copying'`,
+		r.Schedule, millis(r.DueAt), r.Epoch, r.State, r.Reason, millis(r.ChangedAt), strings.Join(r.Causes, ","))
 	if err != nil {
 		return fmt.Errorf("end the run of %s: %w", r.DueAt.Format(time.RFC3339), err)
 	}
