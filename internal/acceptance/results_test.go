@@ -11,6 +11,8 @@ func TestResults(t *testing.T) {
 	show(t, map[string]func(*testing.T){
 		"watching": watching,
 		"webhooks": webhooks,
+
+		"finish_report": finishReport,
 	})
 }
 

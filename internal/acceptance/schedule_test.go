@@ -16,6 +16,7 @@ func TestSchedule(t *testing.T) {
 		"48_in_a_minute":    inAMinute,
 		"48_cron_and_zone":  cronAndZone,
 		"48_missed_days":    missedDays,
+		"48_lost_times":     lostTimes,
 		"48_overlap":        overlap,
 		"48_two_schedulers": twoSchedulers,
 	})
