@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/url"
 	"time"
 )
@@ -10,6 +11,7 @@ type consentCommand struct {
 	Add    consentAdd    `cmd:"" help:"Note that somebody agrees to the advertising of a bot, or confirms it."`
 	Remove consentRemove `cmd:"" help:"Take a consent back that was noted by mistake."`
 	List   consentList   `cmd:"" help:"List who agrees to the advertising of a bot."`
+	Show   consentShow   `cmd:"" help:"What somebody said about the messages of a bot, and whether it counts."`
 	Import consentImport `cmd:"" help:"Note everybody of a file."`
 	Export consentExport `cmd:"" help:"Write everybody who agrees to a file."`
 }
@@ -47,6 +49,40 @@ func (c consentList) Run(e *env) error {
 	return listAll(c.remote, e, c.list, c.path(consents), []string{"TYPE", "ID", "AT", "AT NIGHT", "SOURCE"}, func(s stanceRow) []string {
 		return []string{s.Type, s.ID, when(s.At), when(s.NightAt), s.Source}
 	})
+}
+
+type consentShow struct {
+	listOf
+	aPerson
+}
+
+// Run shows what somebody said.
+func (c consentShow) Run(e *env) error {
+	var s struct {
+		Refusal *stanceRow `json:"suppression"`
+		Consent *stanceRow `json:"consent"`
+		Valid   bool       `json:"consent_valid"`
+		AtNight bool       `json:"consent_valid_at_night"`
+	}
+	return c.call(e, "GET", c.path("stance")+"?"+c.query(), nil, &s, func() {
+		if s.Refusal != nil {
+			facts(e.stdout, "refuses", s.Refusal.Scope+" since "+when(s.Refusal.At), "source", s.Refusal.Source)
+		}
+		if s.Consent != nil {
+			facts(e.stdout, "agreed", agreedAt(s.Consent.At, s.Valid), "for the night", agreedAt(s.Consent.NightAt, s.AtNight), "source", s.Consent.Source)
+		}
+		if s.Refusal == nil && s.Consent == nil {
+			fmt.Fprintln(e.stdout, "he stands on neither list")
+		}
+	})
+}
+
+// agreedAt says when somebody agreed, and whether that counts; nothing for never.
+func agreedAt(at time.Time, valid bool) string {
+	if at.IsZero() || valid {
+		return when(at)
+	}
+	return when(at) + "; two years are over, it counts no more"
 }
 
 type consentImport struct {

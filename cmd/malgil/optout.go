@@ -64,9 +64,12 @@ func (w word) put(e *env, l listOf, list string, body map[string]any) error {
 	})
 }
 
+// query names somebody in an address.
+func (p aPerson) query() string { return url.Values{"type": {p.Type}, "id": {p.ID}}.Encode() }
+
 // remove takes somebody off a list.
 func (p aPerson) remove(e *env, l listOf, list string) error {
-	return l.call(e, "DELETE", l.path(list)+"?"+url.Values{"type": {p.Type}, "id": {p.ID}}.Encode(), nil, nil, nil)
+	return l.call(e, "DELETE", l.path(list)+"?"+p.query(), nil, nil, nil)
 }
 
 // listImport puts everybody of a file on a list.

@@ -7,7 +7,8 @@ import (
 
 // The commands of both lists call what they say, and tell what was answered.
 func TestPeopleLists(t *testing.T) {
-	const noted = `{"changed":false,"items":[{"type":"botUserKey","id":"u1","scope":"all","at":"2026-11-24T03:00:00Z","source":"전화"}]}`
+	const noted = `{"changed":false,"items":[{"type":"botUserKey","id":"u1","scope":"all","at":"2026-11-24T03:00:00Z","source":"전화"}],
+		"suppression":{"scope":"all","at":"2026-11-24T03:00:00Z"},"consent":{"at":"2024-11-24T03:00:00Z","source":"앱"},"consent_valid":false}`
 	const imported = `{"new":1200,"changed":0,"unchanged":3,"duplicates":1,"bad_rows":1,"problems":[{"line":4,"column":"at","message":"is missing; say when"}]}`
 	people := file(t, "people.csv", "id\nu1\n")
 	tests := map[string]struct {
@@ -26,6 +27,7 @@ func TestPeopleLists(t *testing.T) {
 		"export of none": {[]string{"consent", "export", "b1", "--out=x.xlsx"}, "", []string{"--out must end in .csv or .ndjson"}, 2},
 		"add a consent":  {[]string{"consent", "add", "b1", "u1", "--at=2026-11-24T12:00:00+09:00", "--night-at=2026-11-24T12:00:00+09:00"}, `PUT /api/v1/bots/b1/consents application/json {"at":"2026-11-24T12:00:00+09:00","id":"u1","night_at":"2026-11-24T12:00:00+09:00","type":"botUserKey"}`, nil, 0},
 		"consents":       {[]string{"consent", "list", "b1"}, "GET /api/v1/bots/b1/consents?limit=50", []string{"AT NIGHT"}, 0},
+		"show":           {[]string{"consent", "show", "b1", "7", "--type=appUserId"}, "GET /api/v1/bots/b1/stance?id=7&type=appUserId", []string{"refuses", "all since 2026-11-24 12:00:00 KST", "two years are over"}, 0},
 		"another format": {[]string{"consent", "import", "b1", file(t, "people.txt", "id\n")}, "", []string{".csv, .xlsx or .ndjson"}, 2},
 	}
 	for name, tt := range tests {

@@ -106,6 +106,7 @@ var callsOf = map[string][]string{
 	"consent add":           {"PUT /api/v1/bots/{id}/consents"},
 	"consent remove":        {"DELETE /api/v1/bots/{id}/consents"},
 	"consent list":          {"GET /api/v1/bots/{id}/consents"},
+	"consent show":          {"GET /api/v1/bots/{id}/stance"},
 	"consent import":        {"POST /api/v1/bots/{id}/consents/import"},
 	"consent export":        {"GET /api/v1/bots/{id}/consents/export"},
 	"schedule create":       {"POST /api/v1/schedules", "GET /api/v1/schedules/preview"},

@@ -15,6 +15,7 @@ type PeopleLists interface {
 	stance.Lists
 	PutStance(ctx context.Context, botID string, list broadcast.PeopleList, said broadcast.Stance) (changed bool, err error)
 	RemoveStance(ctx context.Context, botID string, list broadcast.PeopleList, person broadcast.Recipient) error
+	StanceOf(ctx context.Context, botID string, person broadcast.Recipient) (refusal, consent *broadcast.Stance, err error)
 	Stances(ctx context.Context, botID string, list broadcast.PeopleList, after broadcast.Recipient, limit int) ([]broadcast.Stance, error)
 }
 
@@ -41,6 +42,7 @@ func (s *Server) addPeopleLists() {
 	add(s, operation{route: "GET " + consents, id: "list-consents", group: group, summary: "List who agreed to the advertising of a bot", errors: missing}, s.listStances(broadcast.Consents))
 	add(s, operation{route: "PUT " + consents, id: "put-consent", group: group, summary: "Note that somebody agrees to the advertising of a bot, or confirms it", errors: missing}, s.putConsent)
 	add(s, operation{route: "DELETE " + consents, id: "delete-consent", group: group, summary: "Take a consent back", status: http.StatusNoContent, errors: missing}, s.deleteStance(broadcast.Consents))
+	add(s, operation{route: "GET /api/v1/bots/{id}/stance", id: "get-stance", group: group, summary: "What somebody said about the messages of a bot", errors: missing}, s.getStance)
 	s.addListExports()
 }
 
@@ -125,18 +127,54 @@ func (s *Server) putStance(ctx context.Context, in ByID, list broadcast.PeopleLi
 // defaultUserType is the type of ids that have none.
 const defaultUserType = "botUserKey"
 
-type deleteStanceInput struct {
+type personInput struct {
 	ByID
 	Type   string `query:"type" default:"botUserKey"`
 	Person string `query:"id" required:"true"`
 }
 
-func (s *Server) deleteStance(list broadcast.PeopleList) func(context.Context, *deleteStanceInput) (*none, error) {
-	return func(ctx context.Context, in *deleteStanceInput) (*none, error) {
-		person := broadcast.Recipient{Type: in.Type, ID: in.Person}
-		if wrong := person.Check(); wrong != nil {
-			return nil, fault.Field("query."+wrong.Field, "%s", wrong.Message)
+func (in personInput) person() (broadcast.Recipient, error) {
+	person := broadcast.Recipient{Type: in.Type, ID: in.Person}
+	if wrong := person.Check(); wrong != nil {
+		return person, fault.Field("query."+wrong.Field, "%s", wrong.Message)
+	}
+	return person, nil
+}
+
+func (s *Server) deleteStance(list broadcast.PeopleList) func(context.Context, *personInput) (*none, error) {
+	return func(ctx context.Context, in *personInput) (*none, error) {
+		person, err := in.person()
+		if err != nil {
+			return nil, err
 		}
 		return &none{}, s.services.Lists.RemoveStance(ctx, in.ByID.ID, list, person)
 	}
+}
+
+type personStanceView struct {
+	Refusal *stanceView `json:"suppression,omitempty" doc:"He refuses; absent for not"`
+	Consent *stanceView `json:"consent,omitempty" doc:"He agreed; absent for not"`
+	Valid   bool        `json:"consent_valid" doc:"The consent counts now: he gave or confirmed it less than two years ago"`
+	AtNight bool        `json:"consent_valid_at_night" doc:"Likewise from 21:00 to 08:00"`
+}
+
+func (s *Server) getStance(ctx context.Context, in *personInput) (*body[personStanceView], error) {
+	person, err := in.person()
+	if err != nil {
+		return nil, err
+	}
+	refusal, consent, err := s.services.Lists.StanceOf(ctx, in.ByID.ID, person)
+	if err != nil {
+		return nil, err
+	}
+	var view personStanceView
+	if refusal != nil {
+		one := viewStance(*refusal)
+		view.Refusal = &one
+	}
+	if consent != nil {
+		one, now := viewStance(*consent), s.config.Now()
+		view.Consent, view.Valid, view.AtNight = &one, consent.Valid(now), consent.ValidAtNight(now)
+	}
+	return reply(view), nil
 }

@@ -1,15 +1,18 @@
 package intake
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/korean"
 
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/recipient"
 )
 
 // What a Korean office keeps of refusals comes in whole, or not at all, and goes out as it came.
@@ -60,6 +63,29 @@ func TestListImport(t *testing.T) {
 	}
 	wantAt(t, "suppressions", h.do(call{method: "GET", path: bot + "/suppressions"}).want(200), map[string]any{"items.0.id": "u2", "items.1": nil})
 
+	book := excelize.NewFile()
+	for cell, value := range map[string]any{"A1": "수신자 ID", "B1": "동의일", "C1": "야간동의 일시", "A2": "u6", "B2": 46350, "C2": 46350.5} {
+		if err := book.SetCellValue("Sheet1", cell, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for cell, format := range map[string]int{"B2": 14, "C2": 22} { // a date, and a date with a time, as a spreadsheet has them
+		style, err := book.NewStyle(&excelize.Style{NumFmt: format})
+		if err == nil {
+			err = book.SetCellStyle("Sheet1", cell, cell, style)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var file bytes.Buffer
+	if err := book.Write(&file); err != nil {
+		t.Fatal(err)
+	}
+	wantAt(t, "a workbook", post("/consents/import", recipient.XLSX.MediaType(), file.String()).want(200), map[string]any{"new": 1})
+	wantAt(t, "who is in the workbook", h.do(call{method: "GET", path: bot + "/stance?id=u6"}).want(200),
+		map[string]any{"consent.at": "2026-11-23T15:00:00Z", "consent.night_at": "2026-11-24T03:00:00Z"})
+
 	post("/suppressions/import", csv, "id,이름\nu1,하늘\n").wantProblem(422, "INVALID", "body.recipients")
 	wantAt(t, "a mapping", post("/suppressions/import?map=id:id,at:%ED%95%9C%20%EB%82%A0", csv, "id,이름,한 날\nu2,하늘,2026-11-20\n").want(200), map[string]any{"changed": 1})
 	post("/suppressions/import?map=properties:x", csv, "id\n").wantProblem(422, "INVALID", "query.map")
@@ -70,7 +96,7 @@ func TestListImport(t *testing.T) {
 	audit := h.do(call{method: "GET", path: "/api/v1/audit?action=import-suppressions"}).want(200)
 	wantAt(t, "the audit log", audit, map[string]any{"items.0.action": "import-suppressions", "items.0.after.list": "suppressions", "items.0.after.rows": 1, "items.0.after.changed": 1, "items.5": nil})
 	wantAt(t, "the audit log of consents", h.do(call{method: "GET", path: "/api/v1/audit?action=import-consents"}).want(200),
-		map[string]any{"items.0.after.rows": 2, "items.0.after.bad_rows": 2, "items.0.after.new": 2, "items.1": nil})
+		map[string]any{"items.0.after.rows": 1, "items.1.after.rows": 2, "items.1.after.bad_rows": 2, "items.1.after.new": 2, "items.2": nil})
 }
 
 // fullLists are lists whose disk is full behind the first people.

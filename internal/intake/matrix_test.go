@@ -143,6 +143,7 @@ DELETE /api/v1/bots/{id}/suppressions PAMO WKVv
 GET /api/v1/bots/{id}/consents PAMO WKVv
 PUT /api/v1/bots/{id}/consents PAMO WKVv
 DELETE /api/v1/bots/{id}/consents PAMO WKVv
+GET /api/v1/bots/{id}/stance PAMO WKVv
 POST /api/v1/bots/{id}/suppressions/import PAMO WKVv
 POST /api/v1/bots/{id}/consents/import PAMO WKVv
 GET /api/v1/bots/{id}/suppressions/export PAMO WKVv

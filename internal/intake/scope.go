@@ -182,6 +182,7 @@ var routes = map[string]guard{
 	"GET /api/v1/bots/{id}/consents":        {scope: access.Read, right: access.ReadPeople, on: theBot},
 	"PUT /api/v1/bots/{id}/consents":        {scope: access.Send, right: access.OrderBroadcast, on: theBot},
 	"DELETE /api/v1/bots/{id}/consents":     {scope: access.Send, right: access.OrderBroadcast, on: theBot},
+	"GET /api/v1/bots/{id}/stance":          {scope: access.Read, right: access.ReadPeople, on: theBot},
 	importRefusalsRoute:                     {scope: access.Send, right: access.OrderBroadcast, on: theBot},
 	importConsentsRoute:                     {scope: access.Send, right: access.OrderBroadcast, on: theBot},
 	exportRefusalsRoute:                     {scope: access.Read, right: access.ReadPeople, on: theBot},

@@ -129,6 +129,7 @@ DELETE /api/v1/bots/{id}/suppressions send order_broadcast bot path.id
 GET /api/v1/bots/{id}/consents read read_people bot path.id
 PUT /api/v1/bots/{id}/consents send order_broadcast bot path.id
 DELETE /api/v1/bots/{id}/consents send order_broadcast bot path.id
+GET /api/v1/bots/{id}/stance read read_people bot path.id
 POST /api/v1/bots/{id}/suppressions/import send order_broadcast bot path.id
 POST /api/v1/bots/{id}/consents/import send order_broadcast bot path.id
 GET /api/v1/bots/{id}/suppressions/export read read_people bot path.id

@@ -229,6 +229,16 @@ func (s *Store) Stances(ctx context.Context, botID string, list broadcast.People
 	return collect(rows, err, scanStance)
 }
 
+// StanceOf tells what the lists of a bot say of somebody, of whom at most one says something; nil for nothing.
+func (s *Store) StanceOf(ctx context.Context, botID string, person broadcast.Recipient) (refusal, consent *broadcast.Stance, err error) {
+	refused, err := stances(ctx, s.read, botID, broadcast.Suppressions, []broadcast.Recipient{person})
+	if err != nil {
+		return nil, nil, err
+	}
+	agreed, err := stances(ctx, s.read, botID, broadcast.Consents, []broadcast.Recipient{person})
+	return pointer(refused, idOf(person)), pointer(agreed, idOf(person)), err
+}
+
 // stanceFacts are what the audit log tells of somebody on a list; nil for nobody. It outlives the lists,
 // so it names him by a hash: whoever knows an id finds him, and nobody learns ids from it. Nor does it have
 // the source, which may tell of him.

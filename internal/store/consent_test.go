@@ -61,6 +61,10 @@ func TestStances(t *testing.T) {
 		put(broadcast.Consents, 1, who("u1", 3, ""))
 		stand(broadcast.Suppressions)
 
+		if refusal, consent, err := s.StanceOf(t.Context(), botID, broadcast.Recipient{Type: "botUserKey", ID: "u1"}); err != nil || refusal != nil || consent == nil || *consent != who("u1", 3, "") {
+			t.Errorf("StanceOf = %v, %v, %v, want the consent alone", refusal, consent, err)
+		}
+
 		// Named twice in one go, the later one counts, wherever it stands; types are apart.
 		app := who("u1", 4, "ad")
 		app.Type = "appUserId"
