@@ -1,11 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -170,12 +173,13 @@ func (s *Store) lockLists(ctx context.Context, tx *sql.Tx, botID string) error {
 	return orNotFound(tx.QueryRowContext(ctx, `SELECT id FROM bot WHERE id = $1`+s.dialect.lock, botID).Scan(&id), "bot", botID)
 }
 
-// putStances writes people on a list and takes them off the other one.
+// putStances writes people on a list, in the order of its index, and takes them off the other one.
 func putStances(ctx context.Context, tx *sql.Tx, botID string, table peopleTable, put map[personID]broadcast.Stance) error {
 	var rows []string
 	args, byType := []any{botID}, map[string][]any{}
-	for who, one := range put {
-		values := table.values(one)
+	inOrder := func(a, b personID) int { return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.id, b.id)) }
+	for _, who := range slices.SortedFunc(maps.Keys(put), inOrder) {
+		values := table.values(put[who])
 		rows = append(rows, "($1, "+placeholders(len(args)+1, 2+len(values))+")")
 		args = append(append(args, who.kind, who.id), values...)
 		byType[who.kind] = append(byType[who.kind], who.id)
