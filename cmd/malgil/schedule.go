@@ -40,6 +40,7 @@ type scheduleRow struct {
 	State        string    `json:"state"`
 	NextAt       time.Time `json:"next_at"`
 	CreatedAt    time.Time `json:"created_at"`
+	CreatedBy    string    `json:"created_by"`
 }
 
 // standing is what a schedule is: an active one that has no next time is over.
@@ -57,7 +58,7 @@ func (s scheduleRow) print(e *env) {
 	}
 	facts(e.stdout, "schedule", s.ID, "name", s.Name, "bot", s.Bot+" "+s.Channel, "event", s.Event.Name, "audience", s.Audience, "state", s.standing(),
 		"cron", s.Cron+" in "+s.Zone, "next", when(s.NextAt), "until", when(s.Until), "overlap", s.Overlap,
-		"catches up", "within "+(time.Duration(s.CatchUp)*time.Second).String(), "expires", expires, "made", when(s.CreatedAt))
+		"catches up", "within "+(time.Duration(s.CatchUp)*time.Second).String(), "expires", expires, "made", when(s.CreatedAt), "by", s.CreatedBy)
 }
 
 func schedulePath(id string) string { return "/api/v1/schedules/" + url.PathEscape(id) }

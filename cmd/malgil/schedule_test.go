@@ -38,7 +38,7 @@ func TestCommands_schedules(t *testing.T) {
 	if again := ok(t, append(create, "--key", "hourly-1")...); again != made {
 		t.Errorf("create repeated = %q, want %q", again, made)
 	}
-	has("create", made, "매시간 소식", "0 * * * * in Asia/Seoul", "active", "within 1h0m0s", "30m0s after each begins")
+	has("create", made, "매시간 소식", "0 * * * * in Asia/Seoul", "active", "within 1h0m0s", "30m0s after each begins", "tok_")
 	id := first(made)
 	has("audience delete", malgil(t, "audience", "delete", audience).stderr, id)
 
