@@ -35,6 +35,9 @@ type EndedChunks interface {
 // nobody who got it gets it again. It is a Conflict while the other is not finished, when it is retried
 // already, and when there is nobody to send to.
 func (d *Desk) Retry(ctx context.Context, o RetryOrder, r Request) (Broadcast, error) {
+	if b, repeated, err := d.orders.RepeatedBroadcast(ctx, r); err != nil || repeated && b.State != Uploading {
+		return b, err // whatever has become of the other; one that was cut short goes on
+	}
 	of, err := d.orders.Broadcast(ctx, o.Of)
 	if err != nil {
 		return Broadcast{}, err

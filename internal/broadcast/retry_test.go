@@ -96,6 +96,9 @@ func TestDesk_Retry_notYet(t *testing.T) {
 	if _, err := newDesk(m).Retry(t.Context(), RetryOrder{Of: "brd_of"}, Request{}); fault.CodeOf(err) != "NOT_FINISHED" {
 		t.Errorf("Retry of a running broadcast = %v, want NOT_FINISHED", err)
 	}
+	if b, err := newDesk(m).Retry(t.Context(), RetryOrder{Of: "brd_of"}, Request{Key: "k"}); err != nil || b.ID != m.b.ID {
+		t.Errorf("Retry repeated while the other is not finished any more = %+v, %v, want the first", b, err)
+	}
 }
 
 // More people than one look reads are all there, once.
