@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/webhook"
 )
@@ -13,7 +15,7 @@ import (
 type webhookView struct {
 	ID        string          `json:"id"`
 	Bot       string          `json:"bot"`
-	URL       string          `json:"url"`
+	URL       string          `json:"url" doc:"Whole for those who may change it; for others scheme, host and a short hash of the rest"`
 	Events    []webhook.Event `json:"events"`
 	MinPeople int             `json:"min_people" doc:"Broadcasts to fewer people are not told of"`
 	CreatedAt time.Time       `json:"created_at"`
@@ -21,9 +23,26 @@ type webhookView struct {
 	DroppedAt time.Time       `json:"dropped_at,omitzero" doc:"When that happened last"`
 }
 
-func viewWebhook(h webhook.Hook) webhookView {
+// viewWebhook shows a webhook to somebody who may change it, or who may not.
+func viewWebhook(h webhook.Hook, keeps bool) webhookView {
+	if !keeps {
+		h.URL = h.Shown()
+	}
 	return webhookView{ID: h.ID, Bot: h.BotID, URL: h.URL, Events: h.Events, MinPeople: h.MinPeople, CreatedAt: h.CreatedAt,
 		Dropped: h.Dropped, DroppedAt: h.DroppedAt}
+}
+
+// keepsBot reports whether the caller may change the webhooks of a bot.
+func (s *Server) keepsBot(ctx context.Context, botID string) (bool, error) {
+	if !principalOf(ctx).Can(access.Admin) {
+		return false, nil
+	}
+	err := s.permit(ctx, access.KeepBot, access.OfBot, botID)
+	switch fault.KindOf(err) {
+	case fault.NotFound, fault.Forbidden:
+		return false, nil
+	}
+	return err == nil, err
 }
 
 type madeWebhook struct {
@@ -89,7 +108,7 @@ func (s *Server) createWebhook(ctx context.Context, in *createWebhookInput) (*cr
 	if err != nil {
 		return nil, err
 	}
-	return &created[madeWebhook]{Location: "/api/v1/webhooks/" + h.ID, Body: madeWebhook{viewWebhook(h), secret}}, nil
+	return &created[madeWebhook]{Location: "/api/v1/webhooks/" + h.ID, Body: madeWebhook{viewWebhook(h, true), secret}}, nil
 }
 
 type listWebhooksInput struct {
@@ -106,7 +125,15 @@ func (s *Server) listWebhooks(ctx context.Context, in *listWebhooksInput) (*body
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Paged, found, func(h webhook.Hook) any { return h.ID }, viewWebhook)
+	keeps := map[string]bool{}
+	for _, h := range found {
+		if _, known := keeps[h.BotID]; !known {
+			if keeps[h.BotID], err = s.keepsBot(ctx, h.BotID); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return pageOf(in.Paged, found, func(h webhook.Hook) any { return h.ID }, func(h webhook.Hook) webhookView { return viewWebhook(h, keeps[h.BotID]) })
 }
 
 func (s *Server) getWebhook(ctx context.Context, in *ByID) (*body[webhookView], error) {
@@ -114,7 +141,11 @@ func (s *Server) getWebhook(ctx context.Context, in *ByID) (*body[webhookView], 
 	if err != nil {
 		return nil, err
 	}
-	return reply(viewWebhook(h)), nil
+	keeps, err := s.keepsBot(ctx, h.BotID)
+	if err != nil {
+		return nil, err
+	}
+	return reply(viewWebhook(h, keeps)), nil
 }
 
 type changeWebhookInput struct {
@@ -136,7 +167,7 @@ func (s *Server) changeWebhook(ctx context.Context, in *changeWebhookInput) (*bo
 	if err != nil {
 		return nil, err
 	}
-	return reply(viewWebhook(h)), nil
+	return reply(viewWebhook(h, true)), nil
 }
 
 func (s *Server) deleteWebhook(ctx context.Context, in *ByID) (*none, error) {

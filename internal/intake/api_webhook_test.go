@@ -3,13 +3,17 @@ package intake
 import (
 	"strings"
 	"testing"
+
+	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/webhook"
 )
 
 func TestWebhooks(t *testing.T) {
 	h := newHouse(t)
 	_, _, botID := h.seed(3000)
+	hooked := webhook.Hook{URL: "https://shop.example/hook"}
 	made := h.do(call{method: "POST", path: "/api/v1/webhooks", body: map[string]any{
-		"bot": botID, "url": "https://shop.example/hook", "events": []string{"broadcast.paused", "broadcast.finished"},
+		"bot": botID, "url": hooked.URL, "events": []string{"broadcast.paused", "broadcast.finished"},
 	}})
 	body := made.want(201)
 	id, secret := body["id"].(string), body["secret"].(string)
@@ -65,8 +69,47 @@ func TestWebhooks(t *testing.T) {
 		h.do(gone).wantProblem(404, "NOT_FOUND", "")
 	}
 	wantAt(t, "the audit log", h.do(call{method: "GET", path: "/api/v1/audit"}).want(200), map[string]any{
-		"items.0.action": "delete-webhook", "items.0.subject.kind": "webhook", "items.0.before.url": "https://shop.example/hook",
+		"items.0.action": "delete-webhook", "items.0.subject.kind": "webhook", "items.0.before.url": hooked.Shown(),
 	})
+	if text := h.do(call{method: "GET", path: "/api/v1/audit"}).Body.String(); strings.Contains(text, "shop.example/hook") || !strings.Contains(text, "shop.example") {
+		t.Errorf("the audit log says %s, want the address without its path", text)
+	}
+}
+
+// Who may change a webhook sees its whole address, which may hold a key; who only sees the bot does not.
+func TestWebhooks_address(t *testing.T) {
+	h := newHouse(t)
+	town := newTown(h, "address")
+	hooked := webhook.Hook{URL: "https://shop.example/hook?key=s3cret"}
+	path := h.do(call{method: "POST", path: "/api/v1/webhooks", token: town.people['M'].token, body: map[string]any{"bot": town.bot, "url": hooked.URL}}).wantAddress(201, hooked.URL)
+	h.do(call{method: "PATCH", path: path, token: town.people['M'].token, body: map[string]any{"min_people": 1}}).wantAddress(200, hooked.URL)
+	_, reads, err := h.gate.Issue(t.Context(), access.NewToken{Name: "reads", AccountID: town.people['M'].account, Scopes: []string{"read"}})
+	must(t, err)
+	for who, tt := range map[string]struct{ token, want string }{
+		"the platform":             {town.people['P'].token, hooked.URL},
+		"the bot's master":         {town.people['M'].token, hooked.URL},
+		"his token that may read":  {reads, hooked.Shown()},
+		"an operator":              {town.people['O'].token, hooked.Shown()},
+		"the wallet's master":      {town.people['W'].token, hooked.Shown()},
+		"a viewer of the bot":      {town.people['v'].token, hooked.Shown()},
+		"the platform's that read": {h.token("read"), hooked.Shown()},
+	} {
+		t.Run(who, func(t *testing.T) {
+			h := h.on(t)
+			h.do(call{method: "GET", path: path, token: tt.token}).wantAddress(200, tt.want)
+			wantAt(t, "GET webhooks", h.do(call{method: "GET", path: "/api/v1/webhooks", token: tt.token}).want(200), map[string]any{"items.0.url": tt.want, "items.1": nil})
+		})
+	}
+}
+
+// wantAddress fails unless a webhook is answered with an address; it returns its path.
+func (r response) wantAddress(status int, url string) string {
+	r.t.Helper()
+	got := r.want(status)
+	if got["url"] != url {
+		r.t.Errorf("%s %s says the address %v, want %s", r.c.method, r.c.path, got["url"], url)
+	}
+	return "/api/v1/webhooks/" + got["id"].(string)
 }
 
 func TestWebhooks_refused(t *testing.T) {

@@ -56,9 +56,9 @@ func (s *Store) Hooks(ctx context.Context, f HookFilter, after string, limit int
 	return collect(rows, err, scanHook)
 }
 
-// shownHook is a webhook in the audit log.
+// shownHook is a webhook in the audit log, which more people read than may know the address.
 func shownHook(h webhook.Hook) map[string]any {
-	return map[string]any{"bot": h.BotID, "url": h.URL, "events": h.Events, "min_people": h.MinPeople}
+	return map[string]any{"bot": h.BotID, "url": h.Shown(), "events": h.Events, "min_people": h.MinPeople}
 }
 
 // InsertHook stores a webhook of a bot, which may have so many.

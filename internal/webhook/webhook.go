@@ -4,10 +4,13 @@ package webhook
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -41,6 +44,22 @@ type Hook struct {
 	CreatedAt time.Time
 	Dropped   int       // deliveries for which its line had no room, see [MaxOpen]
 	DroppedAt time.Time // the last of them
+}
+
+// Shown is the address of a webhook for whoever may not change it, and for the audit log: scheme and host as they are,
+// and 8 hexadecimal digits that tell one path and query, which often hold a key, from another.
+func (h Hook) Shown() string {
+	u, err := url.Parse(h.URL)
+	if err != nil || u.Host == "" { // not since it was checked
+		return ""
+	}
+	origin := u.Scheme + "://" + u.Host
+	rest, _ := strings.CutPrefix(h.URL, origin)
+	if rest == "" || rest == "/" {
+		return origin + "/"
+	}
+	hash := sha256.Sum256([]byte(rest))
+	return fmt.Sprintf("%s/…%x", origin, hash[:4])
 }
 
 // New asks for a webhook.

@@ -153,6 +153,23 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+func TestHook_Shown(t *testing.T) {
+	tests := map[string]struct{ url, want string }{
+		"a host":            {"https://shop.example", "https://shop.example/"},
+		"its root":          {"https://shop.example:8443/", "https://shop.example:8443/"},
+		"a key in its path": {"https://shop.example/hook/s3cret", "https://shop.example/…a3ce6c52"},
+		"in its query":      {"https://shop.example/hook?key=s3cret", "https://shop.example/…cbf1f0a3"},
+		"no URL":            {"shop.example/s3cret", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := (webhook.Hook{URL: tt.url}).Shown(); got != tt.want {
+				t.Errorf("Shown() of %s = %q, want %q", tt.url, got, tt.want)
+			}
+		})
+	}
+}
+
 func TestOf(t *testing.T) {
 	b := broadcast.Broadcast{ID: "brd_1", BotID: "bot", Name: "겨울", State: broadcast.Running, Price: 15, Captured: 150,
 		Counts: broadcast.Counts{Audience: 12, Delivered: 10}, StartedAt: noon.Add(-time.Hour)}
