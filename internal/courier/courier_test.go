@@ -2,7 +2,10 @@ package courier_test
 
 import (
 	"context"
+	"errors"
 	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -44,24 +47,33 @@ func TestPost(t *testing.T) {
 		}
 	}))
 	defer receiver.Close()
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer secure.Close()
+	noNames := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no server of names") }}
 	tests := map[string]struct {
 		guard  kakao.Guard
 		url    string
 		status int
 		kind   fault.Kind
+		says   string
 		calls  int64
 	}{
-		"taken":                      {wide, receiver.URL + "/ok", 202, 0, 1},
-		"a redirect is not followed": {wide, receiver.URL + "/redirect", 307, fault.Unavailable, 1},
-		"busy":                       {wide, receiver.URL + "/busy", 503, fault.Unavailable, 1},
-		"cut off":                    {wide, receiver.URL + "/cut", 0, fault.Unavailable, 1},
-		"silent":                     {wide, receiver.URL + "/slow", 0, fault.Unavailable, 1},
-		"nobody there":               {wide, "http://127.0.0.1:1/secret-path", 0, fault.Unavailable, 0},
-		"this machine, unless told":  {kakao.Guard{AnyHost: true}, receiver.URL + "/ok", 0, fault.Refused, 0},
-		"by its name":                {kakao.Guard{AnyHost: true}, strings.Replace(receiver.URL, "127.0.0.1", "localhost", 1), 0, fault.Refused, 0},
-		"https to this machine":      {kakao.Guard{AnyHost: true}, "https://localhost/secret-path", 0, fault.Refused, 0},
-		"a private address":          {wide, "https://10.0.0.1/secret-path", 0, fault.Refused, 0},
-		"no URL":                     {wide, "://", 0, fault.Refused, 0},
+		"taken":                      {wide, receiver.URL + "/ok", 202, 0, "", 1},
+		"a redirect is not followed": {wide, receiver.URL + "/redirect", 307, fault.Unavailable, "the receiver answers 307 Temporary Redirect", 1},
+		"busy":                       {wide, receiver.URL + "/busy", 503, fault.Unavailable, "the receiver answers 503 Service Unavailable", 1},
+		"cut off":                    {wide, receiver.URL + "/cut", 0, fault.Unavailable, "the receiver closed the connection without an answer", 1},
+		"silent":                     {wide, receiver.URL + "/slow", 0, fault.Unavailable, "the receiver did not answer in time", 1},
+		"nobody there":               {wide, "http://127.0.0.1:1/secret-path", 0, fault.Unavailable, "the receiver takes no connections", 0},
+		"this machine, unless told":  {kakao.Guard{AnyHost: true}, receiver.URL + "/ok", 0, fault.Refused, "the address is not https", 0},
+		"by its name":                {kakao.Guard{AnyHost: true}, strings.Replace(receiver.URL, "127.0.0.1", "localhost", 1), 0, fault.Refused, "the address is not https", 0},
+		"https to this machine":      {kakao.Guard{AnyHost: true}, "https://localhost/secret-path", 0, fault.Refused, "the host resolves to an address that is not public", 0},
+		"a private address":          {wide, "https://10.0.0.1/secret-path", 0, fault.Refused, "the address is not public", 0},
+		"no URL":                     {wide, "://", 0, fault.Refused, "the address is not a URL", 0},
+		"no TLS":                     {wide, strings.Replace(receiver.URL, "http:", "https:", 1) + "/secret-path", 0, fault.Unavailable, "the receiver did not agree on TLS", 0},
+		"a certificate of its own":   {wide, secure.URL + "/secret-path", 0, fault.Unavailable, "the certificate of the receiver is not trusted", 0},
+		"no answer in HTTP":          {wide, "http://" + babble(t, secret) + "/secret-path", 0, fault.Unavailable, "the receiver was not reached, or what it sent is no answer in HTTP", 0},
+		"a name that nobody has":     {kakao.Guard{AnyHost: true, Resolver: noNames}, "https://secret-host.example/secret-path", 0, fault.Unavailable, "the name of the receiver could not be looked up", 0},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -75,12 +87,34 @@ func TestPost(t *testing.T) {
 			if status != tt.status || (err == nil) != (tt.kind == 0) || err != nil && fault.KindOf(err) != tt.kind || called.Load() != tt.calls {
 				t.Errorf("Post() = %d, %v (%s) after %d calls, want %d, %s after %d", status, err, fault.KindOf(err), called.Load(), tt.status, tt.kind, tt.calls)
 			}
-			if err != nil && (strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "secret-path")) {
-				t.Errorf("Post() error = %v, want neither address nor answer", err)
+			if err != nil && (fault.MessageOf(err) != tt.says || err.Error() != tt.says) {
+				t.Errorf("Post() error = %q, want %q and neither address nor answer", err, tt.says)
 			}
 			if name == "busy" && fault.RetryAfter(err) != 2*time.Minute {
 				t.Errorf("Post() error asks to wait %s, want 2m", fault.RetryAfter(err))
 			}
 		})
 	}
+}
+
+// babble listens for one that answers every request with a text that is not HTTP.
+func babble(t *testing.T, text string) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 1024))
+			_, _ = io.WriteString(c, text+"\r\n\r\n")
+			_ = c.Close()
+		}
+	}()
+	return l.Addr().String()
 }

@@ -154,7 +154,7 @@ func (d *Deliverer) Deliver(ctx context.Context, id string, epoch int) (r Result
 	r = outcome(claim, status, postErr, at)
 	if postErr != nil && stopping {
 		// We are shutting down: the receiver was not at fault, so the try does not count.
-		r = Result{Event: claim.Event, State: Waiting, Attempts: claim.Attempts, NextAt: at, Reason: cut(postErr.Error())}
+		r = Result{Event: claim.Event, State: Waiting, Attempts: claim.Attempts, NextAt: at, Reason: cut(fault.MessageOf(postErr))}
 	}
 
 	// It may have arrived: record that even while shutting down.
@@ -175,7 +175,7 @@ func (d *Deliverer) Deliver(ctx context.Context, id string, epoch int) (r Result
 func (d *Deliverer) post(ctx context.Context, c Claim, now time.Time) (status int, err error) {
 	secret, err := d.opener.Open(c.Sealed, Table, c.HookID)
 	if err != nil {
-		return 0, err
+		return 0, fault.Wrap(fault.Internal, err, "the secret of the webhook does not open; see malgil doctor")
 	}
 	timestamp := strconv.FormatInt(now.Unix(), 10)
 	ctx, cancel := context.WithTimeout(ctx, postTimeout)
@@ -196,7 +196,7 @@ func outcome(c Claim, status int, err error, at time.Time) Result {
 	if err == nil {
 		return r
 	}
-	r.Reason = cut(err.Error())
+	r.Reason = cut(fault.MessageOf(err)) // and nothing of its cause, which may quote the address
 	tries := MaxTries
 	if status >= 300 && status < 500 && status != 408 && status != 429 {
 		tries = triesRefused

@@ -259,6 +259,8 @@ func TestDeliver(t *testing.T) {
 		"asked to wait for a day":      {0, 503, &fault.Error{Kind: fault.Unavailable, Message: "busy", RetryAfter: 24 * time.Hour}, webhook.Waiting, time.Hour},
 		"wants nothing more":           {0, 410, answers(410), webhook.Failed, 0},
 		"an address within":            {0, 0, fault.New(fault.Refused, "not public"), webhook.Failed, 0},
+		"a cause that quotes a host":   {0, 0, fault.Wrap(fault.Unavailable, errors.New("dial shop.example"), "not reached"), webhook.Waiting, 10 * time.Second},
+		"an error of no kind":          {0, 0, errors.New("dial shop.example"), webhook.Waiting, 10 * time.Second},
 		"a secret that does not open":  {0, 0, errors.New("sealed"), webhook.Waiting, 10 * time.Second},
 		"the last try of a broken one": {8, 500, answers(500), webhook.Failed, 0},
 	}
@@ -283,6 +285,9 @@ func TestDeliver(t *testing.T) {
 			}
 			if got.State != tt.want || !got.NextAt.Equal(nextAt) || got.Attempts != tt.attempts+1 || got.Status != tt.status || (got.Reason == "") != (tt.want == webhook.Delivered) {
 				t.Errorf("Deliver() = %+v, want %s, next at %v", got, tt.want, nextAt)
+			}
+			if strings.Contains(got.Reason, "shop.example") || strings.Contains(got.Reason, "does not open:") {
+				t.Errorf("Deliver() gives the reason %q, want no cause", got.Reason)
 			}
 			for _, post := range p.posted {
 				if err := webhook.Verify("whsec_test", post.Header[webhook.HeaderTimestamp], post.Header[webhook.HeaderSignature], post.Body, noon); err != nil {
