@@ -96,12 +96,22 @@ type message struct {
 
 // body is a message as the API takes it.
 func (m message) body() (map[string]any, error) {
-	body := map[string]any{"bot": m.Bot, "channel": m.Channel, "event": map[string]any{"name": m.Event}}
-	if len(m.Data) > 0 {
-		body["event"] = map[string]any{"name": m.Event, "data": m.Data}
+	body, err := m.text()
+	if err != nil {
+		return nil, err
 	}
+	body["bot"], body["channel"] = m.Bot, m.Channel
 	if m.Name != "" {
 		body["name"] = m.Name
+	}
+	return body, nil
+}
+
+// text is what is sent, as the API takes it.
+func (m message) text() (map[string]any, error) {
+	body := map[string]any{"event": map[string]any{"name": m.Event}}
+	if len(m.Data) > 0 {
+		body["event"] = map[string]any{"name": m.Event, "data": m.Data}
 	}
 	if m.Params != "" {
 		if !json.Valid([]byte(m.Params)) {

@@ -112,6 +112,7 @@ var callsOf = map[string][]string{
 	"schedule create":       {"POST /api/v1/schedules", "GET /api/v1/schedules/preview"},
 	"schedule list":         {"GET /api/v1/schedules"},
 	"schedule show":         {"GET /api/v1/schedules/{id}"},
+	"schedule change":       {"PATCH /api/v1/schedules/{id}"},
 	"schedule pause":        {"POST /api/v1/schedules/{id}/pause"},
 	"schedule resume":       {"POST /api/v1/schedules/{id}/resume"},
 	"schedule delete":       {"DELETE /api/v1/schedules/{id}"},

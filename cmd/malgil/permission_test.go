@@ -49,6 +49,7 @@ func wholeArgs(people, blocks string) map[string][][]string {
 		"broadcast send":        {{people, "--bot=b1", "--event=e", "--watch"}, {people, "--bot=b1", "--event=e", "--dry-run"}, {"--audience=aud_1", "--bot=b1", "--event=e", "--dry-run"}},
 		"broadcast upload":      {{"brd_1", people}, {"brd_1", "--audience=aud_1"}},
 		"schedule create":       {{"--bot=b1", "--event=e", "--audience=aud_1", "--cron=@daily"}, {"--bot=b1", "--event=e", "--audience=aud_1", "--cron=@daily", "--dry-run"}},
+		"schedule change":       {{"sch_1", "--cron=@daily"}},
 		"schedule next":         {{"sch_1"}, {"--cron=@daily"}},
 		"optout import":         {{"b1", people}, {"b1", people, "--dry-run"}},
 		"optout export":         {{"b1", "--out=-"}},

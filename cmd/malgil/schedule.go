@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/malgil/malgil/internal/apiclient"
@@ -15,6 +17,7 @@ type scheduleCommand struct {
 	Create scheduleCreate `cmd:"" help:"Send a message to a named audience again and again."`
 	List   scheduleList   `cmd:"" help:"List schedules."`
 	Show   scheduleShow   `cmd:"" help:"What a schedule sends, and when next."`
+	Change scheduleChange `cmd:"" help:"Change a schedule, for whatever has not begun."`
 	Pause  schedulePause  `cmd:"" help:"Have a schedule rest; what has begun goes on."`
 	Resume scheduleResume `cmd:"" help:"Have a paused schedule go on with its next time."`
 	Delete scheduleDelete `cmd:"" help:"End a schedule for good; what has begun goes on."`
@@ -162,6 +165,66 @@ type scheduleShow struct{ oneSchedule }
 
 // Run shows a schedule.
 func (c scheduleShow) Run(e *env) error { return c.step(e, "GET", "") }
+
+type scheduleChange struct {
+	oneSchedule
+	Name         *string           `help:"Name for people."`
+	Event        string            `help:"Event name set on the block. What it sends is replaced as a whole: data, params, variables and properties too."`
+	Data         map[string]string `help:"Event data, key=value."`
+	Params       string            `help:"Params for the block's skill, a JSON object."`
+	Variables    map[string]string `mapsep:"none" placeholder:"NAME=TEXT" help:"Words for everybody."`
+	Properties   map[string]string `mapsep:"none" placeholder:"NAME=TEXT" help:"What each person is sent as his properties."`
+	Audience     *string           `help:"Named audience."`
+	Cron         *string           `help:"Minute, hour, day of month, month and day of week, or @daily and the like."`
+	Zone         *string           `help:"By whose clock, as IANA names it."`
+	Overlap      *string           `enum:"skip,queue" help:"skip or queue."`
+	CatchUp      *time.Duration    `help:"How long after its time a broadcast may still begin."`
+	ExpiresAfter *time.Duration    `help:"Who was not sent to so long after a broadcast began is skipped; 0 for never."`
+	Until        *time.Time        `xor:"until" help:"The last moment at which it may send."`
+	Endless      bool              `xor:"until" help:"It sends without end."`
+	OnDoubt      *string           `enum:"hold,assume_sent" help:"hold or assume_sent."`
+	Purpose      *string           `enum:"info,ad" help:"info or ad."`
+}
+
+// Run changes a schedule.
+func (c scheduleChange) Run(e *env) error {
+	body := map[string]any{}
+	for name, value := range map[string]*string{"name": c.Name, "audience": c.Audience, "cron": c.Cron, "zone": c.Zone, "overlap": c.Overlap, "on_doubt": c.OnDoubt, "purpose": c.Purpose} {
+		if value != nil {
+			body[name] = *value
+		}
+	}
+	for name, length := range map[string]*time.Duration{"catch-up": c.CatchUp, "expires-after": c.ExpiresAfter} {
+		switch {
+		case length == nil:
+		case *length%time.Second != 0:
+			return fault.Field("--"+name, "must be whole seconds")
+		default:
+			body[strings.ReplaceAll(name, "-", "_")+"_seconds"] = int64(*length / time.Second)
+		}
+	}
+	if c.Until != nil {
+		body["until"] = *c.Until
+	}
+	if c.Endless {
+		body["endless"] = true
+	}
+	switch {
+	case c.Event != "":
+		text, err := message{Event: c.Event, Data: c.Data, Params: c.Params, Variables: c.Variables, Properties: c.Properties}.text()
+		if err != nil {
+			return err
+		}
+		maps.Copy(body, text)
+	case c.Data != nil || c.Params != "" || c.Variables != nil || c.Properties != nil:
+		return fault.Field("--event", "is missing; what it sends is replaced as a whole")
+	}
+	if len(body) == 0 {
+		return fault.New(fault.Invalid, "nothing to change: say what, such as --cron or --event")
+	}
+	var s scheduleRow
+	return c.call(e, "PATCH", schedulePath(c.Schedule), body, &s, func() { s.print(e) })
+}
 
 type schedulePause struct{ oneSchedule }
 

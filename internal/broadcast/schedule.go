@@ -75,6 +75,29 @@ type ScheduleOrder struct {
 	OnDoubt      OnDoubt // HoldDoubt when empty
 	Purpose      Purpose // Info when empty
 	By           string  // who orders it, as in [Sealing]
+
+	asIs bool // the message is stored already: nothing is filled in
+}
+
+// ScheduleChange changes what is given of a schedule; nil fields stay as they are.
+type ScheduleChange struct {
+	Name         *string
+	Text         *ScheduleText // all of it
+	Audience     *AudienceID
+	Cron, Zone   *string
+	Overlap      *Overlap
+	Window       *time.Duration
+	Until        *time.Time // zero for no end
+	ExpiresAfter *time.Duration
+	OnDoubt      *OnDoubt
+	Purpose      *Purpose
+	By           string // who changes it, and is its author from then on
+}
+
+// ScheduleText is what a schedule sends.
+type ScheduleText struct {
+	Message  Message
+	Personal Personal
 }
 
 const (
@@ -88,7 +111,7 @@ const (
 
 // schedule turns an order into a schedule that may be stored.
 func (d *Desk) schedule(o ScheduleOrder) (Schedule, error) {
-	b, err := d.check(Order{BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message, OnDoubt: o.OnDoubt, Purpose: o.Purpose, Personal: o.Personal})
+	b, err := d.check(Order{BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message, OnDoubt: o.OnDoubt, Purpose: o.Purpose, Personal: o.Personal, asIs: o.asIs})
 	if err != nil {
 		return Schedule{}, err
 	}
@@ -117,6 +140,52 @@ func (d *Desk) schedule(o ScheduleOrder) (Schedule, error) {
 		return Schedule{}, fault.Field("until", "is before the first time; choose a later one")
 	}
 	return s, nil
+}
+
+// change changes a schedule as a new one would be made, except for its bot and channel. Its next occurrence stays
+// where its calendar does.
+func (d *Desk) change(s *Schedule, c ScheduleChange) error {
+	if s.State == ScheduleDeleted {
+		return s.gone("changed")
+	}
+	o := ScheduleOrder{BotID: s.BotID, Side: s.Side, Name: s.Name, Message: s.Message, Personal: s.Personal, Audience: s.Audience, Cron: s.Cron, Zone: s.Zone,
+		Overlap: s.Overlap, Window: s.Window, Until: s.Until, ExpiresAfter: s.ExpiresAfter, OnDoubt: s.OnDoubt, Purpose: s.Purpose, By: c.By, asIs: true}
+	switch {
+	case c.Text != nil:
+		o.Message, o.Personal, o.asIs = c.Text.Message, c.Text.Personal, false
+	case s.Unreadable != "":
+		return fault.Field("event", "is missing; what is stored of it cannot be read")
+	}
+	set(&o.Name, c.Name)
+	set(&o.Audience, c.Audience)
+	set(&o.Cron, c.Cron)
+	set(&o.Zone, c.Zone)
+	set(&o.Overlap, c.Overlap)
+	set(&o.Window, c.Window)
+	set(&o.Until, c.Until)
+	set(&o.ExpiresAfter, c.ExpiresAfter)
+	set(&o.OnDoubt, c.OnDoubt)
+	set(&o.Purpose, c.Purpose)
+	n, err := d.schedule(o)
+	if err != nil {
+		return err
+	}
+	n.ID, n.CreatedAt = s.ID, s.CreatedAt
+	switch {
+	case s.State == SchedulePaused:
+		n.State, n.NextAt = SchedulePaused, time.Time{}
+	case n.Cron == s.Cron && n.Zone == s.Zone && n.Until.Equal(s.Until):
+		n.NextAt = s.NextAt // it may be due just now
+	}
+	*s = n
+	return nil
+}
+
+// set sets a value to what is given.
+func set[T any](value, given *T) {
+	if given != nil {
+		*value = *given
+	}
 }
 
 // resumed returns an active schedule, whose next occurrence is the first after now.

@@ -18,8 +18,9 @@ type Schedules interface {
 	// RepeatedSchedule returns the schedule that an earlier call with the same request made.
 	RepeatedSchedule(ctx context.Context, r Request) (s Schedule, repeated bool, err error)
 	Schedule(ctx context.Context, id ScheduleID) (Schedule, error)
-	// ChangeSchedule changes state and next occurrence of a schedule under its lock. Runs of one that is not
-	// active any more wait no longer: they are skipped.
+	// ChangeSchedule changes a schedule under its lock. It is Invalid when the bot has no such audience, or the
+	// text of advertising lacks its label. Runs of one that is not active any more wait no longer: they are
+	// skipped.
 	ChangeSchedule(ctx context.Context, id ScheduleID, now time.Time, change func(*Schedule) error) (Schedule, error)
 
 	// DueSchedules lists active schedules whose next occurrence has come, in the order of their ids: those
@@ -74,6 +75,12 @@ func (t *Timetable) Create(ctx context.Context, o ScheduleOrder, r Request) (Sch
 		return Schedule{}, fmt.Errorf("create schedule: %w", err)
 	}
 	return s, nil
+}
+
+// Change changes what is given of a schedule, for whatever has not begun. One that breaks a rule is Invalid and
+// names the field.
+func (t *Timetable) Change(ctx context.Context, id ScheduleID, c ScheduleChange) (Schedule, error) {
+	return t.schedules.ChangeSchedule(ctx, id, t.desk.now(), func(s *Schedule) error { return t.desk.change(s, c) })
 }
 
 // Pause has a schedule rest; occurrences whose time comes meanwhile are neither run nor missed. What has

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/store"
 )
 
@@ -49,6 +50,7 @@ func (s *Server) addSchedules() {
 	add(s, operation{route: "GET /api/v1/schedules", id: "list-schedules", group: group, summary: "List schedules in the order in which they were made"}, s.listSchedules)
 	add(s, operation{route: "GET /api/v1/schedules/preview", id: "preview-schedule", group: group, summary: "Tell the next times of a cron expression"}, s.previewSchedule)
 	add(s, operation{route: "GET /api/v1/schedules/{id}", id: "get-schedule", group: group, summary: "Show a schedule", errors: missing}, s.getSchedule)
+	add(s, operation{route: "PATCH /api/v1/schedules/{id}", id: "change-schedule", group: group, summary: "Change what is given of a schedule; what has begun stays as it is", errors: conflict}, s.changeSchedule)
 	add(s, operation{route: "DELETE /api/v1/schedules/{id}", id: "delete-schedule", group: group, summary: "End a schedule for good; what has begun goes on", status: http.StatusNoContent, errors: missing}, s.deleteSchedule)
 	add(s, operation{route: "GET /api/v1/schedules/{id}/next", id: "list-schedule-times", group: group, summary: "Tell the next times of a schedule", errors: missing}, s.nextOfSchedule)
 	add(s, operation{route: "GET /api/v1/schedules/{id}/runs", id: "list-schedule-runs", group: group, summary: "List what became of the times of a schedule, newest first", errors: missing}, s.listRuns)
@@ -110,6 +112,63 @@ func (s *Server) createSchedule(ctx context.Context, in *createScheduleInput) (*
 		return nil, err
 	}
 	return &created[scheduleView]{Location: "/api/v1/schedules/" + string(schedule.ID), Body: viewSchedule(schedule)}, nil
+}
+
+type changeScheduleInput struct {
+	ByID
+	Body struct {
+		Name         *string               `json:"name,omitempty" doc:"At most 200 characters"`
+		Event        *eventView            `json:"event,omitempty" doc:"All that it sends, with params, variables and properties: what is left out of these is gone"`
+		Params       map[string]any        `json:"params,omitempty"`
+		Variables    map[string]string     `json:"variables,omitempty"`
+		Properties   map[string]string     `json:"properties,omitempty"`
+		Audience     *broadcast.AudienceID `json:"audience,omitempty" maxLength:"64"`
+		Cron         *string               `json:"cron,omitempty"`
+		Zone         *string               `json:"zone,omitempty"`
+		Overlap      *broadcast.Overlap    `json:"overlap,omitempty" enum:"skip,queue"`
+		CatchUp      *int64                `json:"catch_up_seconds,omitempty" minimum:"60" maximum:"604800"`
+		Until        *time.Time            `json:"until,omitempty"`
+		Endless      bool                  `json:"endless,omitempty" doc:"Takes until away"`
+		ExpiresAfter *int64                `json:"expires_after_seconds,omitempty" minimum:"0" maximum:"2592000"`
+		OnDoubt      *broadcast.OnDoubt    `json:"on_doubt,omitempty" enum:"hold,assume_sent"`
+		Purpose      *broadcast.Purpose    `json:"purpose,omitempty" enum:"info,ad"`
+	}
+}
+
+func (s *Server) changeSchedule(ctx context.Context, in *changeScheduleInput) (*body[scheduleView], error) {
+	b := in.Body
+	c := broadcast.ScheduleChange{Name: b.Name, Audience: b.Audience, Cron: b.Cron, Zone: b.Zone, Overlap: b.Overlap,
+		Window: seconds(b.CatchUp), ExpiresAfter: seconds(b.ExpiresAfter), OnDoubt: b.OnDoubt, Purpose: b.Purpose, By: actorOf(ctx)}
+	switch {
+	case b.Event != nil:
+		c.Text = &broadcast.ScheduleText{Message: broadcast.Message{Event: b.Event.Name, Data: b.Event.Data, Params: b.Params},
+			Personal: broadcast.Personal{Variables: b.Variables, Properties: b.Properties}}
+	case b.Params != nil || b.Variables != nil || b.Properties != nil:
+		return nil, fault.Field("event", "is missing; give all that it sends, with params, variables and properties")
+	}
+	switch {
+	case b.Endless && b.Until != nil:
+		return nil, fault.Field("endless", "is not true of one that has until; give one of them")
+	case b.Endless:
+		c.Until = new(time.Time)
+	case b.Until != nil:
+		until := b.Until.UTC()
+		c.Until = &until
+	}
+	schedule, err := s.services.Schedules.Change(ctx, broadcast.ScheduleID(in.ID), c)
+	if err != nil {
+		return nil, err
+	}
+	return reply(viewSchedule(schedule)), nil
+}
+
+// seconds is a number of seconds as a length of time, nil for nil.
+func seconds(n *int64) *time.Duration {
+	if n == nil {
+		return nil
+	}
+	length := time.Duration(*n) * time.Second
+	return &length
 }
 
 type listSchedulesInput struct {

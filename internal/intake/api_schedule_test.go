@@ -65,6 +65,15 @@ func TestSchedules(t *testing.T) {
 	preview("@daily", "Seoul").wantProblem(422, "INVALID", "query.zone")
 	h.do(call{method: "GET", path: "/api/v1/schedules/preview"}).wantProblem(422, "INVALID", "query.cron")
 
+	patch := func(body string) response { return h.do(call{method: "PATCH", path: path, body: body}) }
+	wantAt(t, "PATCH", patch(`{"name":"새 이름","until":"2027-01-01T00:00:00Z","catch_up_seconds":120}`).want(200),
+		map[string]any{"name": "새 이름", "until": "2027-01-01T00:00:00Z", "catch_up_seconds": 120.0, "cron": "0 9 * * 1", "event.name": "restock_alert"})
+	wantAt(t, "PATCH without end", patch(`{"endless":true}`).want(200), map[string]any{"until": nil, "name": "새 이름"})
+	patch(`{"endless":true,"until":"2027-01-01T00:00:00Z"}`).wantProblem(422, "INVALID", "body.endless")
+	patch(`{"params":{"a":1}}`).wantProblem(422, "INVALID", "body.event")
+	patch(`{"cron":"0 0 30 2 *"}`).wantProblem(422, "INVALID", "body.cron")
+	patch(`{"audience":"aud_none"}`).wantProblem(422, "INVALID", "body.audience")
+
 	wantAt(t, "pause", h.do(call{method: "POST", path: path + "/pause"}).want(200), map[string]any{"state": "paused", "next_at": nil})
 	wantAt(t, "next while paused", h.do(call{method: "GET", path: path + "/next"}).want(200), map[string]any{"times.0": nil})
 	wantAt(t, "resume", h.do(call{method: "POST", path: path + "/resume"}).want(200), map[string]any{"state": "active", "next_at": "2026-11-30T00:00:00Z"})
@@ -79,8 +88,9 @@ func TestSchedules(t *testing.T) {
 	h.do(call{method: "POST", path: path + "/pause"}).wantProblem(409, "WRONG_STATE", "")
 	h.do(call{method: "POST", path: path + "/resume"}).wantProblem(409, "WRONG_STATE", "")
 	wantAt(t, "audit", h.do(call{method: "GET", path: "/api/v1/audit?kind=schedule&subject=" + id}).want(200), map[string]any{
-		"items.0.action": "delete-schedule", "items.1.action": "resume-schedule", "items.2.action": "pause-schedule", "items.3.action": "create-schedule",
-		"items.3.after.cron": "0 9 * * 1", "items.4": nil,
+		"items.0.action": "delete-schedule", "items.1.action": "resume-schedule", "items.2.action": "pause-schedule", "items.3.action": "change-schedule",
+		"items.3.after": map[string]any{"until": ""}, "items.4.before.name": "월요일 소식", "items.4.after.name": "새 이름", "items.4.after.cron": nil,
+		"items.5.action": "create-schedule", "items.5.after.cron": "0 9 * * 1", "items.6": nil,
 	})
 }
 

@@ -158,6 +158,7 @@ POST /api/v1/schedules PAMO WKVv
 GET /api/v1/schedules PAMOWKVvS -
 GET /api/v1/schedules/preview PAMOWKVvS -
 GET /api/v1/schedules/{id} PAMOWKVv -
+PATCH /api/v1/schedules/{id} PAMO WKVv
 DELETE /api/v1/schedules/{id} PAMO WKVv
 POST /api/v1/schedules/{id}/pause PAMO WKVv
 POST /api/v1/schedules/{id}/resume PAMO WKVv

@@ -192,6 +192,7 @@ var routes = map[string]guard{
 	"GET /api/v1/schedules":              {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/schedules/preview":      {scope: access.Read, right: access.SeePublic, on: platform},
 	"GET /api/v1/schedules/{id}":         {scope: access.Read, right: access.ReadBroadcast, on: theSchedule},
+	"PATCH /api/v1/schedules/{id}":       {scope: access.Send, right: access.OrderBroadcast, on: theSchedule},
 	"DELETE /api/v1/schedules/{id}":      {scope: access.Send, right: access.OrderBroadcast, on: theSchedule},
 	"POST /api/v1/schedules/{id}/pause":  {scope: access.Send, right: access.SteerBroadcast, on: theSchedule},
 	"POST /api/v1/schedules/{id}/resume": {scope: access.Send, right: access.SteerBroadcast, on: theSchedule},

@@ -144,6 +144,7 @@ POST /api/v1/schedules send order_broadcast bot body.bot and order_broadcast aud
 GET /api/v1/schedules read list_own platform
 GET /api/v1/schedules/preview read see_public platform
 GET /api/v1/schedules/{id} read read_broadcast schedule path.id
+PATCH /api/v1/schedules/{id} send order_broadcast schedule path.id
 DELETE /api/v1/schedules/{id} send order_broadcast schedule path.id
 POST /api/v1/schedules/{id}/pause send steer_broadcast schedule path.id
 POST /api/v1/schedules/{id}/resume send steer_broadcast schedule path.id

@@ -119,6 +119,7 @@ type Broadcasts interface {
 // Schedules order broadcasts by the calendar; [broadcast.Timetable] does.
 type Schedules interface {
 	Create(ctx context.Context, o broadcast.ScheduleOrder, r broadcast.Request) (broadcast.Schedule, error)
+	Change(ctx context.Context, id broadcast.ScheduleID, c broadcast.ScheduleChange) (broadcast.Schedule, error)
 	Pause(ctx context.Context, id broadcast.ScheduleID) (broadcast.Schedule, error)
 	Resume(ctx context.Context, id broadcast.ScheduleID) (broadcast.Schedule, error)
 	Delete(ctx context.Context, id broadcast.ScheduleID) error

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -72,11 +73,7 @@ func (s *Store) CreateSchedule(ctx context.Context, sch broadcast.Schedule, r br
 		if err != nil {
 			return err
 		}
-		a, err := audienceOf(ctx, tx, sch.Audience, s.dialect.lock) // who deletes it waits, and finds the schedule
-		switch {
-		case fault.KindOf(err) == fault.NotFound, err == nil && a.BotID != sch.BotID:
-			return fault.Field("audience", "names %q, which is no audience of bot %s", sch.Audience, sch.BotID)
-		case err != nil:
+		if err := s.hasAudience(ctx, tx, sch); err != nil {
 			return err
 		}
 		if err := standing.Check(); err != nil {
@@ -96,27 +93,44 @@ func (s *Store) CreateSchedule(ctx context.Context, sch broadcast.Schedule, r br
 	return sch, err
 }
 
+// hasAudience is Invalid when a schedule's audience is none of its bot. It is locked: who deletes it waits, and
+// finds the schedule.
+func (s *Store) hasAudience(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule) error {
+	a, err := audienceOf(ctx, tx, sch.Audience, s.dialect.lock)
+	if fault.KindOf(err) == fault.NotFound || err == nil && a.BotID != sch.BotID {
+		return fault.Field("audience", "names %q, which is no audience of bot %s", sch.Audience, sch.BotID)
+	}
+	return err
+}
+
 func scheduleObject(id broadcast.ScheduleID) access.Object {
 	return access.Object{Kind: access.OfSchedule, ID: string(id)}
 }
 
+// scheduleText is what a schedule sends, as it is stored.
+func scheduleText(sch broadcast.Schedule) (data, params, personal string, err error) {
+	for _, part := range []struct {
+		to   *string
+		from any
+	}{{&data, sch.Message.Data}, {&params, sch.Message.Params}, {&personal, sch.Personal}} {
+		text, err := json.Marshal(part.from)
+		if err != nil {
+			return "", "", "", fmt.Errorf("store the message of schedule %s: %w", sch.ID, err)
+		}
+		*part.to = string(text)
+	}
+	return data, params, personal, nil
+}
+
 func insertSchedule(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule) error {
-	data, err := json.Marshal(sch.Message.Data)
+	data, params, personal, err := scheduleText(sch)
 	if err != nil {
-		return fmt.Errorf("store event data: %w", err)
-	}
-	params, err := json.Marshal(sch.Message.Params)
-	if err != nil {
-		return fmt.Errorf("store params: %w", err)
-	}
-	personal, err := json.Marshal(sch.Personal)
-	if err != nil {
-		return fmt.Errorf("store personal text: %w", err)
+		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO schedule (`+scheduleColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
-		sch.ID, sch.BotID, sch.Side, sch.Name, sch.Message.Event, string(data), string(params), sch.Audience, sch.Cron, sch.Zone, sch.Overlap,
-		sch.Window.Milliseconds(), millis(sch.Until), sch.ExpiresAfter.Milliseconds(), sch.OnDoubt, sch.State, millis(sch.NextAt), millis(sch.CreatedAt), string(personal), cmp.Or(sch.Purpose, broadcast.Info), sch.CreatedBy)
+		sch.ID, sch.BotID, sch.Side, sch.Name, sch.Message.Event, data, params, sch.Audience, sch.Cron, sch.Zone, sch.Overlap,
+		sch.Window.Milliseconds(), millis(sch.Until), sch.ExpiresAfter.Milliseconds(), sch.OnDoubt, sch.State, millis(sch.NextAt), millis(sch.CreatedAt), personal, cmp.Or(sch.Purpose, broadcast.Info), sch.CreatedBy)
 	if err != nil {
 		return fmt.Errorf("insert schedule %s: %w", sch.ID, err)
 	}
@@ -134,25 +148,28 @@ func (s *Store) RepeatedSchedule(ctx context.Context, r broadcast.Request) (sch 
 	return sch, err == nil, err
 }
 
-// ChangeSchedule changes state and next occurrence of a schedule. Where it is not active any more, what
-// waits is skipped.
+// ChangeSchedule changes a schedule under its lock, for whatever has not begun. It is Invalid when the bot has no
+// such audience, or the text of advertising lacks its label. Where it is not active any more, what waits is
+// skipped.
 func (s *Store) ChangeSchedule(ctx context.Context, id broadcast.ScheduleID, now time.Time, change func(*broadcast.Schedule) error) (sch broadcast.Schedule, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		if sch, err = scheduleOf(ctx, tx, id, s.dialect.lock); err != nil {
+		before, err := scheduleOf(ctx, tx, id, s.dialect.lock)
+		if err != nil {
 			return err
 		}
-		before := sch.State
+		sch = before
 		if err := change(&sch); err != nil {
 			return err
 		}
+		was, is := scheduleDiff(before, sch)
 		deed := access.DeedOf(ctx)
-		if sch.State == before {
+		if len(is) == 0 {
 			deed.Nothing()
 			return nil
 		}
-		deed.Did(scheduleObject(id), map[string]any{"state": before}, map[string]any{"state": sch.State})
-		if _, err := tx.ExecContext(ctx, `UPDATE schedule SET state = $2, next_at = $3 WHERE id = $1`, id, sch.State, millis(sch.NextAt)); err != nil {
-			return fmt.Errorf("save schedule %s: %w", id, err)
+		deed.Did(scheduleObject(id), was, is)
+		if err := s.saveSchedule(ctx, tx, sch, is); err != nil {
+			return err
 		}
 		if sch.State == broadcast.ScheduleActive {
 			return nil
@@ -161,6 +178,70 @@ func (s *Store) ChangeSchedule(ctx context.Context, id broadcast.ScheduleID, now
 		return err
 	})
 	return sch, err
+}
+
+// saveSchedule writes a locked schedule of which something differs. A text that cannot be read does not, and is
+// not written over.
+func (s *Store) saveSchedule(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule, differs map[string]any) error {
+	if _, other := differs["audience"]; other {
+		if err := s.hasAudience(ctx, tx, sch); err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE schedule SET state = $2, next_at = $3, name = $4, audience_id = $5, cron = $6, zone = $7, overlap = $8, window_ms = $9,
+		until_at = $10, expires_after_ms = $11, on_doubt = $12, purpose = $13, created_by = $14 WHERE id = $1`,
+		sch.ID, sch.State, millis(sch.NextAt), sch.Name, sch.Audience, sch.Cron, sch.Zone, sch.Overlap, sch.Window.Milliseconds(),
+		millis(sch.Until), sch.ExpiresAfter.Milliseconds(), sch.OnDoubt, sch.Purpose, sch.CreatedBy)
+	if err != nil {
+		return fmt.Errorf("save schedule %s: %w", sch.ID, err)
+	}
+	_, purpose := differs["purpose"]
+	_, text := differs["text"]
+	if !purpose && !text {
+		return nil
+	}
+	if err := adFits(ctx, tx, sch.BotID, sch.Purpose, sch.Message); err != nil {
+		return err
+	}
+	if !text {
+		return nil
+	}
+	data, params, personal, err := scheduleText(sch)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE schedule SET event_name = $2, event_data = $3, params = $4, personal = $5 WHERE id = $1`,
+		sch.ID, sch.Message.Event, data, params, personal)
+	if err != nil {
+		return fmt.Errorf("save the message of schedule %s: %w", sch.ID, err)
+	}
+	return nil
+}
+
+// scheduleDiff is what the audit log keeps of a change of a schedule: what differs, before and after. Of texts it
+// has the fingerprint.
+func scheduleDiff(before, after broadcast.Schedule) (was, is map[string]any) {
+	facts := func(s broadcast.Schedule) map[string]any {
+		data, params, personal, _ := scheduleText(s) // one that does not encode is not stored
+		hash := sha256.Sum256([]byte(s.Message.Event + "\n" + data + "\n" + params + "\n" + personal))
+		until := ""
+		if !s.Until.IsZero() {
+			until = s.Until.Format(time.RFC3339)
+		}
+		return map[string]any{
+			"state": string(s.State), "name": s.Name, "event": s.Message.Event, "text": fingerprint(hash[:]), "audience": string(s.Audience),
+			"cron": s.Cron, "zone": s.Zone, "overlap": string(s.Overlap), "catch_up_seconds": int64(s.Window / time.Second), "until": until,
+			"expires_after_seconds": int64(s.ExpiresAfter / time.Second), "on_doubt": string(s.OnDoubt), "purpose": string(s.Purpose),
+		}
+	}
+	was, is = facts(before), facts(after)
+	for name, value := range is {
+		if was[name] == value {
+			delete(was, name)
+			delete(is, name)
+		}
+	}
+	return was, is
 }
 
 // unusedAudience is a Conflict that names a schedule that uses an audience.

@@ -521,6 +521,78 @@ func TestSchedule_create(t *testing.T) {
 	})
 }
 
+// A schedule is changed for what has not begun; what is not given stays, and what was begun goes on as it was.
+func TestSchedule_change(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		a := newAlmanac(t, s)
+		sch := a.order(func(o *broadcast.ScheduleOrder) {
+			o.Personal.Variables, o.Message.Data = map[string]string{"season": "겨울"}, map[string]string{"title": "#{season} 바다"}
+		})
+		change := func(c broadcast.ScheduleChange) (broadcast.Schedule, error) {
+			c.By = "acc_2"
+			return a.Change(t.Context(), sch.ID, c)
+		}
+		name, cron, other := "저녁 소식", "0 18 * * *", broadcast.AudienceID("aud_2")
+		got, err := change(broadcast.ScheduleChange{Name: &name})
+		if err != nil || got.Name != name || got.Message.Data["title"] != "겨울 바다" || !got.NextAt.Equal(sch.NextAt) || got.CreatedBy != "acc_2" || !got.CreatedAt.Equal(sch.CreatedAt) {
+			t.Errorf("renamed it is %+v, %v; want everything else as it was", got, err)
+		}
+		if _, err := change(broadcast.ScheduleChange{Audience: &other}); fieldOf(err) != "audience" {
+			t.Errorf("a change to an audience that is none = %v, want it refused by its field", err)
+		}
+		if err := s.CreateAudience(t.Context(), broadcast.Audience{ID: other, BotID: a.bot, Name: "신규", CreatedAt: t0}); err != nil {
+			t.Fatal(err)
+		}
+		text := broadcast.ScheduleText{Message: broadcast.Message{Event: "evening", Data: map[string]string{"title": "#{season} 소식"}},
+			Personal: broadcast.Personal{Variables: map[string]string{"season": "봄"}}}
+		if got, err = change(broadcast.ScheduleChange{Cron: &cron, Audience: &other, Text: &text}); err != nil {
+			t.Fatal(err)
+		}
+		stored, err := s.Schedule(t.Context(), sch.ID)
+		if err != nil || stored.Message.Event != "evening" || stored.Message.Data["title"] != "봄 소식" || stored.Audience != other || stored.Cron != cron ||
+			stored.NextAt.Add(9*time.Hour).Format("15:04") != "18:00" || stored.Name != name {
+			t.Errorf("changed it is stored as %+v, %v", stored, err)
+		}
+		ad := broadcast.Ad
+		if _, err := change(broadcast.ScheduleChange{Purpose: &ad, Text: &broadcast.ScheduleText{Message: broadcast.Message{Event: "evening", Data: map[string]string{"text": "할인"}}}}); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("a change to advertising without its label = %v, want Invalid", err)
+		}
+		never := "0 0 30 2 *"
+		if _, err := change(broadcast.ScheduleChange{Cron: &never}); fieldOf(err) != "cron" {
+			t.Errorf("a change to a calendar without a day = %v, want it refused by its field", err)
+		}
+		if _, err := a.Pause(t.Context(), sch.ID); err != nil {
+			t.Fatal(err)
+		}
+		morning := "0 7 * * *"
+		if got, err = change(broadcast.ScheduleChange{Cron: &morning}); err != nil || got.State != broadcast.SchedulePaused || !got.NextAt.IsZero() {
+			t.Errorf("changed while it is paused it is %s until %s, %v; want it paused", got.State, got.NextAt, err)
+		}
+		if got, err = a.Resume(t.Context(), sch.ID); err != nil || got.NextAt.Add(9*time.Hour).Format("15:04") != "07:00" {
+			t.Errorf("resumed it is next at %s, %v; want 07:00", got.NextAt, err)
+		}
+		exec(t, s, `UPDATE schedule SET event_data = '{'`)
+		if _, err := change(broadcast.ScheduleChange{Name: &name, Cron: &cron}); fieldOf(err) != "event" {
+			t.Errorf("a change of one that cannot be read = %v, want its event asked for", err)
+		}
+		if _, err := a.Pause(t.Context(), sch.ID); err != nil {
+			t.Errorf("pause one that cannot be read: %v", err)
+		}
+		if got := texts(t, s, `SELECT event_data FROM schedule`); got[0] != "{" {
+			t.Errorf("what cannot be read was written over with %s", got[0])
+		}
+		if _, err := change(broadcast.ScheduleChange{Text: &text}); err != nil {
+			t.Errorf("give it another message: %v", err)
+		}
+		if err := a.Delete(t.Context(), sch.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := change(broadcast.ScheduleChange{Name: &name}); fault.KindOf(err) != fault.Conflict {
+			t.Errorf("a change of a deleted one = %v, want Conflict", err)
+		}
+	})
+}
+
 // Advertising by the calendar carries the label of the law too, and its broadcasts are advertising.
 func TestSchedule_advertising(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
