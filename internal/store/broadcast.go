@@ -135,6 +135,9 @@ func (s *Store) newBroadcast(ctx context.Context, b broadcast.Broadcast, chunks 
 		if err := storeChunks(ctx, tx, b, chunks); err != nil {
 			return err
 		}
+		if err := tellHooks(ctx, tx, b.BotID, b.Counts.Audience, webhook.Of(b, b.CreatedAt)...); err != nil {
+			return err
+		}
 		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(b.ID))
 	})
 	return b, err

@@ -111,6 +111,36 @@ func TestTellHooks_pausedByItself(t *testing.T) {
 	})
 }
 
+// One that is held back for a second person says so, whether its people were uploaded or came with the order.
+func TestTellHooks_approval(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		s.checks.ApproveAbove = 4 * price
+		_, botID := shop(t, s, "1", 1000)
+		newHook(t, s, "whk_1", botID)
+		uploaded := create(t, s, order("brd_1", botID))
+		upload(t, s, uploaded.ID, 3, 2)
+		for range 2 { // the second changes nothing
+			if _, err := s.Seal(t.Context(), uploaded.ID, broadcast.Sealing{By: "acc_1"}, t0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		held := "whk_1 broadcast.paused waiting paused approval: a second person has to approve what it costs"
+		want(t, "after it is sealed", deliveries(t, s), held)
+
+		withPeople := order("brd_2", botID)
+		withPeople.State, withPeople.SealedAt, withPeople.Counts.Audience = broadcast.Running, withPeople.CreatedAt, 5
+		create(t, s, withPeople)
+		want(t, "after another came with its people", deliveries(t, s), held, held)
+		small := order("brd_3", botID)
+		small.State, small.SealedAt, small.Counts.Audience = broadcast.Running, small.CreatedAt, 4
+		create(t, s, small)
+		if _, err := s.Approve(t.Context(), uploaded.ID, "acc_2", t0.Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "after one below and an approval", deliveries(t, s), held, held)
+	})
+}
+
 // A change that fails tells nobody.
 func TestTellHooks_withItsCause(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
@@ -221,6 +251,36 @@ func TestDelivery(t *testing.T) {
 		if n, err := s.ForgetDeliveries(t.Context(), later.Add(keepDeliveries)); n != 1 || err != nil {
 			t.Errorf("ForgetDeliveries() after 30 days = %d, %v, want 1", n, err)
 		}
+	})
+}
+
+// A jump of the clock waits for what is due, not for a next try in an hour.
+func TestBusy_webhooks(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 0)
+		newHook(t, s, "whk_1", botID)
+		busy := func(what string, now time.Time, want bool) {
+			t.Helper()
+			if got, err := s.Busy(t.Context(), now); err != nil || got != want {
+				t.Errorf("Busy() %s = %v, %v, want %v", what, got, err, want)
+			}
+		}
+		busy("with nothing", t0, false)
+		tell(t, s, "whk_1", 0, 1)
+		busy("with one that is due", t0, true)
+		rows, err := s.Stamp(t.Context(), WorkWebhook, t0, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, err := s.ClaimDelivery(t.Context(), rows[0].ID, rows[0].Epoch, t0, t0.Add(time.Minute)); !ok || err != nil {
+			t.Fatalf("ClaimDelivery() = %v, %v", ok, err)
+		}
+		busy("while it is sent", t0, true)
+		if err := s.RecordDelivery(t.Context(), rows[0].ID, rows[0].Epoch, t0, webhook.Result{State: webhook.Waiting, Attempts: 1, NextAt: t0.Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		busy("before its next try", t0.Add(time.Hour-time.Millisecond), false)
+		busy("at its next try", t0.Add(time.Hour), true)
 	})
 }
 

@@ -178,13 +178,15 @@ func (s *Store) eachRow(ctx context.Context, rows []broadcast.Row, statement str
 }
 
 // Busy reports whether work is under way that a jump of the clock must not cut off: a charge that is due
-// and not opened yet, or open with a card to be asked, an invoice to be handed over, a mail to be sent.
+// and not opened yet, or open with a card to be asked, an invoice to be handed over, a mail to be
+// sent, a webhook to be told.
 // An outcome that is unknown does not count; it may stay so for hours.
 func (s *Store) Busy(ctx context.Context, now time.Time) (busy bool, err error) {
 	t := workTables[WorkWallet]
 	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM attempt WHERE state IN ('prepared', 'calling', 'unknown')
 			AND kind IN ('charge', 'invoice') AND (state = 'calling' OR (state = 'prepared' AND next_at <= $1)))
 		OR EXISTS (SELECT 1 FROM mail WHERE state IN ('waiting', 'sending') AND (state = 'sending' OR next_at <= $1))
+		OR EXISTS (SELECT 1 FROM webhook_delivery WHERE state IN ('waiting', 'sending') AND (state = 'sending' OR next_at <= $1))
 		OR EXISTS (SELECT 1 FROM wallet WHERE `+t.waiting+` AND `+strings.NewReplacer("$3", "$2", "$4", "$3", "$5", "$4").Replace(t.due)+`)`,
 		append([]any{millis(now)}, t.more(s, now)...)...).Scan(&busy)
 	return busy, err

@@ -53,10 +53,13 @@ type ToldCost struct {
 	VAT      wallet.KRW `json:"vat_krw"`
 }
 
-// Of returns what happened to a broadcast in the change that was made at a time: it started or finished at
-// that moment.
+// Of returns what happened to a broadcast in the change that was made at a time: it was held back for a second person,
+// started or finished at that moment.
 func Of(b broadcast.Broadcast, now time.Time) []News {
 	var news []News
+	if b.SealedAt.Equal(now) && b.Wait == broadcast.WaitApproval {
+		news = append(news, OfPause(b, "approval: a second person has to approve what it costs", now))
+	}
 	if b.StartedAt.Equal(now) {
 		news = append(news, about(b, Started, string(b.ID), "", now))
 	}

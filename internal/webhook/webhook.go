@@ -23,7 +23,7 @@ type Event string
 // The events.
 const (
 	Started  Event = "broadcast.started"
-	Paused   Event = "broadcast.paused" // by a person or by itself
+	Paused   Event = "broadcast.paused" // by a person, by itself, or until a second person approves it
 	Finished Event = "broadcast.finished"
 	Ping     Event = "ping" // a test that somebody asked for; every webhook hears it
 )

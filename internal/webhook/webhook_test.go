@@ -181,6 +181,14 @@ func TestOf(t *testing.T) {
 	if len(started) != 1 || started[0].Event != webhook.Started {
 		t.Fatalf("Of() as it starts = %+v, want that", started)
 	}
+	held := b
+	held.StartedAt, held.SealedAt, held.State, held.Wait = time.Time{}, noon, broadcast.Paused, broadcast.WaitApproval
+	if news := webhook.Of(held, noon); len(news) != 1 || news[0].Event != webhook.Paused || !strings.Contains(string(mustBody(t, news[0])), "approval: a second person") {
+		t.Errorf("Of() as it is held back = %+v, want that and why", news)
+	}
+	if news := webhook.Of(held, noon.Add(time.Second)); len(news) != 0 {
+		t.Errorf("Of() while it is held back = %+v, want nothing", news)
+	}
 	b.StartedAt, b.FinishedAt, b.State, b.Counts.Failed = noon.Add(-time.Hour), noon, broadcast.Finished, 2
 	finished := webhook.Of(b, noon)
 	if len(finished) != 1 || finished[0].Event != webhook.Finished {
