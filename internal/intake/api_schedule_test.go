@@ -89,7 +89,7 @@ func TestSchedules(t *testing.T) {
 	h.do(call{method: "POST", path: path + "/resume"}).wantProblem(409, "WRONG_STATE", "")
 	wantAt(t, "audit", h.do(call{method: "GET", path: "/api/v1/audit?kind=schedule&subject=" + id}).want(200), map[string]any{
 		"items.0.action": "delete-schedule", "items.1.action": "resume-schedule", "items.2.action": "pause-schedule", "items.3.action": "change-schedule",
-		"items.3.after": map[string]any{"until": ""}, "items.4.before.name": "월요일 소식", "items.4.after.name": "새 이름", "items.4.after.cron": nil,
+		"items.3.after.until": "", "items.3.after.name": nil, "items.4.before.name": "월요일 소식", "items.4.after.name": "새 이름", "items.4.after.cron": nil,
 		"items.5.action": "create-schedule", "items.5.after.cron": "0 9 * * 1", "items.6": nil,
 	})
 }
