@@ -162,6 +162,12 @@ func adFiles(t *testing.T) {
 	if master.do("POST", list+"/import", office(append(lines, people[0]+";2026-11-01;;전에")...), &came, apiclient.ContentType("text/csv")); came.New != 2 || came.Duplicates != 1 {
 		t.Errorf("the import tells %+v, want 2 new and one said before", came)
 	}
+	var tried struct{ Audience, Suppressed int }
+	var draft broadcast
+	h.do("POST", "/api/v1/broadcasts", map[string]any{"bot": s.bot, "purpose": "ad", "event": map[string]any{"name": event}}, &draft, apiclient.IdempotencyKey(rand.Text()))
+	if h.do("PUT", "/api/v1/broadcasts/"+draft.ID+"/recipients?dry_run=true", strings.NewReader("id\n"+strings.Join(people, "\n")), &tried, apiclient.ContentType("text/csv")); tried.Audience != 4 || tried.Suppressed != 2 {
+		t.Errorf("a dry run of advertising tells %+v, want 2 of 4 suppressed", tried)
+	}
 	b := s.finish(s.ad(people...))
 	if b.Counts.Delivered != 2 || b.Counts.Skipped != 2 || b.Captured != 30 {
 		t.Errorf("advertising counts %+v for %d KRW, want 2 delivered, 2 skipped, 30", b.Counts, b.Captured)

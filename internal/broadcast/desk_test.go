@@ -28,6 +28,7 @@ type memory struct {
 
 	past     []PastChunk
 	looks    int // at them
+	refused  []string
 	audience Audience
 	people   []Packed // of the audience
 }
@@ -99,6 +100,17 @@ func (m *memory) PastChunks(_ context.Context, id ID, people []string, after, li
 		}
 	}
 	return page, nil
+}
+
+// LeftOut has people refuse whose ids are those of refused, of advertising alone.
+func (m *memory) LeftOut(_ context.Context, _ string, ad bool, people []Recipient, _ time.Time) ([]LeftOut, error) {
+	why := make([]LeftOut, len(people))
+	for i, p := range people {
+		if ad && slices.Contains(m.refused, p.ID) {
+			why[i] = OptedOut
+		}
+	}
+	return why, nil
 }
 
 func (m *memory) CreateAudience(_ context.Context, a Audience) error {

@@ -98,6 +98,18 @@ func TestDesk_Upload_dryRun(t *testing.T) {
 	if told[DroppedDuplicate] != 120 || told[DroppedBad] != 1 {
 		t.Errorf("told of %v, want 120 duplicates and 1 bad row", told)
 	}
+	first, last := rows[0].(Recipient), rows[249].(Recipient)
+	m.b.Purpose, m.refused = Ad, []string{first.ID, last.ID, "somebody else"}
+	var suppressed []string
+	report, err = newDesk(m).Upload(t.Context(), "brd", &script{rows: rows}, UploadOptions{DryRun: true, Dropped: func(d Dropped) error {
+		if d.Why == DroppedSuppressed {
+			suppressed = append(suppressed, d.Person.ID)
+		}
+		return nil
+	}})
+	if err != nil || report.Suppressed != 2 || report.Audience != 250 || !slices.Equal(suppressed, []string{first.ID, last.ID}) {
+		t.Errorf("of advertising the dry run reports %d of %d suppressed, %v, and that they are %v; want 2 of 250, the first and the last", report.Suppressed, report.Audience, err, suppressed)
+	}
 	m.b.State = Running
 	if _, err := newDesk(m).Upload(t.Context(), "brd", &script{}, UploadOptions{DryRun: true}); fault.CodeOf(err) != "SEALED" {
 		t.Errorf("a dry run of a sealed broadcast error = %v, want SEALED", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/malgil/malgil/internal/fault"
 )
@@ -56,6 +57,8 @@ const (
 	DroppedBad       DropReason = "bad"
 	DroppedDuplicate DropReason = "duplicate" // named before
 	DroppedExcluded  DropReason = "excluded"  // reached by the broadcast that is excluded
+	// DroppedSuppressed is told of a dry run alone: the lists of the bot are looked at when somebody is sent to.
+	DroppedSuppressed DropReason = "suppressed"
 )
 
 // Report tells what became of an upload.
@@ -63,9 +66,11 @@ type Report struct {
 	Audience   int // people who will be sent to
 	Duplicates int // named twice and counted once
 	Excluded   int // reached by an earlier broadcast
+	// Suppressed is how many of the audience a dry run finds who would be left out now, by the lists of the bot.
+	Suppressed int
 	BadRows    int
 	Problems   []BadRow  // the first 100 of them
-	Dropped    []Dropped // of a dry run, the first 100 duplicates and excluded
+	Dropped    []Dropped // of a dry run, the first 100 that are not bad
 	// CanaryChunks is how many chunks hold the people who go first; 0 without a canary.
 	CanaryChunks int
 }
@@ -77,7 +82,8 @@ type UploadOptions struct {
 	Exclude ID
 	// DryRun stores nothing. Bad rows are counted and refuse nothing.
 	DryRun bool
-	// Dropped is told of every row that is left out, in order; nil to be told of none. Its error ends the upload.
+	// Dropped is told of every row that is left out, in order but for the suppressed; nil to be told of none. Its
+	// error ends the upload.
 	Dropped func(Dropped) error
 	asIs    bool // the people of a broadcast were filled in before
 }
@@ -101,6 +107,9 @@ type Uploads interface {
 	// PastChunks reads chunks of a broadcast's audience in order, those after a seq: all, or those that may
 	// hold one of at most [MaxNamed] ids of people.
 	PastChunks(ctx context.Context, id ID, people []string, after, limit int) ([]PastChunk, error)
+	// LeftOut tells of each of people why the lists of a bot leave him out now, of advertising or of everything;
+	// empty for who is sent to.
+	LeftOut(ctx context.Context, botID string, ad bool, people []Recipient, now time.Time) ([]LeftOut, error)
 }
 
 // Upload replaces the audience of a broadcast that is not sealed; an upload that fails leaves the
@@ -120,6 +129,7 @@ func (d *Desk) Upload(ctx context.Context, id ID, rows Rows, o UploadOptions) (R
 	}
 	return d.take(ctx, b.BotID, rows, o, sink{
 		canary: b.Caution.Canary.People,
+		ad:     b.Purpose == Ad,
 		check: func() error {
 			if b.State != Uploading {
 				return Sealed(id)
@@ -142,6 +152,7 @@ func Sealed(id ID) error {
 // sink is where the people of an upload go.
 type sink struct {
 	canary int          // how many of them go first, in chunks of their own
+	ad     bool         // they get advertising
 	check  func() error // of a dry run: would it be taken
 	begin  func() (epoch int, err error)
 	store  func(epoch int, chunks []Packed) error
@@ -151,6 +162,7 @@ type sink struct {
 // dry is a sink that stores nothing.
 func (s sink) dry() sink {
 	return sink{
+		ad:    s.ad,
 		begin: func() (int, error) { return 0, s.check() },
 		store: func(int, []Packed) error { return nil },
 		end:   func(int, int, Report) error { return nil },
@@ -196,6 +208,9 @@ func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOption
 		default:
 			err = u.add(person, rows.Line())
 		}
+		if err == nil && len(u.looked) == lookedAtOnce {
+			err = d.look(ctx, botID, to.ad, u)
+		}
 		if err != nil {
 			return u.report, err
 		}
@@ -209,6 +224,9 @@ func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOption
 		first := u.report.Problems[0]
 		return u.report, fault.Field("recipients", "%d bad rows, the first is %s; nothing was taken over: mend the file, or send it with skip_bad_rows=true", u.report.BadRows, first.Error())
 	}
+	if err := d.look(ctx, botID, to.ad, u); err != nil {
+		return u.report, err
+	}
 	u.flush()
 	if err := errors.Join(store(), behind.wait()); err != nil {
 		return u.report, err
@@ -217,6 +235,36 @@ func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOption
 		return u.report, fmt.Errorf("end upload: %w", err)
 	}
 	return u.report, nil
+}
+
+// lookedAtOnce is how many people of a dry run are looked up in the lists of a bot at a time.
+const lookedAtOnce = 500
+
+// look tells who of a dry run would be left out now by the lists of its bot.
+func (d *Desk) look(ctx context.Context, botID string, ad bool, u *upload) error {
+	if len(u.looked) == 0 {
+		return nil
+	}
+	people := make([]Recipient, len(u.looked))
+	for i, one := range u.looked {
+		people[i] = one.Person
+	}
+	why, err := d.uploads.LeftOut(ctx, botID, ad, people, d.now())
+	if err != nil {
+		return fmt.Errorf("look at the lists of bot %s: %w", botID, err)
+	}
+	for i, one := range u.looked {
+		if why[i] == "" {
+			continue
+		}
+		u.report.Suppressed++
+		one.Why, one.Reason = DroppedSuppressed, map[LeftOut]string{OptedOut: "has refused it", NoConsent: "has not agreed to advertising"}[why[i]]
+		if err := u.left(one); err != nil {
+			return err
+		}
+	}
+	u.looked = u.looked[:0]
+	return nil
 }
 
 // storing stores one batch while the next is read.
@@ -270,7 +318,8 @@ type upload struct {
 	past    crowd // who is excluded
 	open    map[string][]Recipient
 	ready   []Packed
-	size    int // of ready, in bytes
+	looked  []Dropped // of a dry run: people who are yet to be looked up
+	size    int       // of ready, in bytes
 	seq     int
 	text    []byte // to pack in
 }
@@ -308,6 +357,11 @@ func (u *upload) drop(person Recipient, line int, why DropReason) error {
 	} else {
 		u.report.Duplicates++
 	}
+	return u.left(d)
+}
+
+// left tells of somebody who is left out.
+func (u *upload) left(d Dropped) error {
 	if u.options.DryRun && len(u.report.Dropped) < maxBadRows {
 		u.report.Dropped = append(u.report.Dropped, d)
 	}
@@ -325,6 +379,7 @@ func (u *upload) add(person Recipient, line int) error {
 	}
 	u.report.Audience++
 	if u.options.DryRun {
+		u.looked = append(u.looked, Dropped{BadRow: BadRow{Line: line, Column: "id"}, Person: person})
 		return nil
 	}
 	u.open[person.Type] = append(u.open[person.Type], person)

@@ -27,9 +27,10 @@ type uploadView struct {
 	Audience   int           `json:"audience"`
 	Duplicates int           `json:"duplicates"`
 	Excluded   int           `json:"excluded" doc:"Reached by the broadcast that was excluded"`
+	Suppressed int           `json:"suppressed,omitempty" doc:"Of a dry run: how many of the audience would be left out now, because they have refused it or not agreed to it"`
 	BadRows    int           `json:"bad_rows"`
 	Problems   []problemLine `json:"problems,omitempty" doc:"The first 100 bad rows"`
-	Dropped    []problemLine `json:"dropped,omitempty" doc:"Of a dry run, the first 100 duplicates and excluded"`
+	Dropped    []problemLine `json:"dropped,omitempty" doc:"Of a dry run, the first 100 duplicates, excluded and suppressed"`
 	DryRun     bool          `json:"dry_run,omitempty" doc:"Nothing was stored"`
 }
 
@@ -214,7 +215,7 @@ func droppedWriter(to io.Writer) (put func(broadcast.Dropped) error, end func() 
 }
 
 func viewReport(r broadcast.Report, dry bool) uploadView {
-	view := uploadView{Audience: r.Audience, Duplicates: r.Duplicates, Excluded: r.Excluded, BadRows: r.BadRows, DryRun: dry}
+	view := uploadView{Audience: r.Audience, Duplicates: r.Duplicates, Excluded: r.Excluded, Suppressed: r.Suppressed, BadRows: r.BadRows, DryRun: dry}
 	view.Problems = viewBadRows(r.Problems)
 	for _, row := range r.Dropped {
 		view.Dropped = append(view.Dropped, problemLine{Line: row.Line, Column: row.Column, Message: row.Reason})

@@ -170,34 +170,25 @@ type part struct {
 // sift parts the people of a chunk by what may become of them now: those who are sent to, those who have to
 // wait for the morning, and those who are left out, by reason.
 func (s *Store) sift(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o opening, people []broadcast.Recipient, now time.Time) ([]part, error) {
-	refused, err := stances(ctx, tx, b.BotID, broadcast.Suppressions, people)
+	ad := b.Purpose == broadcast.Ad
+	why, agreed, err := standingsOf(ctx, tx, b.BotID, o.sending, ad, people, now)
 	if err != nil {
 		return nil, err
 	}
-	agreed := map[personID]broadcast.Stance{}
-	ad := b.Purpose == broadcast.Ad
-	sending := o.sending
 	had := map[personID]int{}
-	most := sending.CapFor(ad)
+	most := o.sending.CapFor(ad)
 	if most != nil {
 		if had, err = contacts(ctx, tx, b.BotID, b.RetryOf, *most, people, now); err != nil {
 			return nil, err
 		}
 	}
-	recorded := ad && sending.AdConsent == bot.RecordedConsent
-	if ad {
-		if agreed, err = stances(ctx, tx, b.BotID, broadcast.Consents, people); err != nil {
-			return nil, err
-		}
-	}
 	var goes, later, optedOut, noConsent, enough []broadcast.Recipient
-	for _, p := range people {
+	for i, p := range people {
 		who := idOf(p)
-		scope := refused[who].Scope
 		switch {
-		case scope == broadcast.RefusesAll || scope != "" && ad:
+		case why[i] == broadcast.OptedOut:
 			optedOut = append(optedOut, p)
-		case recorded && !agreed[who].Valid(now):
+		case why[i] == broadcast.NoConsent:
 			noConsent = append(noConsent, p)
 		case most != nil && had[who] >= most.Messages:
 			enough = append(enough, p)
@@ -216,6 +207,43 @@ func (s *Store) sift(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o o
 		}
 	}
 	return some, nil
+}
+
+// standingsOf tells of each of people why the lists of a bot leave him out, empty for who is sent to, and of
+// advertising what people have agreed to.
+func standingsOf(ctx context.Context, q querier, botID string, sending bot.Sending, ad bool, people []broadcast.Recipient, now time.Time) (why []broadcast.LeftOut, agreed map[personID]broadcast.Stance, err error) {
+	refused, err := stances(ctx, q, botID, broadcast.Suppressions, people)
+	if err != nil {
+		return nil, nil, err
+	}
+	if ad {
+		if agreed, err = stances(ctx, q, botID, broadcast.Consents, people); err != nil {
+			return nil, nil, err
+		}
+	}
+	recorded := ad && sending.AdConsent == bot.RecordedConsent
+	why = make([]broadcast.LeftOut, len(people))
+	for i, p := range people {
+		who := idOf(p)
+		switch scope := refused[who].Scope; {
+		case scope == broadcast.RefusesAll || scope != "" && ad:
+			why[i] = broadcast.OptedOut
+		case recorded && !agreed[who].Valid(now):
+			why[i] = broadcast.NoConsent
+		}
+	}
+	return why, agreed, nil
+}
+
+// LeftOut tells of each of people why the lists of a bot leave him out now, of advertising or of everything;
+// empty for who is sent to.
+func (s *Store) LeftOut(ctx context.Context, botID string, ad bool, people []broadcast.Recipient, now time.Time) ([]broadcast.LeftOut, error) {
+	sending, err := sendingOf(ctx, s.read, botID)
+	if err != nil {
+		return nil, err
+	}
+	why, _, err := standingsOf(ctx, s.read, botID, sending, ad, people, now)
+	return why, err
 }
 
 // ClaimSome moves a chunk from queued to sending as [Store.ClaimChunk] does, without the people who may not

@@ -179,6 +179,15 @@ func TestClaimSome_recordedConsent(t *testing.T) {
 		agree(t, s, botID, "u1-3", day.AddDate(-1, 0, 0), time.Time{})
 		refuse(t, s, botID, "u1-3", "ad")
 		dispatch(t, s, day)
+		var four []broadcast.Recipient
+		if err := json.Unmarshal([]byte(chunkOf(t, s, b.ID, 1).Recipients), &four); err != nil {
+			t.Fatal(err)
+		}
+		for ad, want := range map[bool]string{true: "[ no_consent opted_out no_consent]", false: "[   ]"} {
+			if why, err := s.LeftOut(t.Context(), botID, ad, four, day); err != nil || fmt.Sprint(why) != want {
+				t.Errorf("of advertising %v its people are left out for %v, %v; want %s", ad, why, err, want)
+			}
+		}
 		if got := claimSome(t, s, chunkOf(t, s, b.ID, 1), day); !slices.Equal(got, []string{"u1-1"}) {
 			t.Errorf("it goes to %v, want u1-1, who agreed less than two years ago", got)
 		}
