@@ -48,9 +48,9 @@ func TestRender_bar(t *testing.T) {
 		"nobody":          {notice.BroadcastReport{Audience: 5000, Failed: 5000}, "0.0%", []string{"100%"}, strings.Repeat("▒", 20)},
 		"all but one":     {notice.BroadcastReport{Audience: 1_000_000, Delivered: 999_999, Failed: 1}, "99.9%", []string{"99%", "1%"}, strings.Repeat("█", 19) + "▒"},
 		"one":             {notice.BroadcastReport{Audience: 1_000_000, Delivered: 1, Skipped: 999_999}, "0.1%", []string{"1%", "99%"}, "█" + strings.Repeat("░", 19)},
-		"a third of each": {notice.BroadcastReport{Audience: 3, Delivered: 1, InDoubt: 1, Skipped: 1}, "33.3%", []string{"34%", "33%", "33%"}, strings.Repeat("█", 8) + "??????░░░░░░"},
+		"a third of each": {notice.BroadcastReport{Audience: 3, Delivered: 1, InDoubt: 1, Skipped: 1}, "33.3%", []string{"34%", "33%", "33%"}, strings.Repeat("█", 8) + "▓▓▓▓▓▓░░░░░░"},
 		"one of every kind": {notice.BroadcastReport{Audience: 10_000_000, Delivered: 9_999_996, Failed: 1, Unknown: 1, InDoubt: 1, Skipped: 1}, "99.9%",
-			[]string{"96%", "1%", "1%", "1%", "1%"}, strings.Repeat("█", 16) + "▒▒?░"},
+			[]string{"96%", "1%", "1%", "1%", "1%"}, strings.Repeat("█", 16) + "▒▒▓░"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.report.OrderedAt, tt.report.FinishedAt = midnight, midnight.Add(time.Hour)

@@ -36,7 +36,7 @@ func share(d notice.BroadcastReport) shared {
 		{"part-delivered", "#0b6b5c", "█", "전달", d.Delivered},
 		{"part-failed", "#c4362c", "▒", "전달 실패", d.Failed},
 		{"part-failed", "#c4362c", "▒", "전달 실패, 누구인지 알 수 없음", d.Unknown},
-		{"part-doubt", "#b87503", "?", "확인 중", d.InDoubt},
+		{"part-doubt", "#b87503", "▓", "확인 중", d.InDoubt},
 		{"part-skipped", "#8d99a5", "░", "보내지 않음", d.Skipped},
 	}
 	var counts []int64

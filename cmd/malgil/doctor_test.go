@@ -262,8 +262,12 @@ func TestDoctor_healthy(t *testing.T) {
 	p.work()
 	p.wallet("1800")
 	found, report, lines := look(t)
+	warned := 0 // of disks that are nearly full: that of whoever runs this may be
 	for name, r := range found {
-		if r.State != doctor.OK {
+		switch {
+		case r.State == doctor.Warning && strings.HasPrefix(name, "disk ("):
+			warned++
+		case r.State != doctor.OK:
 			t.Errorf("%s is %s: %s", name, r.State, r.Found)
 		}
 	}
@@ -273,7 +277,7 @@ func TestDoctor_healthy(t *testing.T) {
 			t.Errorf("nothing is said about %s", name)
 		}
 	}
-	if lines.code != exitOK || lines.stderr != "" || strings.Count(lines.stdout, "\n") != len(report.Checks)+1 || !strings.HasSuffix(lines.stdout, "problems: 0, warnings: 0\n") {
+	if lines.code != exitOK || lines.stderr != "" || strings.Count(lines.stdout, "\n") != len(report.Checks)+1+warned || !strings.HasSuffix(lines.stdout, fmt.Sprintf("problems: 0, warnings: %d\n", warned)) {
 		t.Errorf("malgil doctor = exit %d, %s%s, want a line for each of %d checks", lines.code, lines.stdout, lines.stderr, len(report.Checks))
 	}
 }
@@ -428,7 +432,7 @@ func TestDoctor_besideMalgilAll(t *testing.T) {
 		t.Errorf("database is %s: %s", r.State, r.Found)
 	}
 	for name, r := range found {
-		if r.State != doctor.OK && name != "scheduler" {
+		if r.State != doctor.OK && name != "scheduler" && (r.State != doctor.Warning || !strings.HasPrefix(name, "disk (")) {
 			t.Errorf("%s is %s: %s", name, r.State, r.Found)
 		}
 	}

@@ -308,7 +308,7 @@ func words(line string) []string {
 	line = strings.TrimLeft(strings.TrimSpace(line), "■-0123456789. ")
 	var kept []string
 	for _, word := range strings.Fields(strings.ToValidUTF8(line, "\ufffd")) {
-		if word = strings.Trim(word, "[]():,"); word != "" {
+		if word = strings.Trim(word, "[]():,█▒▓░"); word != "" { // the last are what a bar is drawn with
 			kept = append(kept, word)
 		}
 	}
