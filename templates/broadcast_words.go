@@ -145,9 +145,9 @@ var obstacles = map[string]struct{ why, remedy string }{
 	"channel.deployed": {"챗봇 블록이 운영채널에 배포되지 않았습니다", "챗봇 블록을 운영채널에 배포해 주세요."},
 	"NO_WALLET":        {"챗봇에 연결된 월렛이 없습니다", "챗봇에 월렛을 연결해 주세요."},
 	"NO_RECIPIENTS":    {"받는 사람이 없습니다", "예약이 쓰는 받는 사람 목록을 다시 올려 주세요."},
-	"not_found":        {"받는 사람 목록이 지워졌습니다", "예약을 지우고 다른 목록으로 다시 만들어 주세요."},
-	"invalid":          {"광고 문구에 (광고) 표시나 수신 거부 안내가 없습니다", "예약을 지우고 문구를 고쳐 다시 만들어 주세요."},
-	"UNREADABLE":       {"저장된 메시지를 읽을 수 없습니다", "예약을 지우고 다시 만들어 주세요."},
+	"not_found":        {"받는 사람 목록이 지워졌습니다", "예약에 다른 목록을 정해 주세요. (malgil schedule change --audience)"},
+	"invalid":          {"광고 문구에 (광고) 표시나 수신 거부 안내가 없습니다", "예약의 문구를 고쳐 주세요. (malgil schedule change --event … --data …)"},
+	"UNREADABLE":       {"저장된 메시지를 읽을 수 없습니다", "예약에 메시지를 새로 정해 주세요. (malgil schedule change --event …)"},
 	"CANCELLED":        {"시작하기 전에 발송을 취소했습니다", ""},
 }
 

@@ -13,9 +13,13 @@ type Run struct {
 	Schedule  ScheduleID
 	DueAt     time.Time
 	State     RunState
-	Broadcast ID       // what it started, or empty
-	Reason    string   // why it waits, or did not start
-	Causes    []string // words for what stands in its way: fields and codes of the error that Reason is of
+	Broadcast ID // what it started, or empty
+	// Audience and By are whom it sends to and who ordered it, from when it began.
+	Audience AudienceID
+	By       string
+
+	Reason string   // why it waits, or did not start
+	Causes []string // words for what stands in its way: fields and codes of the error that Reason is of
 	// Times is how many occurrences it stands for: the last is its own, and of those before it there were too
 	// many missed at once to tell of each.
 	Times     int

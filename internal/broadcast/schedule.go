@@ -91,7 +91,8 @@ type ScheduleChange struct {
 	ExpiresAfter *time.Duration
 	OnDoubt      *OnDoubt
 	Purpose      *Purpose
-	By           string // who changes it, and is its author from then on
+	// By is who changes it. Whoever changes what it sends, to whom or when is its author from then on.
+	By string
 }
 
 // ScheduleText is what a schedule sends.
@@ -171,10 +172,14 @@ func (d *Desk) change(s *Schedule, c ScheduleChange) error {
 		return err
 	}
 	n.ID, n.CreatedAt = s.ID, s.CreatedAt
+	sameTimes := n.Cron == s.Cron && n.Zone == s.Zone
+	if sameTimes && c.Text == nil && n.Audience == s.Audience && n.Purpose == s.Purpose {
+		n.CreatedBy = s.CreatedBy
+	}
 	switch {
 	case s.State == SchedulePaused:
 		n.State, n.NextAt = SchedulePaused, time.Time{}
-	case n.Cron == s.Cron && n.Zone == s.Zone && n.Until.Equal(s.Until):
+	case sameTimes && !s.NextAt.IsZero() && (n.Until.IsZero() || !s.NextAt.After(n.Until)):
 		n.NextAt = s.NextAt // it may be due just now
 	}
 	*s = n

@@ -201,7 +201,11 @@ func (c *crowded) WaitingRuns(context.Context, time.Time, ScheduleID, int) ([]Ru
 	return nil, nil
 }
 
-func (c *crowded) Occur(_ context.Context, s Schedule, d Due, b Broadcast, _ time.Time) ([]Run, error) {
+func (c *crowded) Occur(_ context.Context, s Schedule, d Due, order func(Schedule) (Broadcast, error), _ time.Time) ([]Run, error) {
+	b, err := order(s)
+	if err != nil {
+		return nil, err
+	}
 	c.seen = append(c.seen, s.ID)
 	return []Run{{Schedule: s.ID, DueAt: d.Run, State: RunCopying, Broadcast: b.ID}, {Schedule: s.ID, State: RunMissed}}, nil
 }

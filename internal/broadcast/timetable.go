@@ -26,14 +26,16 @@ type Schedules interface {
 	// DueSchedules lists active schedules whose next occurrence has come, in the order of their ids: those
 	// after one.
 	DueSchedules(ctx context.Context, now time.Time, after ScheduleID, limit int) ([]Schedule, error)
-	// Occur writes down, in one transaction, what a schedule owes, and starts its run as b where it may; see
-	// [Schedule.Start]. A run that waited still is skipped then. It does nothing when another has been there
-	// first: the next occurrence is not the one of s any more. It returns the runs that it wrote.
-	Occur(ctx context.Context, s Schedule, d Due, b Broadcast, now time.Time) ([]Run, error)
+	// Occur writes down, in one transaction, what a schedule owes, and starts its run where it may, as order makes
+	// it of the schedule under its lock; see [Schedule.Start]. A run that waited still is over then: it has
+	// failed where something was in the way, and is skipped otherwise. It does nothing when another has been
+	// there first: the next occurrence is not the one of s any more. It returns the runs that it wrote.
+	Occur(ctx context.Context, s Schedule, d Due, order func(Schedule) (Broadcast, error), now time.Time) ([]Run, error)
 	// WaitingRuns lists runs that may be looked at again, in the order of their schedules: those after one.
 	WaitingRuns(ctx context.Context, now time.Time, after ScheduleID, limit int) ([]Run, error)
-	// RetryRun starts a waiting run as b where it may by now. ok is false when it does not wait any more.
-	RetryRun(ctx context.Context, r Run, b Broadcast, now time.Time) (run Run, ok bool, err error)
+	// RetryRun starts a waiting run where it may by now, as order makes it of the schedule under its lock. ok is
+	// false when it does not wait any more.
+	RetryRun(ctx context.Context, r Run, order func(Schedule) (Broadcast, error), now time.Time) (run Run, ok bool, err error)
 
 	// ClaimCopy takes a run whose broadcast gets its audience, and which nobody else has until then. ok is
 	// false when there is none.
@@ -182,11 +184,7 @@ func (t *Timetable) occur(ctx context.Context, s Schedule, now time.Time) (over 
 	if err != nil {
 		return nil, err
 	}
-	b, err := t.order(s, now)
-	if err != nil {
-		return nil, err
-	}
-	all, err := t.schedules.Occur(ctx, s, d, b, now)
+	all, err := t.schedules.Occur(ctx, s, d, t.orders(now), now)
 	for _, r := range all {
 		if r.State.over() {
 			over = append(over, r)
@@ -196,27 +194,21 @@ func (t *Timetable) occur(ctx context.Context, s Schedule, now time.Time) (over 
 }
 
 func (t *Timetable) retry(ctx context.Context, r Run, now time.Time) (Run, bool, error) {
-	s, err := t.schedules.Schedule(ctx, r.Schedule)
-	if err != nil {
-		return r, false, err
-	}
-	b, err := t.order(s, now)
-	if err != nil {
-		return r, false, err
-	}
-	return t.schedules.RetryRun(ctx, r, b, now)
+	return t.schedules.RetryRun(ctx, r, t.orders(now), now)
 }
 
-// order is the broadcast of an occurrence that begins now.
-func (t *Timetable) order(s Schedule, now time.Time) (Broadcast, error) {
-	if s.Unreadable != "" {
-		return Broadcast{}, nil // it never begins
+// orders makes the broadcast of an occurrence that begins now.
+func (t *Timetable) orders(now time.Time) func(Schedule) (Broadcast, error) {
+	return func(s Schedule) (Broadcast, error) {
+		if s.Unreadable != "" {
+			return Broadcast{}, nil // it never begins
+		}
+		o := Order{BotID: s.BotID, Side: s.Side, Name: s.Name, Message: s.Message, StartAt: now, OnDoubt: s.OnDoubt, Purpose: s.Purpose, Personal: s.Personal, asIs: true}
+		if s.ExpiresAfter > 0 {
+			o.ExpiresAt = now.Add(s.ExpiresAfter)
+		}
+		return t.desk.check(o)
 	}
-	o := Order{BotID: s.BotID, Side: s.Side, Name: s.Name, Message: s.Message, StartAt: now, OnDoubt: s.OnDoubt, Purpose: s.Purpose, Personal: s.Personal, asIs: true}
-	if s.ExpiresAfter > 0 {
-		o.ExpiresAt = now.Add(s.ExpiresAfter)
-	}
-	return t.desk.check(o)
 }
 
 // Copy gives the broadcasts of runs their audiences and lets them go. It returns the runs that are over,
@@ -256,11 +248,7 @@ func (t *Timetable) copy(ctx context.Context, r Run) (Run, error) {
 	case b.State != Uploading: // sealed, by who was cut short then
 		return r.started(), nil
 	}
-	s, err := t.schedules.Schedule(ctx, r.Schedule)
-	if err != nil {
-		return r, err
-	}
-	a, err := t.desk.audiences.Audience(ctx, s.Audience)
+	a, err := t.desk.audiences.Audience(ctx, r.Audience)
 	if err == nil && a.Counts.Audience == 0 {
 		err = Nobody(a.ID)
 	}
@@ -280,7 +268,7 @@ func (t *Timetable) copy(ctx context.Context, r Run) (Run, error) {
 		return r, err
 	}
 	// Other people than were copied do not go: their number tells, and the copy begins again.
-	_, err = t.desk.Seal(ctx, b.ID, Sealing{People: people, By: s.CreatedBy})
+	_, err = t.desk.Seal(ctx, b.ID, Sealing{People: people, By: r.By})
 	return r.started(), err
 }
 

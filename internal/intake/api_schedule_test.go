@@ -111,8 +111,10 @@ func TestSchedules_runs(t *testing.T) {
 		now := sch.NextAt.Add(late)
 		due, err := sch.Due(now)
 		must(t, err)
-		_, err = h.store.Occur(t.Context(), sch, due, broadcast.Broadcast{ID: broadcast.ID(fmt.Sprint("brd_", day+1)), BotID: botID, Side: broadcast.Live,
-			Message: sch.Message, State: broadcast.Uploading, Wait: broadcast.WaitUploading, StartAt: now, CreatedAt: now}, now)
+		_, err = h.store.Occur(t.Context(), sch, due, func(sch broadcast.Schedule) (broadcast.Broadcast, error) {
+			return broadcast.Broadcast{ID: broadcast.ID(fmt.Sprint("brd_", day+1)), BotID: botID, Side: broadcast.Live,
+				Message: sch.Message, State: broadcast.Uploading, Wait: broadcast.WaitUploading, StartAt: now, CreatedAt: now}, nil
+		}, now)
 		must(t, err)
 		sch.NextAt = due.Next
 	}

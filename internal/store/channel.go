@@ -204,7 +204,12 @@ func (s *Store) ConnectChannel(ctx context.Context, id string, side bot.Side, no
 // what is for the other side again.
 func (s *Store) DisconnectChannel(ctx context.Context, id string, side bot.Side, now time.Time) (c bot.Channel, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		if err := s.recallBot(ctx, tx, id, now); err != nil { // its locks come first
+		var pays string
+		err := tx.QueryRowContext(ctx, `SELECT COALESCE(wallet_id, '') FROM bot WHERE id = $1`, id).Scan(&pays)
+		if err != nil {
+			return orNotFound(err, "bot", id)
+		}
+		if err := s.recallBot(ctx, tx, id, now, pays); err != nil { // its locks come first
 			return err
 		}
 		c, _, err = s.changeChannel(ctx, tx, id, side, func(_ wallet.Wallet, c bot.Channel) (bot.Channel, error) {

@@ -174,7 +174,7 @@ func (s *Store) ChangeSchedule(ctx context.Context, id broadcast.ScheduleID, now
 		if sch.State == broadcast.ScheduleActive {
 			return nil
 		}
-		_, err = skipWaiting(ctx, tx, id, "the schedule was "+string(sch.State), now)
+		_, err = endWaiting(ctx, tx, id, "the schedule was "+string(sch.State), now)
 		return err
 	})
 	return sch, err
@@ -247,8 +247,8 @@ func scheduleDiff(before, after broadcast.Schedule) (was, is map[string]any) {
 // unusedAudience is a Conflict that names a schedule that uses an audience.
 func unusedAudience(ctx context.Context, q querier, id broadcast.AudienceID) error {
 	var by, name string
-	err := q.QueryRowContext(ctx, `SELECT s.id, s.name FROM schedule s WHERE s.audience_id = $1 AND (s.state <> 'deleted'
-		OR EXISTS (SELECT 1 FROM schedule_run r WHERE r.schedule_id = s.id AND r.state = 'copying')) ORDER BY s.id LIMIT 1`, id).Scan(&by, &name)
+	err := q.QueryRowContext(ctx, `SELECT s.id, s.name FROM schedule s WHERE s.audience_id = $1 AND s.state <> 'deleted'
+		OR s.id IN (SELECT r.schedule_id FROM schedule_run r WHERE r.state = 'copying' AND r.audience_id = $1) ORDER BY s.id LIMIT 1`, id).Scan(&by, &name)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil

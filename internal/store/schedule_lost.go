@@ -70,7 +70,7 @@ func (s *Store) tellLostOf(ctx context.Context, tx *sql.Tx, id broadcast.Schedul
 	}
 	// What began in the place of a missed time was due when that was found.
 	rows, err := tx.QueryContext(ctx, `SELECT r.due_at, r.causes, CASE r.state WHEN 'failed' THEN r.reason ELSE '' END, COALESCE((SELECT MIN(i.due_at) FROM schedule_run i
-			WHERE r.state = 'missed' AND i.schedule_id = r.schedule_id AND i.due_at > r.due_at AND i.due_at <= r.changed_at AND i.state IN ('waiting', 'copying', 'started')), 0)
+			WHERE r.state = 'missed' AND i.schedule_id = r.schedule_id AND i.due_at > r.due_at AND i.due_at <= r.changed_at AND i.state IN ('copying', 'started')), 0)
 		FROM schedule_run r WHERE r.schedule_id = $1 AND `+untoldRun+` ORDER BY r.due_at DESC LIMIT $2`, id, lostTimes)
 	data.Times, err = collect(rows, err, func(row scanner) (l notice.LostTime, err error) {
 		var causes string

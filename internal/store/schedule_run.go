@@ -13,11 +13,11 @@ import (
 	"github.com/malgil/malgil/internal/wallet"
 )
 
-const runColumns = `schedule_id, due_at, state, broadcast_id, reason, causes, times, changed_at, epoch`
+const runColumns = `schedule_id, due_at, state, broadcast_id, reason, causes, times, changed_at, epoch, audience_id, author`
 
 func scanRun(row scanner, more ...any) (r broadcast.Run, err error) {
 	var causes string
-	err = row.Scan(append([]any{&r.Schedule, at(&r.DueAt), &r.State, &r.Broadcast, &r.Reason, &causes, &r.Times, at(&r.ChangedAt), &r.Epoch}, more...)...)
+	err = row.Scan(append([]any{&r.Schedule, at(&r.DueAt), &r.State, &r.Broadcast, &r.Reason, &causes, &r.Times, at(&r.ChangedAt), &r.Epoch, &r.Audience, &r.By}, more...)...)
 	r.Causes = split(causes)
 	return r, err
 }
@@ -49,8 +49,8 @@ func (s *Store) WaitingRuns(ctx context.Context, now time.Time, after broadcast.
 	return collect(rows, err, scanOneRun)
 }
 
-// Occur writes down what a schedule owes and starts its run as b where it may, all in one transaction.
-func (s *Store) Occur(ctx context.Context, sch broadcast.Schedule, d broadcast.Due, b broadcast.Broadcast, now time.Time) (runs []broadcast.Run, err error) {
+// Occur writes down what a schedule owes and starts its run where it may, all in one transaction.
+func (s *Store) Occur(ctx context.Context, sch broadcast.Schedule, d broadcast.Due, order func(broadcast.Schedule) (broadcast.Broadcast, error), now time.Time) (runs []broadcast.Run, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		runs = nil
 		mine, err := changed(tx.ExecContext(ctx, `UPDATE schedule SET next_at = $3 WHERE id = $1 AND next_at = $2`, sch.ID, millis(sch.NextAt), millis(d.Next)))
@@ -67,7 +67,10 @@ func (s *Store) Occur(ctx context.Context, sch broadcast.Schedule, d broadcast.D
 		if d.Run.IsZero() {
 			return nil
 		}
-		replaced, err := skipWaiting(ctx, tx, sch.ID, "the occurrence of "+d.Run.Format(time.RFC3339)+" took its place", now)
+		if sch, err = scheduleOf(ctx, tx, sch.ID, ""); err != nil { // somebody may have changed it since it was read
+			return err
+		}
+		replaced, err := endWaiting(ctx, tx, sch.ID, "the occurrence of "+d.Run.Format(time.RFC3339)+" took its place", now)
 		if err != nil {
 			return err
 		}
@@ -77,7 +80,7 @@ func (s *Store) Occur(ctx context.Context, sch broadcast.Schedule, d broadcast.D
 		if err != nil || !written {
 			return err
 		}
-		r, err = s.startRun(ctx, tx, sch, r, b, now)
+		r, err = s.startRun(ctx, tx, sch, r, order, now)
 		runs = append(runs, r)
 		return err
 	})
@@ -98,20 +101,21 @@ func insertRun(ctx context.Context, tx *sql.Tx, r broadcast.Run) (bool, error) {
 	return written, nil
 }
 
-// skipWaiting skips the run of a locked schedule that waits, if one does, and returns it.
-func skipWaiting(ctx context.Context, tx *sql.Tx, id broadcast.ScheduleID, why string, now time.Time) ([]broadcast.Run, error) {
-	rows, err := tx.QueryContext(ctx, `UPDATE schedule_run SET state = 'skipped', changed_at = $3,
+// endWaiting ends the run of a locked schedule that waits, if one does, and returns it: it has failed where
+// something was in its way, and is skipped otherwise.
+func endWaiting(ctx context.Context, tx *sql.Tx, id broadcast.ScheduleID, why string, now time.Time) ([]broadcast.Run, error) {
+	rows, err := tx.QueryContext(ctx, `UPDATE schedule_run SET state = CASE causes WHEN '' THEN 'skipped' ELSE 'failed' END, changed_at = $3,
 		reason = CAST($2 AS TEXT) || CASE reason WHEN '' THEN '' ELSE '; it waited: ' || reason END WHERE schedule_id = $1 AND state = 'waiting' RETURNING `+runColumns,
 		id, why, millis(now))
 	skipped, err := collect(rows, err, scanOneRun)
 	if err != nil {
-		return nil, fmt.Errorf("skip what waits of schedule %s: %w", id, err)
+		return nil, fmt.Errorf("end what waits of schedule %s: %w", id, err)
 	}
 	return skipped, nil
 }
 
-// RetryRun starts a waiting run as b where it may by now.
-func (s *Store) RetryRun(ctx context.Context, waiting broadcast.Run, b broadcast.Broadcast, now time.Time) (r broadcast.Run, ok bool, err error) {
+// RetryRun starts a waiting run where it may by now.
+func (s *Store) RetryRun(ctx context.Context, waiting broadcast.Run, order func(broadcast.Schedule) (broadcast.Broadcast, error), now time.Time) (r broadcast.Run, ok bool, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		sch, err := scheduleOf(ctx, tx, waiting.Schedule, s.dialect.lock)
 		if err != nil {
@@ -125,16 +129,20 @@ func (s *Store) RetryRun(ctx context.Context, waiting broadcast.Run, b broadcast
 		if err != nil {
 			return err
 		}
-		r, err = s.startRun(ctx, tx, sch, r, b, now)
+		r, err = s.startRun(ctx, tx, sch, r, order, now)
 		return err
 	})
 	return r, ok && err == nil, err
 }
 
-// startRun starts a waiting run of a locked schedule as b, or writes down why it does not.
-func (s *Store) startRun(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule, r broadcast.Run, b broadcast.Broadcast, now time.Time) (broadcast.Run, error) {
+// startRun starts a waiting run of a locked schedule, or writes down why it does not.
+func (s *Store) startRun(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule, r broadcast.Run, order func(broadcast.Schedule) (broadcast.Broadcast, error), now time.Time) (broadcast.Run, error) {
+	b, err := order(sch)
+	if err != nil {
+		return r, err
+	}
 	var in broadcast.Situation
-	err := tx.QueryRowContext(ctx, `SELECT CASE WHEN b.finished_at = 0 THEN b.id ELSE '' END FROM schedule_run r JOIN broadcast b ON b.id = r.broadcast_id
+	err = tx.QueryRowContext(ctx, `SELECT CASE WHEN b.finished_at = 0 THEN b.id ELSE '' END FROM schedule_run r JOIN broadcast b ON b.id = r.broadcast_id
 		WHERE r.schedule_id = $1 AND r.due_at < $2 AND r.broadcast_id <> '' ORDER BY r.due_at DESC LIMIT 1`, sch.ID, millis(r.DueAt)).Scan(&in.Unfinished)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("look at the broadcast before it: %w", err)
@@ -149,10 +157,10 @@ func (s *Store) startRun(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule
 		if err := insertBroadcast(ctx, tx, b); err != nil {
 			return r, err
 		}
-		r.Broadcast = b.ID
+		r.Broadcast, r.Audience, r.By = b.ID, sch.Audience, sch.CreatedBy
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE schedule_run SET state = $3, reason = $4, broadcast_id = $5, changed_at = $6, next_at = $7, causes = $8
-		WHERE schedule_id = $1 AND due_at = $2`, sch.ID, millis(r.DueAt), r.State, r.Reason, r.Broadcast, millis(now), millis(now.Add(waitAgain)), strings.Join(r.Causes, ","))
+	_, err = tx.ExecContext(ctx, `UPDATE schedule_run SET state = $3, reason = $4, broadcast_id = $5, changed_at = $6, next_at = $7, causes = $8, audience_id = $9, author = $10
+		WHERE schedule_id = $1 AND due_at = $2`, sch.ID, millis(r.DueAt), r.State, r.Reason, r.Broadcast, millis(now), millis(now.Add(waitAgain)), strings.Join(r.Causes, ","), r.Audience, r.By)
 	if err != nil {
 		return r, fmt.Errorf("save the run of %s: %w", r.DueAt.Format(time.RFC3339), err)
 	}
@@ -163,7 +171,7 @@ func (s *Store) startRun(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule
 // wallet its broadcast is on.
 func (s *Store) obstacle(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule, b *broadcast.Broadcast) (obstacle, err error) {
 	if sch.Unreadable != "" {
-		return fault.Coded(fault.Conflict, "UNREADABLE", "its stored message cannot be read; make a new schedule"), nil
+		return fault.Coded(fault.Conflict, "UNREADABLE", "its stored message cannot be read; give it another"), nil
 	}
 	standing, err := standingOf(ctx, tx, sch.BotID, sch.Side)
 	if err != nil {

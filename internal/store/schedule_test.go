@@ -534,7 +534,10 @@ func TestSchedule_change(t *testing.T) {
 		}
 		name, cron, other := "저녁 소식", "0 18 * * *", broadcast.AudienceID("aud_2")
 		got, err := change(broadcast.ScheduleChange{Name: &name})
-		if err != nil || got.Name != name || got.Message.Data["title"] != "겨울 바다" || !got.NextAt.Equal(sch.NextAt) || got.CreatedBy != "acc_2" || !got.CreatedAt.Equal(sch.CreatedAt) {
+		if got.CreatedBy != sch.CreatedBy {
+			t.Errorf("renamed its author is %q, want %q as before", got.CreatedBy, sch.CreatedBy)
+		}
+		if err != nil || got.Name != name || got.Message.Data["title"] != "겨울 바다" || !got.NextAt.Equal(sch.NextAt) || !got.CreatedAt.Equal(sch.CreatedAt) {
 			t.Errorf("renamed it is %+v, %v; want everything else as it was", got, err)
 		}
 		if _, err := change(broadcast.ScheduleChange{Audience: &other}); fieldOf(err) != "audience" {
@@ -549,6 +552,9 @@ func TestSchedule_change(t *testing.T) {
 			t.Fatal(err)
 		}
 		stored, err := s.Schedule(t.Context(), sch.ID)
+		if stored.CreatedBy != "acc_2" {
+			t.Errorf("its author is %q, want who changed what it sends", stored.CreatedBy)
+		}
 		if err != nil || stored.Message.Event != "evening" || stored.Message.Data["title"] != "봄 소식" || stored.Audience != other || stored.Cron != cron ||
 			stored.NextAt.Add(9*time.Hour).Format("15:04") != "18:00" || stored.Name != name {
 			t.Errorf("changed it is stored as %+v, %v", stored, err)
@@ -589,6 +595,70 @@ func TestSchedule_change(t *testing.T) {
 		}
 		if _, err := change(broadcast.ScheduleChange{Name: &name}); fault.KindOf(err) != fault.Conflict {
 			t.Errorf("a change of a deleted one = %v, want Conflict", err)
+		}
+	})
+}
+
+// A time that has begun goes on as it was when it began; one that waits goes by what the schedule is when it begins.
+func TestSchedule_changedWhileItBegins(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		a := newAlmanac(t, s)
+		other := broadcast.AudienceID("aud_2")
+		if err := s.CreateAudience(t.Context(), broadcast.Audience{ID: other, BotID: a.bot, Name: "신규", CreatedAt: t0}); err != nil {
+			t.Fatal(err)
+		}
+		sch := a.order(func(o *broadcast.ScheduleOrder) { o.By = "acc_1" })
+		text := broadcast.ScheduleText{Message: broadcast.Message{Event: "evening"}}
+		change := func() {
+			t.Helper()
+			if _, err := a.Change(t.Context(), sch.ID, broadcast.ScheduleChange{Audience: &other, Text: &text, By: "acc_2"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.now = sch.NextAt
+		if _, err := a.Turn(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		change()
+		if err := s.DeleteAudience(t.Context(), a.audience); fault.CodeOf(err) != "AUDIENCE_IN_USE" {
+			t.Errorf("the audience that is being copied was deleted: %v", err)
+		}
+		if _, err := a.Copy(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_, views := a.runs(sch.ID)
+		b := wantBroadcast(t, s, views[0].Broadcast)
+		if b.Message.Event != "restock_alert" || b.Counts.Audience != 250 || b.SealedBy != "acc_1" {
+			t.Errorf("what had begun goes as %q to %d people by %s; want it as it was", b.Message.Event, b.Counts.Audience, b.SealedBy)
+		}
+
+		// The second waits, as the audience has nobody; what it begins with is what the schedule has then.
+		a.finish(b.ID)
+		a.turn(sch.NextAt.AddDate(0, 0, 1))
+		a.want("nobody is there", sch.ID, "24 13:00 started", "25 13:00 waiting")
+		third := broadcast.ScheduleText{Message: broadcast.Message{Event: "night"}}
+		if _, err := a.Change(t.Context(), sch.ID, broadcast.ScheduleChange{Audience: &a.audience, Text: &third, By: "acc_3"}); err != nil {
+			t.Fatal(err)
+		}
+		a.turn(sch.NextAt.AddDate(0, 0, 1).Add(time.Minute))
+		_, views = a.runs(sch.ID)
+		if b := wantBroadcast(t, s, views[1].Broadcast); b.Message.Event != "night" || b.Counts.Audience != 250 || b.SealedBy != "acc_3" {
+			t.Errorf("what waited goes as %q to %d people by %s; want it as the schedule is when it begins", b.Message.Event, b.Counts.Audience, b.SealedBy)
+		}
+	})
+}
+
+// What something was in the way of when the next time came has failed, however short the time between them.
+func TestSchedule_replacedWhileBlocked(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		a := newAlmanac(t, s)
+		sch := a.order(func(o *broadcast.ScheduleOrder) { o.Window = 48 * time.Hour })
+		exec(t, s, `UPDATE bot SET paused_reason = 'config'`)
+		a.turn(sch.NextAt)
+		a.turn(sch.NextAt.AddDate(0, 0, 1))
+		views := a.want("the bot is stopped", sch.ID, "24 13:00 failed", "25 13:00 waiting")
+		if !strings.Contains(views[0].Reason, "took its place") || !strings.Contains(views[0].Reason, "REST API key") {
+			t.Errorf("it failed because %q, want what was in its way", views[0].Reason)
 		}
 	})
 }
