@@ -3,6 +3,7 @@ package workers
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/hibiken/asynq"
 
@@ -22,6 +23,9 @@ type WebhookMeter interface {
 	WebhookTried(event, outcome string)
 }
 
+// enqueueTime is how long it may take to enqueue what is next, also while shutting down.
+const enqueueTime = 2 * time.Second
+
 // DeliverWebhook handles [tasks.TypeDeliverWebhook]. A delivery that could not be made waits in its row for the
 // next try, so its task is done all the same; one that is given up is logged. What is next is enqueued at once: a
 // receiver that answers quickly gets the next quickly.
@@ -35,6 +39,8 @@ func DeliverWebhook(hooks WebhookDeliverer, queue Enqueuer, meter WebhookMeter, 
 			log.WarnContext(ctx, "webhook delivery given up", "task_type", tasks.TypeDeliverWebhook, "delivery_id", p.ID,
 				"attempt", result.Attempts, "status", result.Status)
 		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), enqueueTime) // their rows have been stamped
+		defer cancel()
 		for _, row := range next { // the sweep finds what the queue does not take
 			if err := queue.Enqueue(ctx, tasks.NewDeliverWebhook(tasks.Row{ID: row.ID, Epoch: row.Epoch})); err != nil {
 				log.WarnContext(ctx, "task not enqueued", "task_type", tasks.TypeDeliverWebhook, "delivery_id", row.ID, "err", err)

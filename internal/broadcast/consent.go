@@ -1,7 +1,6 @@
 package broadcast
 
 import (
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -32,7 +31,8 @@ const (
 type Stance struct {
 	Type string `json:"type"`
 	ID   string `json:"id"`
-	// Scope is what a refusal is about; empty for a consent.
+	// Scope is what a refusal is about; empty for a consent, and for a refusal that does not say so: it is then
+	// about what stood there, or advertising.
 	Scope RefusalScope `json:"scope,omitempty"`
 	// At is when he refused, or agreed or confirmed it last.
 	At time.Time `json:"at"`
@@ -81,9 +81,7 @@ func (l PeopleList) CheckStance(s Stance, now time.Time) *fault.Error {
 	switch {
 	case s.Type == Room:
 		return fault.Field("type", "must be that of a person; rooms neither refuse nor agree")
-	case strings.ContainsFunc(s.ID, func(r rune) bool { return r == 0 }):
-		return fault.Field("id", "holds a zero byte")
-	case l == Suppressions && s.Scope != RefusesAds && s.Scope != RefusesAll:
+	case l == Suppressions && s.Scope != RefusesAds && s.Scope != RefusesAll && s.Scope != "":
 		return fault.Field("scope", "must be ad or all")
 	case s.At.IsZero():
 		return fault.Field("at", "is missing; say when")
@@ -108,11 +106,13 @@ const maxSource = 200
 func known(t time.Time) bool { return t.Year() >= 2010 }
 
 // Prevails reports whether what is said now changes what stands on its list (own) and on the other
-// one; nil for nothing there. What was said earlier changes nothing, and where somebody refused and
-// agreed at the same moment he has refused.
+// one; nil for nothing there. What was said earlier changes nothing. Where somebody refused and agreed at the
+// same moment he has refused, and where he refused advertising and everything, everything.
 func (l PeopleList) Prevails(s Stance, own, other *Stance) bool {
 	switch {
 	case own != nil && (*own == s || own.Said().After(s.Said())):
+		return false
+	case own != nil && own.Scope == RefusesAll && s.Scope == RefusesAds && own.Said().Equal(s.Said()):
 		return false
 	case other == nil:
 		return true

@@ -72,6 +72,8 @@ func TestPeopleList_Prevails(t *testing.T) {
 		"a consent at the same moment":    {broadcast.Consents, at(1), nil, at(1), false},
 		"a consent before a refusal":      {broadcast.Consents, at(1), nil, at(2), false},
 		"the night's comes later":         {broadcast.Consents, night, at(3), nil, true},
+		"less at the same moment":         {broadcast.Suppressions, &broadcast.Stance{Type: "botUserKey", ID: "u1", Scope: "ad", At: at(1).At}, &broadcast.Stance{Type: "botUserKey", ID: "u1", Scope: "all", At: at(1).At}, nil, false},
+		"less, later":                     {broadcast.Suppressions, &broadcast.Stance{Type: "botUserKey", ID: "u1", Scope: "ad", At: at(2).At}, &broadcast.Stance{Type: "botUserKey", ID: "u1", Scope: "all", At: at(1).At}, nil, true},
 		"another word of the same moment": {broadcast.Suppressions, &broadcast.Stance{Type: "botUserKey", ID: "u1", Scope: "all", At: at(1).At}, at(1), nil, true},
 	}
 	for name, tt := range tests {

@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/malgil/malgil/internal/fault"
@@ -47,6 +48,8 @@ func (r Recipient) Check() *fault.Error {
 		return fault.Field("id", "is empty")
 	case !utf8.ValidString(r.ID):
 		return fault.Field("id", "is not UTF-8")
+	case strings.ContainsRune(r.ID, 0):
+		return fault.Field("id", "holds a zero byte")
 	case len(r.ID) > maxRecipientID:
 		return fault.Field("id", "must be at most %d bytes", maxRecipientID)
 	case r.Type == Room && len(r.Properties) > 0:
@@ -59,6 +62,9 @@ func (r Recipient) Check() *fault.Error {
 		size += len(key) + len(value)
 		if !utf8.ValidString(key) || !utf8.ValidString(value) {
 			return fault.Field("properties", "are not UTF-8")
+		}
+		if strings.ContainsRune(key, 0) || strings.ContainsRune(value, 0) {
+			return fault.Field("properties", "hold a zero byte")
 		}
 	}
 	if size > maxPropertyBytes {

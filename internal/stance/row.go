@@ -29,7 +29,7 @@ func Fields(list broadcast.PeopleList) map[string][]string { return fields[list]
 
 // scopes are what cells say somebody refuses.
 var scopes = map[string]broadcast.RefusalScope{
-	"": broadcast.RefusesAds, "ad": broadcast.RefusesAds, "광고": broadcast.RefusesAds,
+	"": "", "ad": broadcast.RefusesAds, "광고": broadcast.RefusesAds,
 	"all": broadcast.RefusesAll, "전체": broadcast.RefusesAll, "모두": broadcast.RefusesAll,
 }
 
@@ -43,7 +43,7 @@ var answers = map[string]bool{
 // has to say when, and one for the night may say Y: then it is of the same time. The error is about one of
 // the fields.
 func of(list broadcast.PeopleList, row broadcast.Recipient, now time.Time) (broadcast.Stance, *fault.Error) {
-	s := broadcast.Stance{Type: row.Type, ID: row.ID, Source: row.Properties["source"]}
+	s := broadcast.Stance{Type: row.Type, ID: unquoted(row.ID), Source: unquoted(row.Properties["source"])}
 	if list == broadcast.Suppressions {
 		s.At = now
 		known := false
@@ -69,6 +69,14 @@ func of(list broadcast.PeopleList, row broadcast.Recipient, now time.Time) (broa
 		}
 	}
 	return s, list.CheckStance(s, now)
+}
+
+// unquoted takes the apostrophe off a cell that begins with one so that no spreadsheet runs it, as exports do.
+func unquoted(cell string) string {
+	if len(cell) > 1 && cell[0] == '\'' && strings.IndexAny(cell[1:], "=+-@\t\r") == 0 {
+		return cell[1:]
+	}
+	return cell
 }
 
 const aTime = "a time as 2026-11-24T12:00:00+09:00, or 2026-11-24 12:00:00 or 2026-11-24 in Korea"

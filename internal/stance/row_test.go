@@ -30,13 +30,15 @@ func TestOf(t *testing.T) {
 		row  broadcast.Recipient
 		want broadcast.Stance
 	}{
-		"a refusal, no more said": {broadcast.Suppressions, row(user, "u1"), broadcast.Stance{Type: user, ID: "u1", Scope: "ad", At: noon}},
-		"of everything":           {broadcast.Suppressions, row("appUserId", "1", "scope", "all", "at", "2026-01-02"), broadcast.Stance{Type: "appUserId", ID: "1", Scope: "all", At: day}},
-		"a consent":               {broadcast.Consents, row(user, "u1", "at", "2026-01-02 00:00:00"), broadcast.Stance{Type: user, ID: "u1", At: day}},
-		"all, in Korean":          {broadcast.Suppressions, row(user, "u1", "scope", "전체", "at", "2026. 1. 2.", "source", "고객센터 전화"), broadcast.Stance{Type: user, ID: "u1", Scope: "all", At: day, Source: "고객센터 전화"}},
-		"a night that says yes":   {broadcast.Consents, row(user, "u1", "at", "2026/1/2 0:00", "night_at", "Y"), broadcast.Stance{Type: user, ID: "u1", At: day, NightAt: day}},
-		"a night that says no":    {broadcast.Consents, row(user, "u1", "at", "2026.01.02", "night_at", "미동의"), broadcast.Stance{Type: user, ID: "u1", At: day}},
-		"with the night":          {broadcast.Consents, row(user, "u1", "at", "2026-01-01T15:00:00Z", "night_at", "2026-01-02 09:00"), broadcast.Stance{Type: user, ID: "u1", At: day, NightAt: day.Add(9 * time.Hour)}},
+		"a refusal, no more said":  {broadcast.Suppressions, row(user, "u1"), broadcast.Stance{Type: user, ID: "u1", At: noon}},
+		"as an export has it":      {broadcast.Suppressions, row(user, "'-u1", "scope", "광고", "source", "'=1"), broadcast.Stance{Type: user, ID: "-u1", Scope: "ad", At: noon, Source: "=1"}},
+		"an apostrophe of its own": {broadcast.Suppressions, row(user, "'u1", "scope", "광고"), broadcast.Stance{Type: user, ID: "'u1", Scope: "ad", At: noon}},
+		"of everything":            {broadcast.Suppressions, row("appUserId", "1", "scope", "all", "at", "2026-01-02"), broadcast.Stance{Type: "appUserId", ID: "1", Scope: "all", At: day}},
+		"a consent":                {broadcast.Consents, row(user, "u1", "at", "2026-01-02 00:00:00"), broadcast.Stance{Type: user, ID: "u1", At: day}},
+		"all, in Korean":           {broadcast.Suppressions, row(user, "u1", "scope", "전체", "at", "2026. 1. 2.", "source", "고객센터 전화"), broadcast.Stance{Type: user, ID: "u1", Scope: "all", At: day, Source: "고객센터 전화"}},
+		"a night that says yes":    {broadcast.Consents, row(user, "u1", "at", "2026/1/2 0:00", "night_at", "Y"), broadcast.Stance{Type: user, ID: "u1", At: day, NightAt: day}},
+		"a night that says no":     {broadcast.Consents, row(user, "u1", "at", "2026.01.02", "night_at", "미동의"), broadcast.Stance{Type: user, ID: "u1", At: day}},
+		"with the night":           {broadcast.Consents, row(user, "u1", "at", "2026-01-01T15:00:00Z", "night_at", "2026-01-02 09:00"), broadcast.Stance{Type: user, ID: "u1", At: day, NightAt: day.Add(9 * time.Hour)}},
 	}
 	for name, tt := range good {
 		t.Run(name, func(t *testing.T) {

@@ -45,18 +45,21 @@ func scanStance(row scanner) (s broadcast.Stance, err error) {
 
 // stances reads what a list of a bot says of people.
 func stances(ctx context.Context, q querier, botID string, list broadcast.PeopleList, people []broadcast.Recipient) (map[personID]broadcast.Stance, error) {
-	table, args := peopleTables[list], []any{botID}
+	table, found := peopleTables[list], map[personID]broadcast.Stance{}
+	byType := map[string][]any{} // as the key of the list begins
 	for _, p := range people {
-		args = append(args, p.ID)
+		byType[p.Type] = append(byType[p.Type], p.ID)
 	}
-	rows, err := q.QueryContext(ctx, `SELECT user_type, user_id, `+table.read+` FROM `+table.name+` WHERE bot_id = $1 AND user_id IN (`+placeholders(2, len(people))+`)`, args...)
-	all, err := collect(rows, err, scanStance)
-	if err != nil {
-		return nil, fmt.Errorf("look people up in %s: %w", table.name, err)
-	}
-	found := make(map[personID]broadcast.Stance, len(all))
-	for _, s := range all {
-		found[personID{s.Type, s.ID}] = s
+	for kind, ids := range byType {
+		rows, err := q.QueryContext(ctx, `SELECT user_type, user_id, `+table.read+` FROM `+table.name+`
+			WHERE bot_id = $1 AND user_type = $2 AND user_id IN (`+placeholders(3, len(ids))+`)`, append([]any{botID, kind}, ids...)...)
+		all, err := collect(rows, err, scanStance)
+		if err != nil {
+			return nil, fmt.Errorf("look people up in %s: %w", table.name, err)
+		}
+		for _, s := range all {
+			found[personID{s.Type, s.ID}] = s
+		}
 	}
 	return found, nil
 }
@@ -91,6 +94,12 @@ func weigh(ctx context.Context, q querier, botID string, list broadcast.PeopleLi
 		standing := pointer(w.own, who)
 		if again := pointer(w.put, who); again != nil {
 			standing = again
+		}
+		if list == broadcast.Suppressions && standing != nil { // what a file leaves out stays as it is
+			one.Scope, one.Source = cmp.Or(one.Scope, standing.Scope), cmp.Or(one.Source, standing.Source)
+		}
+		if list == broadcast.Suppressions {
+			one.Scope = cmp.Or(one.Scope, broadcast.RefusesAds)
 		}
 		if list.Prevails(one, standing, pointer(other, who)) {
 			w.put[who] = one

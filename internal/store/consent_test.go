@@ -58,6 +58,11 @@ func TestStances(t *testing.T) {
 		put(broadcast.Suppressions, 1, who("u1", 2, "all"))
 		put(broadcast.Consents, 0, who("u1", 2, ""))
 		stand(broadcast.Suppressions, who("u1", 2, "all"))
+		put(broadcast.Suppressions, 0, who("u1", 2, "ad"), who("u1", 1, "")) // what leaves the scope out changes none
+		put(broadcast.Suppressions, 1, who("u1", 3, ""))
+		stand(broadcast.Suppressions, who("u1", 3, "all"))
+		put(broadcast.Suppressions, 1, who("u1", 4, "all"))
+		exec(t, s, `UPDATE suppression SET at = at - 120000 WHERE user_id = 'u1'`)
 		put(broadcast.Consents, 1, who("u1", 3, ""))
 		stand(broadcast.Suppressions)
 

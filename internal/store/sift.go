@@ -84,6 +84,9 @@ func (s *Store) openingOf(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast
 	}
 	if some {
 		o.open, o.until, o.morning = true, closing, o.until
+		if o.morning.IsZero() { // a bot that sends at night alone has no morning; those who wait look again then
+			o.morning = clock.NextMidnight(now).Add(8 * time.Hour)
+		}
 	}
 	return o, nil
 }

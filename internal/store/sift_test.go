@@ -294,6 +294,30 @@ func TestDispatch_nightConsent(t *testing.T) {
 	})
 }
 
+// A bot whose hours are all at night sends advertising there to those who have agreed to that, and to nobody else.
+func TestDispatch_nightOnly(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 10_000)
+		late := map[string]string{}
+		for _, day := range []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"} {
+			late[day] = "21:30-23:00"
+		}
+		sends(t, s, botID, bot.Sending{Hours: late, Holidays: true})
+		agree(t, s, botID, "u1-2", t0, t0)
+		night := koreaAt(22, 0, 0, 0)
+		b := running(t, s, advertising("brd_1", botID), 2, 2)
+		for range 2 { // the first looks whether it may
+			dispatch(t, s, night)
+		}
+		if got := claimSome(t, s, chunkOf(t, s, b.ID, 1), night); !slices.Equal(got, []string{"u1-2"}) {
+			t.Errorf("at night %v are sent to, want u1-2 alone", got)
+		}
+		if c := chunkOf(t, s, b.ID, 2); c.State != broadcast.Planned || !c.NextAt.After(night) {
+			t.Errorf("the chunk of which nobody has agreed is %s until %s, want it planned for later", c.State, c.NextAt)
+		}
+	})
+}
+
 // At night chunks of which nobody may be sent to are set aside in few looks, and one after a try that failed
 // is no reason to say that all wait for the morning.
 func TestDispatch_nightLook(t *testing.T) {

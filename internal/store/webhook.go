@@ -104,9 +104,10 @@ func (s *Store) ChangeHook(ctx context.Context, id string, c webhook.Change) (h 
 	return h, err
 }
 
-// DeleteHook takes a webhook away: its secret is forgotten, and what was to be delivered is given up.
+// DeleteHook takes a webhook away: its secret is forgotten, and what was to be delivered is given up. Its row is
+// not locked meanwhile, as whoever tells it of something waits for that.
 func (s *Store) DeleteHook(ctx context.Context, id string, now time.Time) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		h, err := hookOf(ctx, tx, id, s.dialect.lock)
 		if err != nil {
 			return err
@@ -115,10 +116,28 @@ func (s *Store) DeleteHook(ctx context.Context, id string, now time.Time) error 
 		if _, err := tx.ExecContext(ctx, `UPDATE webhook SET deleted_at = $2, secret_sealed = $3 WHERE id = $1`, id, millis(now), []byte{}); err != nil {
 			return fmt.Errorf("delete webhook: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE webhook_delivery SET state = 'failed', epoch = epoch + 1, enqueued_at = 0, lease_until = 0, done_at = $2,
-			error = 'the webhook was deleted' WHERE state IN ('waiting', 'sending') AND webhook_id = $1`, id, millis(now))
-		return err
+		return nil
 	})
+	if err == nil {
+		_ = s.giveUp(ctx, id, now) // what is left [Store.DropDeliveries] finds
+	}
+	return err
+}
+
+// giveUp ends all open deliveries of a deleted webhook, some at a time.
+func (s *Store) giveUp(ctx context.Context, hookID string, now time.Time) error {
+	for {
+		result, err := s.write.ExecContext(ctx, `UPDATE webhook_delivery SET state = 'failed', epoch = epoch + 1, enqueued_at = 0, lease_until = 0, done_at = $2,
+			error = 'the webhook was deleted' WHERE state IN ('waiting', 'sending') AND id IN
+			(SELECT o.id FROM webhook_delivery o WHERE o.state IN ('waiting', 'sending') AND o.webhook_id = $1 ORDER BY o.id LIMIT $3)`,
+			hookID, millis(now), dropAtOnce)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+	}
 }
 
 // tellHooks writes what a bot's webhooks are told of a broadcast to so many people, in the transaction of what

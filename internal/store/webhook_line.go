@@ -28,7 +28,8 @@ func pickDeliveries(which string) string {
 				WHERE o.state IN ('waiting', 'sending') AND o.webhook_id = hook.id AND o.enqueued_at = 0 AND o.next_at <= $1 AND o.state = 'waiting'
 				ORDER BY o.next_at, o.id LIMIT 1 OFFSET %[1]d) AS id FROM hook WHERE busy + %[1]d < %[2]d`, n, webhook.PerHook)
 	}
-	return fmt.Sprintf(`SELECT id FROM webhook_delivery WHERE enqueued_at = 0 AND id IN (
+	// The outer conditions are looked at again when the row is locked, which may have changed since it was picked.
+	return fmt.Sprintf(`SELECT id FROM webhook_delivery WHERE enqueued_at = 0 AND state = 'waiting' AND next_at <= $1 AND id IN (
 		WITH hook AS (SELECT id, bot_id, busy, SUM(busy) OVER (PARTITION BY bot_id) AS bot_busy
 			FROM (SELECT h.id, h.bot_id, (SELECT COUNT(*) FROM webhook_delivery o
 				WHERE o.state IN ('waiting', 'sending') AND o.webhook_id = h.id AND o.enqueued_at > 0) AS busy
@@ -72,8 +73,23 @@ func (s *Store) StampNext(ctx context.Context, botID string, now time.Time) (nex
 const dropAtOnce = 1000
 
 // DropDeliveries gives up the deliveries with the oldest news of webhooks that have more than so many open, notes with the
-// webhook how many, and returns that by webhook, also beside an error. What is being sent is let end.
+// webhook how many, and returns that by webhook, also beside an error. What is being sent is let end. What a deleted
+// webhook was told of while it was deleted is given up too, and not counted.
 func (s *Store) DropDeliveries(ctx context.Context, most int, now time.Time) (dropped map[string]int, err error) {
+	deleted, err := s.read.QueryContext(ctx, `SELECT h.id FROM webhook h WHERE h.deleted_at > 0 AND EXISTS
+		(SELECT 1 FROM webhook_delivery o WHERE o.state IN ('waiting', 'sending') AND o.webhook_id = h.id) ORDER BY h.id`)
+	gone, err := collect(deleted, err, func(row scanner) (id string, err error) {
+		err = row.Scan(&id)
+		return id, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list deleted webhooks with open deliveries: %w", err)
+	}
+	for _, id := range gone {
+		if err := s.giveUp(ctx, id, now); err != nil {
+			return nil, fmt.Errorf("give up the deliveries of webhook %s: %w", id, err)
+		}
+	}
 	type long struct {
 		hookID string
 		open   int

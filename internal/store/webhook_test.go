@@ -231,6 +231,10 @@ func TestDelivery(t *testing.T) {
 		if err := s.DeleteHook(t.Context(), "whk_1", later); err != nil {
 			t.Fatal(err)
 		}
+		exec(t, s, `UPDATE webhook_delivery SET state = 'waiting', done_at = 0, error = ''`) // as if told of something at that moment
+		if dropped, err := s.DropDeliveries(t.Context(), 1, later); err != nil || len(dropped) != 0 {
+			t.Errorf("DropDeliveries() of a deleted webhook = %v, %v; want its deliveries given up and none counted", dropped, err)
+		}
 		want(t, "after its webhook was deleted", texts(t, s, `SELECT state || ' ' || error FROM webhook_delivery`), "failed the webhook was deleted")
 		if n := texts(t, s, `SELECT CAST(length(secret_sealed) AS TEXT) FROM webhook`); !slices.Equal(n, []string{"0"}) {
 			t.Errorf("the secret of a deleted webhook has %v bytes, want 0", n)
