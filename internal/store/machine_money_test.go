@@ -130,6 +130,10 @@ func (m *machine) refund(rt *rapid.T, walletID string) {
 	if !may(rt, err) {
 		return
 	}
+	if rapid.IntRange(0, 2).Draw(rt, "refused") == 2 { // of few refunds some have to fail
+		defer func(mood string) { m.gateway.answer = mood }(m.gateway.answer)
+		m.gateway.answer = "refuses"
+	}
 	for _, f := range next {
 		m.till.attempt(f.Row)
 	}
