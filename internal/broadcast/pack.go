@@ -2,7 +2,6 @@ package broadcast
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"unicode/utf8"
 )
@@ -11,6 +10,7 @@ import (
 // what an upload of millions does.
 func appendPeople(to []byte, people []Recipient) []byte {
 	to = append(to, '[')
+	var keys []string // of one after the other
 	for i, p := range people {
 		if i > 0 {
 			to = append(to, ',')
@@ -20,7 +20,8 @@ func appendPeople(to []byte, people []Recipient) []byte {
 		if len(p.Properties) > 0 {
 			to = append(to, `,"properties":{`...)
 			first := true
-			for _, key := range sortedKeys(p.Properties) {
+			keys = sortedKeys(keys[:0], p.Properties)
+			for _, key := range keys {
 				if !first {
 					to = append(to, ',')
 				}
@@ -38,13 +39,12 @@ func appendPeople(to []byte, people []Recipient) []byte {
 // PackPeople writes people as a chunk keeps them: the JSON array of [Packed].
 func PackPeople(people []Recipient) string { return string(appendPeople(nil, people)) }
 
-func sortedKeys(m map[string]string) []string {
-	if len(m) == 1 {
-		for key := range m {
-			return []string{key}
-		}
+func sortedKeys(keys []string, m map[string]string) []string {
+	for key := range m {
+		keys = append(keys, key)
 	}
-	return slices.Sorted(maps.Keys(m))
+	slices.Sort(keys)
+	return keys
 }
 
 // appendText appends a text in quotes: as it is, where JSON has it so.

@@ -216,34 +216,16 @@ func (f *filler) fill(person Recipient) (filled Recipient, bad *BadRow) {
 	if person.Type == Room && len(f.names) > 0 {
 		return person, &BadRow{Column: "type", Reason: "is a group room, which has no properties to fill in; send to rooms in a broadcast without properties"}
 	}
-	own := maps.Clone(person.Properties)
-	if own == nil {
-		own = make(map[string]string, len(f.names))
-	}
-	for _, name := range slices.Sorted(maps.Keys(person.Properties)) {
-		if strings.Contains(name, mark) {
-			return person, &BadRow{Column: name, Reason: notFilled}
-		}
-		text := person.Properties[name]
-		if !strings.Contains(text, mark) {
-			continue
-		}
-		t, wrong := parseTemplate(text)
-		if wrong != "" {
-			return person, &BadRow{Column: name, Reason: wrong}
-		}
-		for _, part := range t {
-			if part.name != "" && strings.Contains(person.Properties[part.name], mark) {
-				return person, &BadRow{Column: name, Reason: fmt.Sprintf("names #{%s}, which is to be filled in itself", part.name)}
-			}
-		}
-		if own[name], bad = f.text(name, t, person.Properties); bad != nil {
+	own := person.Properties
+	if hasMark(own) {
+		if own, bad = f.own(person); bad != nil {
 			return person, bad
 		}
 	}
 	person.Properties = own
 	if len(f.names) > 0 {
-		person.Properties = maps.Clone(own)
+		person.Properties = make(map[string]string, len(own)+len(f.names))
+		maps.Copy(person.Properties, own)
 	}
 	for i, name := range f.names {
 		if person.Properties[name], bad = f.text(name, f.templates[i], own); bad != nil {
@@ -254,6 +236,33 @@ func (f *filler) fill(person Recipient) (filled Recipient, bad *BadRow) {
 		return person, &BadRow{Column: err.Field, Reason: err.Message + ", filled in"}
 	}
 	return person, nil
+}
+
+// own returns the properties of a person with those filled in that name others of them.
+func (f *filler) own(person Recipient) (own map[string]string, bad *BadRow) {
+	own = maps.Clone(person.Properties)
+	for _, name := range slices.Sorted(maps.Keys(person.Properties)) {
+		if strings.Contains(name, mark) {
+			return nil, &BadRow{Column: name, Reason: notFilled}
+		}
+		text := person.Properties[name]
+		if !strings.Contains(text, mark) {
+			continue
+		}
+		t, wrong := parseTemplate(text)
+		if wrong != "" {
+			return nil, &BadRow{Column: name, Reason: wrong}
+		}
+		for _, part := range t {
+			if part.name != "" && strings.Contains(person.Properties[part.name], mark) {
+				return nil, &BadRow{Column: name, Reason: fmt.Sprintf("names #{%s}, which is to be filled in itself", part.name)}
+			}
+		}
+		if own[name], bad = f.text(name, t, person.Properties); bad != nil {
+			return nil, bad
+		}
+	}
+	return own, nil
 }
 
 // text fills one property in.
