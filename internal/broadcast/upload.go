@@ -42,25 +42,6 @@ func (e *BadRow) Error() string {
 	return fmt.Sprintf("line %d, %s: %s", e.Line, e.Column, e.Reason)
 }
 
-// Dropped is a row that an upload leaves out.
-type Dropped struct {
-	BadRow
-	Why    DropReason
-	Person Recipient // of a row that is not bad
-}
-
-// DropReason is why a row is left out.
-type DropReason string
-
-// The reasons for which rows are left out.
-const (
-	DroppedBad       DropReason = "bad"
-	DroppedDuplicate DropReason = "duplicate" // named before
-	DroppedExcluded  DropReason = "excluded"  // reached by the broadcast that is excluded
-	// DroppedSuppressed is told of a dry run alone: the lists of the bot are looked at when somebody is sent to.
-	DroppedSuppressed DropReason = "suppressed"
-)
-
 // Report tells what became of an upload.
 type Report struct {
 	Audience   int // people who will be sent to
@@ -159,16 +140,6 @@ type sink struct {
 	end    func(epoch, chunks int, r Report) error
 }
 
-// dry is a sink that stores nothing.
-func (s sink) dry() sink {
-	return sink{
-		ad:    s.ad,
-		begin: func() (int, error) { return 0, s.check() },
-		store: func(int, []Packed) error { return nil },
-		end:   func(int, int, Report) error { return nil },
-	}
-}
-
 // take reads people to the end and stores them, in batches.
 func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOptions, to sink) (Report, error) {
 	if o.DryRun {
@@ -235,36 +206,6 @@ func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOption
 		return u.report, fmt.Errorf("end upload: %w", err)
 	}
 	return u.report, nil
-}
-
-// lookedAtOnce is how many people of a dry run are looked up in the lists of a bot at a time.
-const lookedAtOnce = 500
-
-// look tells who of a dry run would be left out now by the lists of its bot.
-func (d *Desk) look(ctx context.Context, botID string, ad bool, u *upload) error {
-	if len(u.looked) == 0 {
-		return nil
-	}
-	people := make([]Recipient, len(u.looked))
-	for i, one := range u.looked {
-		people[i] = one.Person
-	}
-	why, err := d.uploads.LeftOut(ctx, botID, ad, people, d.now())
-	if err != nil {
-		return fmt.Errorf("look at the lists of bot %s: %w", botID, err)
-	}
-	for i, one := range u.looked {
-		if why[i] == "" {
-			continue
-		}
-		u.report.Suppressed++
-		one.Why, one.Reason = DroppedSuppressed, map[LeftOut]string{OptedOut: "has refused it", NoConsent: "has not agreed to advertising"}[why[i]]
-		if err := u.left(one); err != nil {
-			return err
-		}
-	}
-	u.looked = u.looked[:0]
-	return nil
 }
 
 // storing stores one batch while the next is read.
