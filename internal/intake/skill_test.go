@@ -34,7 +34,7 @@ const (
 	answerMax = 4500 * time.Millisecond // what we promise
 )
 
-func says(text string) kakao.Template { return *kakao.Text(text).Template }
+func says(text string) *kakao.Template { return kakao.Text(text).Template }
 
 // desk stands for the database of one bot.
 type desk struct {
@@ -47,13 +47,13 @@ type desk struct {
 
 func newDesk() *desk {
 	hash := sha256.Sum256([]byte(skillKey))
-	return &desk{recorded: make(chan scenario.Utterance, 100), bot: scenario.Bot{ID: "b1", SkillKeyHash: hash[:], Blocks: []scenario.Block{
+	return &desk{recorded: make(chan scenario.Utterance, 100), bot: scenario.Bot{ID: "b1", SkillKeyHash: hash[:], Content: scenario.Content{Blocks: []scenario.Block{
 		{ID: "fallback", Name: "폴백 블록", Kind: scenario.Fallback, Answer: says("다시 말씀해 주세요.")},
 		{ID: "hours", Name: "영업시간", Kind: scenario.Normal, Answer: says("매일 10시부터 21시까지 열어요.")},
 		{ID: "slow", Name: "배송 조회", Kind: scenario.Normal, Answer: says("대전 물류센터를 출발했어요."), Delay: 2 * time.Second, Callback: true},
 		{ID: "stuck", Name: "재고", Kind: scenario.Normal, Answer: says("다섯 권 있어요."), Delay: 30 * time.Second},
 		{ID: "broken", Name: "고장", Kind: scenario.Normal, Answer: says(strings.Repeat("가", 3000))},
-	}}}
+	}}}}
 }
 
 func (d *desk) Bot(_ context.Context, id string) (scenario.Bot, error) {

@@ -48,8 +48,11 @@ func Answer(ctx context.Context, bot Bot, request kakao.SkillRequest, entry Entr
 	if err := wait(ctx, block.Delay); err != nil {
 		return Reply{BlockID: block.ID}, err
 	}
-	reply := Reply{Response: kakao.Respond(block.Answer.Outputs...), BlockID: block.ID}
-	reply.Response.Template.QuickReplies = block.Answer.QuickReplies
+	reply := Reply{Response: kakao.Respond(), BlockID: block.ID}
+	if block.Answer != nil {
+		answer := *block.Answer
+		reply.Response.Template = &answer
+	}
 	if reply.Problems = kakao.Lint(reply.Response); len(reply.Problems) > 0 {
 		reply.Response = kakao.Text(FailedText)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/malgil/malgil/internal/scenario"
 )
 
-func says(text string) kakao.Template { return *kakao.Text(text).Template }
+func says(text string) *kakao.Template { return kakao.Text(text).Template }
 
 // bookshop is a bot with a block of every kind, and one whose answer Kakao would not show.
 func bookshop() scenario.Bot {
@@ -23,14 +23,14 @@ func bookshop() scenario.Bot {
 	}})
 	hours := says("매일 10시부터 21시까지 열어요.")
 	hours.QuickReplies = []kakao.QuickReply{{Label: "배송 조회", Action: "block", BlockID: "delivery"}}
-	return scenario.Bot{ID: "b1", Name: "한빛서점 도우미", Blocks: []scenario.Block{
+	return scenario.Bot{ID: "b1", Name: "한빛서점 도우미", Content: scenario.Content{Blocks: []scenario.Block{
 		{ID: "welcome", Name: "웰컴 블록", Kind: scenario.Welcome, Answer: welcome},
 		{ID: "fallback", Name: "폴백 블록", Kind: scenario.Fallback, Answer: says("다시 말씀해 주세요.")},
 		{ID: "hours", Name: "영업시간", Kind: scenario.Normal, Answer: hours},
 		{ID: "delivery", Name: "배송 조회", Kind: scenario.Normal, Answer: says("출발했어요."), Delay: 2 * time.Second, Callback: true},
 		{ID: "broken", Name: "고장", Kind: scenario.Normal, Answer: says(strings.Repeat("가", 3000))},
 		{ID: "nothing", Name: "", Kind: scenario.Normal},
-	}}
+	}}}
 }
 
 func TestAnswer_choosesTheBlock(t *testing.T) {

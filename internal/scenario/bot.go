@@ -4,38 +4,17 @@ package scenario
 
 import (
 	"strings"
-	"time"
 
 	"golang.org/x/text/unicode/norm"
-
-	"github.com/malgil/malgil/internal/kakao"
 )
 
-// Bot (봇) is a chatbot with all that it can say.
+// Bot (봇) is a chatbot with all that one of its sides can say.
 type Bot struct {
 	ID, Name     string
 	SkillKeyHash []byte // SHA-256 of the key in the bot's skill URLs
-	Version      int64  // raised by every change of its blocks
-	Blocks       []Block
-}
-
-// Kind says when a block runs.
-type Kind string
-
-const (
-	Welcome  Kind = "welcome"  // (웰컴블록) only a user's first entry
-	Fallback Kind = "fallback" // (폴백블록) what nothing else answers
-	Normal   Kind = "normal"   // (일반블록) its name is said, or Kakao or a skill URL names it
-)
-
-// Block (블록) is one answer and when it is given.
-type Block struct {
-	ID, Name string
-	Kind     Kind
-	Event    string // the Event API event that starts it, or ""
-	Answer   kakao.Template
-	Delay    time.Duration // stands for slow work before the answer; 0 for none
-	Callback bool          // Kakao has callback switched on for it
+	Version      int64  // of the content
+	Content
+	Settings Settings
 }
 
 // block finds a block by its id, else by its name.

@@ -35,7 +35,7 @@ func scanBlock(row scanner) (b scenario.Block, err error) {
 	// One block that does not read must not silence the others: without an answer it is refused
 	// when it is chosen, and that is counted.
 	if json.Unmarshal(answer, &b.Answer) != nil {
-		b.Answer.Outputs, b.Answer.QuickReplies = nil, nil
+		b.Answer = nil
 	}
 	return b, nil
 }

@@ -36,16 +36,16 @@ func TestBot(t *testing.T) {
 			t.Fatal(err)
 		}
 		hash := sha256.Sum256([]byte("skill-key-of-b1"))
-		block := func(id string, kind scenario.Kind, answer kakao.Template) scenario.Block {
+		block := func(id string, kind scenario.Kind, answer *kakao.Template) scenario.Block {
 			return scenario.Block{ID: id, Name: "블록 " + id, Kind: kind, Event: "restock_alert", Answer: answer, Delay: 2 * time.Second, Callback: true}
 		}
-		two := *kakao.Text("둘").Template
+		two := kakao.Text("둘").Template
 		two.QuickReplies = []kakao.QuickReply{{Label: "처음", Action: "message"}}
-		want := scenario.Bot{ID: "b1", Name: "한빛서점 도우미", SkillKeyHash: hash[:], Version: 1, Blocks: []scenario.Block{
-			block("k1", scenario.Welcome, *kakao.Text("하나").Template),
+		want := scenario.Bot{ID: "b1", Name: "한빛서점 도우미", SkillKeyHash: hash[:], Version: 1, Content: scenario.Content{Blocks: []scenario.Block{
+			block("k1", scenario.Welcome, kakao.Text("하나").Template),
 			block("k2", scenario.Normal, two),
-			block("k3", scenario.Normal, kakao.Template{}), // its answer does not read
-		}}
+			block("k3", scenario.Normal, nil), // its answer does not read
+		}}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("Bot(b1) (-want +got):\n%s", diff)
 		}
