@@ -31,10 +31,10 @@ var outsideForRules = []string{
 
 // insideForRules are what a rule package may import from the module, besides other rule
 // packages: the plain types of the leaves.
-var insideForRules = []string{"internal/fault", "internal/clock", "internal/id", "internal/kakao", "internal/holiday"}
+var insideForRules = []string{"internal/fault", "internal/clock", "internal/id", "internal/kakao", "internal/holiday", "internal/word"}
 
 // leafPackages are the plain types that everything may use; they use nothing but each other.
-var leafPackages = []string{"fault", "clock", "id", "kakao", "holiday"}
+var leafPackages = []string{"fault", "clock", "id", "kakao", "holiday", "word"}
 
 // adapterPackages speak to the outside in the types that rules declare.
 var adapterPackages = []string{"internal/store", "internal/mail", "internal/kakaopay", "internal/provider", "internal/bank", "internal/tax", "internal/courier"}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/word"
 )
 
 // Personal is what an order says with words that are filled in: #{name}, or #{name|a default}. A literal
@@ -29,10 +30,10 @@ func (p Personal) check() error {
 	size := 0
 	for name, value := range p.Variables {
 		size += len(name) + len(value)
-		if wrong := wrongWord(name); wrong != "" {
+		if wrong := word.WrongName(name); wrong != "" {
 			return fault.Field("variables", "has %q, whose name %s", name, wrong)
 		}
-		if strings.Contains(value, mark) {
+		if strings.Contains(value, word.Mark) {
 			return fault.Field("variables."+name, "is text that others take in; it names no variables itself")
 		}
 	}
@@ -59,7 +60,7 @@ const notFilled = "is a name that holds #{, and words are filled in in values al
 
 // unfilled is Invalid for a name or a key that holds words: it would go out as it is written.
 func unfilled(field, name string) error {
-	if strings.Contains(name, mark) {
+	if strings.Contains(name, word.Mark) {
 		return fault.Field(field, notFilled)
 	}
 	return nil
@@ -162,24 +163,24 @@ func (p Personal) sharedValue(field string, value any) (any, error) {
 // shared fills in a text that is the same for everybody. A default alone is not enough: who wrote it may
 // have meant each person's own.
 func (p Personal) shared(field, text string) (string, error) {
-	if !strings.Contains(text, mark) {
+	if !strings.Contains(text, word.Mark) {
 		return text, nil
 	}
-	t, wrong := parseTemplate(text)
+	t, wrong := word.Parse(text)
 	if wrong != "" {
 		return "", fault.Field(field, "%s", wrong)
 	}
 	for _, part := range t {
-		if _, known := p.Variables[part.name]; part.name != "" && !known {
+		if _, known := p.Variables[part.Name]; part.Name != "" && !known {
 			return "", fault.Field(field, "names #{%s}, which is not in variables. It is the same for everybody in a request: "+
-				"give the value in variables, or put the text into properties, which are filled in for each person", part.name)
+				"give the value in variables, or put the text into properties, which are filled in for each person", part.Name)
 		}
 	}
 	value := func(name string) string { return p.Variables[name] }
-	if n := t.length(value); n > maxMessage {
+	if n := t.Len(value); n > maxMessage {
 		return "", fault.Field(field, "is %d bytes long when it is filled in, and may be %d; name its words less often", n, maxMessage)
 	}
-	filled, missing := t.fill(value)
+	filled, missing := t.Fill(value)
 	if missing != "" {
 		return "", fault.Field(field, "names #{%s}, which is empty in variables and has no default", missing)
 	}
@@ -191,14 +192,14 @@ func (p Personal) shared(field, text string) (string, error) {
 type filler struct {
 	variables map[string]string
 	names     []string // of the properties of an order, in order
-	templates []template
+	templates []word.Text
 }
 
 // filler is Invalid, with the field, when a property cannot be read.
 func (p Personal) filler() (*filler, error) {
 	f := &filler{variables: p.Variables, names: slices.Sorted(maps.Keys(p.Properties))}
 	for _, name := range f.names {
-		t, wrong := parseTemplate(p.Properties[name])
+		t, wrong := word.Parse(p.Properties[name])
 		if wrong != "" {
 			return nil, fault.Field("properties."+name, "%s", wrong)
 		}
@@ -242,20 +243,20 @@ func (f *filler) fill(person Recipient) (filled Recipient, bad *BadRow) {
 func (f *filler) own(person Recipient) (own map[string]string, bad *BadRow) {
 	own = maps.Clone(person.Properties)
 	for _, name := range slices.Sorted(maps.Keys(person.Properties)) {
-		if strings.Contains(name, mark) {
+		if strings.Contains(name, word.Mark) {
 			return nil, &BadRow{Column: name, Reason: notFilled}
 		}
 		text := person.Properties[name]
-		if !strings.Contains(text, mark) {
+		if !strings.Contains(text, word.Mark) {
 			continue
 		}
-		t, wrong := parseTemplate(text)
+		t, wrong := word.Parse(text)
 		if wrong != "" {
 			return nil, &BadRow{Column: name, Reason: wrong}
 		}
 		for _, part := range t {
-			if part.name != "" && strings.Contains(person.Properties[part.name], mark) {
-				return nil, &BadRow{Column: name, Reason: fmt.Sprintf("names #{%s}, which is to be filled in itself", part.name)}
+			if part.Name != "" && strings.Contains(person.Properties[part.Name], word.Mark) {
+				return nil, &BadRow{Column: name, Reason: fmt.Sprintf("names #{%s}, which is to be filled in itself", part.Name)}
 			}
 		}
 		if own[name], bad = f.text(name, t, person.Properties); bad != nil {
@@ -266,17 +267,17 @@ func (f *filler) own(person Recipient) (own map[string]string, bad *BadRow) {
 }
 
 // text fills one property in.
-func (f *filler) text(property string, t template, own map[string]string) (string, *BadRow) {
+func (f *filler) text(property string, t word.Text, own map[string]string) (string, *BadRow) {
 	value := func(name string) string {
 		if value := own[name]; value != "" {
 			return value
 		}
 		return f.variables[name]
 	}
-	if t.length(value) > maxPropertyBytes {
+	if t.Len(value) > maxPropertyBytes {
 		return "", &BadRow{Column: property, Reason: fmt.Sprintf("is longer than %d bytes when it is filled in", maxPropertyBytes)}
 	}
-	text, missing := t.fill(value)
+	text, missing := t.Fill(value)
 	if missing != "" {
 		return "", &BadRow{Column: missing, Reason: fmt.Sprintf("is missing, and property %q needs it; give it, or a default as in #{%s|…}", property, missing)}
 	}
@@ -286,7 +287,7 @@ func (f *filler) text(property string, t template, own map[string]string) (strin
 // hasMark reports whether words stand in one of a person's properties, or in its name.
 func hasMark(properties map[string]string) bool {
 	for name, text := range properties {
-		if strings.Contains(text, mark) || strings.Contains(name, mark) {
+		if strings.Contains(text, word.Mark) || strings.Contains(name, word.Mark) {
 			return true
 		}
 	}
@@ -321,7 +322,7 @@ func (r filledRows) Next() (Recipient, error) {
 
 // chunk fills in the people of a packed chunk; who cannot be is left out and counted.
 func (f *filler) chunk(c Packed) (filled Packed, left int, err error) {
-	if len(f.names) == 0 && !strings.Contains(c.Recipients, mark) {
+	if len(f.names) == 0 && !strings.Contains(c.Recipients, word.Mark) {
 		return c, 0, nil
 	}
 	var people []Recipient

@@ -1,11 +1,13 @@
-package broadcast
+package word_test
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/malgil/malgil/internal/word"
 )
 
-func TestTemplate(t *testing.T) {
+func TestText(t *testing.T) {
 	values := map[string]string{"name": "김하늘", "empty": "", "raw": "#{name}", "큰 이름": "x"}
 	tests := map[string]struct{ text, want, missing string }{
 		"no words":                       {"겨울 세일", "겨울 세일", ""},
@@ -29,19 +31,19 @@ func TestTemplate(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			parsed, wrong := parseTemplate(tt.text)
+			parsed, wrong := word.Parse(tt.text)
 			if wrong != "" {
-				t.Fatalf("parseTemplate(%q): %s", tt.text, wrong)
+				t.Fatalf("Parse(%q): %s", tt.text, wrong)
 			}
-			got, missing := parsed.fill(func(name string) string { return values[name] })
+			got, missing := parsed.Fill(func(name string) string { return values[name] })
 			if got != tt.want || missing != tt.missing {
-				t.Errorf("fill(%q) = %q, missing %q, want %q, %q", tt.text, got, missing, tt.want, tt.missing)
+				t.Errorf("Fill(%q) = %q, missing %q, want %q, %q", tt.text, got, missing, tt.want, tt.missing)
 			}
 		})
 	}
 }
 
-func TestTemplate_wrong(t *testing.T) {
+func TestParse_wrong(t *testing.T) {
 	for text, want := range map[string]string{
 		"#{name":                              "has #{ without }",
 		"a #{":                                "has #{ without }",
@@ -52,8 +54,8 @@ func TestTemplate_wrong(t *testing.T) {
 		"#{a\nb}":                             "must be without",
 		"#{" + strings.Repeat("가", 101) + "}": "at most 100 characters",
 	} {
-		if _, wrong := parseTemplate(text); !strings.Contains(wrong, want) {
-			t.Errorf("parseTemplate(%q): %q, want a word about %q", text, wrong, want)
+		if _, wrong := word.Parse(text); !strings.Contains(wrong, want) {
+			t.Errorf("Parse(%q): %q, want a word about %q", text, wrong, want)
 		}
 	}
 }
