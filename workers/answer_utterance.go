@@ -90,7 +90,7 @@ func (r *utteranceRun) answer(ctx context.Context) {
 		r.Log.Error("payload of an utterance is not readable", "utterance_id", r.task.ID, "err", err)
 		return
 	}
-	r.question = scenario.Question{ID: r.task.ID, BotID: r.task.Bot, Block: r.task.Block, Request: request, At: r.received}
+	r.question = scenario.Question{ID: r.task.ID, BotID: r.task.Bot, Block: r.task.Block, Request: request, Raw: r.task.Request, At: r.received}
 	defer r.witness(ctx) // a call that comes too late to be answered still shows that the message arrived
 	if r.Now().After(r.deadline) && !r.awaited(ctx) {
 		r.Log.Debug("nobody waits for an utterance any more", "utterance_id", r.task.ID)
@@ -141,6 +141,9 @@ func (r *utteranceRun) work(ctx context.Context) (scenario.Reply, scenario.Outco
 	case err != nil:
 		r.Log.Error("answering failed", "utterance_id", r.task.ID, "bot_id", r.task.Bot, "err", err)
 		reply.Response = kakao.Text(scenario.FailedText)
+		return reply, scenario.Failed
+	case reply.BackendErr != nil:
+		r.Log.Warn("skill server did not answer", "utterance_id", r.task.ID, "bot_id", r.task.Bot, "block_id", reply.BlockID, "err", reply.BackendErr)
 		return reply, scenario.Failed
 	case len(reply.Problems) > 0:
 		r.Log.Error("answer of a block is not valid", "bot_id", r.task.Bot, "block_id", reply.BlockID, "err", reply.Problems[0].String())

@@ -130,7 +130,7 @@ func (s *Skill) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	call := &skillCall{
 		Skill: s, received: received, start: start, body: body,
-		question: scenario.Question{ID: s.utteranceID(request), BotID: botID, Block: r.URL.Query().Get("block"), Request: request, At: received},
+		question: scenario.Question{ID: s.utteranceID(request), BotID: botID, Block: r.URL.Query().Get("block"), Request: request, Raw: body, At: received},
 		budget:   s.ReplyBudget,
 	}
 	if request.CallbackURL != "" {

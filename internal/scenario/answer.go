@@ -15,10 +15,9 @@ const (
 	WaitingText       = "답변을 준비하고 있어요. 잠시만 기다려 주세요."
 )
 
-// Entry is how the user got to the bot, besides what Kakao's request says.
+// Entry is how the user comes to the bot, besides what the question says.
 type Entry struct {
-	Block string // the block that the skill URL stands for, by id or name; "" for none
-	First bool   // the user has never spoken to this bot
+	First bool // the user has never spoken to this bot
 }
 
 // Reply is the answer to one utterance.
@@ -28,6 +27,8 @@ type Reply struct {
 	// Problems are what Kakao would refuse in the block's answer. When there are any, Response
 	// is a safe text instead.
 	Problems []kakao.Problem
+	// BackendErr is why a skill server's answer is not shown. Response is then its fallback.
+	BackendErr error
 	// UserErr is why it is not known whether the user is new; the reply then treats them as
 	// known.
 	UserErr error
@@ -38,10 +39,10 @@ type Reply struct {
 // the welcome block on a first entry, with the normal block whose name was said, else with the
 // fallback. The Response is always valid.
 //
-// A block with a delay takes that long; the error is that of ctx when it ends first, and
-// nothing else is an error.
-func Answer(ctx context.Context, bot Bot, request kakao.SkillRequest, entry Entry) (Reply, error) {
-	block, found := choose(bot, request, entry)
+// A block with a webhook calls backend. A block with a delay takes that long; the error is that of
+// ctx when it ends first, and nothing else is an error.
+func Answer(ctx context.Context, bot Bot, q Question, entry Entry, backend Backend) (Reply, error) {
+	block, found := choose(bot, q, entry)
 	if !found {
 		return Reply{Response: kakao.Text(NotUnderstoodText)}, nil
 	}
@@ -49,18 +50,39 @@ func Answer(ctx context.Context, bot Bot, request kakao.SkillRequest, entry Entr
 		return Reply{BlockID: block.ID}, err
 	}
 	reply := Reply{Response: kakao.Respond(), BlockID: block.ID}
-	if block.Answer != nil {
+	switch {
+	case block.Webhook != nil:
+		reply.Response, reply.BackendErr = bot.call(ctx, backend, block, q, nil)
+		if reply.BackendErr != nil {
+			reply.Response = block.Webhook.instead()
+		}
+	case block.Answer != nil:
 		answer := *block.Answer
 		reply.Response.Template = &answer
 	}
 	if reply.Problems = kakao.Lint(reply.Response); len(reply.Problems) > 0 {
 		reply.Response = kakao.Text(FailedText)
+		if block.Webhook != nil {
+			reply.Response = block.Webhook.instead()
+		}
 	}
 	return reply, nil
 }
 
-func choose(bot Bot, request kakao.SkillRequest, entry Entry) (Block, bool) {
-	if block, found := bot.block(entry.Block); found {
+// instead is what the user reads when the server has no answer. It is valid.
+func (w Webhook) instead() kakao.SkillResponse {
+	if w.Fallback == nil || len(kakao.LintTemplate(*w.Fallback)) > 0 {
+		return kakao.Text(FailedText)
+	}
+	fallback := *w.Fallback
+	response := kakao.Respond()
+	response.Template = &fallback
+	return response
+}
+
+func choose(bot Bot, q Question, entry Entry) (Block, bool) {
+	request := q.Request
+	if block, found := bot.block(q.Block); found {
 		return block, true
 	}
 	for _, named := range []string{request.Block.ID, request.Block.Name} {

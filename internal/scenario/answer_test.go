@@ -33,15 +33,23 @@ func bookshop() scenario.Bot {
 	}}}
 }
 
+func utterance(words string) scenario.Question {
+	return scenario.Question{Request: kakao.SkillRequest{Utterance: words}}
+}
+
 func TestAnswer_choosesTheBlock(t *testing.T) {
-	said := func(words string) kakao.SkillRequest { return kakao.SkillRequest{Utterance: words} }
-	by := func(id, name, words string) kakao.SkillRequest {
-		return kakao.SkillRequest{Block: kakao.Named{ID: id, Name: name}, Utterance: words}
+	said := func(words string) scenario.Question { return utterance(words) }
+	by := func(id, name, words string) scenario.Question {
+		return scenario.Question{Request: kakao.SkillRequest{Block: kakao.Named{ID: id, Name: name}, Utterance: words}}
+	}
+	at := func(block string, q scenario.Question) scenario.Question {
+		q.Block = block
+		return q
 	}
 	tests := map[string]struct {
-		request kakao.SkillRequest
-		entry   scenario.Entry
-		want    string
+		question scenario.Question
+		entry    scenario.Entry
+		want     string
 	}{
 		"the words of a block":               {said("영업시간"), scenario.Entry{}, "hours"},
 		"with space around":                  {said("  영업시간\n"), scenario.Entry{}, "hours"},
@@ -60,34 +68,34 @@ func TestAnswer_choosesTheBlock(t *testing.T) {
 		"Kakao's fallback, and ours too":     {by("fallback", "폴백 블록", "ㅁㄴㅇㄹ"), scenario.Entry{}, "fallback"},
 		"Kakao's fallback on a first entry":  {by("fallback", "폴백 블록", "안녕"), scenario.Entry{First: true}, "welcome"},
 		"a block of Kakao's that we lack":    {by("x", "모르는 블록", "영업시간"), scenario.Entry{}, "hours"},
-		"the URL's block by id":              {by("delivery", "", "영업시간"), scenario.Entry{Block: "hours"}, "hours"},
-		"the URL's block by name":            {said("x"), scenario.Entry{Block: "영업시간"}, "hours"},
-		"the URL's block before the welcome": {said("x"), scenario.Entry{Block: "hours", First: true}, "hours"},
-		"the URL's block may be a fallback":  {said("영업시간"), scenario.Entry{Block: "fallback"}, "fallback"},
-		"a URL's block that we lack":         {said("영업시간"), scenario.Entry{Block: "gone"}, "hours"},
+		"the URL's block by id":              {at("hours", by("delivery", "", "영업시간")), scenario.Entry{}, "hours"},
+		"the URL's block by name":            {at("영업시간", said("x")), scenario.Entry{}, "hours"},
+		"the URL's block before the welcome": {at("hours", said("x")), scenario.Entry{First: true}, "hours"},
+		"the URL's block may be a fallback":  {at("fallback", said("영업시간")), scenario.Entry{}, "fallback"},
+		"a URL's block that we lack":         {at("gone", said("영업시간")), scenario.Entry{}, "hours"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			reply, err := scenario.Answer(t.Context(), bookshop(), tt.request, tt.entry)
+			reply, err := scenario.Answer(t.Context(), bookshop(), tt.question, tt.entry, nil)
 			if err != nil || reply.BlockID != tt.want {
-				t.Errorf("Answer(%+v, %+v) = block %q, %v, want %q", tt.request, tt.entry, reply.BlockID, err, tt.want)
+				t.Errorf("Answer(%+v, %+v) = block %q, %v, want %q", tt.question, tt.entry, reply.BlockID, err, tt.want)
 			}
 			if problems := kakao.Lint(reply.Response); len(problems) > 0 {
-				t.Errorf("Answer(%+v, %+v) is not valid: %v", tt.request, tt.entry, problems)
+				t.Errorf("Answer(%+v, %+v) is not valid: %v", tt.question, tt.entry, problems)
 			}
 		})
 	}
 }
 
 func TestAnswer_keepsQuickReplies(t *testing.T) {
-	reply, err := scenario.Answer(t.Context(), bookshop(), kakao.SkillRequest{Utterance: "영업시간"}, scenario.Entry{})
+	reply, err := scenario.Answer(t.Context(), bookshop(), utterance("영업시간"), scenario.Entry{}, nil)
 	if err != nil || len(reply.Response.Template.QuickReplies) != 1 {
 		t.Errorf("Answer(영업시간) = %+v, %v, want its quick reply", reply.Response.Template, err)
 	}
 }
 
 func TestAnswer_withoutAnyBlock(t *testing.T) {
-	reply, err := scenario.Answer(t.Context(), scenario.Bot{ID: "b1"}, kakao.SkillRequest{Utterance: "안녕"}, scenario.Entry{First: true})
+	reply, err := scenario.Answer(t.Context(), scenario.Bot{ID: "b1"}, utterance("안녕"), scenario.Entry{First: true}, nil)
 	if err != nil || reply.BlockID != "" || reply.Response.Template.Outputs[0].SimpleText.Text != scenario.NotUnderstoodText {
 		t.Errorf("Answer(empty bot) = %+v, %v, want the text for what is not understood", reply, err)
 	}
@@ -96,7 +104,7 @@ func TestAnswer_withoutAnyBlock(t *testing.T) {
 // An answer that Kakao would not show never leaves; a safe one does, and the fact is told.
 func TestAnswer_neverLeavesInvalid(t *testing.T) {
 	for _, words := range []string{"고장", "nothing"} {
-		reply, err := scenario.Answer(t.Context(), bookshop(), kakao.SkillRequest{}, scenario.Entry{Block: words})
+		reply, err := scenario.Answer(t.Context(), bookshop(), scenario.Question{Block: words}, scenario.Entry{}, nil)
 		if err != nil {
 			t.Fatalf("Answer(%s) error = %v, want none", words, err)
 		}
@@ -112,14 +120,14 @@ func TestAnswer_neverLeavesInvalid(t *testing.T) {
 func TestAnswer_delay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		reply, err := scenario.Answer(t.Context(), bookshop(), kakao.SkillRequest{Utterance: "배송 조회"}, scenario.Entry{})
+		reply, err := scenario.Answer(t.Context(), bookshop(), utterance("배송 조회"), scenario.Entry{}, nil)
 		if took := time.Since(start); err != nil || reply.BlockID != "delivery" || took != 2*time.Second {
 			t.Errorf("Answer(slow) = %q, %v after %v, want delivery after 2s", reply.BlockID, err, took)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start = time.Now()
-		_, err = scenario.Answer(ctx, bookshop(), kakao.SkillRequest{Utterance: "배송 조회"}, scenario.Entry{})
+		_, err = scenario.Answer(ctx, bookshop(), utterance("배송 조회"), scenario.Entry{}, nil)
 		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != time.Second {
 			t.Errorf("Answer(slow, 1s) = %v after %v, want the deadline after 1s", err, took)
 		}

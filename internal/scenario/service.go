@@ -32,11 +32,21 @@ type Service struct {
 	bots  Bots
 	users Users
 	key   []byte
+
+	backend Backend
 }
 
-// NewService returns a service. The installation key hides user keys; see [UserHash].
+// NewService returns a service that calls no skill server; see [Service.WithBackend]. The
+// installation key hides user keys; see [UserHash].
 func NewService(bots Bots, users Users, installationKey []byte) *Service {
 	return &Service{bots: bots, users: users, key: installationKey}
+}
+
+// WithBackend has blocks with a webhook call their servers; without one they answer their fallback.
+// Call it before the first use.
+func (s *Service) WithBackend(backend Backend) *Service {
+	s.backend = backend
+	return s
 }
 
 // Answer answers a question as [Answer] does. It is NotFound when there is no such bot; a
@@ -52,7 +62,7 @@ func (s *Service) Answer(ctx context.Context, q Question) (reply Reply, err erro
 		return Reply{}, fmt.Errorf("load bot %s: %w", q.BotID, err)
 	}
 	first, userErr := s.first(ctx, q)
-	reply, err = Answer(ctx, bot, q.Request, Entry{Block: q.Block, First: first})
+	reply, err = Answer(ctx, bot, q, Entry{First: first}, s.backend)
 	reply.UserErr = userErr
 	return reply, err
 }

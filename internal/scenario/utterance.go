@@ -55,6 +55,7 @@ type Question struct {
 	BotID   string // without the development mark
 	Block   string // the block that the skill URL stands for, or ""
 	Request kakao.SkillRequest
+	Raw     []byte // the body that Request was read from
 	At      time.Time
 }
 

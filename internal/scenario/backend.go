@@ -1,0 +1,60 @@
+package scenario
+
+import (
+	"context"
+	"time"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakao"
+)
+
+// Backend calls the skill servers of the businesses. It is safe for concurrent use, and gives up when
+// ctx ends. Any error means that there is no answer to show: the user then reads the webhook's
+// fallback. An answer that Kakao would not show may be returned; it is looked at here.
+type Backend interface {
+	Call(ctx context.Context, call BackendCall) (kakao.SkillResponse, error)
+}
+
+// BackendCall is one call of a skill server in place of Kakao.
+type BackendCall struct {
+	BotID, UtteranceID string
+	Side               string // of the bot: [Live] or [Development]
+	Block              Block  // that answers
+	Server             Server
+	Webhook            Webhook
+	Request            []byte            // Kakao's body, as it came; its callbackUrl is not for the server
+	Params             map[string]string // values of the block's asks, to be put beside Kakao's own in action.params; nil for none
+	AtOnce             int               // calls of the bot's servers at a time, in this process
+}
+
+// backendRest is what is left of an answer's time for the fallback of a server that is too late.
+const backendRest = 200 * time.Millisecond
+
+// call asks a block's skill server. It ends before ctx does.
+func (b Bot) call(ctx context.Context, backend Backend, block Block, q Question, params map[string]string) (kakao.SkillResponse, error) {
+	server, found := b.server(block.Webhook.Server)
+	switch {
+	case !found:
+		return kakao.SkillResponse{}, fault.New(fault.Internal, "block %s names no server of the bot: %q", block.ID, block.Webhook.Server)
+	case backend == nil:
+		return kakao.SkillResponse{}, fault.New(fault.Internal, "block %s has a webhook and nothing here calls one", block.ID)
+	}
+	if until, ends := ctx.Deadline(); ends {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until.Add(-backendRest))
+		defer cancel()
+	}
+	return backend.Call(ctx, BackendCall{
+		BotID: q.BotID, UtteranceID: q.ID, Side: q.side(), Block: block, Server: server, Webhook: *block.Webhook,
+		Request: q.Raw, Params: params, AtOnce: b.Settings.WebhookCalls,
+	})
+}
+
+func (b Bot) server(name string) (Server, bool) {
+	for _, server := range b.Servers {
+		if server.Name == name {
+			return server, true
+		}
+	}
+	return Server{}, false
+}
