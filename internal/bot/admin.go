@@ -32,6 +32,7 @@ type Store interface {
 	// ReplaceBlocks replaces all blocks of a bot and returns its version.
 	ReplaceBlocks(ctx context.Context, id string, blocks []Block) (version int, err error)
 	ChannelStore
+	PluginStore
 	// ResumeBot ends a pause. A bot that is not paused stays as it is.
 	ResumeBot(ctx context.Context, id string) error
 	// BotDetails reads a bot with its members and channels, NotFound when there is none.

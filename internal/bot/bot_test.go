@@ -23,11 +23,12 @@ const restKey = "4f1c9a7e5b3d2f60"
 type store struct {
 	bots             []bot.Bot
 	bot.ChannelStore // what is not below is not called
-	hashes           [][]byte
-	sealed           [][]byte
-	changes          []bot.SealedChange
-	blocks           [][]bot.Block
-	sides            []bot.Side
+	bot.PluginStore
+	hashes  [][]byte
+	sealed  [][]byte
+	changes []bot.SealedChange
+	blocks  [][]bot.Block
+	sides   []bot.Side
 }
 
 func (s *store) InsertBot(_ context.Context, b bot.Bot, hash, sealed []byte) error {

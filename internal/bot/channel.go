@@ -46,6 +46,7 @@ type ChannelChange struct {
 	AppID    *string
 	Verified *bool
 	Deployed *bool
+	Force    bool // unlink a development channel although that breaks plugins; see [Carried]
 }
 
 // App is a Kakao app that channels are linked to.
@@ -55,6 +56,10 @@ type App struct {
 	Verified  bool // a biz-app (비즈 앱, 비즈니스 인증)
 	KakaoSync bool // Kakao Sync (카카오싱크) is linked
 	CreatedAt time.Time
+
+	TermsReviewed        bool // the terms of the simple signup (카카오 간편가입 약관)
+	PersonalDataNeeded   bool // it uses personal-data items of Kakao Login that Kakao reviews
+	PersonalDataReviewed bool
 }
 
 // ChannelStore keeps channels and apps.
@@ -62,13 +67,15 @@ type ChannelStore interface {
 	// PutChannel names a side. A new one stands as the bot's wallet does, and whoever hears of the
 	// wallet is told of one that is connected; one that is there keeps its state.
 	PutChannel(ctx context.Context, id string, side Side, name string, now time.Time) (Channel, error)
-	// ChangeChannel sets what is given, NotFound without the channel and Invalid without the app.
-	ChangeChannel(ctx context.Context, id string, side Side, c ChannelChange) (Channel, error)
+	// ChangeChannel sets what is given, NotFound without the channel and Invalid without the app. Taking a
+	// development channel from its app is refused, or with force breaks plugins, as [Carried] says.
+	ChangeChannel(ctx context.Context, id string, side Side, c ChannelChange, now time.Time) (Channel, error)
 	// ConnectChannel connects a channel and tells whoever hears of the wallet. It is a Conflict
 	// while the wallet is not ACTIVE.
 	ConnectChannel(ctx context.Context, id string, side Side, now time.Time) (Channel, error)
-	// DisconnectChannel disconnects a channel and recalls what is queued for its bot.
-	DisconnectChannel(ctx context.Context, id string, side Side, now time.Time) (Channel, error)
+	// DisconnectChannel disconnects a channel and recalls what is queued for its bot. A development
+	// channel is refused, or with force breaks plugins, as [Carried] says.
+	DisconnectChannel(ctx context.Context, id string, side Side, force bool, now time.Time) (Channel, error)
 	// PutApp makes or changes an app.
 	PutApp(ctx context.Context, a App) error
 }
@@ -106,12 +113,14 @@ func (a *Admin) PutChannel(ctx context.Context, id string, side Side, name strin
 	return c, wrapChannel(err, "put", id, side)
 }
 
-// ChangeChannel sets what is given of a channel: facts that Kakao decides on and Malgil is told of.
+// ChangeChannel sets what is given of a channel: facts that Kakao decides on and Malgil is told of. Taking a
+// development channel from its app breaks plugins that an approved certification block uses: it is a
+// Conflict that names them, unless it is forced.
 func (a *Admin) ChangeChannel(ctx context.Context, id string, side Side, change ChannelChange) (Channel, error) {
 	if err := checkSide(side); err != nil {
 		return Channel{}, err
 	}
-	c, err := a.store.ChangeChannel(ctx, id, side, change)
+	c, err := a.store.ChangeChannel(ctx, id, side, change, a.now())
 	return c, wrapChannel(err, "change", id, side)
 }
 
@@ -125,12 +134,13 @@ func (a *Admin) Connect(ctx context.Context, id string, side Side) (Channel, err
 	return c, wrapChannel(err, "connect", id, side)
 }
 
-// Disconnect disconnects a channel: broadcasts on it wait until somebody connects it again.
-func (a *Admin) Disconnect(ctx context.Context, id string, side Side) (Channel, error) {
+// Disconnect disconnects a channel: broadcasts on it wait until somebody connects it again. Of a development
+// channel it is refused, unless it is forced, as [Admin.ChangeChannel] is.
+func (a *Admin) Disconnect(ctx context.Context, id string, side Side, force bool) (Channel, error) {
 	if err := checkSide(side); err != nil {
 		return Channel{}, err
 	}
-	c, err := a.store.DisconnectChannel(ctx, id, side, a.now())
+	c, err := a.store.DisconnectChannel(ctx, id, side, force, a.now())
 	return c, wrapChannel(err, "disconnect", id, side)
 }
 

@@ -114,6 +114,13 @@ PUT /api/v1/bots/{id}/channels/{side} PAM OWKVv
 PATCH /api/v1/bots/{id}/channels/{side} PAM OWKVv
 POST /api/v1/bots/{id}/channels/{side}/connect PAM OWKVv
 POST /api/v1/bots/{id}/channels/{side}/disconnect PAM OWKVv
+GET /api/v1/bots/{id}/plugins PAMOWKVv -
+POST /api/v1/bots/{id}/plugins PAM OWKVv
+PATCH /api/v1/bots/{id}/plugins/{plugin} PAM OWKVv
+DELETE /api/v1/bots/{id}/plugins/{plugin} PAM OWKVv
+GET /api/v1/bots/{id}/certification-blocks PAMOWKVv -
+PUT /api/v1/bots/{id}/certification-blocks/{block} PAM OWKVv
+DELETE /api/v1/bots/{id}/certification-blocks/{block} PAM OWKVv
 PUT /api/v1/apps/{id} PA MOWKVvS
 GET /api/v1/apps PA MOWKVvS
 POST /api/v1/bots/{id}/resume PAMO WKVv

@@ -151,6 +151,14 @@ var routes = map[string]guard{
 	"GET /api/v1/apps":                                  {scope: access.Read, right: access.KeepPlatform, on: platform},
 	"POST /api/v1/bots/{id}/resume":                     {scope: access.Admin, right: access.ResumeBot, on: theBot},
 
+	"GET /api/v1/bots/{id}/plugins":                         {scope: access.Read, right: access.ReadBot, on: theBot},
+	"POST /api/v1/bots/{id}/plugins":                        {scope: access.Admin, right: access.KeepBot, on: theBot},
+	"PATCH /api/v1/bots/{id}/plugins/{plugin}":              {scope: access.Admin, right: access.KeepBot, on: theBot},
+	"DELETE /api/v1/bots/{id}/plugins/{plugin}":             {scope: access.Admin, right: access.KeepBot, on: theBot},
+	"GET /api/v1/bots/{id}/certification-blocks":            {scope: access.Read, right: access.ReadBot, on: theBot},
+	"PUT /api/v1/bots/{id}/certification-blocks/{block}":    {scope: access.Admin, right: access.KeepBot, on: theBot},
+	"DELETE /api/v1/bots/{id}/certification-blocks/{block}": {scope: access.Admin, right: access.KeepBot, on: theBot},
+
 	"POST /api/v1/broadcasts":                {scope: access.Send, right: access.OrderBroadcast, on: named(access.OfBot, "bot"), quiet: true},
 	"GET /api/v1/broadcasts":                 {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/broadcasts/{id}":            {scope: access.Read, right: access.ReadBroadcast, on: theBroadcast},

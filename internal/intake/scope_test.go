@@ -100,6 +100,13 @@ PUT /api/v1/bots/{id}/channels/{side} admin keep_bot bot path.id
 PATCH /api/v1/bots/{id}/channels/{side} admin keep_bot bot path.id
 POST /api/v1/bots/{id}/channels/{side}/connect admin keep_bot bot path.id
 POST /api/v1/bots/{id}/channels/{side}/disconnect admin keep_bot bot path.id
+GET /api/v1/bots/{id}/plugins read read_bot bot path.id
+POST /api/v1/bots/{id}/plugins admin keep_bot bot path.id
+PATCH /api/v1/bots/{id}/plugins/{plugin} admin keep_bot bot path.id
+DELETE /api/v1/bots/{id}/plugins/{plugin} admin keep_bot bot path.id
+GET /api/v1/bots/{id}/certification-blocks read read_bot bot path.id
+PUT /api/v1/bots/{id}/certification-blocks/{block} admin keep_bot bot path.id
+DELETE /api/v1/bots/{id}/certification-blocks/{block} admin keep_bot bot path.id
 PUT /api/v1/apps/{id} admin keep_platform platform
 GET /api/v1/apps read keep_platform platform
 POST /api/v1/bots/{id}/resume admin resume_bot bot path.id

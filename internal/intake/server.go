@@ -86,6 +86,7 @@ func New(config Config, services Services) *Server {
 	s.addInvoices()
 	s.addBots()
 	s.addChannels()
+	s.addPlugins()
 	s.addBroadcasts()
 	s.addEvents()
 	s.addAudiences()

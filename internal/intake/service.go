@@ -90,8 +90,13 @@ type Bots interface {
 	PutChannel(ctx context.Context, id string, side bot.Side, name string) (bot.Channel, error)
 	ChangeChannel(ctx context.Context, id string, side bot.Side, change bot.ChannelChange) (bot.Channel, error)
 	Connect(ctx context.Context, id string, side bot.Side) (bot.Channel, error)
-	Disconnect(ctx context.Context, id string, side bot.Side) (bot.Channel, error)
+	Disconnect(ctx context.Context, id string, side bot.Side, force bool) (bot.Channel, error)
 	PutApp(ctx context.Context, a bot.App) error
+	SetUpPlugin(ctx context.Context, id string, p bot.Plugin) (set bot.BotPlugin, fresh bool, err error)
+	ReviewPlugin(ctx context.Context, id string, p bot.Plugin, passed bool) (bot.BotPlugin, error)
+	RemovePlugin(ctx context.Context, id string, p bot.Plugin) error
+	PutCertificationBlock(ctx context.Context, id string, b bot.CertificationBlock) (bot.CertificationBlock, error)
+	DropCertificationBlock(ctx context.Context, id, block string) error
 	Resume(ctx context.Context, id string) (bot.Bot, error)
 }
 
@@ -204,6 +209,8 @@ type Reader interface {
 	BotList(ctx context.Context, sight access.Sight, after string, limit int) ([]bot.Bot, error)
 	BlockList(ctx context.Context, botID string) ([]bot.Block, error)
 	Apps(ctx context.Context, after string, limit int) ([]bot.App, error)
+	Plugins(ctx context.Context, botID string) ([]bot.BotPlugin, error)
+	CertificationBlocks(ctx context.Context, botID string) ([]bot.CertificationBlock, error)
 	App(ctx context.Context, id string) (bot.App, error)
 	Audience(ctx context.Context, id broadcast.AudienceID) (broadcast.Audience, error)
 	AudienceList(ctx context.Context, f store.AudienceFilter, after broadcast.AudienceID, limit int) ([]broadcast.Audience, error)

@@ -28,15 +28,8 @@ func standingOf(ctx context.Context, q querier, botID string, side broadcast.Sid
 		return s, fmt.Errorf("read channel: %w", err)
 	}
 	s.Channel = &c
-	if c.AppID == "" {
-		return s, nil
-	}
-	a, err := scanApp(q.QueryRowContext(ctx, `SELECT `+appColumns+` FROM app WHERE id = $1`, c.AppID))
-	if err != nil {
-		return s, fmt.Errorf("read app: %w", err)
-	}
-	s.App = &a
-	return s, nil
+	s.App, err = appOf(ctx, q, c)
+	return s, err
 }
 
 // CreateAtOnce is [Store.CreateBroadcast] for an order of one chunk that may not wait. It is also

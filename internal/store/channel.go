@@ -95,7 +95,7 @@ func (s *Store) PutChannel(ctx context.Context, id string, side bot.Side, name s
 			access.DeedOf(ctx).Nothing()
 			return nil
 		case !fresh:
-			s.channelDeed(ctx, id, w.ID, before, c)
+			s.channelDeed(ctx, id, w.ID, before, c, nil)
 			return nil
 		}
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfBot, ID: id}, nil, channelFacts(c))
@@ -105,8 +105,8 @@ func (s *Store) PutChannel(ctx context.Context, id string, side bot.Side, name s
 }
 
 // changeChannel runs a change of one channel of a bot that is locked with its wallet, and tells
-// the audit log.
-func (s *Store) changeChannel(ctx context.Context, tx *sql.Tx, id string, side bot.Side,
+// the audit log. Where it lets a development channel go it is refused, or with force breaks plugins.
+func (s *Store) changeChannel(ctx context.Context, tx *sql.Tx, id string, side bot.Side, force bool, now time.Time,
 	change func(w wallet.Wallet, c bot.Channel) (bot.Channel, error),
 ) (after bot.Channel, w wallet.Wallet, err error) {
 	if w, err = s.lockPaying(ctx, tx, id); err != nil {
@@ -123,7 +123,13 @@ func (s *Store) changeChannel(ctx context.Context, tx *sql.Tx, id string, side b
 		access.DeedOf(ctx).Nothing()
 		return after, w, nil
 	}
-	s.channelDeed(ctx, id, w.ID, before, after)
+	var broken []bot.Plugin
+	if cause := bot.LetGo(before, after); cause != "" {
+		if broken, err = letDevelopmentGo(ctx, tx, id, cause, force, now); err != nil {
+			return after, w, err
+		}
+	}
+	s.channelDeed(ctx, id, w.ID, before, after, broken)
 	_, err = tx.ExecContext(ctx, `UPDATE channel SET state = $3, cause = $4, app_id = $5, verified = $6, deployed = $7
 		WHERE bot_id = $1 AND side = $2`, id, side, after.State, after.Cause, orNull(after.AppID), asInt(after.Verified), asInt(after.Deployed))
 	if err != nil {
@@ -132,9 +138,12 @@ func (s *Store) changeChannel(ctx context.Context, tx *sql.Tx, id string, side b
 	return after, w, nil
 }
 
-func (s *Store) channelDeed(ctx context.Context, botID, walletID string, before, after bot.Channel) {
-	deed := access.DeedOf(ctx)
-	deed.Did(access.Object{Kind: access.OfBot, ID: botID}, channelFacts(before), channelFacts(after))
+func (s *Store) channelDeed(ctx context.Context, botID, walletID string, before, after bot.Channel, broken []bot.Plugin) {
+	deed, is := access.DeedOf(ctx), channelFacts(after)
+	if broken != nil {
+		is["needs_setup"] = broken
+	}
+	deed.Did(access.Object{Kind: access.OfBot, ID: botID}, channelFacts(before), is)
 	deed.OnWallet(walletID)
 }
 
@@ -144,8 +153,9 @@ func channelFacts(c bot.Channel) map[string]any {
 		"app": c.AppID, "verified": c.Verified, "deployed": c.Deployed}
 }
 
-// ChangeChannel sets what is given of a channel.
-func (s *Store) ChangeChannel(ctx context.Context, id string, side bot.Side, change bot.ChannelChange) (c bot.Channel, err error) {
+// ChangeChannel sets what is given of a channel. Taking a development channel from its app is refused, or
+// with force breaks plugins, as [bot.Carried] says.
+func (s *Store) ChangeChannel(ctx context.Context, id string, side bot.Side, change bot.ChannelChange, now time.Time) (c bot.Channel, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		if change.AppID != nil && *change.AppID != "" {
 			var found int
@@ -157,7 +167,7 @@ func (s *Store) ChangeChannel(ctx context.Context, id string, side bot.Side, cha
 				return fmt.Errorf("read app: %w", err)
 			}
 		}
-		c, _, err = s.changeChannel(ctx, tx, id, side, func(_ wallet.Wallet, c bot.Channel) (bot.Channel, error) {
+		c, _, err = s.changeChannel(ctx, tx, id, side, change.Force, now, func(_ wallet.Wallet, c bot.Channel) (bot.Channel, error) {
 			if change.AppID != nil {
 				c.AppID = *change.AppID
 			}
@@ -180,7 +190,7 @@ func (s *Store) ConnectChannel(ctx context.Context, id string, side bot.Side, no
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		var was bot.ChannelState
 		var w wallet.Wallet
-		c, w, err = s.changeChannel(ctx, tx, id, side, func(w wallet.Wallet, c bot.Channel) (bot.Channel, error) {
+		c, w, err = s.changeChannel(ctx, tx, id, side, false, now, func(w wallet.Wallet, c bot.Channel) (bot.Channel, error) {
 			switch w.PaymentState {
 			case wallet.Unpaid:
 				return c, fault.Coded(fault.Conflict, "WALLET_UNPAID", "the wallet is unpaid; pay the amount due first")
@@ -201,8 +211,9 @@ func (s *Store) ConnectChannel(ctx context.Context, id string, side bot.Side, no
 }
 
 // DisconnectChannel disconnects a channel and recalls what is queued for its bot; dispatch queues
-// what is for the other side again.
-func (s *Store) DisconnectChannel(ctx context.Context, id string, side bot.Side, now time.Time) (c bot.Channel, err error) {
+// what is for the other side again. A development channel is refused, or with force breaks plugins, as
+// [bot.Carried] says.
+func (s *Store) DisconnectChannel(ctx context.Context, id string, side bot.Side, force bool, now time.Time) (c bot.Channel, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		var pays string
 		err := tx.QueryRowContext(ctx, `SELECT COALESCE(wallet_id, '') FROM bot WHERE id = $1`, id).Scan(&pays)
@@ -212,7 +223,7 @@ func (s *Store) DisconnectChannel(ctx context.Context, id string, side bot.Side,
 		if err := s.recallBot(ctx, tx, id, now, pays); err != nil { // its locks come first
 			return err
 		}
-		c, _, err = s.changeChannel(ctx, tx, id, side, func(_ wallet.Wallet, c bot.Channel) (bot.Channel, error) {
+		c, _, err = s.changeChannel(ctx, tx, id, side, force, now, func(_ wallet.Wallet, c bot.Channel) (bot.Channel, error) {
 			c.State, c.Cause = bot.Disconnected, bot.ByOperator
 			return c, nil
 		})
@@ -290,7 +301,8 @@ func (s *Store) PutApp(ctx context.Context, a bot.App) error {
 			return fmt.Errorf("read app: %w", err)
 		}
 		facts := func(a bot.App) any {
-			return map[string]any{"app": a.ID, "name": a.Name, "verified": a.Verified, "kakao_sync": a.KakaoSync}
+			return map[string]any{"app": a.ID, "name": a.Name, "verified": a.Verified, "kakao_sync": a.KakaoSync,
+				"terms_reviewed": a.TermsReviewed, "personal_data_needed": a.PersonalDataNeeded, "personal_data_reviewed": a.PersonalDataReviewed}
 		}
 		switch {
 		case err != nil:
@@ -298,17 +310,19 @@ func (s *Store) PutApp(ctx context.Context, a bot.App) error {
 		default:
 			access.DeedOf(ctx).Did(access.Object{Kind: access.Platform}, facts(before), facts(a))
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO app (id, name, verified, kakao_sync, created_at) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (id) DO UPDATE SET name = excluded.name, verified = excluded.verified, kakao_sync = excluded.kakao_sync`,
-			a.ID, a.Name, asInt(a.Verified), asInt(a.KakaoSync), millis(a.CreatedAt))
+		_, err = tx.ExecContext(ctx, `INSERT INTO app (id, name, verified, kakao_sync, terms_reviewed, personal_data_needed, personal_data_reviewed, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT (id) DO UPDATE SET name = excluded.name, verified = excluded.verified, kakao_sync = excluded.kakao_sync, terms_reviewed = excluded.terms_reviewed,
+				personal_data_needed = excluded.personal_data_needed, personal_data_reviewed = excluded.personal_data_reviewed`,
+			a.ID, a.Name, asInt(a.Verified), asInt(a.KakaoSync), asInt(a.TermsReviewed), asInt(a.PersonalDataNeeded), asInt(a.PersonalDataReviewed), millis(a.CreatedAt))
 		return err
 	})
 }
 
-const appColumns = `id, name, verified = 1, kakao_sync = 1, created_at`
+const appColumns = `id, name, verified = 1, kakao_sync = 1, terms_reviewed = 1, personal_data_needed = 1, personal_data_reviewed = 1, created_at`
 
 func scanApp(row scanner) (a bot.App, err error) {
-	err = row.Scan(&a.ID, &a.Name, &a.Verified, &a.KakaoSync, at(&a.CreatedAt))
+	err = row.Scan(&a.ID, &a.Name, &a.Verified, &a.KakaoSync, &a.TermsReviewed, &a.PersonalDataNeeded, &a.PersonalDataReviewed, at(&a.CreatedAt))
 	return a, err
 }
 
@@ -322,4 +336,16 @@ func (s *Store) Apps(ctx context.Context, after string, limit int) ([]bot.App, e
 func (s *Store) App(ctx context.Context, id string) (bot.App, error) {
 	a, err := scanApp(s.read.QueryRowContext(ctx, `SELECT `+appColumns+` FROM app WHERE id = $1`, id))
 	return a, orNotFound(err, "app", id)
+}
+
+// appOf reads the app that a channel is linked to, nil for none.
+func appOf(ctx context.Context, q querier, c bot.Channel) (*bot.App, error) {
+	if c.AppID == "" {
+		return nil, nil
+	}
+	a, err := scanApp(q.QueryRowContext(ctx, `SELECT `+appColumns+` FROM app WHERE id = $1`, c.AppID))
+	if err != nil {
+		return nil, fmt.Errorf("read app %s: %w", c.AppID, err)
+	}
+	return &a, nil
 }

@@ -41,7 +41,7 @@ func TestChannel_connections(t *testing.T) {
 			return func() (bot.Channel, error) { return s.ConnectChannel(t.Context(), id, side, b.clock()) }
 		}
 		disconnect := func(side bot.Side) func() (bot.Channel, error) {
-			return func() (bot.Channel, error) { return s.DisconnectChannel(t.Context(), id, side, b.clock()) }
+			return func() (bot.Channel, error) { return s.DisconnectChannel(t.Context(), id, side, false, b.clock()) }
 		}
 		do("disconnect", disconnect(bot.Development), "", "live connected ", "development disconnected operator")
 		do("disconnect again", disconnect(bot.Development), "", "live connected ", "development disconnected operator")
@@ -146,7 +146,7 @@ func TestChannel_disconnectedWaits(t *testing.T) {
 		if rows := dispatch(t, s, t0); len(rows) != 3 {
 			t.Fatalf("dispatched %d chunks, want 3", len(rows))
 		}
-		if _, err := s.DisconnectChannel(t.Context(), botID, bot.Live, t0); err != nil {
+		if _, err := s.DisconnectChannel(t.Context(), botID, bot.Live, false, t0); err != nil {
 			t.Fatal(err)
 		}
 		if got := wantWallet(t, s, walletID).Held; got != 0 {
@@ -174,7 +174,7 @@ func TestChangeChannel(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		owing(t, s, "w", 0)
 		yes, app := true, "app-1"
-		if _, err := s.ChangeChannel(t.Context(), "bot_w", bot.Live, bot.ChannelChange{AppID: &app}); fault.KindOf(err) != fault.Invalid {
+		if _, err := s.ChangeChannel(t.Context(), "bot_w", bot.Live, bot.ChannelChange{AppID: &app}, t0); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("ChangeChannel(unknown app) = %v, want Invalid", err)
 		}
 		for _, sync := range []bool{false, true} {
@@ -183,7 +183,7 @@ func TestChangeChannel(t *testing.T) {
 		if a, err := s.App(t.Context(), app); err != nil || !a.Verified || !a.KakaoSync || !a.CreatedAt.Equal(t0) {
 			t.Errorf("App() = %+v, %v, want what was put last", a, err)
 		}
-		c, err := s.ChangeChannel(t.Context(), "bot_w", bot.Live, bot.ChannelChange{AppID: &app, Verified: &yes, Deployed: &yes})
+		c, err := s.ChangeChannel(t.Context(), "bot_w", bot.Live, bot.ChannelChange{AppID: &app, Verified: &yes, Deployed: &yes}, t0)
 		want := bot.Channel{Side: bot.Live, Name: "한빛서점", State: bot.Connected, AppID: app, Verified: true, Deployed: true}
 		if err != nil || c != want {
 			t.Errorf("ChangeChannel() = %+v, %v, want %+v", c, err, want)

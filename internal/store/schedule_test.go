@@ -300,7 +300,7 @@ func TestSchedule_obstacles(t *testing.T) {
 		}{
 			{"an empty audience", "has nobody", func() error { exec(t, s, `UPDATE audience SET people = 0`); return nil }, func() error { a.people(3); return nil }},
 			{"a channel that is disconnected", "connect the channel again",
-				func() error { _, err := s.DisconnectChannel(t.Context(), a.bot, bot.Live, a.now); return err },
+				func() error { _, err := s.DisconnectChannel(t.Context(), a.bot, bot.Live, false, a.now); return err },
 				func() error { _, err := s.ConnectChannel(t.Context(), a.bot, bot.Live, a.now); return err }},
 			{"a bot that is stopped", "REST API key", func() error { exec(t, s, `UPDATE bot SET paused_reason = 'config'`); return nil }, func() error { exec(t, s, `UPDATE bot SET paused_reason = ''`); return nil }},
 			{"no wallet", "no wallet", func() error { exec(t, s, `UPDATE bot SET wallet_id = NULL`); return nil }, func() error { exec(t, s, `UPDATE bot SET wallet_id = $1`, a.wallet); return nil }},
