@@ -21,6 +21,7 @@ type botCommand struct {
 	Member   botMember   `cmd:"" help:"Give a person a role on a bot, or take it away."`
 	Blocks   botBlocks   `cmd:"" help:"List the blocks of a bot, or replace them from a file."`
 	Channel  botChannel  `cmd:"" help:"Connect, disconnect or rename a channel of a bot, or say what Kakao says of it."`
+	Plugin   botPlugin   `cmd:"" help:"Plugins of a bot, and its certification blocks."`
 	App      botApp      `cmd:"" help:"Say what Kakao says of an app that channels are linked to."`
 	Apps     botApps     `cmd:"" help:"List the apps that channels are linked to."`
 	Resume   botResume   `cmd:"" help:"End the pause of a bot whose key, or Kakao's balance, was mended."`

@@ -46,6 +46,7 @@ type botChannel struct {
 	Verified   *bool   `negatable:"" help:"It is a business channel."`
 	Deployed   *bool   `negatable:"" help:"The blocks were deployed to it."`
 	App        *string `help:"Kakao app that it is linked to; an empty one unlinks it."`
+	Force      bool    `help:"Disconnect or unlink a development channel although that breaks plugins of an approved certification block."`
 }
 
 // Run changes what is given of a channel, and shows it.
@@ -59,6 +60,9 @@ func (c botChannel) Run(e *env) error {
 	}
 	if c.App != nil {
 		change["app"] = *c.App
+		if c.Force {
+			change["force"] = true
+		}
 	}
 	type call struct {
 		method, path string
@@ -72,7 +76,7 @@ func (c botChannel) Run(e *env) error {
 		calls = append(calls, call{"POST", path + "/connect", nil})
 	}
 	if c.Disconnect {
-		calls = append(calls, call{"POST", path + "/disconnect", nil})
+		calls = append(calls, call{"POST", path + "/disconnect", map[string]bool{"force": c.Force}})
 	}
 	if len(change) > 0 || len(calls) == 0 { // without a change it says how things stand
 		calls = append(calls, call{"PATCH", path, change})
@@ -98,6 +102,10 @@ type appRow struct {
 	Verified  bool      `json:"verified"`
 	KakaoSync bool      `json:"kakao_sync"`
 	CreatedAt time.Time `json:"created_at"`
+
+	TermsReviewed        bool `json:"terms_reviewed"`
+	PersonalDataNeeded   bool `json:"personal_data_needed"`
+	PersonalDataReviewed bool `json:"personal_data_reviewed"`
 }
 
 type botApp struct {
@@ -106,12 +114,17 @@ type botApp struct {
 	Name      string `arg:"" help:"Its name."`
 	Verified  bool   `help:"It is a biz-app: business certification passed."`
 	KakaoSync bool   `help:"Kakao Sync is linked."`
+
+	TermsReviewed        bool `help:"Kakao has reviewed the terms of the simple signup."`
+	PersonalDataNeeded   bool `help:"It uses personal-data items of Kakao Login that Kakao reviews."`
+	PersonalDataReviewed bool `help:"Kakao has reviewed them."`
 }
 
 // Run says what Kakao says of an app.
 func (c botApp) Run(e *env) error {
 	var app appRow
-	body := map[string]any{"name": c.Name, "verified": c.Verified, "kakao_sync": c.KakaoSync}
+	body := map[string]any{"name": c.Name, "verified": c.Verified, "kakao_sync": c.KakaoSync,
+		"terms_reviewed": c.TermsReviewed, "personal_data_needed": c.PersonalDataNeeded, "personal_data_reviewed": c.PersonalDataReviewed}
 	return c.call(e, "PUT", "/api/v1/apps/"+url.PathEscape(c.App), body, &app, func() { fmt.Fprintln(e.stdout, app.ID) })
 }
 
@@ -123,7 +136,11 @@ type botApps struct {
 // Run lists apps.
 func (c botApps) Run(e *env) error {
 	yes := map[bool]string{true: "yes"}
-	return listAll(c.remote, e, c.list, "/api/v1/apps", []string{"ID", "NAME", "VERIFIED", "KAKAO SYNC"}, func(a appRow) []string {
-		return []string{a.ID, a.Name, yes[a.Verified], yes[a.KakaoSync]}
+	return listAll(c.remote, e, c.list, "/api/v1/apps", []string{"ID", "NAME", "VERIFIED", "KAKAO SYNC", "TERMS", "PERSONAL DATA"}, func(a appRow) []string {
+		personal := yes[a.PersonalDataReviewed]
+		if a.PersonalDataNeeded && personal == "" {
+			personal = "needed"
+		}
+		return []string{a.ID, a.Name, yes[a.Verified], yes[a.KakaoSync], yes[a.TermsReviewed], personal}
 	})
 }

@@ -21,6 +21,7 @@ func wholeArgs(people, blocks string) map[string][][]string {
 		"account admin":         {{"acc_1"}, {"acc_1", "--end"}},
 		"bot change":            {{"b1", "--name=x"}},
 		"bot channel":           {{"b1", "live", "x", "--connect", "--verified"}, {"b1", "live", "--disconnect"}},
+		"bot plugin certify":    {{"b1", "c1", "x", "--plugin=profile"}, {"b1", "c1", "--remove"}},
 		"card list":             {{"--account=acc_1"}, {"--wallet=wal_1"}},
 		"wallet cards":          {{"wal_1"}, {"wal_1", "crd_1"}, {"wal_1", "crd_1", "--dry-run"}},
 		"wallet add-card":       {{"wal_1", "crd_1"}, {"wal_1", "crd_1", "--dry-run"}},
