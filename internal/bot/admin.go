@@ -98,7 +98,7 @@ func (a *Admin) Create(ctx context.Context, n New) (b Bot, skillKey string, err 
 	if b.InFlight == 0 {
 		b.InFlight = DefaultInFlight
 	}
-	if err := checkID(n.ID); err != nil {
+	if err := CheckID(n.ID); err != nil {
 		return Bot{}, "", err
 	}
 	if err := check(Change{Name: &b.Name, RestKey: &n.RestKey, RatePerSecond: &b.RatePerSecond, InFlight: &b.InFlight, Members: &b.Members}); err != nil {
@@ -143,7 +143,7 @@ func (a *Admin) Change(ctx context.Context, id string, c Change) (Bot, error) {
 // check checks the fields that are given.
 func check(c Change) error {
 	if c.Name != nil {
-		if err := checkTitle(*c.Name); err != nil {
+		if err := CheckName(*c.Name); err != nil {
 			return err
 		}
 	}

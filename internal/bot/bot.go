@@ -62,8 +62,8 @@ const (
 	maxKey          = 200
 )
 
-// checkID checks Kakao's id of a bot.
-func checkID(id string) error {
+// CheckID checks Kakao's id of a bot.
+func CheckID(id string) error {
 	if id == "" {
 		return fault.Field("id", "is missing; it is the bot id that Kakao shows")
 	}

@@ -88,7 +88,8 @@ func checkSide(side Side) error {
 	return nil
 }
 
-func checkTitle(name string) error {
+// CheckName checks the name of a bot, a channel or an app.
+func CheckName(name string) error {
 	switch {
 	case name == "":
 		return fault.Field("name", "is missing")
@@ -106,7 +107,7 @@ func (a *Admin) PutChannel(ctx context.Context, id string, side Side, name strin
 	if err := checkSide(side); err != nil {
 		return Channel{}, err
 	}
-	if err := checkTitle(name); err != nil {
+	if err := CheckName(name); err != nil {
 		return Channel{}, err
 	}
 	c, err := a.store.PutChannel(ctx, id, side, name, a.now())
@@ -157,7 +158,7 @@ func (a *Admin) PutApp(ctx context.Context, app App) error {
 	if app.ID == "" || len(app.ID) > maxID || strings.ContainsFunc(app.ID, notOfID) {
 		return fault.Field("id", "must be 1 to %d letters, digits, - and _", maxID)
 	}
-	if err := checkTitle(app.Name); err != nil {
+	if err := CheckName(app.Name); err != nil {
 		return err
 	}
 	if err := a.store.PutApp(ctx, app); err != nil {

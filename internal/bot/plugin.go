@@ -306,7 +306,7 @@ func (a *Admin) PutCertificationBlock(ctx context.Context, id string, b Certific
 	if b.ID == "" || len(b.ID) > maxID || strings.ContainsFunc(b.ID, notOfID) {
 		return b, fault.Field("path.block", "must be 1 to %d letters, digits, - and _; it is the block id that Kakao shows", maxID)
 	}
-	if err := checkTitle(b.Name); err != nil {
+	if err := CheckName(b.Name); err != nil {
 		return b, err
 	}
 	if len(b.Plugins) == 0 {

@@ -201,7 +201,8 @@ func (*CommerceCard) cardType() string { return "commerceCard" }
 func (*ListCard) cardType() string     { return "listCard" }
 func (*ItemCard) cardType() string     { return "itemCard" }
 
-func newCard(cardType string) Card {
+// NewCard returns an empty card of a type, nil when there is none of it.
+func NewCard(cardType string) Card {
 	switch cardType {
 	case "textCard":
 		return &TextCard{}
@@ -229,7 +230,7 @@ func (c *Carousel) UnmarshalJSON(data []byte) error {
 	}
 	c.Items = nil
 	for i, item := range raw.Items {
-		card := newCard(c.Type)
+		card := NewCard(c.Type)
 		if card == nil {
 			return fmt.Errorf("a carousel has no cards of type %q", c.Type)
 		}

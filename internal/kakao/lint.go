@@ -122,7 +122,7 @@ func (l *linter) required(path, text string) {
 }
 
 func (l *linter) length(path, text string, limit int) {
-	if n := units(text); n > limit {
+	if n := Units(text); n > limit {
 		l.add(path, "is %d characters, at most %d are allowed", n, limit)
 	}
 }
@@ -203,7 +203,7 @@ func (o Output) cards() (all []Card) {
 }
 
 func (l *linter) carousel(path string, c Carousel) {
-	if newCard(c.Type) == nil {
+	if NewCard(c.Type) == nil {
 		l.add(path+".type", "must be textCard, basicCard, commerceCard, listCard or itemCard")
 	}
 	most := limits.carousel

@@ -73,7 +73,7 @@ const textUnits = 900
 func Text(text string) SkillResponse {
 	var outputs []Output
 	rest := strings.TrimSpace(norm.NFC.String(text))
-	for len(outputs) < limits.outputs-1 && units(rest) > textUnits {
+	for len(outputs) < limits.outputs-1 && Units(rest) > textUnits {
 		cut := splitAt(rest, textUnits)
 		outputs = append(outputs, simpleText(strings.TrimRightFunc(rest[:cut], unicode.IsSpace)))
 		rest = strings.TrimLeftFunc(rest[cut:], unicode.IsSpace)
@@ -127,9 +127,9 @@ func compact(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// units counts UTF-16 code units after NFC: Kakao does not say what a character is, and this
+// Units counts UTF-16 code units after NFC: Kakao does not say what a character is, and this
 // is the strictest reading for emoji.
-func units(s string) int {
+func Units(s string) int {
 	n := 0
 	for _, r := range norm.NFC.String(s) {
 		n += utf16.RuneLen(r)

@@ -26,8 +26,8 @@ const (
 	Normal   Kind = "normal"   // (일반블록) its words are said, or Kakao, a button or a skill URL names it
 )
 
-// Block (블록) is one answer and when it is given. Texts of Answer, Context and Data may hold words
-// that are filled in when it answers; see [Answer].
+// Block (블록) is one answer and when it is given. Texts of Answer, Context, Data and of
+// the questions of Asks may hold words that are filled in when it answers; see [Answer].
 type Block struct {
 	ID       string        `json:"id"` // Kakao's
 	Name     string        `json:"name"`

@@ -1,0 +1,228 @@
+// Package botfile reads and writes a bot as a folder: bot.yaml, blocks/*.yaml, and knowledge.csv or
+// knowledge.xlsx. docs/bots.md describes it.
+package botfile
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/malgil/malgil/internal/bot"
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/scenario"
+)
+
+// What a folder may be.
+const (
+	MaxBytes  = 64 << 20 // of all files together
+	MaxFiles  = scenario.MaxBlocks + 10
+	maxName   = 200 // bytes of a file's name with its folders
+	botYAML   = "bot.yaml"
+	blocksDir = "blocks"
+)
+
+var knowledgeFiles = []string{"knowledge.csv", "knowledge.xlsx"}
+
+// Header is what bot.yaml says of the bot itself.
+type Header struct {
+	ID   string `json:"id"` // Kakao's, without the mark of the development channel
+	Name string `json:"name"`
+}
+
+// Problem is something that is wrong with a file of a folder.
+type Problem struct {
+	File         string // with slashes, from the folder on; "" for the folder itself
+	Line, Column int    // counted from 1; 0 where the file as a whole is wrong
+	Path         string // in the file, such as "answer.outputs[0].simpleText.text", or ""
+	Message      string // what is wrong, after the path
+}
+
+// String is file:line:column: path message.
+func (p Problem) String() string {
+	var b strings.Builder
+	if p.File != "" {
+		b.WriteString(p.File)
+		if p.Line > 0 {
+			fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+		}
+		b.WriteString(": ")
+	}
+	if p.Path != "" {
+		b.WriteString(p.Path + " ")
+	}
+	return b.String() + p.Message
+}
+
+// Read reads a folder whole. It returns every problem of all files, sorted by file and place; content
+// and header count only when there is none. Files that begin with a point, and notes that end in .md, are
+// left aside; all else must be of the bot. Nothing of what it reads can make it panic.
+func Read(fsys fs.FS, rules scenario.Rules) (scenario.Content, Header, []Problem) {
+	r := &reader{}
+	var content scenario.Content
+	var header Header
+	for _, f := range r.list(fsys) {
+		text, ok := f.text(fsys, maxYAML)
+		switch {
+		case !ok:
+			rules.Partial = true
+		case f.name == botYAML:
+			header, content.Servers = f.header(text)
+			rules.Partial = rules.Partial || f.root == nil
+			r.bot = f
+		case slices.Contains(knowledgeFiles, f.name):
+			f.add(place{}, "", "is not read yet")
+		default:
+			block := f.block(text)
+			rules.Partial = rules.Partial || f.root == nil
+			if f.root != nil {
+				content.Blocks, r.blocks = append(content.Blocks, block), append(r.blocks, f)
+			}
+		}
+	}
+	for _, part := range rules.Check(content) {
+		r.place(part)
+	}
+	return content, header, r.sorted()
+}
+
+// reader gathers what is wrong while it reads.
+type reader struct {
+	problems []Problem
+	square   int // of the names in each YAML file, together
+	bot      *file
+	blocks   []*file // of each block of the content
+}
+
+// file is one file of a folder, with what is wrong with it.
+type file struct {
+	*reader
+	name  string
+	root  *node    // nil when it cannot be read
+	wrong []string // paths that were complained of when it was read
+}
+
+func (f *file) add(at place, path, format string, args ...any) {
+	f.wrong = append(f.wrong, path)
+	f.problems = append(f.problems, Problem{File: f.name, Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// header reads bot.yaml.
+func (f *file) header(text []byte) (Header, []scenario.Server) {
+	var read struct {
+		Header
+		Servers []scenario.Server `json:"servers"`
+	}
+	if f.root = f.tree(text); f.root == nil {
+		return Header{}, nil
+	}
+	f.decode(f.root, reflect.ValueOf(&read).Elem(), "")
+	for field, err := range map[string]error{"id": bot.CheckID(read.ID), "name": bot.CheckName(read.Name)} {
+		if err != nil {
+			f.consequence(field, fault.MessageOf(err))
+		}
+	}
+	return read.Header, read.Servers
+}
+
+// block is a block as its file has it.
+type block struct {
+	ID       string               `json:"id"`
+	Name     string               `json:"name"`
+	Kind     scenario.Kind        `json:"kind,omitempty"` // normal, when empty
+	Says     []string             `json:"says,omitempty"`
+	Event    string               `json:"event,omitempty"`
+	Callback bool                 `json:"callback,omitempty"`
+	DelayMS  int64                `json:"delay_ms,omitempty"`
+	Asks     []scenario.Ask       `json:"asks,omitempty"`
+	Answer   *kakao.Template      `json:"answer,omitempty"`
+	Webhook  *scenario.Webhook    `json:"webhook,omitempty"`
+	Handoff  bool                 `json:"handoff,omitempty"`
+	Context  []kakao.ContextValue `json:"context,omitempty"`
+	Data     map[string]any       `json:"data,omitempty"`
+}
+
+func (f *file) block(text []byte) scenario.Block {
+	var b block
+	if f.root = f.tree(text); f.root == nil {
+		return scenario.Block{}
+	}
+	f.decode(f.root, reflect.ValueOf(&b).Elem(), "")
+	if b.Kind == "" {
+		b.Kind = scenario.Normal
+	}
+	const most = int64(time.Hour / time.Millisecond) // over any limit, and far from overflow
+	return scenario.Block{
+		ID: b.ID, Name: b.Name, Kind: b.Kind, Says: b.Says, Event: b.Event, Callback: b.Callback,
+		Delay: time.Duration(min(max(b.DelayMS, -1), most)) * time.Millisecond, Asks: b.Asks, Answer: b.Answer,
+		Webhook: b.Webhook, Handoff: b.Handoff, Context: b.Context, Data: b.Data,
+	}
+}
+
+// consequence adds what a check says of a path, unless the path was complained of when it was read.
+func (f *file) consequence(path, message string) {
+	for _, wrong := range f.wrong {
+		if within(wrong, path) || within(path, wrong) {
+			return
+		}
+	}
+	f.add(f.root.at(path), path, "%s", message)
+}
+
+// within reports whether a path is another or lies below it.
+func within(path, other string) bool {
+	rest, is := strings.CutPrefix(path, other)
+	return is && (rest == "" || other == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// parts are the paths of a check by what they begin with.
+var parts = regexp.MustCompile(`\b(blocks|servers|knowledge)\[(\d+)\]\.?([\w\[\].]*)`)
+
+// find returns the file that a path of a check is about, and the path in it; nil for none.
+func (r *reader) find(field string) (f *file, path string) {
+	found := parts.FindStringSubmatch(field)
+	if found == nil || !strings.HasPrefix(field, found[1]) {
+		return nil, ""
+	}
+	i, err := strconv.Atoi(found[2])
+	path = field[len(found[0])-len(found[3]):]
+	switch {
+	case err != nil:
+	case found[1] == "servers":
+		return r.bot, field
+	case found[1] == "blocks" && i < len(r.blocks):
+		return r.blocks[i], path
+	}
+	return nil, ""
+}
+
+// place adds what a check found, with the file and the place in it.
+func (r *reader) place(part fault.Part) {
+	message := parts.ReplaceAllStringFunc(part.Message, func(named string) string {
+		f, path := r.find(named)
+		if f == nil {
+			return named
+		}
+		at := f.root.at(path)
+		return fmt.Sprintf("%s:%d:%d", f.name, at.line, at.column)
+	})
+	if f, path := r.find(part.Field); f != nil {
+		f.consequence(path, message)
+		return
+	}
+	r.problems = append(r.problems, Problem{Path: part.Field, Message: message})
+}
+
+// sorted returns the problems by file and place, each once.
+func (r *reader) sorted() []Problem {
+	slices.SortStableFunc(r.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path))
+	})
+	return slices.Compact(r.problems)
+}

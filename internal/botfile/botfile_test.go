@@ -1,0 +1,139 @@
+package botfile_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/malgil/malgil/internal/botfile"
+	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/scenario"
+)
+
+// folder makes a folder of files by name; bot.yaml is there unless it is given.
+func folder(files map[string]string) fstest.MapFS {
+	fsys := fstest.MapFS{"bot.yaml": {Data: []byte("id: b1\nname: 한빛서점\n")}}
+	for name, text := range files {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return fsys
+}
+
+// lines returns problems as they are printed.
+func lines(problems []botfile.Problem) (all []string) {
+	for _, p := range problems {
+		all = append(all, p.String())
+	}
+	return all
+}
+
+func TestRead(t *testing.T) {
+	content, header, problems := botfile.Read(folder(map[string]string{
+		"bot.yaml": "id: b1 # Kakao's\nname: 한빛서점\nservers:\n  - name: shop\n    url: https://shop.example/skill\n    headers: {X-Shop: a}\n",
+		"blocks/hours.yaml": "\ufeffid: hours\nname: 영업시간\nsays: [몇 시까지 해요, \"언제 열어요?\"]\nanswer: |\n  평일 10시부터 21시까지\n  주말은 18시까지\n" +
+			"handoff: true\nevent: hours_changed\ncallback: true\ndelay_ms: 1500\n",
+		"blocks/order.yaml": "id: order\r\nname: 주문 조회\r\nasks:\r\n- param: order_no\r\n  ask: 주문번호는요?\r\n  pattern: HB-\\d{6}\r\n  tries: 2\r\nwebhook:\r\n  server: shop\r\n  path: /order\r\n  fallback: 잠시 후에 다시 물어봐 주세요.\r\n" +
+			"context:\r\n- name: order\r\n  lifeSpan: 5\r\n  ttl: 600\r\n  params: {no: \"#{params.order_no}\"}\r\ndata: {n: 1, half: 0.5, list: [true, null, a]}\r\n",
+		"blocks/new.yaml": "id: new\nname: 신간\nanswer:\n  outputs:\n  - carousel:\n      type: commerceCard\n      items:\n      - title: 새 책\n        price: 12000\n        dicountedPrice: 9000\n" +
+			"        thumbnails: [{imageUrl: https://img.example/1.png}]\n        buttons: [{label: 사기, action: webLink, webLinkUrl: https://shop.example/1, extra: {sku: 3}}]\n",
+		"README.md": "notes", ".gitignore": "x", "blocks/.DS_Store": "x",
+	}), scenario.Rules{})
+	if len(problems) > 0 {
+		t.Fatalf("Read() = %q, want no problem", lines(problems))
+	}
+	text := func(text string) *kakao.Template { return kakao.Text(text).Template }
+	price, now := int64(12000), int64(9000)
+	want := scenario.Content{
+		Servers: []scenario.Server{{Name: "shop", URL: "https://shop.example/skill", Headers: map[string]string{"X-Shop": "a"}}},
+		Blocks: []scenario.Block{
+			{
+				ID: "hours", Name: "영업시간", Kind: scenario.Normal, Says: []string{"몇 시까지 해요", "언제 열어요?"}, Event: "hours_changed", Callback: true,
+				Delay: 1500 * time.Millisecond, Handoff: true, Answer: &kakao.Template{Outputs: []kakao.Output{{SimpleText: &kakao.SimpleText{Text: "평일 10시부터 21시까지\n주말은 18시까지\n"}}}},
+			},
+			{ID: "new", Name: "신간", Kind: scenario.Normal, Answer: &kakao.Template{Outputs: []kakao.Output{{Carousel: &kakao.Carousel{
+				Type: "commerceCard", Items: []kakao.Card{&kakao.CommerceCard{
+					Title: "새 책", Price: &price, DiscountedPrice: &now, Thumbnails: []kakao.Thumbnail{{ImageURL: "https://img.example/1.png"}},
+					Buttons: kakao.Buttons{List: []kakao.Button{{Label: "사기", Action: "webLink", WebLinkURL: "https://shop.example/1", Extra: map[string]any{"sku": 3.0}}}},
+				}},
+			}}}}},
+			{
+				ID: "order", Name: "주문 조회", Kind: scenario.Normal, Asks: []scenario.Ask{{Param: "order_no", Ask: "주문번호는요?", Pattern: `HB-\d{6}`, Tries: 2}},
+				Webhook: &scenario.Webhook{Server: "shop", Path: "/order", Fallback: text("잠시 후에 다시 물어봐 주세요.")},
+				Context: []kakao.ContextValue{{Name: "order", LifeSpan: 5, TTL: 600, Params: map[string]string{"no": "#{params.order_no}"}}},
+				Data:    map[string]any{"n": 1.0, "half": 0.5, "list": []any{true, nil, "a"}},
+			},
+		},
+	}
+	if diff := cmp.Diff(want, content); diff != "" || header != (botfile.Header{ID: "b1", Name: "한빛서점"}) {
+		t.Errorf("Read() = header %+v and content (-want +got):\n%s", header, diff)
+	}
+}
+
+// Every problem of every file is told at once, each at its place.
+func TestRead_problems(t *testing.T) {
+	_, _, problems := botfile.Read(folder(map[string]string{
+		"bot.yaml":       "id: b1!\nname: 한빛\nservers:\n  - name: x\n    url: http://a\n",
+		"blocks/a.yaml":  "id: a\nname: 가나\nkind: normal\nsays: [안녕, 반가워, \"x\"]\nanswer:\n  outputs:\n    - simpleText: {text: 한글, txt: 3}\n    - textCard:\n        title: 'x'\n        buttons:\n          - {label: 상담, action: oprator}\n          - label: 상담상담상담상담상담상담상담상담상담상담\n            action: operator\n",
+		"blocks/b.yaml":  "id: b\nname: 가나\nanswer: |\n  하나\n  둘\nfoo: 1\nsays:\n- 안녕\n- 5\nid: c\nkind:\nhandoff: 예\n",
+		"blocks/c.yaml":  "id: c\n  name: [가나\n",
+		"blocks/d.yaml":  "id: &x c\nname: *x\nanswer: !!str x\n",
+		"blocks/e.yml":   "",
+		"blocks/f.yaml":  "",
+		"blocks/g.yaml":  "id: g\nname: \xff\n",
+		"blocks/h.yaml":  "- id: h\n",
+		"blocks/i/j":     "",
+		"bot.yml":        "",
+		"knowledges.csv": "",
+	}), scenario.Rules{})
+	want := []string{
+		"blocks/a.yaml:7:30: answer.outputs[0].simpleText.txt is no field here; there are text",
+		"blocks/a.yaml:11:33: answer.outputs[1].textCard.buttons[0].action must be webLink, message, phone, block, share or operator",
+		"blocks/a.yaml:12:20: answer.outputs[1].textCard.buttons[1].label is 20 characters, at most 14 are allowed",
+		"blocks/b.yaml:2:7: name is the same as blocks/a.yaml:2:7",
+		"blocks/b.yaml:6:1: foo is no field here; there are id, name, kind, says, event, callback, delay_ms, asks, answer, webhook, handoff, context, data",
+		"blocks/b.yaml:8:3: says[0] is the same as blocks/a.yaml:4:8",
+		`blocks/b.yaml:9:3: says[1] must be a text; put it in quotes: "5"`,
+		"blocks/b.yaml:10:1: id stands twice",
+		"blocks/b.yaml:11:6: kind has no value; write one, or leave the line out",
+		"blocks/b.yaml:12:10: handoff must be true or false",
+		"blocks/c.yaml:1:5: is not YAML: mapping value is not allowed in this context",
+		"blocks/d.yaml:1:5: id has an anchor, an alias or a tag (& * !); write out what is meant, or put text that begins so in quotes",
+		"blocks/d.yaml:2:7: name has an anchor, an alias or a tag (& * !); write out what is meant, or put text that begins so in quotes",
+		"blocks/d.yaml:3:9: answer has an anchor, an alias or a tag (& * !); write out what is meant, or put text that begins so in quotes",
+		"blocks/e.yml: is no file of a bot; there are bot.yaml, blocks/*.yaml and one of knowledge.csv and knowledge.xlsx",
+		"blocks/f.yaml:1:1: is empty",
+		"blocks/g.yaml:2:1: is not UTF-8; save the file as UTF-8",
+		"blocks/h.yaml:1:1: must be names with values",
+		"blocks/i: is a folder; a bot has blocks alone",
+		"bot.yaml:1:5: id ends in the mark of the development channel; leave the ! out",
+		"bot.yaml:5:10: servers[0].url must be an https address",
+		"bot.yml: is no file of a bot; there are bot.yaml, blocks/*.yaml and one of knowledge.csv and knowledge.xlsx",
+		"knowledges.csv: is no file of a bot; there are bot.yaml, blocks/*.yaml and one of knowledge.csv and knowledge.xlsx",
+	}
+	if diff := cmp.Diff(want, lines(problems)); diff != "" {
+		t.Errorf("Read() problems (-want +got):\n%s", diff)
+	}
+}
+
+// What is long or deep is refused before anything goes down into it.
+func TestRead_tooMuch(t *testing.T) {
+	for name, tt := range map[string]struct{ bit, want string }{
+		"brackets":      {"[", "nests deeper"},
+		"braces":        {"{a: ", "nests deeper"},
+		"dashes":        {"- ", "nests deeper"},
+		"question mark": {"? ", "nests deeper"},
+		"names":         {"a:\n", "is longer than any block"},
+		"pieces":        {"- a\n", "is longer than any block"},
+		"bytes":         {strings.Repeat("a", 100), "is more than 1048576 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, problems := botfile.Read(folder(map[string]string{"blocks/a.yaml": strings.Repeat(tt.bit, 100_000)}), scenario.Rules{})
+			if len(problems) != 1 || problems[0].File != "blocks/a.yaml" || !strings.Contains(problems[0].Message, tt.want) {
+				t.Errorf("Read() = %q, want one about what %s", lines(problems), tt.want)
+			}
+		})
+	}
+}
