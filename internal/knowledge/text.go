@@ -3,11 +3,14 @@ package knowledge
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 	"golang.org/x/text/width"
 )
 
+// A Hangul syllable is made of an initial, a vowel and perhaps a final (Unicode 3.12): its number is
+// (initial·21 + vowel)·28 + final, counted from 가.
 const (
 	firstSyllable, lastSyllable = '가', '힣'
 	vowels, finals              = 21, 28
@@ -17,10 +20,10 @@ var (
 	initials  = []rune("ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ")
 	middles   = []rune("ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ")
 	lasts     = []rune("\x00ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
-	doubled   = map[rune]string{'ㄳ': "ㄱㅅ", 'ㄵ': "ㄴㅈ", 'ㄶ': "ㄴㅎ", 'ㄺ': "ㄹㄱ", 'ㄻ': "ㄹㅁ", 'ㄼ': "ㄹㅂ", 'ㄽ': "ㄹㅅ", 'ㄾ': "ㄹㅌ", 'ㄿ': "ㄹㅍ", 'ㅀ': "ㄹㅎ", 'ㅄ': "ㅂㅅ", 'ㅘ': "ㅗㅏ", 'ㅙ': "ㅗㅐ", 'ㅚ': "ㅗㅣ", 'ㅝ': "ㅜㅓ", 'ㅞ': "ㅜㅔ", 'ㅟ': "ㅜㅣ", 'ㅢ': "ㅡㅣ", 'ㄲ': "ㄱㄱ", 'ㄸ': "ㄷㄷ", 'ㅃ': "ㅂㅂ", 'ㅆ': "ㅅㅅ", 'ㅉ': "ㅈㅈ"}
-	keyboard  = map[rune]rune{}
+	twoKeys   = map[string]rune{"ㄱㅅ": 'ㄳ', "ㄴㅈ": 'ㄵ', "ㄴㅎ": 'ㄶ', "ㄹㄱ": 'ㄺ', "ㄹㅁ": 'ㄻ', "ㄹㅂ": 'ㄼ', "ㄹㅅ": 'ㄽ', "ㄹㅌ": 'ㄾ', "ㄹㅍ": 'ㄿ', "ㄹㅎ": 'ㅀ', "ㅂㅅ": 'ㅄ', "ㅗㅏ": 'ㅘ', "ㅗㅐ": 'ㅙ', "ㅗㅣ": 'ㅚ', "ㅜㅓ": 'ㅝ', "ㅜㅔ": 'ㅞ', "ㅜㅣ": 'ㅟ', "ㅡㅣ": 'ㅢ'}
 	keyRow    = "qwertasdfgzxcvyuiophjklbnmQWERTOP"
 	keyLetter = []rune("ㅂㅈㄷㄱㅅㅁㄴㅇㄹㅎㅋㅌㅊㅍㅛㅕㅑㅐㅔㅗㅓㅏㅣㅠㅜㅡㅃㅉㄸㄲㅆㅒㅖ")
+	keyboard  = map[rune]rune{} // letters of the English keyboard to those of the Korean one
 )
 
 func init() {
@@ -33,27 +36,55 @@ func isSyllable(r rune) bool { return r >= firstSyllable && r <= lastSyllable }
 
 func isJamo(r rune) bool { return r >= 'ㄱ' && r <= 'ㅣ' }
 
-// jamo takes a text apart into the letters that are typed for it on a Korean keyboard.
-func jamo(text string) string {
-	var b strings.Builder
-	put := func(r rune) {
-		if two, ok := doubled[r]; ok {
-			b.WriteString(two)
-		} else if r != 0 {
-			b.WriteRune(r)
-		}
+// parts are the places of a syllable's letters in initials, middles and lasts.
+func parts(syllable rune) (initial, middle, last int) {
+	n := int(syllable - firstSyllable)
+	return n / (vowels * finals), n / finals % vowels, n % finals
+}
+
+func syllable(initial, middle, last int) rune {
+	return firstSyllable + rune((initial*vowels+middle)*finals+last)
+}
+
+// foldMiddle and foldLast give letters that sound alike, and are mistaken for each other, one shape:
+// 되·돼·됐, 않·안, 베송·배송.
+var (
+	foldMiddle = map[rune]rune{'ㅐ': 'ㅔ', 'ㅒ': 'ㅖ', 'ㅙ': 'ㅚ', 'ㅞ': 'ㅚ'}
+	foldLast   = map[rune]rune{'ㅆ': 'ㅅ', 'ㄶ': 'ㄴ', 'ㄲ': 'ㄱ'}
+)
+
+// fold writes what sounds alike alike, a syllable for a syllable.
+func fold(r rune) rune {
+	if !isSyllable(r) {
+		return unicode.ToLower(r)
 	}
+	i, m, l := parts(r)
+	if to, ok := foldMiddle[middles[m]]; ok {
+		m = indexOf(middles, to)
+	}
+	if to, ok := foldLast[lasts[l]]; ok {
+		l = indexOf(lasts, to)
+	}
+	return syllable(i, m, l)
+}
+
+func folded(text string) string { return strings.Map(fold, text) }
+
+// letters takes a text apart into its letters: those of a syllable one by one, others as they are.
+func letters(text string) []rune {
+	all := make([]rune, 0, len(text))
 	for _, r := range text {
 		if !isSyllable(r) {
-			put(r)
+			all = append(all, r)
 			continue
 		}
-		n := int(r - firstSyllable)
-		put(initials[n/(vowels*finals)])
-		put(middles[n/finals%vowels])
-		put(lasts[n%finals])
+		i, m, l := parts(r)
+		all = append(all, initials[i], middles[m])
+		if l > 0 {
+			all = append(all, lasts[l])
+		}
 	}
-	return b.String()
+	return all
 }
 
 // typed reads a word that was typed on the English keyboard as if it were the Korean one; ok is false when that
@@ -62,15 +93,15 @@ func typed(word string) (string, bool) {
 	if len(word) < 4 {
 		return "", false
 	}
-	letters := make([]rune, 0, len(word))
+	keys := make([]rune, 0, len(word))
 	for _, r := range word {
 		letter, ok := keyboard[r]
 		if !ok {
 			return "", false
 		}
-		letters = append(letters, letter)
+		keys = append(keys, letter)
 	}
-	return compose(letters)
+	return compose(keys)
 }
 
 func indexOf(list []rune, r rune) int {
@@ -82,73 +113,81 @@ func indexOf(list []rune, r rune) int {
 	return -1
 }
 
-var joined = map[string]rune{}
-
-func init() {
-	for one, two := range doubled {
-		joined[two] = one
-	}
-}
-
 // compose puts letters together into syllables as a Korean keyboard does; ok is false when one is left over.
-func compose(letters []rune) (text string, ok bool) {
+func compose(keys []rune) (text string, ok bool) {
+	vowelAt := func(n int) bool { return n < len(keys) && indexOf(middles, keys[n]) >= 0 }
+	joins := func(a rune, n int, list []rune) int {
+		if n >= len(keys) {
+			return -1
+		}
+		two, ok := twoKeys[string([]rune{a, keys[n]})]
+		if !ok {
+			return -1
+		}
+		return indexOf(list, two)
+	}
 	var b strings.Builder
-	for i := 0; i < len(letters); {
-		first := indexOf(initials, letters[i])
-		if first < 0 || i+1 >= len(letters) {
+	for i := 0; i < len(keys); {
+		initial := indexOf(initials, keys[i])
+		if initial < 0 || !vowelAt(i+1) {
 			return "", false
 		}
-		middle := indexOf(middles, letters[i+1])
-		if middle < 0 {
-			return "", false
-		}
+		middle, last := indexOf(middles, keys[i+1]), 0
 		i += 2
-		if i < len(letters) {
-			if two, is := joined[string([]rune{middles[middle], letters[i]})]; is && indexOf(middles, two) >= 0 {
-				middle, i = indexOf(middles, two), i+1
-			}
+		if two := joins(middles[middle], i, middles); two >= 0 {
+			middle, i = two, i+1
 		}
-		last := 0
-		vowelAt := func(n int) bool { return n < len(letters) && indexOf(middles, letters[n]) >= 0 }
-		if i < len(letters) && !vowelAt(i) && !vowelAt(i+1) {
-			if n := indexOf(lasts, letters[i]); n > 0 {
-				last = n
-				i++
-				if i < len(letters) && !vowelAt(i) && !vowelAt(i+1) {
-					if two, is := joined[string([]rune{lasts[last], letters[i]})]; is {
-						if n := indexOf(lasts, two); n > 0 {
-							last = n
-							i++
-						}
+		if i < len(keys) && !vowelAt(i) && !vowelAt(i+1) {
+			if n := indexOf(lasts, keys[i]); n > 0 {
+				last, i = n, i+1
+				if i < len(keys) && !vowelAt(i+1) {
+					if two := joins(lasts[last], i, lasts); two > 0 {
+						last, i = two, i+1
 					}
 				}
 			}
 		}
-		b.WriteRune(firstSyllable + rune(first*vowels*finals+middle*finals+last))
+		b.WriteRune(syllable(initial, middle, last))
 	}
 	return b.String(), true
 }
 
-// wordsOf normalizes a text and takes it apart at what is no letter or digit.
+// longestText bounds what is looked at of a text, in bytes: more than anybody asks, or answers, at once.
+const longestText = 1200
+
+// wordsOf normalizes a text and takes it apart at what is neither letter nor digit. Slang is written out, what was
+// typed on the wrong keyboard is put right, laughter and tears are dropped, and words are folded.
 func wordsOf(text string) []string {
-	text = strings.ToLower(width.Fold.String(norm.NFC.String(text)))
+	if len(text) > longestText {
+		text = text[:longestText]
+		for !utf8.ValidString(text) && len(text) > longestText-utf8.UTFMax {
+			text = text[:len(text)-1]
+		}
+	}
+	text = width.Fold.String(norm.NFC.String(text))
+	d := dictionary()
 	var words []string
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-		if plain, known := slang[word]; known {
-			words = append(words, strings.Fields(plain)...)
+		lower := strings.ToLower(word)
+		if plain, known := d.slang[lower]; known {
+			words = append(words, strings.Fields(folded(plain))...)
 			continue
 		}
-		if meant, ok := typed(word); ok {
-			word = meant
+		if _, known := d.concepts[lower]; !known {
+			if meant, ok := typed(word); ok {
+				lower = meant
+			} else if meant, ok := typed(lower); ok {
+				lower = meant
+			}
 		}
-		if word = withoutNoise(word); word != "" {
-			words = append(words, word)
+		if plain := folded(withoutNoise(lower)); plain != "" {
+			words = append(words, plain)
 		}
 	}
 	return words
 }
 
-// withoutNoise takes laughter and tears off a word, and letters that stand alone beside syllables.
+// withoutNoise takes laughter and tears off a word, letters that stand alone beside syllables, and what is drawn out.
 func withoutNoise(word string) string {
 	hasSyllable := strings.ContainsFunc(word, isSyllable)
 	var b strings.Builder
@@ -157,7 +196,7 @@ func withoutNoise(word string) string {
 		if isJamo(r) && (hasSyllable || strings.ContainsRune("ㅋㅎㅠㅜㅡ", r)) {
 			continue
 		}
-		if r == before && isSyllable(r) && strings.ContainsRune("아어오우으이요용여", r) {
+		if r == before && strings.ContainsRune("아어오우으이요용여", r) {
 			continue
 		}
 		b.WriteRune(r)

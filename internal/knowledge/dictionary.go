@@ -1,0 +1,298 @@
+package knowledge
+
+import (
+	"embed"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+//go:embed data
+var dataFiles embed.FS
+
+// kind is what a word is to a question.
+type kind uint8
+
+const (
+	topic   kind = iota // what it is about: 환불, 주차
+	ask                 // what is asked of it: 언제, 어디
+	setting             // when or with whom, mostly by the way: 내일, 오전
+	polite              // 안녕하세요, 감사합니다
+	plain               // everyday words: 받다, 시간
+	word                // not in the dictionary
+	number              // 3시, 10분
+	filler              // endings, particles, words that say nothing
+)
+
+// kindNamed are the kinds as files of data name them.
+var kindNamed = map[string]kind{"ask": ask, "setting": setting, "polite": polite, "plain": plain}
+
+// lexicon is what Malgil knows of Korean. Its texts are folded.
+type lexicon struct {
+	slang     map[string]string  // whole words to what they stand for
+	stopwords map[string]bool    // whole words that say nothing
+	endings   map[string]bool    // what a word may end with
+	concepts  map[string]int32   // variants to their concept
+	longest   map[rune]int       // bytes of the longest variant that begins so
+	names     []string           // of concepts
+	kinds     []kind             // of concepts
+	near      map[int32][]credit // concepts that may stand for each other
+	within    map[string][]int32 // further meanings of a variant, and those of the words in it: 결과 in 검진결과
+	suffixes  map[rune]int32     // syllables put behind a noun, to their concept; -1 for none
+	units     map[string][]int32 // what is counted, to concepts that it hints at: 4명, 3시
+	slips     *slips
+}
+
+// credit is how far a concept stands for another, 0 to 1.
+type credit struct {
+	concept int32
+	share   float64
+}
+
+// maxEnding is the length of the longest ending, in bytes.
+const maxEnding = 30
+
+// dictionary is read once, when it is first needed.
+var dictionary = sync.OnceValue(func() *lexicon {
+	d := &lexicon{slang: map[string]string{}, stopwords: map[string]bool{}, endings: map[string]bool{}, concepts: map[string]int32{}, longest: map[rune]int{}, near: map[int32][]credit{}, within: map[string][]int32{}, suffixes: map[rune]int32{}, units: map[string][]int32{}}
+	for _, row := range rowsOf("slang.tsv") {
+		d.slang[row[0]] = row[1]
+	}
+	for _, row := range rowsOf("stopwords.txt") {
+		d.stopwords[folded(row[0])] = true
+	}
+	for _, row := range rowsOf("endings.txt") {
+		if e := folded(strings.TrimLeft(row[0], "ㄹㄴㅂㅁ")); e != "" && len(e) <= maxEnding {
+			d.endings[e] = true
+		}
+	}
+	ids := map[string]int32{}
+	learn := func(name string, kind kind, variants string) {
+		id, known := ids[name]
+		if !known {
+			id = int32(len(d.names))
+			ids[name] = id
+			d.names = append(d.names, name)
+			d.kinds = append(d.kinds, kind)
+		}
+		for _, variant := range strings.Split(variants, "|") {
+			for _, v := range inflected(strings.ToLower(strings.ReplaceAll(variant, " ", ""))) {
+				if v = folded(v); v == "" {
+					continue
+				}
+				if first, taken := d.concepts[v]; !taken {
+					d.concepts[v] = id
+				} else if first != id && kind == topic && !slices.Contains(d.within[v], id) {
+					d.within[v] = append(d.within[v], id) // a word of two meanings
+				}
+			}
+		}
+	}
+	for _, row := range rowsOf("concepts.tsv") {
+		kind := topic
+		if row[1] == "qword" {
+			kind = ask
+		}
+		learn(row[0], kind, row[2])
+	}
+	for _, row := range rowsOf("kinds.tsv") {
+		for _, name := range strings.Fields(row[1]) {
+			d.kinds[mustKnow(ids, name)] = kindNamed[row[0]]
+		}
+	}
+	for _, row := range rowsOf("words.tsv") {
+		for _, group := range strings.Fields(row[1]) {
+			first, _, _ := strings.Cut(group, "|")
+			learn(first, kindNamed[row[0]], group)
+		}
+	}
+	for _, row := range rowsOf("near.tsv") {
+		share, err := strconv.ParseFloat(row[2], 64)
+		if err != nil {
+			panic("near.tsv: " + err.Error())
+		}
+		a, b := mustKnow(ids, row[0]), mustKnow(ids, row[1])
+		d.near[a] = append(d.near[a], credit{b, share})
+		d.near[b] = append(d.near[b], credit{a, share})
+	}
+	for _, row := range rowsOf("units.tsv") {
+		hints := []int32{}
+		if len(row) > 1 {
+			for _, name := range strings.Fields(row[1]) {
+				hints = append(hints, mustKnow(ids, name))
+			}
+		}
+		for _, unit := range strings.Fields(row[0]) {
+			d.units[folded(unit)] = hints
+		}
+	}
+	for _, row := range rowsOf("suffixes.tsv") {
+		id := int32(-1)
+		if len(row) > 1 {
+			id = mustKnow(ids, row[1])
+		}
+		for _, r := range row[0] {
+			if r != ' ' {
+				d.suffixes[fold(r)] = id
+			}
+		}
+	}
+	var known []string
+	for v := range d.concepts {
+		first, _ := utf8.DecodeRuneInString(v)
+		d.longest[first] = max(d.longest[first], len(v))
+		known = append(known, v)
+	}
+	for _, v := range known {
+		if within := d.wordsWithin(v, d.within[v]); within != nil {
+			d.within[v] = within
+		}
+	}
+	sort.Strings(known)
+	d.slips = newSlips(slices.DeleteFunc(known, func(v string) bool {
+		return utf8.RuneCountInString(v) > 6 || d.kinds[d.concepts[v]] != topic // everyday words are near to too many others
+	}))
+	return d
+})
+
+// wordsWithin adds the concepts of the longest words that a variant begins and ends with, other than its own.
+func (d *lexicon) wordsWithin(variant string, within []int32) []int32 {
+	own := d.concepts[variant]
+	add := func(part string) bool {
+		id, ok := d.concepts[part]
+		if !ok || utf8.RuneCountInString(part) < 2 {
+			return false
+		}
+		if id != own && !slices.Contains(within, id) {
+			within = append(within, id)
+		}
+		return true
+	}
+	for i := len(variant) - 1; i > 0 && !(utf8.RuneStart(variant[i]) && add(variant[:i])); i-- {
+	}
+	for i := 1; i < len(variant) && !(utf8.RuneStart(variant[i]) && add(variant[i:])); i++ {
+	}
+	return within
+}
+
+func mustKnow(ids map[string]int32, name string) int32 {
+	id, ok := ids[name]
+	if !ok {
+		panic("no such concept: " + name)
+	}
+	return id
+}
+
+// rowsOf reads a file of data: cells between tabs, lines with # before them left out.
+func rowsOf(name string) [][]string {
+	text, err := dataFiles.ReadFile("data/" + name)
+	if err != nil {
+		panic(err)
+	}
+	var rows [][]string
+	for _, line := range strings.Split(string(text), "\n") {
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		cells := strings.Split(line, "\t")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		rows = append(rows, cells)
+	}
+	return rows
+}
+
+// inflected are the shapes that a variant has in a text. One that is written as a verb, with ~ behind its stem
+// (바꾸~), has those in which the stem meets its endings: 바꾸, 바꾼, 바꿀, 바꿈, 바꿉, 바꿔, 바꿨. Others have one.
+func inflected(variant string) []string {
+	stem, verb := strings.CutSuffix(variant, "~")
+	if !verb || stem == "" {
+		return []string{variant}
+	}
+	head, last := cutLast(stem)
+	if !isSyllable(last) {
+		return []string{stem}
+	}
+	i, m, l := parts(last)
+	shapes := []string{stem}
+	add := func(r ...rune) { shapes = append(shapes, head+string(r)) }
+	final := func(r rune) int { return indexOf(lasts, r) }
+	vowel := func(r rune) int { return indexOf(middles, r) }
+	silent := indexOf(initials, 'ㅇ')
+	switch {
+	case last == '하':
+		add('한')
+		add('할')
+		add('함')
+		add('합')
+		add('해')
+		add('했')
+	case last == '르' && head != "":
+		before, prev := cutLast(head)
+		if isSyllable(prev) {
+			pi, pm, _ := parts(prev)
+			open := vowel('ㅓ')
+			if middles[pm] == 'ㅏ' || middles[pm] == 'ㅗ' {
+				open = vowel('ㅏ')
+			}
+			doubled := before + string(syllable(pi, pm, final('ㄹ')))
+			shapes = append(shapes, doubled+string(syllable(indexOf(initials, 'ㄹ'), open, 0)), doubled+string(syllable(indexOf(initials, 'ㄹ'), open, final('ㅆ'))))
+		}
+		fallthrough
+	case l == 0:
+		for _, f := range "ㄴㄹㅁㅂ" {
+			add(syllable(i, m, final(f)))
+		}
+		joined := -1
+		switch middles[m] {
+		case 'ㅜ':
+			joined = vowel('ㅝ')
+		case 'ㅗ':
+			joined = vowel('ㅘ')
+		case 'ㅣ':
+			joined = vowel('ㅕ')
+		case 'ㅡ':
+			joined = vowel('ㅓ')
+		case 'ㅚ':
+			joined = vowel('ㅙ')
+		case 'ㅏ', 'ㅓ', 'ㅐ', 'ㅔ', 'ㅕ':
+			joined = m
+		}
+		if joined >= 0 {
+			add(syllable(i, joined, 0))
+			add(syllable(i, joined, final('ㅆ')))
+			if middles[m] == 'ㅡ' {
+				add(syllable(i, vowel('ㅏ'), 0))
+				add(syllable(i, vowel('ㅏ'), final('ㅆ')))
+			}
+		}
+	case lasts[l] == 'ㄹ': // 놀다: 노는, 논, 놉니다
+		add(syllable(i, m, 0), '는')
+		add(syllable(i, m, 0), '나')
+		add(syllable(i, m, 0), '세')
+		add(syllable(i, m, 0), '시')
+		add(syllable(i, m, final('ㄴ')))
+		add(syllable(i, m, final('ㅂ')))
+	case lasts[l] == 'ㄷ': // 걷다: 걸어
+		add(syllable(i, m, final('ㄹ')))
+	case lasts[l] == 'ㅂ': // 덥다: 더워, 더운
+		for _, f := range "\x00ㄴㄹㅁ" {
+			add(syllable(i, m, 0), syllable(silent, vowel('ㅜ'), max(final(f), 0)))
+		}
+		for _, v := range "ㅝㅘ" {
+			add(syllable(i, m, 0), syllable(silent, vowel(v), 0))
+			add(syllable(i, m, 0), syllable(silent, vowel(v), final('ㅆ')))
+		}
+	}
+	return shapes
+}
+
+// cutLast takes the last letter or syllable off.
+func cutLast(text string) (head string, last rune) {
+	last, n := utf8.DecodeLastRuneInString(text)
+	return text[:len(text)-n], last
+}

@@ -1,0 +1,445 @@
+package knowledge
+
+import (
+	"math"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// term is a part of a text that says something.
+type term struct {
+	text   string // as written, folded
+	key    string // what stands for it: the name of a concept after #, or the word
+	id     int32  // of the concept, -1 for none
+	kind   kind
+	within []int32 // concepts of the words that it is put together of
+	aside  bool    // said on the way to the question, in a clause before it
+}
+
+// vocabulary is words that a dictionary does not have: those of a base.
+type vocabulary struct {
+	words   map[string]bool
+	longest map[rune]int // bytes
+	slips   *slips
+}
+
+// What reading a part of a text in some way costs: the cheapest reading of the whole is taken. A word that is known
+// costs less than letters that are not, one long word less than two short ones.
+const (
+	costKnown       = 1.0 // a variant of the dictionary, or a word of the base
+	costSyllable    = 0.3 // more for one of a single syllable
+	costBehind      = 0.1 // more for one right behind another in the same word
+	costMiddle      = 0.8 // more for one in the middle of an unknown word
+	costSpace       = 0.2 // more for each space that a variant is written over
+	costSlip        = 0.5 // more for a variant with a slip in it, and
+	costFar         = 0.6 // as much again as it is far
+	costStopword    = 0.5
+	costEnding      = 0.3
+	costSuffix      = 0.5 // a syllable that is put behind a noun
+	costEndingMore  = 0.2 // more for an ending that ends before the word does
+	costEndingAlone = 0.5 // more for an ending with a space before it
+	costUnknown     = 1.9 // an unknown word, and
+	costSecond      = 0.2 // its second syllable: few words have one only
+	costMore        = 0.4 // each syllable behind the second
+	costLone        = 0.6 // an ending behind an unknown word of one syllable, more
+	costNumber      = 0.3
+)
+
+// What was read last, while a text is read.
+const (
+	atStart = iota // nothing, or a word that is over
+	afterKnown
+	afterEnding
+	afterFirst // one unknown syllable
+	afterUnknown
+	states
+)
+
+// step is how a place in a text was reached: the cheapest way.
+type step struct {
+	cost  float64
+	from  int // byte
+	state int // at from
+	read  reading
+	key   string
+	id    int32
+}
+
+type reading uint8
+
+const (
+	readNothing reading = iota
+	readKnown
+	readStopword
+	readEnding
+	readUnknown
+	readNumber
+)
+
+// text is words put together, with the places at which they begin.
+type text struct {
+	all    string
+	starts []bool // by byte; the end of the text is a start too
+	next   []int  // by byte: where the next word begins
+	doubt  []bool // by byte: the word there was not understood, look for slips
+}
+
+func newText(words []string) *text {
+	t := &text{all: strings.Join(words, "")}
+	t.starts, t.next, t.doubt = make([]bool, len(t.all)+1), make([]int, len(t.all)+1), make([]bool, len(t.all)+1)
+	at := 0
+	for _, w := range words {
+		t.starts[at] = true
+		for i := at; i < at+len(w); i++ {
+			t.next[i] = at + len(w)
+		}
+		at += len(w)
+	}
+	t.starts[at], t.next[at] = true, at
+	return t
+}
+
+// spaces counts the spaces between two places, their own left out.
+func (t *text) spaces(from, to int) (n int) {
+	for i := t.next[from]; i < to; i = t.next[i] {
+		n++
+	}
+	return n
+}
+
+// termsOf takes a text apart into what it says. Words of the base are known beside those of the dictionary; nil for
+// none.
+func termsOf(s string, base *vocabulary) []term {
+	return read(wordsOf(s), base)
+}
+
+func read(words []string, base *vocabulary) []term {
+	t := newText(words)
+	if t.all == "" {
+		return nil
+	}
+	steps := t.read(base)
+	if base != nil && base.slips != nil && t.mark(steps) {
+		steps = t.read(base)
+	}
+	terms := t.terms(steps)
+	setAside(terms, words)
+	return terms
+}
+
+// read finds the cheapest reading of every place from every state.
+func (t *text) read(base *vocabulary) [][states]step {
+	d := dictionary()
+	steps := make([][states]step, len(t.all)+1)
+	for i := range steps {
+		for s := range steps[i] {
+			steps[i][s].cost = math.Inf(1)
+		}
+	}
+	steps[0][atStart].cost = 0
+	for i := 0; i < len(t.all); i++ {
+		if !utf8.RuneStart(t.all[i]) {
+			continue
+		}
+		for state := range steps[i] {
+			if math.IsInf(steps[i][state].cost, 1) {
+				continue
+			}
+			t.readFrom(i, state, steps, d, base)
+		}
+	}
+	return steps
+}
+
+func (t *text) readFrom(i, state int, steps [][states]step, d *lexicon, base *vocabulary) {
+	start := t.starts[i]
+	take := func(to, into int, cost float64, read reading, key string, id int32) {
+		if t.starts[to] && (into == afterFirst || into == afterUnknown) {
+			into = atStart // a word that nobody knows ends with its letters
+		}
+		if cost += steps[i][state].cost; cost < steps[to][into].cost {
+			steps[to][into] = step{cost, i, state, read, key, id}
+		}
+	}
+	first, size := utf8.DecodeRuneInString(t.all[i:])
+	word := t.next[i]
+
+	if unicode.IsDigit(first) {
+		to := i
+		for to < len(t.all) && t.all[to] >= '0' && t.all[to] <= '9' && (to == i || !t.starts[to]) {
+			to++
+		}
+		if to == i {
+			to += size
+		}
+		for n := 2; n >= 0; n-- { // syllables of the unit
+			if end := after(t.all, to, n); n == 0 || end > to && d.units[t.all[to:end]] != nil {
+				to = end
+				break
+			}
+		}
+		take(to, afterKnown, costNumber, readNumber, t.all[i:to], -1)
+	}
+	unknown := state == afterFirst || state == afterUnknown
+	for to, n := i, 1; to < min(word, i+maxEnding); n++ {
+		_, more := utf8.DecodeRuneInString(t.all[to:])
+		to += more
+		part := t.all[i:to]
+		if d.stopwords[part] && !unknown {
+			switch {
+			case start && to == word:
+				take(to, atStart, costStopword, readStopword, "", -1)
+			case n > 1: // 어떻게해요 without a space
+				take(to, afterEnding, costStopword+costEndingMore, readStopword, "", -1)
+			}
+		}
+		if d.endings[part] && (!start || state != atStart && to == word) {
+			cost := costEnding
+			if to < word {
+				cost += costEndingMore
+			}
+			if start {
+				cost += costEndingAlone
+			}
+			if state == afterFirst {
+				cost += costLone
+			}
+			take(to, afterEnding, cost, readEnding, "", -1)
+		}
+	}
+
+	if state == afterKnown && !start {
+		if id, ok := d.suffixes[first]; ok && (i+size == word || d.endingsFollow(t.all[i+size:word])) {
+			if id < 0 {
+				take(i+size, afterEnding, costSuffix, readEnding, "", -1)
+			} else {
+				take(i+size, afterKnown, costSuffix, readKnown, "#"+d.names[id], id)
+			}
+		}
+	}
+
+	known := func(to int, cost float64, key string, id int32) {
+		if n := t.spaces(i, to); n > 0 {
+			if !start {
+				return
+			}
+			cost += float64(n) * costSpace
+		}
+		if !start {
+			if unknown {
+				cost += costMiddle
+			} else {
+				cost += costBehind
+			}
+		}
+		if to == i+size {
+			if !start || to < word && !d.endingsFollow(t.all[to:word]) {
+				return // one syllable is too little to be found inside of a word
+			}
+			cost += costSyllable
+		}
+		take(to, afterKnown, costKnown+cost, readKnown, key, id)
+	}
+	most := d.longest[first]
+	if base != nil {
+		most = max(most, base.longest[first])
+	}
+	for to := i + size; to <= min(len(t.all), i+most); {
+		part := t.all[i:to]
+		if id, ok := d.concepts[part]; ok {
+			known(to, 0, "#"+d.names[id], id)
+		} else if base != nil && base.words[part] {
+			known(to, 0, part, -1)
+		}
+		if to == len(t.all) {
+			break
+		}
+		_, n := utf8.DecodeRuneInString(t.all[to:])
+		to += n
+	}
+	if t.doubt[i] && !unknown {
+		t.readSlips(i, d, base, known)
+	}
+
+	cost, into := costUnknown, afterFirst
+	if !start && unknown {
+		cost, into = costMore, afterUnknown
+		if state == afterFirst {
+			cost = costSecond
+		}
+	}
+	if first < utf8.RuneSelf {
+		for size < word-i && t.all[i+size] < utf8.RuneSelf { // a word in Latin letters is one
+			size++
+		}
+		into = afterUnknown
+	}
+	take(i+size, into, cost, readUnknown, "", -1)
+}
+
+// readSlips looks for known words that what stands at a place may have been meant as.
+func (t *text) readSlips(i int, d *lexicon, base *vocabulary, known func(to int, cost float64, key string, id int32)) {
+	const fewest, most = 2, 7 // syllables
+	n := 0
+	for to := i; to < t.next[i] && n < most; {
+		_, size := utf8.DecodeRuneInString(t.all[to:])
+		to, n = to+size, n+1
+		if n < fewest || d.stopwords[t.all[i:to]] || d.endings[t.all[i:to]] {
+			continue
+		}
+		l := letters(t.all[i:to])
+		if meant, far, ok := base.slips.nearest(l); ok {
+			key, id := meant, int32(-1)
+			if c, isConcept := d.concepts[meant]; isConcept {
+				key, id = "#"+d.names[c], c
+			}
+			known(to, costSlip/2+costFar*far, key, id)
+		}
+		if meant, far, ok := d.slips.nearest(l); ok {
+			id := d.concepts[meant]
+			known(to, costSlip+costFar*far, "#"+d.names[id], id)
+		}
+	}
+}
+
+// endingsFollow reports whether a rest of a word is endings, as far as one can tell from two of them.
+func (d *lexicon) endingsFollow(rest string) bool {
+	if d.endings[rest] {
+		return true
+	}
+	for i := range rest {
+		if i > 0 && d.endings[rest[:i]] && d.endings[rest[i:]] {
+			return true
+		}
+	}
+	return false
+}
+
+// end is the state in which the whole text is read most cheaply.
+func end(steps [][states]step) int {
+	best := 0
+	last := steps[len(steps)-1]
+	for s := range last {
+		if last[s].cost < last[best].cost {
+			best = s
+		}
+	}
+	return best
+}
+
+// walk calls do with the steps of the cheapest reading, last first.
+func walk(steps [][states]step, do func(from, to int, s step)) {
+	at, state := len(steps)-1, end(steps)
+	for at > 0 {
+		s := steps[at][state]
+		do(s.from, at, s)
+		at, state = s.from, s.state
+	}
+}
+
+// mark marks the words that were not understood; it reports whether there are any.
+func (t *text) mark(steps [][states]step) (any bool) {
+	walk(steps, func(from, to int, s step) {
+		if s.read != readUnknown {
+			return
+		}
+		any = true
+		begin := from
+		for begin > 0 && !t.starts[begin] {
+			begin--
+		}
+		for i := begin; i < t.next[from]; i++ {
+			t.doubt[i] = true
+		}
+	})
+	return any
+}
+
+// terms are what the cheapest reading says.
+func (t *text) terms(steps [][states]step) []term {
+	d := dictionary()
+	var back []term
+	unknownTo := -1
+	walk(steps, func(from, to int, s step) {
+		one := term{text: t.all[from:to], key: s.key, id: s.id, kind: filler}
+		switch s.read {
+		case readKnown:
+			one.kind = word
+			if s.id >= 0 {
+				one.kind = d.kinds[s.id]
+				one.within = d.within[one.text]
+			}
+		case readNumber:
+			one.kind, one.id = number, -1
+			one.within = d.units[strings.TrimLeft(one.text, "0123456789")]
+		case readUnknown:
+			one.kind = word
+			if n := len(back); n > 0 && unknownTo == to && !t.starts[to] { // syllables of one word
+				one.text += back[n-1].text
+				back = back[:n-1]
+			}
+			unknownTo = from
+			one.key = one.text
+			if d.stopwords[one.text] || d.endings[one.text] {
+				one.kind = filler
+			}
+		}
+		back = append(back, one)
+	})
+	terms := make([]term, 0, len(back))
+	for i := len(back) - 1; i >= 0; i-- {
+		terms = append(terms, back[i])
+	}
+	return terms
+}
+
+// after is where so many letters or syllables behind a place end.
+func after(text string, from, n int) int {
+	for ; n > 0 && from < len(text); n-- {
+		_, size := utf8.DecodeRuneInString(text[from:])
+		from += size
+	}
+	return from
+}
+
+func foldedAll(words ...string) []string {
+	for i, w := range words {
+		words[i] = folded(w)
+	}
+	return words
+}
+
+// leadsOn are what a clause ends with that leads to the question: 차가 막혀서, 예약했는데.
+var leadsOn = foldedAll("는데", "은데", "인데", "한데", "던데", "는데요", "은데요", "인데요", "던데요", "거든요", "어서", "아서", "해서", "여서", "라서", "서요", "니까", "지만", "고요", "구요", "길래", "느라", "다가")
+
+// setAside marks what is said before the question.
+func setAside(terms []term, words []string) {
+	last, at := 0, 0 // where the last clause begins, in bytes
+	for _, w := range words {
+		at += len(w)
+		for _, e := range leadsOn {
+			if strings.HasSuffix(w, e) && len(w) > len(e) {
+				last = at
+				break
+			}
+		}
+	}
+	at = 0
+	says := false
+	cut := 0
+	for i, t := range terms {
+		if at < last {
+			cut = i + 1
+		} else if t.kind == topic || t.kind == word {
+			says = true
+		}
+		at += len(t.text)
+	}
+	if !says {
+		return // the question is what was said before
+	}
+	for i := range cut {
+		terms[i].aside = true
+	}
+}
