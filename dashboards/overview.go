@@ -25,6 +25,8 @@ var overview = []row{
 			empty: "발화가 없으면 값이 없습니다.", queries: []query{
 				{`histogram_quantile(0.05, sum by (le) (rate(malgil_answer_budget_left_seconds_bucket[$__rate_interval])))`, "빠듯한 5%"},
 				{`histogram_quantile(0.5, sum by (le) (rate(malgil_answer_budget_left_seconds_bucket[$__rate_interval])))`, "중앙값"}}},
+		{title: "상담 제안", help: "최근 1시간에 상담직원 연결 버튼을 보여 준 응답 수를 자리별로 봅니다. after_fallbacks가 많으면 알아듣지 못하는 말이 많은 것입니다.", unit: "short",
+			queries: []query{{`sum by (spot) (increase(malgil_handoffs_offered_total[1h]))`, "{{spot}}"}}},
 		{title: "콜백", help: "초당 콜백 수를 결과별로 봅니다.", unit: "reqps", stacked: true,
 			queries: []query{{`sum by (outcome) (rate(malgil_callbacks_total[$__rate_interval]))`, "{{outcome}}"}}},
 		{title: "콜백 실패 이유", help: "전달되지 않은 콜백의 이유. use_callback, bot_id, body는 설정이나 코드의 잘못입니다.", unit: "short",

@@ -43,6 +43,8 @@ type UtteranceMetrics interface {
 	// Answered counts an utterance that a worker answered; budgetLeft is negative for a late one.
 	// The outcome is one of [scenario.Outcomes].
 	Answered(outcome string, budgetLeft time.Duration)
+	// HandoffOffered counts an answer that offers a person; the spot is one of [scenario.Spots].
+	HandoffOffered(spot string)
 	// Callback counts a callback by its [kakao.CallbackState]; reason is "" for a delivered one.
 	Callback(state, reason string)
 }
@@ -136,6 +138,9 @@ func (r *utteranceRun) work(ctx context.Context) (scenario.Reply, scenario.Outco
 	reply, err := r.Answers.Answer(ctx, r.question)
 	if reply.UserErr != nil {
 		r.Log.Warn("user is not known to be new or not", "utterance_id", r.task.ID, "err", reply.UserErr)
+	}
+	if len(reply.Missing) > 0 {
+		r.Log.Warn("words of a block have no value", "bot_id", r.task.Bot, "block_id", reply.BlockID, "words", reply.Missing)
 	}
 	switch {
 	case err != nil:
@@ -269,6 +274,9 @@ func (r *utteranceRun) witness(ctx context.Context) {
 func (r *utteranceRun) record(reply scenario.Reply, outcome scenario.Outcome, left time.Duration) {
 	r.Record(r.Answers.Utterance(r.question, reply, outcome, left))
 	r.Metrics.Answered(string(outcome), left)
+	if reply.Handoff != "" {
+		r.Metrics.HandoffOffered(string(reply.Handoff))
+	}
 }
 
 // rest waits, and reports whether ctx still holds.

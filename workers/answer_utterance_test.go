@@ -300,3 +300,15 @@ func TestAnswerUtterance_unreadable(t *testing.T) {
 		t.Errorf("ProcessTask(no JSON) = %v, want SkipRetry", err)
 	}
 }
+
+// An answer that offers a person is counted.
+func TestAnswerUtterance_countsHandoffs(t *testing.T) {
+	w := newUtteranceWorld(t)
+	w.answer = func(context.Context) (scenario.Reply, error) {
+		return scenario.Reply{Response: kakao.Text("네"), BlockID: "k1", Handoff: scenario.AtNormal}, nil
+	}
+	w.run(t.Context(), call(time.Minute, false))
+	if w.counts["handoff:normal"] != 1 {
+		t.Errorf("counted %v, want one offer in a normal block", w.counts)
+	}
+}

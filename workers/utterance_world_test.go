@@ -75,6 +75,8 @@ func (w *utteranceWorld) Answered(outcome string, _ time.Duration) {
 	w.counts[outcome]++
 }
 
+func (w *utteranceWorld) HandoffOffered(spot string) { w.Answered("handoff:"+spot, 0) }
+
 func (w *utteranceWorld) Callback(state, reason string) { w.Answered("callback:"+state+":"+reason, 0) }
 
 const callbackURLOfTest = "https://bot-api.kakao.com/callback/t1"

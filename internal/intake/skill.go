@@ -54,6 +54,8 @@ type SkillMetrics interface {
 	// Answered counts an utterance that the intake answered without a worker. The outcome is one
 	// of [scenario.Outcomes].
 	Answered(outcome string, budgetLeft time.Duration)
+	// HandoffOffered counts such an answer that offers a person; the spot is one of [scenario.Spots].
+	HandoffOffered(spot string)
 }
 
 // SkillOptions are what the skill route is made of. All are required.

@@ -171,6 +171,9 @@ func (c *skillCall) answerInline(ctx context.Context) []byte {
 	if reply.UserErr != nil {
 		c.Log.Warn("user is not known to be new or not", "utterance_id", c.question.ID, "err", reply.UserErr)
 	}
+	if len(reply.Missing) > 0 {
+		c.Log.Warn("words of a block have no value", "bot_id", c.question.BotID, "block_id", reply.BlockID, "words", reply.Missing)
+	}
 	c.record(reply, outcome)
 	return body
 }
@@ -188,6 +191,9 @@ func (c *skillCall) record(reply scenario.Reply, outcome scenario.Outcome) {
 	left := c.budget - time.Since(c.start)
 	c.Record(c.Answers.Utterance(c.question, reply, outcome, left))
 	c.Metrics.Answered(string(outcome), left)
+	if reply.Handoff != "" {
+		c.Metrics.HandoffOffered(string(reply.Handoff))
+	}
 }
 
 // bounded returns when work has ended or ctx has, whichever is first: a dependency that ignores

@@ -168,6 +168,11 @@ func TestSkill_redisStopped(t *testing.T) {
 	answer, _ = h.ask(h.payload("고장", "", nil))
 	h.wantText("inline, not valid", answer, scenario.FailedText)
 	h.wantRecord(scenario.Refused, "broken")
+	h.ask(h.payload("상담원", "", nil))
+	h.wantRecord(scenario.Inline, "agent")
+	if n := h.metrics.count("handoff:normal"); n != 1 {
+		t.Errorf("counted %d offers of a person, want 1", n)
+	}
 	if err := h.skill.Wait(t.Context()); err != nil {
 		t.Errorf("Wait = %v, want nil", err)
 	}

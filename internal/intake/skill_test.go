@@ -52,6 +52,7 @@ func newDesk() *desk {
 		{ID: "hours", Name: "영업시간", Kind: scenario.Normal, Answer: says("매일 10시부터 21시까지 열어요.")},
 		{ID: "slow", Name: "배송 조회", Kind: scenario.Normal, Answer: says("대전 물류센터를 출발했어요."), Delay: 2 * time.Second, Callback: true},
 		{ID: "stuck", Name: "재고", Kind: scenario.Normal, Answer: says("다섯 권 있어요."), Delay: 30 * time.Second},
+		{ID: "agent", Name: "상담원", Kind: scenario.Normal, Answer: says("상담원을 불러 드릴게요."), Handoff: true},
 		{ID: "broken", Name: "고장", Kind: scenario.Normal, Answer: says(strings.Repeat("가", 3000))},
 	}}}}
 }
@@ -68,7 +69,11 @@ func (d *desk) Bot(_ context.Context, id string) (scenario.Bot, error) {
 	return d.bot, nil
 }
 
-func (d *desk) FirstSeen(context.Context, string, []byte, time.Time) (bool, error) { return false, nil }
+func (d *desk) Visit(context.Context, string, string, []byte, time.Time) (scenario.Visit, error) {
+	return scenario.Visit{}, nil
+}
+
+func (d *desk) Keep(context.Context, string, string, []byte, scenario.State) error { return nil }
 
 func (d *desk) RecordEvidence(_ context.Context, e scenario.Evidence) error {
 	d.mu.Lock()
@@ -90,6 +95,8 @@ func (m *metrics) Answered(outcome string, _ time.Duration) {
 	defer m.mu.Unlock()
 	m.outcomes[outcome]++
 }
+
+func (m *metrics) HandoffOffered(spot string) { m.Answered("handoff:"+spot, 0) }
 
 func (m *metrics) Callback(state, _ string) { m.Answered("callback:"+state, 0) }
 

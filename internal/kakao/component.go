@@ -35,6 +35,9 @@ type Buttons struct {
 	Forwardable bool     `json:"forwardable,omitempty"`
 }
 
+// Bottom is the buttons of the card that they are part of.
+func (b *Buttons) Bottom() *Buttons { return b }
+
 // Button does what its Action says: webLink, message, phone, block, share or operator (상담 연결).
 type Button struct {
 	Action      string         `json:"action"`
@@ -193,7 +196,11 @@ type CarouselHeader struct {
 }
 
 // Card is what a carousel holds: *TextCard, *BasicCard, *CommerceCard, *ListCard or *ItemCard.
-type Card interface{ cardType() string }
+type Card interface {
+	cardType() string
+	// Bottom is what the card ends with, to be looked at or changed.
+	Bottom() *Buttons
+}
 
 func (*TextCard) cardType() string     { return "textCard" }
 func (*BasicCard) cardType() string    { return "basicCard" }

@@ -170,7 +170,7 @@ func (l *linter) output(path string, o Output) {
 		l.web(path+".simpleImage.imageUrl", o.SimpleImage.ImageURL)
 		l.length(path+".simpleImage.altText", o.SimpleImage.AltText, limits.altText)
 	}
-	for _, card := range o.cards() {
+	for _, card := range o.Cards() {
 		set++
 		l.card(path+"."+card.cardType(), card, false)
 	}
@@ -183,7 +183,8 @@ func (l *linter) output(path string, o Output) {
 	}
 }
 
-func (o Output) cards() (all []Card) {
+// Cards are the cards that a bubble is, apart from those of a carousel; a bubble that Kakao shows is one at most.
+func (o Output) Cards() (all []Card) {
 	if o.TextCard != nil {
 		all = append(all, o.TextCard)
 	}

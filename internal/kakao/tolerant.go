@@ -109,3 +109,16 @@ func deeperThan(body []byte, limit int) bool {
 	}
 	return false
 }
+
+// ValueText returns a value as text: that of an object which wraps one, as extracted values may come,
+// and everything else as it is; "" for null.
+func ValueText(raw json.RawMessage) string {
+	if wrapped := asObject(raw); wrapped != nil {
+		for _, name := range []string{"resolvedValue", "value"} {
+			if text := wrapped.text(name); text != "" {
+				return text
+			}
+		}
+	}
+	return anyText(raw)
+}

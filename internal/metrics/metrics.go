@@ -40,6 +40,7 @@ var (
 	hookOutcomes = words(webhook.Delivered, webhook.Waiting, webhook.Failed)
 	scheduleRuns = words(broadcast.RunStarted, broadcast.RunSkipped, broadcast.RunMissed, broadcast.RunFailed)
 	answers      = words(scenario.Outcomes...)
+	handoffSpots = words(scenario.Spots...)
 	callbacks    = words(kakao.CallbackDelivered, kakao.CallbackFailed, kakao.CallbackUnknown)
 	reasons      = []string{kakao.ReasonRefused, kakao.ReasonUnreachable, kakao.ReasonTestToken, kakao.ReasonToken,
 		kakao.ReasonUseCallback, kakao.ReasonBotID, kakao.ReasonBody, kakao.ReasonRejected, kakao.ReasonInternal,
@@ -69,6 +70,7 @@ type Metrics struct {
 	scheduleRuns         *counters
 
 	answers, callbacks, callbackFailures *counters
+	handoffs                             *counters
 	budgetLeft                           prometheus.Histogram
 	unrecorded                           prometheus.Counter
 
@@ -123,6 +125,9 @@ func New(reg prometheus.Registerer) *Metrics {
 		answers: newCounters(reg, "malgil_answers_total",
 			"Utterances by how they were answered.",
 			closed("outcome", answers)),
+		handoffs: newCounters(reg, "malgil_handoffs_offered_total",
+			"Answers that offer the user a person to talk to, by where: in the welcome, the fallback or a normal block, or because of several fallbacks in a row.",
+			closed("spot", handoffSpots)),
 		callbacks: newCounters(reg, "malgil_callbacks_total",
 			"Callbacks posted to Kakao by outcome.",
 			closed("outcome", callbacks)),
@@ -208,6 +213,9 @@ func (m *Metrics) Answered(outcome string, budgetLeft time.Duration) {
 	m.answers.add(1, outcome)
 	m.budgetLeft.Observe(max(0, budgetLeft.Seconds()))
 }
+
+// HandoffOffered notes an answer that offers a person to talk to.
+func (m *Metrics) HandoffOffered(spot string) { m.handoffs.add(1, spot) }
 
 // Callback notes a callback. The reason is empty when it was delivered.
 func (m *Metrics) Callback(outcome, reason string) {

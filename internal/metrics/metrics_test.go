@@ -106,6 +106,7 @@ func TestMetrics_countWhatTheyAreTold(t *testing.T) {
 		"webhooks without room":         {func(m *metrics.Metrics) { m.WebhooksDropped(12) }, "malgil_webhooks_dropped_total", "", 12},
 		"an answer":                     {func(m *metrics.Metrics) { m.Answered("direct", time.Second) }, "malgil_answers_total", "direct", 1},
 		"its budget":                    {func(m *metrics.Metrics) { m.Answered("direct", time.Second) }, "malgil_answer_budget_left_seconds", "", 1},
+		"a person offered":              {func(m *metrics.Metrics) { m.HandoffOffered("after_fallbacks") }, "malgil_handoffs_offered_total", "after_fallbacks", 1},
 		"a callback":                    {func(m *metrics.Metrics) { m.Callback("delivered", "") }, "malgil_callbacks_total", "delivered", 1},
 		"a callback that failed":        {func(m *metrics.Metrics) { m.Callback("failed", "token") }, "malgil_callback_failures_total", "token", 1},
 		"a lost record":                 {func(m *metrics.Metrics) { m.Unrecorded(12) }, "malgil_utterances_unrecorded_total", "", 12},

@@ -2,6 +2,8 @@ package scenario
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/malgil/malgil/internal/kakao"
@@ -17,89 +19,222 @@ const (
 
 // Entry is how the user comes to the bot, besides what the question says.
 type Entry struct {
-	First bool // the user has never spoken to this bot
+	First  bool // the user has never spoken to this bot
+	State  State
+	Nobody bool // nothing can be remembered of the user: no parameter is asked for
 }
 
 // Reply is the answer to one utterance.
 type Reply struct {
 	Response kakao.SkillResponse
 	BlockID  string // the block that answered, "" when the bot has none for it
+	Item     string // the question of the knowledge item that answered, "" for none
+	Why      Why    // how it was chosen; "" where nothing was
+	Score    int    // of what answered, else of what was most like it; 0 where no words were compared
+	Matches  []Candidate
+	State    State // to be remembered of the user
+	Handoff  Spot  // where the answer offers a person, "" where it does not
+	// Missing are the words of the block that had no value and no default.
+	Missing []string
 	// Problems are what Kakao would refuse in the block's answer. When there are any, Response
 	// is a safe text instead.
 	Problems []kakao.Problem
 	// BackendErr is why a skill server's answer is not shown. Response is then its fallback.
 	BackendErr error
-	// UserErr is why it is not known whether the user is new; the reply then treats them as
-	// known.
+	// UserErr is why it is not known whether the user is new, or why what is to be remembered of
+	// them is not. The reply then treats them as known.
 	UserErr error
+	// PlainUser is that the user's key may be recorded as it is.
+	PlainUser bool
 }
 
-// Answer answers an utterance: with the block that the skill URL stands for, with the one that
-// Kakao names (its own fallback aside, for Kakao not understanding is when ours begins), with
-// the welcome block on a first entry, with the normal block whose name was said, else with the
-// fallback. The Response is always valid.
+// Answer answers an utterance. The first of these that there is has the word:
 //
-// A block with a webhook calls backend. A block with a delay takes that long; the error is that of
-// ctx when it ends first, and nothing else is an error.
+//   - the answer to a question that the user was asked, where they typed it or touched one of its
+//     choices. Words that leave it are answered as an exit block is, and so is an answer that does not
+//     fit after the last try; before that, it is asked again, unless Kakao knows a block for the words;
+//   - the block that the skill URL stands for, or that Kakao names, its own fallback aside, for Kakao
+//     not understanding is when ours begins;
+//   - on a first entry, the welcome block;
+//   - the normal block whose name or example is what was said;
+//   - the knowledge item whose question is what was said;
+//   - the normal block or the knowledge item that is most like it, from the bot's minimum accuracy on;
+//     several that are close together are offered to choose from;
+//   - the fallback block.
+//
+// A button that leads to a block is never matched as words. A block with required parameters that have
+// no value asks for them first. Its texts are filled in (see [fillable]); a block with a webhook calls
+// backend instead. The Response is always valid.
+//
+// A block with a delay takes that long; the error is that of ctx when it ends first, and
+// nothing else is an error.
 func Answer(ctx context.Context, bot Bot, q Question, entry Entry, backend Backend) (Reply, error) {
-	block, found := choose(bot, q, entry)
-	if !found {
-		return Reply{Response: kakao.Text(NotUnderstoodText)}, nil
+	return decide(bot, q, entry).answer(ctx, backend)
+}
+
+// turn is one utterance with what was decided about it.
+type turn struct {
+	bot Bot
+	q   Question
+	x   *index
+	choice
+	params map[string]string // values of the block's asks
+	state  State
+	insist bool // a person is offered after several fallbacks in a row
+
+	response *kakao.SkillResponse // nil where the block is to answer
+	missing  []string
+}
+
+// decide finds what answers, and what is to be remembered. It waits for nothing.
+func decide(bot Bot, q Question, entry Entry) *turn {
+	t := &turn{bot: bot, q: q, x: bot.index(), choice: choice{item: -1}}
+	t.find(entry)
+	if after := bot.Settings.HandoffAfter; after > 0 && t.fallsBack() {
+		t.state.Fallbacks = min(entry.State.Fallbacks+1, after) // it stays there, so that it is not written again
+		t.insist = t.state.Fallbacks == after
 	}
-	if err := wait(ctx, block.Delay); err != nil {
-		return Reply{BlockID: block.ID}, err
+	return t
+}
+
+func (t *turn) find(entry Entry) {
+	if asked := t.bot.waiting(entry.State, t.q.At); asked != nil && !t.bot.touchedBlock(t.q.Request) {
+		if asked.leaves(t.x, t.q.Request.Utterance) {
+			t.leave()
+			return
+		}
+		value, fits := asked.ask.value(t.q.Request.Utterance, t.q.At)
+		if named, _ := t.bot.named(t.q); fits || named == nil || named.Kind == Fallback {
+			t.resume(asked, value, fits)
+			return
+		}
 	}
-	reply := Reply{Response: kakao.Respond(), BlockID: block.ID}
+	t.choice = t.bot.choose(t.x, t.q, entry.First)
+	if t.block != nil {
+		t.params = t.block.given(t.q.Request, t.q.At)
+		ask := t.block.missing(t.params)
+		switch {
+		case ask != nil && entry.Nobody: // the answer to a question would not be known for one
+			t.choice = choice{why: ByNothing, block: t.bot.ofKind(Fallback), item: -1}
+		case ask != nil:
+			t.begin(ask, t.params)
+		}
+	}
 	switch {
-	case block.Webhook != nil:
-		reply.Response, reply.BackendErr = bot.call(ctx, backend, block, q, nil)
-		if reply.BackendErr != nil {
-			reply.Response = block.Webhook.instead()
-		}
-	case block.Answer != nil:
-		answer := *block.Answer
-		reply.Response.Template = &answer
+	case t.item >= 0:
+		t.decided(itemAnswer(t.bot.Knowledge[t.item]))
+	case t.among != nil:
+		t.decided(t.bot.chooseAmong(t.among))
+	case t.block == nil:
+		t.decided(kakao.Text(NotUnderstoodText))
+	case t.block.Kind == Exit:
+		t.decided(kakao.Text(ExitText))
 	}
-	if reply.Problems = kakao.Lint(reply.Response); len(reply.Problems) > 0 {
-		reply.Response = kakao.Text(FailedText)
-		if block.Webhook != nil {
-			reply.Response = block.Webhook.instead()
+}
+
+func (t *turn) decided(response kakao.SkillResponse) { t.response = &response }
+
+// fallsBack reports whether the answer is that there is none.
+func (t *turn) fallsBack() bool {
+	return t.why == ByNothing || t.block != nil && t.block.Kind == Fallback
+}
+
+// answer gives the answer that was decided for.
+func (t *turn) answer(ctx context.Context, backend Backend) (Reply, error) {
+	reply := Reply{Why: t.why, Score: t.score, Matches: t.candidates, State: t.state, PlainUser: t.bot.Settings.PlainUserKeys}
+	if t.block != nil {
+		reply.BlockID = t.block.ID
+	}
+	if t.item >= 0 {
+		reply.Item = t.bot.Knowledge[t.item].Question
+	}
+	instead := kakao.Text(FailedText)
+	switch {
+	case t.response != nil:
+		reply.Response = *t.response
+	default:
+		if err := wait(ctx, t.block.Delay); err != nil {
+			return reply, err
 		}
+		if t.block.Webhook != nil {
+			instead = t.block.Webhook.instead()
+		}
+		reply.Response, reply.BackendErr = t.perform(ctx, backend)
+	}
+	reply.Missing = t.missing
+	if reply.BackendErr != nil {
+		reply.Response = instead
+	} else if reply.Problems = kakao.Lint(reply.Response); len(reply.Problems) > 0 {
+		reply.Response = instead
+	}
+	byItself := offersPerson(reply.Response.Template) || t.response == nil && t.block.Handoff
+	if byItself || t.insist {
+		reply.offer()
+	}
+	if offersPerson(reply.Response.Template) {
+		reply.Handoff = offered(t.block, !byItself)
 	}
 	return reply, nil
 }
 
-// instead is what the user reads when the server has no answer. It is valid.
-func (w Webhook) instead() kakao.SkillResponse {
-	if w.Fallback == nil || len(kakao.LintTemplate(*w.Fallback)) > 0 {
-		return kakao.Text(FailedText)
+// offer has the answer offer a person, where there is room.
+func (r *Reply) offer() {
+	if r.Response.Template != nil {
+		template, _ := withPerson(*r.Response.Template, func(t kakao.Template) bool { return len(kakao.LintTemplate(t)) == 0 })
+		r.Response.Template = &template
 	}
-	fallback := *w.Fallback
-	response := kakao.Respond()
-	response.Template = &fallback
-	return response
 }
 
-func choose(bot Bot, q Question, entry Entry) (Block, bool) {
-	request := q.Request
-	if block, found := bot.block(q.Block); found {
-		return block, true
-	}
-	for _, named := range []string{request.Block.ID, request.Block.Name} {
-		if block, found := bot.block(named); found && block.Kind != Fallback {
-			return block, true
+// perform has the block answer.
+func (t *turn) perform(ctx context.Context, backend Backend) (response kakao.SkillResponse, err error) {
+	f := t.filler()
+	switch {
+	case t.block.Webhook != nil:
+		if response, err = t.call(ctx, backend); err != nil {
+			return response, err
+		}
+	case t.block.Answer != nil:
+		response = kakao.Respond()
+		template := *t.block.Answer
+		if t.x.fills[t.block.ID] {
+			template = filled(f, template)
+		}
+		response.Template = &template
+	default:
+		response = kakao.Respond()
+		if t.block.Data != nil { // Kakao's block shows it
+			response.Template = nil
 		}
 	}
-	if entry.First {
-		if block, found := bot.ofKind(Welcome); found {
-			return block, true
-		}
-	}
-	if block, found := bot.saidBy(request.Utterance); found {
-		return block, true
-	}
-	return bot.ofKind(Fallback)
+	t.remember(f, &response)
+	t.missing = f.missing
+	return response, nil
 }
+
+// remember adds the block's contexts and data to an answer. What a server has said of its own stands.
+func (t *turn) remember(f *filler, response *kakao.SkillResponse) {
+	var values []kakao.ContextValue
+	if response.Context != nil {
+		values = response.Context.Values
+	}
+	own := len(values)
+	for _, value := range t.block.Context {
+		said := slices.ContainsFunc(values[:own], func(v kakao.ContextValue) bool { return v.Name == value.Name })
+		if !said {
+			values = append(slices.Clip(values), filled(f, value))
+		}
+	}
+	if len(values) > 0 {
+		response.Context = &kakao.Context{Values: values}
+	}
+	if t.block.Data != nil {
+		data := filled(f, t.block.Data)
+		maps.Copy(data, response.Data)
+		response.Data = data
+	}
+}
+
+func (t *turn) filler() *filler { return &filler{request: t.q.Request, params: t.params} }
 
 func wait(ctx context.Context, d time.Duration) error {
 	if d <= 0 {

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/scenario"
 )
@@ -142,5 +144,20 @@ func TestFixedTexts_areValid(t *testing.T) {
 	}
 	if problems := kakao.Lint(kakao.Waiting(scenario.WaitingText)); len(problems) > 0 {
 		t.Errorf("Lint(waiting) = %v, want no problem", problems)
+	}
+}
+
+// wantJSON compares answers as Kakao reads them.
+func wantJSON(t *testing.T, got, want kakao.SkillResponse) {
+	t.Helper()
+	text := func(r kakao.SkillResponse) string {
+		body, err := r.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	if diff := cmp.Diff(text(want), text(got)); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
 	}
 }

@@ -30,24 +30,43 @@ type BackendCall struct {
 // backendRest is what is left of an answer's time for the fallback of a server that is too late.
 const backendRest = 200 * time.Millisecond
 
-// call asks a block's skill server. It ends before ctx does.
-func (b Bot) call(ctx context.Context, backend Backend, block Block, q Question, params map[string]string) (kakao.SkillResponse, error) {
-	server, found := b.server(block.Webhook.Server)
+// call asks the block's skill server. It ends before ctx does.
+func (t *turn) call(ctx context.Context, backend Backend) (kakao.SkillResponse, error) {
+	server, found := t.bot.server(t.block.Webhook.Server)
 	switch {
 	case !found:
-		return kakao.SkillResponse{}, fault.New(fault.Internal, "block %s names no server of the bot: %q", block.ID, block.Webhook.Server)
+		return kakao.SkillResponse{}, fault.New(fault.Internal, "block %s names no server of the bot: %q", t.block.ID, t.block.Webhook.Server)
 	case backend == nil:
-		return kakao.SkillResponse{}, fault.New(fault.Internal, "block %s has a webhook and nothing here calls one", block.ID)
+		return kakao.SkillResponse{}, fault.New(fault.Internal, "block %s has a webhook and nothing here calls one", t.block.ID)
 	}
 	if until, ends := ctx.Deadline(); ends {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, until.Add(-backendRest))
 		defer cancel()
 	}
-	return backend.Call(ctx, BackendCall{
-		BotID: q.BotID, UtteranceID: q.ID, Side: q.side(), Block: block, Server: server, Webhook: *block.Webhook,
-		Request: q.Raw, Params: params, AtOnce: b.Settings.WebhookCalls,
+	var params map[string]string
+	if len(t.block.Asks) > 0 {
+		params = t.params
+	}
+	response, err := backend.Call(ctx, BackendCall{
+		BotID: t.q.BotID, UtteranceID: t.q.ID, Side: t.q.side(), Block: *t.block, Server: server, Webhook: *t.block.Webhook,
+		Request: t.q.Raw, Params: params, AtOnce: t.bot.Settings.WebhookCalls,
 	})
+	if err == nil && response.UseCallback {
+		err = fault.New(fault.Internal, "server %s asks to be waited for, and was given no callback URL", server.Name)
+	}
+	return response, err
+}
+
+// instead is what the user reads when the server has no answer. It is valid.
+func (w Webhook) instead() kakao.SkillResponse {
+	if w.Fallback == nil || len(kakao.LintTemplate(*w.Fallback)) > 0 {
+		return kakao.Text(FailedText)
+	}
+	fallback := *w.Fallback
+	response := kakao.Respond()
+	response.Template = &fallback
+	return response
 }
 
 func (b Bot) server(name string) (Server, bool) {

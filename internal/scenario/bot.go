@@ -17,40 +17,32 @@ type Bot struct {
 	Settings Settings
 }
 
-// block finds a block by its id, else by its name.
-func (b Bot) block(named string) (Block, bool) {
+// byName finds a block by its id, else by its name; nil when there is none.
+func (b Bot) byName(named string) *Block {
 	if named = plain(named); named == "" {
-		return Block{}, false
+		return nil
 	}
-	for _, block := range b.Blocks {
-		if block.ID == named {
-			return block, true
+	if block := b.find(func(block *Block) bool { return block.ID == named }); block != nil {
+		return block
+	}
+	return b.find(func(block *Block) bool { return plain(block.Name) == named })
+}
+
+func (b Bot) ofKind(kind Kind) *Block {
+	return b.find(func(block *Block) bool { return block.Kind == kind })
+}
+
+func (b Bot) find(fits func(*Block) bool) *Block {
+	for i := range b.Blocks {
+		if fits(&b.Blocks[i]) {
+			return &b.Blocks[i]
 		}
 	}
-	return b.find(func(block Block) bool { return plain(block.Name) == named })
+	return nil
 }
 
-func (b Bot) ofKind(kind Kind) (Block, bool) {
-	return b.find(func(block Block) bool { return block.Kind == kind })
-}
-
-// saidBy finds the normal block whose name is what the user said.
-func (b Bot) saidBy(utterance string) (Block, bool) {
-	words := plain(utterance)
-	if words == "" {
-		return Block{}, false
-	}
-	return b.find(func(block Block) bool { return block.Kind == Normal && plain(block.Name) == words })
-}
-
-func (b Bot) find(fits func(Block) bool) (Block, bool) {
-	for _, block := range b.Blocks {
-		if fits(block) {
-			return block, true
-		}
-	}
-	return Block{}, false
-}
+// index finds what words lead to.
+func (b Bot) index() *index { return newIndex(b.Content) }
 
 // plain makes texts comparable: phones send Hangul composed or in pieces.
 func plain(text string) string { return strings.TrimSpace(norm.NFC.String(text)) }

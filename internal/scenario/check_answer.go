@@ -95,9 +95,22 @@ func (k *checker) words(path, text string) string {
 	return text
 }
 
-// fillable reports whether a word has a name that is filled in.
+// fillable reports whether a word has a name that is filled in:
+//
+//	#{params.x}        value of a required parameter, else what Kakao extracted
+//	#{detail.x}        …with its value, and #{detail.x.origin} with the piece of the utterance
+//	#{context.n.x}     parameter x of the context n
+//	#{user.x}          property of the user
+//	#{extra.x}         extra of the button that was touched
+//	#{utterance}       what the user said
+//
+// A value that is JSON, as Kakao's system entities are, also gives its fields: #{params.sys_date.date}.
 func fillable(name string) bool {
 	parts := strings.Split(name, ".")
-	want := map[string]int{"params": 2, "detail": 2, "context": 3, "user": 2, "extra": 2, "utterance": 1}[parts[0]]
-	return len(parts) == want && !slices.ContainsFunc(parts, func(part string) bool { return wrongPart(part) != "" })
+	least, is := map[string]int{"params": 2, "detail": 2, "context": 3, "user": 2, "extra": 2, "utterance": 1}[parts[0]]
+	most := least + 1
+	if parts[0] == "utterance" {
+		most = least
+	}
+	return is && len(parts) >= least && len(parts) <= most && !slices.ContainsFunc(parts, func(part string) bool { return wrongPart(part) != "" })
 }

@@ -97,8 +97,9 @@ func (k *checker) answers(path string, b Block) {
 // leaves checks what goes out beside an answer.
 func (k *checker) leaves(path string, b Block) {
 	if b.Handoff && b.Answer != nil {
-		if _, fits := WithOperator(*b.Answer); !fits {
-			k.add(path+".handoff", "finds no room for its button: end the answer in a card with room for a button more, or have at most 2 outputs")
+		problems := len(lintFilled("", *b.Answer))
+		if _, fits := withPerson(*b.Answer, func(t kakao.Template) bool { return len(lintFilled("", t)) <= problems }); !fits {
+			k.add(path+".handoff", "finds no room for its button: have a card with room for one button more, or at most 2 outputs")
 		}
 	}
 	k.most(path+".context", len(b.Context), maxContext)
@@ -135,15 +136,6 @@ func (k *checker) asks(path string, b Block) {
 	}
 }
 
-// The kinds of values that an [Ask] takes. The words are stored.
-const (
-	isText   = "text"
-	isNumber = "number"
-	isPhone  = "phone"
-	isDate   = "date"
-	isChoice = "choice"
-)
-
 const (
 	maxTries   = 10
 	maxPattern = 500
@@ -154,19 +146,19 @@ func (k *checker) ask(path string, a Ask) {
 	if a.Again != "" {
 		k.question(path+".again", a.Again)
 	}
-	if a.Is != "" && !slices.Contains([]string{isText, isNumber, isPhone, isDate, isChoice}, a.Is) {
+	if a.Is != "" && !slices.Contains([]string{IsText, IsNumber, IsPhone, IsDate, IsChoice}, a.Is) {
 		k.add(path+".is", "must be text, number, phone, date or choice")
 	}
 	switch {
-	case a.Is == isChoice && len(a.Choices) == 0:
+	case a.Is == IsChoice && len(a.Choices) == 0:
 		k.add(path+".choices", "is missing; these are what the user chooses from")
-	case a.Is != isChoice && len(a.Choices) > 0:
+	case a.Is != IsChoice && len(a.Choices) > 0:
 		k.add(path+".choices", "is only for what is a choice; write is: choice")
 	}
 	k.choices(path+".choices", a.Choices)
 	switch _, err := regexp.Compile(a.Pattern); {
 	case a.Pattern == "":
-	case a.Is != "" && a.Is != isText:
+	case a.Is != "" && a.Is != IsText:
 		k.add(path+".pattern", "is only for what is text")
 	case len(a.Pattern) > maxPattern:
 		k.add(path+".pattern", "must be at most %d bytes", maxPattern)

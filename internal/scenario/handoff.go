@@ -6,50 +6,48 @@ import (
 	"github.com/malgil/malgil/internal/kakao"
 )
 
+// Spot is where a person to talk to is offered (상담직원 연결).
+type Spot string
+
+// The spots: the three that Kakao documents, and a fallback that offers one after several in a row.
 const (
-	operatorLabel = "상담직원 연결"
-	operatorText  = "상담직원과 직접 이야기하실 수 있어요."
+	AtWelcome       Spot = "welcome"
+	AtFallback      Spot = "fallback"
+	AtNormal        Spot = "normal"
+	AfterFallbacks  Spot = "after_fallbacks"
+	handoffAction        = "operator"
+	handoffLabel         = "상담직원 연결"
+	handoffQuestion      = "상담이 필요하세요?"
 )
 
-// WithOperator returns a copy of an answer that ends in a button to a person (상담직원 연결): the answer
-// itself where it has one already, else with one more button in its last bubble, else with one more
-// bubble. It is false, with the answer as it is, when Kakao would show neither.
-func WithOperator(t kakao.Template) (with kakao.Template, fits bool) {
-	t = mapTexts(t, "", func(_, text string) string { return text })
-	if offered(t) {
-		return t, true
+// Spots lists every spot.
+var Spots = []Spot{AtWelcome, AtFallback, AtNormal, AfterFallbacks}
+
+// offered says where an answer of a block offers a person; after is whether fallbacks in a row made it.
+func offered(block *Block, after bool) Spot {
+	switch {
+	case after:
+		return AfterFallbacks
+	case block != nil && block.Kind == Welcome:
+		return AtWelcome
+	case block == nil || block.Kind == Fallback:
+		return AtFallback
 	}
-	problems := len(lintFilled("", t))
-	if n := len(t.Outputs); n > 0 {
-		with = mapTexts(t, "", func(_, text string) string { return text })
-		if buttons := buttonsOf(card(with.Outputs[n-1])); buttons != nil {
-			buttons.List = append(buttons.List, operator)
-			if len(lintFilled("", with)) <= problems {
-				return with, true
-			}
-		}
-	}
-	with = t
-	with.Outputs = append(with.Outputs, kakao.Output{TextCard: &kakao.TextCard{
-		Description: operatorText, Buttons: kakao.Buttons{List: []kakao.Button{operator}},
-	}})
-	if len(lintFilled("", with)) <= problems {
-		return with, true
-	}
-	return t, false
+	return AtNormal
 }
 
-var operator = kakao.Button{Action: "operator", Label: operatorLabel}
-
-// offered reports whether an answer has a button to a person.
-func offered(t kakao.Template) bool {
+// offersPerson reports whether an answer has a button to a person.
+func offersPerson(t *kakao.Template) bool {
+	if t == nil {
+		return false
+	}
 	for _, output := range t.Outputs {
-		cards := []kakao.Card{card(output)}
+		cards := output.Cards()
 		if output.Carousel != nil {
 			cards = output.Carousel.Items
 		}
-		for _, c := range cards {
-			if buttons := buttonsOf(c); buttons != nil && slices.ContainsFunc(buttons.List, func(b kakao.Button) bool { return b.Action == operator.Action }) {
+		for _, card := range cards {
+			if slices.ContainsFunc(card.Bottom().List, func(b kakao.Button) bool { return b.Action == handoffAction }) {
 				return true
 			}
 		}
@@ -57,35 +55,31 @@ func offered(t kakao.Template) bool {
 	return false
 }
 
-// card returns the card that a bubble is, nil when it is none.
-func card(o kakao.Output) kakao.Card {
-	switch {
-	case o.TextCard != nil:
-		return o.TextCard
-	case o.BasicCard != nil:
-		return o.BasicCard
-	case o.CommerceCard != nil:
-		return o.CommerceCard
-	case o.ListCard != nil:
-		return o.ListCard
-	case o.ItemCard != nil:
-		return o.ItemCard
+// withPerson returns an answer with a button to a person: as it is where it has one, else on its last card
+// with room for one, else on a card of its own. Room is where the answer is still good; it is false,
+// with the answer as it is, where there is none. The answer that was given is not changed.
+func withPerson(t kakao.Template, good func(kakao.Template) bool) (with kakao.Template, fits bool) {
+	if offersPerson(&t) {
+		return t, true
 	}
-	return nil
-}
-
-func buttonsOf(card kakao.Card) *kakao.Buttons {
-	switch c := card.(type) {
-	case *kakao.TextCard:
-		return &c.Buttons
-	case *kakao.BasicCard:
-		return &c.Buttons
-	case *kakao.CommerceCard:
-		return &c.Buttons
-	case *kakao.ListCard:
-		return &c.Buttons
-	case *kakao.ItemCard:
-		return &c.Buttons
+	button := kakao.Button{Action: handoffAction, Label: handoffLabel}
+	for i := len(t.Outputs) - 1; i >= 0; i-- {
+		with = mapTexts(t, "", func(_, text string) string { return text })
+		cards := with.Outputs[i].Cards()
+		for _, card := range cards {
+			buttons := card.Bottom()
+			buttons.List = append(buttons.List, button)
+		}
+		if len(cards) > 0 && good(with) {
+			return with, true
+		}
 	}
-	return nil
+	with = t
+	with.Outputs = append(slices.Clip(with.Outputs), kakao.Output{TextCard: &kakao.TextCard{
+		Title: handoffQuestion, Buttons: kakao.Buttons{List: []kakao.Button{button}},
+	}})
+	if good(with) {
+		return with, true
+	}
+	return t, false
 }

@@ -14,18 +14,26 @@ type Bots interface {
 	Bot(ctx context.Context, id string) (Bot, error)
 }
 
+// Visit is what is known of a user who speaks.
+type Visit struct {
+	First bool // they have never spoken to the bot before, on either side
+	State State
+}
+
 // Users remembers who has spoken to a bot, apart from the log of utterances.
 type Users interface {
-	// FirstSeen remembers a user and reports whether they were new. Of several calls at once
-	// for one user, one answers true.
-	FirstSeen(ctx context.Context, botID string, userHash []byte, at time.Time) (first bool, err error)
+	// Visit remembers a user of a bot and returns what is known of them on one of its sides. Of several
+	// calls at once for one new user, one says that they are.
+	Visit(ctx context.Context, botID, side string, userHash []byte, at time.Time) (Visit, error)
+	// Keep replaces the state of a user who has visited.
+	Keep(ctx context.Context, botID, side string, userHash []byte, state State) error
 	// RecordEvidence keeps that a chunk's message arrived, once per user. Evidence for a chunk
 	// that is not of the bot is ignored.
 	RecordEvidence(ctx context.Context, e Evidence) error
 }
 
-// firstSeenTime is what asking whether a user is new may cost of an answer's time.
-const firstSeenTime = 300 * time.Millisecond
+// userTime is what asking about a user may cost of an answer's time, and what remembering may.
+const userTime = 300 * time.Millisecond
 
 // Service answers utterances for every edge. It is safe for concurrent use.
 type Service struct {
@@ -61,26 +69,38 @@ func (s *Service) Answer(ctx context.Context, q Question) (reply Reply, err erro
 	if err != nil {
 		return Reply{}, fmt.Errorf("load bot %s: %w", q.BotID, err)
 	}
-	first, userErr := s.first(ctx, q)
-	reply, err = Answer(ctx, bot, q, Entry{First: first}, s.backend)
+	entry, userErr := s.entry(ctx, q)
+	turn := decide(bot, q, entry)
+	if !entry.Nobody && !turn.state.Equal(entry.State) { // before the answer: the user may be quick
+		userErr = s.keep(ctx, q, turn.state)
+	}
+	reply, err = turn.answer(ctx, s.backend)
 	reply.UserErr = userErr
 	return reply, err
 }
 
-// first reports whether the user enters for the first time. A message that we sent is no entry
-// of theirs.
-func (s *Service) first(ctx context.Context, q Question) (bool, error) {
+// entry asks who speaks. A message that we sent is no entry of theirs, and says nothing of theirs.
+func (s *Service) entry(ctx context.Context, q Question) (Entry, error) {
 	user := UserHash(s.key, q.Request.UserKey())
 	if user == nil || q.ChunkID() != "" {
-		return false, nil
+		return Entry{Nobody: true}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, firstSeenTime)
+	ctx, cancel := context.WithTimeout(ctx, userTime)
 	defer cancel()
-	first, err := s.users.FirstSeen(ctx, q.BotID, user, q.At)
+	visit, err := s.users.Visit(ctx, q.BotID, q.side(), user, q.At)
 	if err != nil {
-		return false, fmt.Errorf("ask whether the user is new: %w", err)
+		return Entry{Nobody: true}, fmt.Errorf("ask whether the user is new: %w", err)
 	}
-	return first, nil
+	return Entry{First: visit.First, State: visit.State}, nil
+}
+
+func (s *Service) keep(ctx context.Context, q Question, state State) error {
+	ctx, cancel := context.WithTimeout(ctx, userTime)
+	defer cancel()
+	if err := s.users.Keep(ctx, q.BotID, q.side(), UserHash(s.key, q.Request.UserKey()), state); err != nil {
+		return fmt.Errorf("remember where the user is: %w", err)
+	}
+	return nil
 }
 
 // Witness keeps the evidence that a question carries, if any. It is safe to repeat.
@@ -98,10 +118,15 @@ func (s *Service) Witness(ctx context.Context, q Question) error {
 
 // Utterance returns what is kept of a question and its reply.
 func (s *Service) Utterance(q Question, reply Reply, outcome Outcome, budgetLeft time.Duration) Utterance {
-	return Utterance{
+	u := Utterance{
 		ID: q.ID, BotID: q.BotID, Side: q.side(),
 		UserHash: UserHash(s.key, q.Request.UserKey()),
-		Asked:    asked(q.Request.Utterance), BlockID: reply.BlockID,
+		Asked:    stored(q.Request.Utterance, maxAsked), BlockID: reply.BlockID, Item: stored(reply.Item, maxAsked),
+		Why: reply.Why, Score: reply.Score, Matches: matchesJSON(reply.Matches), Offered: reply.Handoff != "",
 		Outcome: outcome, BudgetLeft: budgetLeft, At: q.At,
 	}
+	if reply.PlainUser {
+		u.UserKey = stored(q.Request.UserKey(), maxUserKey)
+	}
+	return u
 }

@@ -60,18 +60,29 @@ func (s *source) looks() int {
 
 type users struct {
 	seen     map[string]bool
+	states   map[string]scenario.State // by bot, side and user
+	kept     int
 	evidence []scenario.Evidence
 	err      error
 }
 
-func (u *users) FirstSeen(_ context.Context, botID string, hash []byte, _ time.Time) (bool, error) {
+func (u *users) Visit(_ context.Context, botID, side string, hash []byte, _ time.Time) (scenario.Visit, error) {
 	if u.err != nil {
-		return false, u.err
+		return scenario.Visit{}, u.err
 	}
 	key := botID + string(hash)
 	first := !u.seen[key]
 	u.seen[key] = true
-	return first, nil
+	return scenario.Visit{First: first, State: u.states[botID+side+string(hash)]}, nil
+}
+
+func (u *users) Keep(_ context.Context, botID, side string, hash []byte, state scenario.State) error {
+	if u.states == nil {
+		u.states = map[string]scenario.State{}
+	}
+	u.kept++
+	u.states[botID+side+string(hash)] = state
+	return u.err
 }
 
 func (u *users) RecordEvidence(_ context.Context, e scenario.Evidence) error {

@@ -40,14 +40,25 @@ type Utterance struct {
 	ID, BotID  string
 	Side       string
 	UserHash   []byte // nil when the call named nobody
+	UserKey    string // as Kakao has it, where the bot's settings allow that; else ""
 	Asked      string // at most maxAsked bytes
 	BlockID    string // "" when no block answered
+	Item       string // question of the knowledge item that answered, "" for none
+	Why        Why    // "" when nothing was chosen
+	Score      int    // of what answered, else of what was most like it; 0 where no words were compared
+	Matches    string // what was compared, best first, as JSON of [Candidate]s; the first with its parts, "" for none
+	Offered    bool   // the answer offered a person
 	Outcome    Outcome
 	BudgetLeft time.Duration // until the intake would have stopped waiting; negative when late
 	At         time.Time     // when Kakao's call came in
 }
 
-const maxAsked = 2000 // bytes: the log shows what was meant, it is no archive of pasted texts
+// The log shows what was meant, it is no archive of pasted texts. All are in bytes.
+const (
+	maxAsked   = 2000
+	maxUserKey = 280 // Kakao's have at most 70 characters
+	maxMatches = 4000
+)
 
 // Question is one call of a skill.
 type Question struct {
@@ -87,13 +98,13 @@ func UserHash(installationKey []byte, userKey string) []byte {
 	return mac.Sum(nil)
 }
 
-// asked cuts a text for the log, between characters, and drops what PostgreSQL cannot store.
-func asked(text string) string {
+// stored cuts a text for the log, between characters, and drops what PostgreSQL cannot store.
+func stored(text string, most int) string {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "")
-	if len(text) <= maxAsked {
+	if len(text) <= most {
 		return text
 	}
-	cut := maxAsked
+	cut := most
 	for !utf8.RuneStart(text[cut]) {
 		cut--
 	}

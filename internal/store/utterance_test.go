@@ -1,11 +1,8 @@
 package store
 
 import (
-	"context"
 	"crypto/sha256"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,7 +54,8 @@ func TestBot(t *testing.T) {
 
 func said(id string, outcome scenario.Outcome) scenario.Utterance {
 	return scenario.Utterance{
-		ID: id, BotID: "b1", Side: scenario.Live, UserHash: []byte{1, 2}, Asked: "배송 조회 🙂", BlockID: "k1",
+		ID: id, BotID: "b1", Side: scenario.Live, UserHash: []byte{1, 2}, UserKey: "u1", Asked: "배송 조회 🙂", BlockID: "k1",
+		Item: "배송은 얼마나 걸리나요", Why: scenario.ByKnowledge, Score: 87, Matches: `[{"question":"배송은 얼마나 걸리나요","score":87}]`, Offered: true,
 		Outcome: outcome, BudgetLeft: 1234 * time.Millisecond, At: t0,
 	}
 }
@@ -98,45 +96,17 @@ func TestRecordUtterances(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("utterances by outcome (-want +got):\n%s", diff)
 		}
-		var asked string
-		var user []byte
-		if err := s.read.QueryRowContext(t.Context(), `SELECT asked, user_hash FROM utterance WHERE id = 'utt_042'`).Scan(&asked, &user); err != nil {
+		kept := scenario.Utterance{At: t0}
+		var left, offered int64
+		err = s.read.QueryRowContext(t.Context(), `SELECT id, bot_id, side, user_hash, user_key, asked, block_id, item, chosen_by, score, matches, offered,
+			outcome, budget_left_ms FROM utterance WHERE id = 'utt_042'`).Scan(&kept.ID, &kept.BotID, &kept.Side, &kept.UserHash, &kept.UserKey,
+			&kept.Asked, &kept.BlockID, &kept.Item, &kept.Why, &kept.Score, &kept.Matches, &offered, &kept.Outcome, &left)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if asked != "배송 조회 🙂" || string(user) != "\x01\x02" {
-			t.Errorf("utterance = %q by %x, want what was said", asked, user)
-		}
-	})
-}
-
-func TestFirstSeen(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, s *Store) {
-		var firsts atomic.Int64
-		var all sync.WaitGroup
-		for range 8 {
-			all.Go(func() {
-				first, err := s.FirstSeen(context.Background(), "b1", []byte("u1"), t0)
-				if err != nil {
-					t.Errorf("FirstSeen = %v", err)
-				}
-				if first {
-					firsts.Add(1)
-				}
-			})
-		}
-		all.Wait()
-		if firsts.Load() != 1 {
-			t.Errorf("%d of 8 calls at once saw the user first, want 1", firsts.Load())
-		}
-		exec(t, s, `DELETE FROM utterance`) // users are remembered apart from the log
-		for _, tt := range []struct {
-			bot, user string
-			want      bool
-		}{{"b1", "u1", false}, {"b1", "u2", true}, {"b2", "u1", true}, {"b2", "u1", false}} {
-			got, err := s.FirstSeen(t.Context(), tt.bot, []byte(tt.user), t0)
-			if err != nil || got != tt.want {
-				t.Errorf("FirstSeen(%s, %s) = %v, %v, want %v", tt.bot, tt.user, got, err, tt.want)
-			}
+		kept.Offered, kept.BudgetLeft = offered == 1, time.Duration(left)*time.Millisecond
+		if diff := cmp.Diff(said("utt_042", scenario.Direct), kept); diff != "" {
+			t.Errorf("utterance (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -1,0 +1,143 @@
+package scenario
+
+import (
+	"maps"
+	"time"
+
+	"github.com/malgil/malgil/internal/kakao"
+)
+
+// ExitText is what leaving a re-ask is answered with: an exit block's answer is fixed.
+const ExitText = "여기까지 할게요. 궁금한 것이 있으면 언제든 다시 말씀해 주세요."
+
+// defaultTries is how often a parameter is asked for, where its block does not say.
+const defaultTries = 3
+
+// reask (되묻기) is a question that waits for its answer.
+type reask struct {
+	Asking
+	block *Block
+	ask   Ask
+}
+
+// waiting finds the question that a user was asked, nil when none waits: its time is over, or the bot has
+// it no more.
+func (b Bot) waiting(state State, at time.Time) *reask {
+	asking := state.Asking
+	if asking == nil || !at.Before(asking.Until) {
+		return nil
+	}
+	block := b.find(func(block *Block) bool { return block.ID == asking.BlockID })
+	if block == nil {
+		return nil
+	}
+	for _, ask := range block.Asks {
+		if ask.Param == asking.Param {
+			return &reask{Asking: *asking, block: block, ask: ask}
+		}
+	}
+	return nil
+}
+
+// leaves reports whether words leave the question. A choice that is one of the words is a choice.
+func (r *reask) leaves(x *index, utterance string) bool {
+	folded := fold(utterance)
+	for _, choice := range r.ask.Choices {
+		if r.ask.Is == IsChoice && fold(choice) == folded {
+			return false
+		}
+	}
+	return x.exits[folded]
+}
+
+// given returns the values of a block's parameters that Kakao has: extracted from the utterance, or of a
+// context.
+func (block *Block) given(r kakao.SkillRequest, at time.Time) map[string]string {
+	values := map[string]string{}
+	var contexts []kakao.ContextValue
+	if len(block.Asks) > 0 {
+		contexts = r.ContextValues()
+	}
+	for _, ask := range block.Asks {
+		detail := r.Action.DetailParams[ask.Param]
+		extracted := r.Action.Params[ask.Param]
+		if extracted == "" {
+			extracted = detail.Value
+		}
+		value, fits := ask.given(extracted, detail.Origin, at)
+		for i := 0; i < len(contexts) && !fits; i++ {
+			value, fits = ask.given(contexts[i].Params[ask.Param], "", at)
+		}
+		if fits {
+			values[ask.Param] = value
+		}
+	}
+	return values
+}
+
+// missing returns the first parameter without a value, nil when all have one.
+func (block *Block) missing(values map[string]string) *Ask {
+	for i, ask := range block.Asks {
+		if values[ask.Param] == "" {
+			return &block.Asks[i]
+		}
+	}
+	return nil
+}
+
+// begin asks for the first missing parameter of a block.
+func (t *turn) begin(ask *Ask, values map[string]string) {
+	t.state.Asking = &Asking{BlockID: t.block.ID, Param: ask.Param, Tries: 1, Values: values, Until: t.q.At.Add(askingTime)}
+	t.question(*ask, ask.Ask)
+}
+
+// resume takes what was said for the answer to a question.
+func (t *turn) resume(r *reask, value string, fits bool) {
+	t.choice = choice{why: ByAsk, block: r.block, item: -1}
+	tries := r.ask.Tries
+	if tries == 0 {
+		tries = defaultTries
+	}
+	switch {
+	case fits:
+		t.params = maps.Clone(r.Values)
+		if t.params == nil {
+			t.params = map[string]string{}
+		}
+		t.params[r.Param] = value
+		if next := r.block.missing(t.params); next != nil {
+			t.begin(next, t.params)
+		}
+	case r.Tries >= tries:
+		t.leave()
+	default:
+		asking := r.Asking
+		asking.Tries++
+		asking.Until = t.q.At.Add(askingTime)
+		t.state.Asking, t.params = &asking, r.Values
+		text := r.ask.Again
+		if text == "" {
+			text = r.ask.Ask
+		}
+		t.question(r.ask, text)
+	}
+}
+
+// leave ends a question with the exit block.
+func (t *turn) leave() {
+	t.choice = choice{why: ByExit, block: t.bot.ofKind(Exit), item: -1}
+	t.decided(kakao.Text(ExitText))
+}
+
+// question answers with a question.
+func (t *turn) question(ask Ask, text string) {
+	f := t.filler()
+	response := kakao.Text(f.text(text))
+	t.missing = f.missing
+	if ask.Is == IsChoice {
+		for _, choice := range ask.Choices[:min(len(ask.Choices), quickReplies)] {
+			response.Template.QuickReplies = append(response.Template.QuickReplies, sayReply(choice, choice))
+		}
+	}
+	t.decided(response)
+}

@@ -1,0 +1,340 @@
+package scenario_test
+
+import (
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/scenario"
+)
+
+// now is a Tuesday in Korea.
+var now = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+
+// party is a bot that books a table.
+func party() scenario.Bot {
+	return scenario.Bot{ID: "b1", Settings: scenario.DefaultSettings, Content: scenario.Content{Blocks: []scenario.Block{
+		{ID: "fallback", Name: "폴백 블록", Kind: scenario.Fallback, Answer: says("다시 말씀해 주세요.")},
+		{ID: "exit", Name: "탈출 블록", Kind: scenario.Exit, Says: []string{"안 할래"}},
+		{ID: "hours", Name: "영업시간", Kind: scenario.Normal, Answer: says("10시부터입니다.")},
+		{ID: "book", Name: "예약", Kind: scenario.Normal, Answer: says("#{params.day} #{params.people}명, #{params.seat} 자리로 예약했어요."), Asks: []scenario.Ask{
+			{Param: "day", Ask: "언제 오세요?", Is: scenario.IsDate, Again: "날짜로 말씀해 주세요."},
+			{Param: "people", Ask: "#{params.day}, 몇 분이세요?", Is: scenario.IsNumber, Tries: 2},
+			{Param: "seat", Ask: "어디에 앉으시겠어요?", Is: scenario.IsChoice, Choices: []string{"창가", "안쪽", "취소"}},
+		}},
+	}}}
+}
+
+// talk is a conversation of one user.
+type talk struct {
+	t     *testing.T
+	bot   scenario.Bot
+	state scenario.State
+	at    time.Time
+	last  scenario.Reply
+}
+
+// ask puts a question and returns the first text of the answer.
+func (c *talk) ask(q scenario.Question) string {
+	c.t.Helper()
+	q.At = c.at
+	var err error
+	if c.last, err = scenario.Answer(c.t.Context(), c.bot, q, scenario.Entry{State: c.state}, nil); err != nil {
+		c.t.Fatal(err)
+	}
+	c.state = c.last.State
+	c.at = c.at.Add(time.Minute)
+	return c.last.Response.Template.Outputs[0].SimpleText.Text
+}
+
+func (c *talk) says(words, want string) {
+	c.t.Helper()
+	if got := c.ask(utterance(words)); got != want {
+		c.t.Errorf("%q is answered %q by %s, want %q", words, got, c.last.Why, want)
+	}
+}
+
+func newTalk(t *testing.T, bot scenario.Bot) *talk { return &talk{t: t, bot: bot, at: now} }
+
+func TestAsk(t *testing.T) {
+	const day, people, seat = "언제 오세요?", "2026-11-26, 몇 분이세요?", "어디에 앉으시겠어요?"
+	t.Run("one after the other", func(t *testing.T) {
+		c := newTalk(t, party())
+		c.says("예약", day)
+		if c.last.BlockID != "book" || c.state.Asking == nil {
+			t.Errorf("asking by block %q with state %+v, want book and what is asked", c.last.BlockID, c.state)
+		}
+		c.says("모레요", people)
+		c.says("세 명이요", seat)
+		want := []kakao.QuickReply{{Label: "창가", Action: "message", MessageText: "창가"}, {Label: "안쪽", Action: "message", MessageText: "안쪽"}, {Label: "취소", Action: "message", MessageText: "취소"}}
+		if diff := cmp.Diff(want, c.last.Response.Template.QuickReplies); diff != "" {
+			t.Errorf("quick replies (-want +got):\n%s", diff)
+		}
+		c.says("창가", "2026-11-26 3명, 창가 자리로 예약했어요.")
+		if c.state.Asking != nil || c.last.BlockID != "book" {
+			t.Errorf("answered by %q with state %+v, want book and nothing asked", c.last.BlockID, c.state)
+		}
+		c.says("창가", "다시 말씀해 주세요.")
+	})
+	t.Run("wrong answers", func(t *testing.T) {
+		c := newTalk(t, party())
+		c.says("예약", day)
+		c.says("글쎄요", "날짜로 말씀해 주세요.")
+		c.says("영업시간", "날짜로 말씀해 주세요.") // words are the answer while it is waited for
+		c.says("모르겠어요", scenario.ExitText)
+		if c.last.BlockID != "exit" || c.last.Why != scenario.ByExit || c.state.Asking != nil {
+			t.Errorf("after the tries: block %q by %s with state %+v, want the exit block", c.last.BlockID, c.last.Why, c.state)
+		}
+		c.says("영업시간", "10시부터입니다.")
+	})
+	t.Run("tries of its own, and no other words to ask again", func(t *testing.T) {
+		c := newTalk(t, party())
+		c.says("예약", day)
+		c.says("모레", people)
+		c.says("많이요", people)
+		c.says("아주 많이요", scenario.ExitText)
+	})
+	for _, words := range []string{"취소", "그만", "처음으로", "안할래!", "탈출 블록"} {
+		t.Run("left by "+words, func(t *testing.T) {
+			c := newTalk(t, party())
+			c.says("예약", day)
+			c.says(words, scenario.ExitText)
+			c.says("모레", "다시 말씀해 주세요.")
+		})
+	}
+	t.Run("a choice that is an exit's word", func(t *testing.T) {
+		c := newTalk(t, party())
+		c.says("예약", day)
+		c.says("모레", people)
+		c.says("3", seat)
+		c.says("취소", "2026-11-26 3명, 취소 자리로 예약했어요.")
+	})
+	t.Run("too late", func(t *testing.T) {
+		c := newTalk(t, party())
+		c.says("예약", day)
+		c.at = c.state.Asking.Until
+		c.says("모레", "다시 말씀해 주세요.")
+		if c.state.Asking != nil {
+			t.Error("what was asked long ago is kept still")
+		}
+	})
+	t.Run("just in time", func(t *testing.T) {
+		c := newTalk(t, party())
+		c.says("예약", day)
+		c.at = c.state.Asking.Until.Add(-time.Millisecond)
+		c.says("모레", people)
+	})
+	t.Run("the bot has changed", func(t *testing.T) {
+		for _, change := range []func(*scenario.Bot){
+			func(b *scenario.Bot) { b.Blocks = b.Blocks[:3] },
+			func(b *scenario.Bot) { b.Blocks[3].Asks = b.Blocks[3].Asks[1:] },
+		} {
+			c := newTalk(t, party())
+			c.says("예약", day)
+			change(&c.bot)
+			c.says("모레", "다시 말씀해 주세요.")
+		}
+	})
+	t.Run("a button ends it", func(t *testing.T) {
+		c := newTalk(t, party())
+		c.says("예약", day)
+		q := utterance("모레")
+		q.Request.Block.ID, q.Request.Flow.Trigger = "hours", "QUICKREPLY_BUTTON_BLOCK"
+		if got := c.ask(q); got != "10시부터입니다." || c.state.Asking != nil {
+			t.Errorf("a block button is answered %q with state %+v, want the block and nothing asked", got, c.state)
+		}
+	})
+	t.Run("Kakao knows a block for words that do not fit", func(t *testing.T) {
+		c := newTalk(t, party())
+		c.says("예약", day)
+		q := utterance("몇 시에 여세요")
+		q.Request.Block = kakao.Named{ID: "hours", Name: "영업시간"}
+		if got := c.ask(q); got != "10시부터입니다." || c.state.Asking != nil {
+			t.Errorf("it is answered %q with state %+v, want Kakao's block", got, c.state)
+		}
+	})
+	t.Run("Kakao knows a block for words that fit", func(t *testing.T) {
+		c := newTalk(t, party())
+		c.says("예약", day)
+		q := utterance("모레")
+		q.Request.Block = kakao.Named{ID: "hours", Name: "영업시간"}
+		if got := c.ask(q); got != people {
+			t.Errorf("it is answered %q, want the next question", got)
+		}
+	})
+	t.Run("the fallback's own skill URL", func(t *testing.T) {
+		c := newTalk(t, party())
+		c.says("예약", day)
+		q := utterance("모레")
+		q.Block = "fallback"
+		if got := c.ask(q); got != people {
+			t.Errorf("it is answered %q, want the next question", got)
+		}
+	})
+	t.Run("nobody to ask", func(t *testing.T) {
+		reply, err := scenario.Answer(t.Context(), party(), utterance("예약"), scenario.Entry{Nobody: true}, nil)
+		if err != nil || reply.BlockID != "fallback" {
+			t.Errorf("Answer(예약) = block %q, %v, want the fallback", reply.BlockID, err)
+		}
+	})
+}
+
+func TestAsk_given(t *testing.T) {
+	const all = "2026-11-26 3명, 창가 자리로 예약했어요."
+	params := func(day, people, seat string) map[string]string {
+		return map[string]string{"day": day, "people": people, "seat": seat}
+	}
+	tests := map[string]struct {
+		action   kakao.Action
+		contexts []string
+		want     string
+	}{
+		"nothing":  {kakao.Action{}, nil, "언제 오세요?"},
+		"all":      {kakao.Action{Params: params("2026-11-26", "3", "창가")}, nil, all},
+		"entities": {kakao.Action{Params: params(`{"dateTag":"","date":"2026-11-26","calendar_type":"solar"}`, `{"amount":3,"unit":null}`, "창가")}, nil, all},
+		"a value that does not fit, and its origin": {kakao.Action{Params: params("soon", "many", "window"), DetailParams: map[string]kakao.DetailParam{
+			"day": {Origin: "모레"}, "people": {Origin: "세 명"}, "seat": {Origin: "창가 쪽"}}}, nil, all},
+		"details alone": {kakao.Action{DetailParams: map[string]kakao.DetailParam{
+			"day": {Value: "2026-11-26"}, "people": {Value: "3"}, "seat": {Value: "창가"}}}, nil, all},
+		"a context":                      {kakao.Action{Params: params("2026-11-26", "", "")}, []string{`{"name":"last","lifespan":3,"params":{"people":"3","seat":{"value":"창가"}}}`}, all},
+		"what does not fit is asked for": {kakao.Action{Params: params("2026-11-26", "3", "지붕")}, nil, "어디에 앉으시겠어요?"},
+		"the first is asked for":         {kakao.Action{Params: params("", "3", "창가")}, nil, "언제 오세요?"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			q := utterance("예약")
+			q.Request.Action = tt.action
+			for _, context := range tt.contexts {
+				q.Request.Contexts = append(q.Request.Contexts, []byte(context))
+			}
+			if got := newTalk(t, party()).ask(q); got != tt.want {
+				t.Errorf("it is answered %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// What is given at first is kept over the questions for the rest.
+func TestAsk_keepsWhatIsGiven(t *testing.T) {
+	c := newTalk(t, party())
+	q := utterance("예약")
+	q.Request.Action.Params = map[string]string{"people": "4"}
+	c.ask(q)
+	c.says("모레", "어디에 앉으시겠어요?")
+	c.says("안쪽으로 주세요", "2026-11-26 4명, 안쪽 자리로 예약했어요.")
+}
+
+func TestAsk_values(t *testing.T) {
+	tests := map[string]struct {
+		ask scenario.Ask
+		// what is said, and the value; "" for what does not fit
+		values map[string]string
+	}{
+		"text": {scenario.Ask{}, map[string]string{
+			"  강남점 ": "강남점", "": "", " ": "", strings.Repeat("가", 300): strings.Repeat("가", 300), strings.Repeat("가", 301): "",
+		}},
+		"pattern": {scenario.Ask{Is: scenario.IsText, Pattern: "[A-Z]{2}-[0-9]+|없음"}, map[string]string{
+			"HB-12": "HB-12", "없음": "없음", "x HB-12": "", "HB-12 x": "", "hb-12": "", "HB-12\n": "HB-12",
+		}},
+		"a pattern that is none": {scenario.Ask{Pattern: "["}, map[string]string{"[": ""}},
+		"number": {scenario.Ask{Is: scenario.IsNumber}, map[string]string{
+			"3": "3", "3명": "3", " 12 명이요": "12", "1,200원": "1200", "2.5": "2.5", "-5": "-5", "+5": "5", "３명": "3",
+			"3만": "30000", "3만 5천원": "35000", "1.5억": "150000000", "2백만": "2000000",
+			"하나": "1", "한 명": "1", "둘이요": "2", "두 명이에요": "2", "세명": "3", "스무 살": "20", "스물두 명": "22", "열두 개로": "12", "다섯": "5",
+			"2~3명": "", "2명이나 3명": "", "2-3": "", "많이": "", "한국": "", "두부": "", "": "", "5천 3만": "",
+		}},
+		"phone": {scenario.Ask{Is: scenario.IsPhone}, map[string]string{
+			"010-1234-5678": "010-1234-5678", "01012345678": "010-1234-5678", "010 1234 5678이에요": "010-1234-5678", "+82 10-1234-5678": "010-1234-5678",
+			"０１０１２３４５６７８": "010-1234-5678", "02-123-4567": "02-123-4567", "0212345678": "02-1234-5678", "031-123-4567": "031-123-4567", "070-1234-5678": "070-1234-5678",
+			"1588-1234": "1588-1234", "0505-123-4567": "0505-123-4567",
+			"1234": "", "010-1234": "", "010-1234-56789": "", "2명 010-1234-5678": "", "없어요": "", "099-1234-5678": "",
+		}},
+		"date": {scenario.Ask{Is: scenario.IsDate}, map[string]string{
+			"오늘": "2026-11-24", "내일이요": "2026-11-25", "모레": "2026-11-26", "내일모레 갈게요": "2026-11-26", "글피": "2026-11-27", "어제": "2026-11-23", "낼": "2026-11-25",
+			"3월 5일": "2027-03-05", "11월 24일": "2026-11-24", "11월 23일": "2027-11-23", "12월31일에요": "2026-12-31", "3/5": "2027-03-05", "12.25": "2026-12-25", "2월 29일": "2028-02-29",
+			"2027년 3월 5일": "2027-03-05", "2027-03-05": "2027-03-05", "2027.3.5": "2027-03-05", "20270305": "2027-03-05", "27년 3월 5일": "2027-03-05", "90년 3월 5일": "1990-03-05",
+			"24일": "2026-11-24", "5일": "2026-12-05", "31일": "2026-12-31",
+			"화요일": "2026-11-24", "금요일이요": "2026-11-27", "월요일": "2026-11-30", "이번 주 일요일": "2026-11-29", "다음 주 월요일": "2026-11-30", "다다음주 화요일": "2026-12-08",
+			"2월 30일": "", "13월 1일": "", "2027-02-30": "", "32일": "", "3명": "", "보낼게요": "", "언젠가": "", "": "",
+		}},
+		"choice": {scenario.Ask{Is: scenario.IsChoice, Choices: []string{"라떼", "바닐라 라떼", "아메리카노"}}, map[string]string{
+			"라떼": "라떼", "바닐라라떼": "바닐라 라떼", "바닐라 라떼로 주세요": "바닐라 라떼", "아메리카노요!": "아메리카노", "라떼 하나": "라떼",
+			"라떼랑 아메리카노": "", "녹차": "", "": "", "!": "",
+		}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			tt.ask.Param, tt.ask.Ask, tt.ask.Again = "x", "?", "다시"
+			bot := scenario.Bot{Content: scenario.Content{Blocks: []scenario.Block{{ID: "b", Kind: scenario.Normal, Asks: []scenario.Ask{tt.ask}, Answer: says("<#{params.x}>")}}}}
+			for said, want := range tt.values {
+				reply, err := scenario.Answer(t.Context(), bot, scenario.Question{Request: kakao.SkillRequest{Utterance: said}, At: now},
+					scenario.Entry{State: scenario.State{Asking: &scenario.Asking{BlockID: "b", Param: "x", Tries: 1, Until: now.Add(time.Minute)}}}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want = "<" + want + ">"; want == "<>" {
+					want = "다시"
+				}
+				if got := reply.Response.Template.Outputs[0].SimpleText.Text; got != want {
+					t.Errorf("%q is taken as %s, want %s", said, got, want)
+				}
+			}
+		})
+	}
+}
+
+// Late in the evening of London it is the next day in Korea.
+func TestAsk_daysAreKorean(t *testing.T) {
+	c := newTalk(t, party())
+	c.at = time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)
+	c.says("예약", "언제 오세요?")
+	c.says("오늘", "2026-11-25, 몇 분이세요?")
+}
+
+func TestService_keepsWhatIsAsked(t *testing.T) {
+	u := &users{seen: map[string]bool{}}
+	s := scenario.NewService(&source{bots: map[string]scenario.Bot{"b1": party()}}, u, []byte("key"))
+	say := func(q scenario.Question) string {
+		t.Helper()
+		reply, err := s.Answer(t.Context(), q)
+		if err != nil || reply.UserErr != nil {
+			t.Fatal(err, reply.UserErr)
+		}
+		return reply.Response.Template.Outputs[0].SimpleText.Text
+	}
+	live := func(words string) scenario.Question {
+		q := question("u1", words)
+		q.Request.Bot.ID = "b1"
+		return q
+	}
+	for _, step := range []struct {
+		q    scenario.Question
+		want string
+		kept int // times that the state was written
+	}{
+		{question("u1", "영업시간"), "10시부터입니다.", 0},
+		{question("u1", "예약"), "언제 오세요?", 1},
+		{question("u2", "모레"), "다시 말씀해 주세요.", 2}, // another user; his fallback is counted
+		{live("모레"), "다시 말씀해 주세요.", 3},           // another side
+		{question("", "모레"), "다시 말씀해 주세요.", 3},   // nobody
+		{question("u1", "내일"), "2026-11-25, 몇 분이세요?", 4},
+		{question("u1", "취소"), scenario.ExitText, 5},
+		{question("u1", "영업시간"), "10시부터입니다.", 5},
+		{question("", "예약"), "다시 말씀해 주세요.", 5},
+	} {
+		if got := say(step.q); got != step.want || u.kept != step.kept {
+			t.Errorf("%q by %q is answered %q after %d writes, want %q after %d", step.q.Request.Utterance, step.q.Request.User.ID, got, u.kept, step.want, step.kept)
+		}
+	}
+	before := maps.Clone(u.states)
+	echo := question("u1", "예약")
+	echo.Request.Params["malgil_chunk"] = "brd_1-000001"
+	say(echo)
+	if diff := cmp.Diff(before, u.states); diff != "" {
+		t.Errorf("a message of ours changed what is remembered (-before +after):\n%s", diff)
+	}
+}

@@ -1,0 +1,110 @@
+package scenario
+
+import (
+	"strings"
+
+	"github.com/malgil/malgil/internal/kakao"
+)
+
+// Why is the rule by which an answer was chosen. The words are stored.
+type Why string
+
+// The rules, in their order.
+const (
+	ByURL       Why = "skill_url"   // the skill URL stands for the block
+	ByKakao     Why = "kakao"       // Kakao names the block: it matched it, or a button leads there
+	ByAsk       Why = "asked"       // a parameter was asked for
+	ByExit      Why = "exit"        // …and words were said that leave it, or none that fit
+	ByEntry     Why = "first_entry" // the welcome
+	ByWords     Why = "words"       // a block's own words were said
+	ByLikeness  Why = "likeness"    // words like a block's
+	ByKnowledge Why = "knowledge"   // a knowledge item
+	ByChoice    Why = "choice"      // several answers fit alike; the user is asked which one
+	ByNothing   Why = "nothing"     // the fallback
+)
+
+// choice is what is to answer: a block, an item, or one of several that the user chooses.
+type choice struct {
+	why        Why
+	block      *Block // nil for none
+	item       int    // -1 for none
+	among      []Candidate
+	score      int
+	candidates []Candidate // what words were compared with
+}
+
+// choose finds what answers, apart from a re-ask: with the block that the skill URL stands for, with the
+// one that Kakao names (its own fallback aside, for Kakao not understanding is when ours begins), with
+// the welcome block on a first entry, with what the words lead to, else with the fallback.
+func (b Bot) choose(x *index, q Question, first bool) choice {
+	if block, why := b.named(q); block != nil {
+		return choice{why: why, block: block, item: -1}
+	}
+	if first {
+		if block := b.ofKind(Welcome); block != nil {
+			return choice{why: ByEntry, block: block, item: -1}
+		}
+	}
+	if b.touchedBlock(q.Request) { // of a block that is not here; its label says nothing to match
+		return choice{why: ByNothing, block: b.ofKind(Fallback), item: -1}
+	}
+	return b.understand(x, q.Request.Utterance)
+}
+
+// named finds the block that a call names: the one that the skill URL stands for, else Kakao's.
+func (b Bot) named(q Question) (*Block, Why) {
+	if block := b.byName(q.Block); block != nil {
+		return block, ByURL
+	}
+	for _, name := range []string{q.Request.Block.ID, q.Request.Block.Name} {
+		if block := b.byName(name); block != nil && (block.Kind != Fallback || b.touchedBlock(q.Request)) {
+			return block, ByKakao
+		}
+	}
+	return nil, ""
+}
+
+// understand finds what words lead to. A block's own words always lead to it; else what fits best.
+func (b Bot) understand(x *index, utterance string) choice {
+	if i, found := x.words[fold(utterance)]; found {
+		return choice{why: ByWords, block: &b.Blocks[i], item: -1, score: 100}
+	}
+	if i, found := x.question(utterance); found {
+		return choice{why: ByKnowledge, item: i, score: 100}
+	}
+	candidates := b.candidates(x, utterance)
+	close := b.Settings.close(candidates)
+	c := choice{item: -1, candidates: candidates}
+	if len(candidates) > 0 {
+		c.score = candidates[0].Score
+	}
+	switch {
+	case len(close) > 1:
+		c.why, c.among = ByChoice, close
+	case len(close) == 0:
+		c.why, c.block = ByNothing, b.ofKind(Fallback)
+	case close[0].item >= 0:
+		c.why, c.item = ByKnowledge, close[0].item
+	default:
+		c.why, c.block = ByLikeness, &b.Blocks[close[0].block]
+	}
+	return c
+}
+
+// touchedBlock reports whether a button or quick reply was touched that leads to a block. Older payloads
+// do not say what was touched: then a button's extra is a sign of one, and Kakao's fallback of words that
+// a button said.
+func (b Bot) touchedBlock(r kakao.SkillRequest) bool {
+	if trigger := r.Flow.Trigger; trigger != "" {
+		return strings.HasSuffix(trigger, "_BLOCK")
+	}
+	if r.Typed() || r.Block == (kakao.Named{}) {
+		return false
+	}
+	for _, name := range []string{r.Block.ID, r.Block.Name} {
+		if block := b.byName(name); block != nil {
+			return block.Kind != Fallback
+		}
+	}
+	return true
+}

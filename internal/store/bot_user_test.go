@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/malgil/malgil/internal/scenario"
+)
+
+func TestVisit(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		var firsts atomic.Int64
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				visit, err := s.Visit(context.Background(), "b1", scenario.Live, []byte("u1"), t0)
+				if err != nil {
+					t.Errorf("Visit = %v", err)
+				}
+				if visit.First {
+					firsts.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if firsts.Load() != 1 {
+			t.Errorf("%d of 8 calls at once saw the user first, want 1", firsts.Load())
+		}
+		exec(t, s, `DELETE FROM utterance`) // users are remembered apart from the log
+		for _, tt := range []struct {
+			bot, side, user string
+			want            bool
+		}{
+			{"b1", scenario.Live, "u1", false},
+			{"b1", scenario.Development, "u1", false},
+			{"b1", scenario.Live, "u2", true},
+			{"b2", scenario.Development, "u1", true},
+			{"b2", scenario.Live, "u1", false},
+		} {
+			got, err := s.Visit(t.Context(), tt.bot, tt.side, []byte(tt.user), t0)
+			if err != nil || got.First != tt.want || !got.State.Equal(scenario.State{}) {
+				t.Errorf("Visit(%s, %s, %s) = %+v, %v, want first %v and no state", tt.bot, tt.side, tt.user, got, err, tt.want)
+			}
+		}
+	})
+}
+
+// What is remembered of a user is of one bot and one side, and leaves nothing behind when it ends.
+func TestKeep(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		visit := func(bot, side string) scenario.State {
+			t.Helper()
+			v, err := s.Visit(t.Context(), bot, side, []byte("u1"), t0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v.State
+		}
+		keep := func(side string, state scenario.State) {
+			t.Helper()
+			if err := s.Keep(t.Context(), "b1", side, []byte("u1"), state); err != nil {
+				t.Fatal(err)
+			}
+		}
+		visit("b1", scenario.Live)
+		visit("b2", scenario.Live)
+		asking := scenario.State{Fallbacks: 2, Asking: &scenario.Asking{
+			BlockID: "book", Param: "people", Tries: 1, Values: map[string]string{"day": "2026-11-24"}, Until: t0.Add(10 * time.Minute),
+		}}
+		keep(scenario.Live, asking)
+		keep(scenario.Development, scenario.State{Fallbacks: 1})
+		if diff := cmp.Diff(asking, visit("b1", scenario.Live)); diff != "" {
+			t.Errorf("live state (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(scenario.State{Fallbacks: 1}, visit("b1", scenario.Development)); diff != "" {
+			t.Errorf("development state (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(scenario.State{}, visit("b2", scenario.Live)); diff != "" {
+			t.Errorf("state of another bot (-want +got):\n%s", diff)
+		}
+		keep(scenario.Live, scenario.State{})
+		var talk string
+		var until int64
+		if err := s.read.QueryRowContext(t.Context(), `SELECT talk, talk_until FROM bot_user WHERE bot_id = 'b1'`).Scan(&talk, &until); err != nil || talk != "" || until != 0 {
+			t.Errorf("talk = %q until %d, %v, want nothing", talk, until, err)
+		}
+		exec(t, s, `UPDATE bot_user SET talk = 'no JSON'`)
+		if diff := cmp.Diff(scenario.State{}, visit("b1", scenario.Live)); diff != "" {
+			t.Errorf("state that does not read (-want +got):\n%s", diff)
+		}
+	})
+}
