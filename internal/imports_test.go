@@ -18,7 +18,7 @@ const module = "github.com/malgil/malgil/"
 
 // rulePackages decide about messages and money. They know no queue, no wire and no database, so
 // that their tests need none.
-var rulePackages = []string{"broadcast", "billing", "scenario", "bot", "notice", "access", "wallet", "reconcile", "invoice", "webhook", "stance", "knowledge"}
+var rulePackages = []string{"broadcast", "billing", "scenario", "bot", "notice", "access", "wallet", "reconcile", "invoice", "webhook", "stance", "knowledge", "retention"}
 
 // edgePackages are where calls come in.
 var edgePackages = []string{"internal/intake", "internal/scheduler", "internal/console", "workers"}

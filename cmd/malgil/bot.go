@@ -24,6 +24,7 @@ type botCommand struct {
 	Plugin   botPlugin   `cmd:"" help:"Plugins of a bot, and its certification blocks."`
 	App      botApp      `cmd:"" help:"Say what Kakao says of an app that channels are linked to."`
 	Apps     botApps     `cmd:"" help:"List the apps that channels are linked to."`
+	Purges   botPurges   `cmd:"" help:"What was removed of a bot's utterances, and when."`
 	Resume   botResume   `cmd:"" help:"End the pause of a bot whose key, or Kakao's balance, was mended."`
 	SkillKey botSkillKey `cmd:"" help:"Make a new skill URL; the old one ends at once."`
 }

@@ -90,6 +90,7 @@ var callsOf = map[string][]string{
 	"bot plugin remove":     {"DELETE /api/v1/bots/{id}/plugins/{plugin}"},
 	"bot plugin blocks":     {"GET /api/v1/bots/{id}/certification-blocks"},
 	"bot plugin certify":    {"PUT /api/v1/bots/{id}/certification-blocks/{block}", "DELETE /api/v1/bots/{id}/certification-blocks/{block}"},
+	"bot purges":            {"GET /api/v1/bots/{id}/purges"},
 	"bot app":               {"PUT /api/v1/apps/{id}"},
 	"bot apps":              {"GET /api/v1/apps"},
 	"bot resume":            {"POST /api/v1/bots/{id}/resume"},

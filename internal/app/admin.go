@@ -61,7 +61,7 @@ func (a *App) MoveClock(ctx context.Context, to time.Time) error {
 	return mover.MoveTo(ctx, to)
 }
 
-// fallDue finds what has fallen due: what schedules order, then everything that waits for a task.
+// fallDue finds what has fallen due: what schedules order, everything that waits for a task, and what is not to be kept.
 func (p *parts) fallDue(ctx context.Context) error {
-	return errors.Join(p.calendar(ctx), p.copies(ctx), p.sweep.Run(ctx))
+	return errors.Join(p.calendar(ctx), p.copies(ctx), p.sweep.Run(ctx), p.purger.Run(ctx))
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/reconcile"
+	"github.com/malgil/malgil/internal/retention"
 	"github.com/malgil/malgil/internal/scenario"
 	"github.com/malgil/malgil/internal/scheduler"
 	"github.com/malgil/malgil/internal/seal"
@@ -69,6 +70,7 @@ type parts struct {
 	guard    kakao.Guard // for the addresses of webhooks
 	keys     *seal.Box
 	sweep    *scheduler.Sweep
+	purger   *retention.Purger
 	calendar func(context.Context) error // starts what schedules order
 	copies   func(context.Context) error // gives it its people
 	supplier invoice.Party               // of tax invoices
@@ -173,6 +175,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	db.UseClosing(store.Closing{NewID: p.ids.Next, Invoices: config.TaxURL != "",
 		Dates: func(month time.Time) invoice.Dates { return invoice.DatesOf(month, p.holidays) }})
 	p.calendar, p.copies = scheduler.Calendar(p.times.Turn, p.metrics, log), scheduler.Calendar(p.times.Copy, p.metrics, log)
+	p.purger = retention.New(db, p.metrics, clk.Now)
 	p.sweep = scheduler.NewSweep(countedStore{db, p.metrics}, p.queue, p.inspector, config.SweepAge, clk.Now)
 	return p, nil
 }

@@ -139,6 +139,7 @@ const (
 	copyEvery, copyWithin         = time.Second, 10 * time.Minute // a million people take seconds
 	tidyEvery, tidyWithin         = time.Minute, time.Minute
 	booksEvery, booksWithin       = time.Minute, time.Minute // each wallet once an hour
+	purgeEvery, purgeWithin       = time.Minute, time.Minute // once a day for each bot
 )
 
 // startScheduler runs the loops.
@@ -153,6 +154,7 @@ func (a *App) startScheduler(config Config) {
 		{Name: "copy", Every: copyEvery, Within: copyWithin, Run: p.copies},
 		{Name: "tidy", Every: tidyEvery, Within: tidyWithin, Run: p.tidy},
 		{Name: "books", Every: booksEvery, Within: booksWithin, Run: p.books.Check},
+		{Name: "purge", Every: purgeEvery, Within: purgeWithin, Run: p.purger.Run},
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -114,6 +114,7 @@ PUT /api/v1/bots/{id}/channels/{side} PAM OWKVv
 PATCH /api/v1/bots/{id}/channels/{side} PAM OWKVv
 POST /api/v1/bots/{id}/channels/{side}/connect PAM OWKVv
 POST /api/v1/bots/{id}/channels/{side}/disconnect PAM OWKVv
+GET /api/v1/bots/{id}/purges PAMOWKVv -
 GET /api/v1/bots/{id}/plugins PAMOWKVv -
 POST /api/v1/bots/{id}/plugins PAM OWKVv
 PATCH /api/v1/bots/{id}/plugins/{plugin} PAM OWKVv

@@ -150,6 +150,7 @@ var routes = map[string]guard{
 	"PUT /api/v1/apps/{id}":                             {scope: access.Admin, right: access.KeepPlatform, on: platform},
 	"GET /api/v1/apps":                                  {scope: access.Read, right: access.KeepPlatform, on: platform},
 	"POST /api/v1/bots/{id}/resume":                     {scope: access.Admin, right: access.ResumeBot, on: theBot},
+	"GET /api/v1/bots/{id}/purges":                      {scope: access.Read, right: access.ReadBot, on: theBot},
 
 	"GET /api/v1/bots/{id}/plugins":                         {scope: access.Read, right: access.ReadBot, on: theBot},
 	"POST /api/v1/bots/{id}/plugins":                        {scope: access.Admin, right: access.KeepBot, on: theBot},

@@ -100,6 +100,7 @@ PUT /api/v1/bots/{id}/channels/{side} admin keep_bot bot path.id
 PATCH /api/v1/bots/{id}/channels/{side} admin keep_bot bot path.id
 POST /api/v1/bots/{id}/channels/{side}/connect admin keep_bot bot path.id
 POST /api/v1/bots/{id}/channels/{side}/disconnect admin keep_bot bot path.id
+GET /api/v1/bots/{id}/purges read read_bot bot path.id
 GET /api/v1/bots/{id}/plugins read read_bot bot path.id
 POST /api/v1/bots/{id}/plugins admin keep_bot bot path.id
 PATCH /api/v1/bots/{id}/plugins/{plugin} admin keep_bot bot path.id

@@ -87,6 +87,7 @@ func New(config Config, services Services) *Server {
 	s.addBots()
 	s.addChannels()
 	s.addPlugins()
+	s.addPurges()
 	s.addBroadcasts()
 	s.addEvents()
 	s.addAudiences()

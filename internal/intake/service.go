@@ -11,6 +11,7 @@ import (
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/invoice"
 	"github.com/malgil/malgil/internal/notice"
+	"github.com/malgil/malgil/internal/retention"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/wallet"
 	"github.com/malgil/malgil/internal/webhook"
@@ -210,6 +211,7 @@ type Reader interface {
 	BlockList(ctx context.Context, botID string) ([]bot.Block, error)
 	Apps(ctx context.Context, after string, limit int) ([]bot.App, error)
 	Plugins(ctx context.Context, botID string) ([]bot.BotPlugin, error)
+	Purges(ctx context.Context, botID, before string, limit int) ([]retention.Receipt, error)
 	CertificationBlocks(ctx context.Context, botID string) ([]bot.CertificationBlock, error)
 	App(ctx context.Context, id string) (bot.App, error)
 	Audience(ctx context.Context, id broadcast.AudienceID) (broadcast.Audience, error)

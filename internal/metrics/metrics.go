@@ -67,6 +67,7 @@ type Metrics struct {
 	billing, attempts    *counters
 	mails, webhooks      *counters
 	webhooksDropped      *counters
+	purged               *counters
 	scheduleRuns         *counters
 
 	answers, callbacks, callbackFailures *counters
@@ -137,6 +138,8 @@ func New(reg prometheus.Registerer) *Metrics {
 		budgetLeft: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "malgil_answer_budget_left_seconds",
 			Help:    "Time left until the intake would have stopped waiting for an answer; late ones count as 0.",
 			Buckets: budgetBuckets}),
+		purged: newCounters(reg, "malgil_utterances_purged_total",
+			"Utterances that were removed because their bot keeps them no longer."),
 		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{Name: "malgil_utterances_unrecorded_total",
 			Help: "Utterances that were answered and could not be kept in the log of utterances."}),
 
@@ -199,6 +202,9 @@ func (m *Metrics) Mailed(mailCase, outcome string) { m.mails.add(1, mailCase, ou
 
 // WebhookTried notes one try to deliver an event to a webhook.
 func (m *Metrics) WebhookTried(event, outcome string) { m.webhooks.add(1, event, outcome) }
+
+// UtterancesPurged notes so many utterances that were too old to be kept.
+func (m *Metrics) UtterancesPurged(n int) { m.purged.add(float64(n)) }
 
 // WebhooksDropped notes so many deliveries for which a webhook had no room.
 func (m *Metrics) WebhooksDropped(n int) { m.webhooksDropped.add(float64(n)) }
