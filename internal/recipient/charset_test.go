@@ -10,6 +10,7 @@ import (
 
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/sheet"
 )
 
 // cp949 writes a text as a Korean Excel does.
@@ -27,15 +28,15 @@ func TestCSV_charsets(t *testing.T) {
 	want := []broadcast.Recipient{one("botUserKey", "u1", map[string]string{"등급": "금"})}
 	tests := map[string]struct {
 		text string
-		set  Charset
+		set  sheet.Charset
 		want []broadcast.Recipient // nil for that of korean
 	}{
 		"UTF-8":                     {text: korean},
-		"UTF-8 that is named":       {text: korean, set: UTF8},
+		"UTF-8 that is named":       {text: korean, set: sheet.UTF8},
 		"UTF-8 with a mark":         {text: "\uFEFF" + korean},
-		"a mark against a name":     {text: "\uFEFF" + korean, set: CP949},
+		"a mark against a name":     {text: "\uFEFF" + korean, set: sheet.CP949},
 		"CP949":                     {text: cp949(t, korean)},
-		"CP949 that is named":       {text: cp949(t, korean), set: CP949},
+		"CP949 that is named":       {text: cp949(t, korean), set: sheet.CP949},
 		"CP949 with semicolons":     {text: cp949(t, strings.ReplaceAll(korean, ",", ";"))},
 		"CP949 with tabs and CR LF": {text: cp949(t, strings.NewReplacer(",", "\t", "\n", "\r\n").Replace(korean))},
 		"a letter of Windows alone": {text: cp949(t, "id,a\nu1,똠방각하\n"), want: []broadcast.Recipient{one("botUserKey", "u1", map[string]string{"a": "똠방각하"})}},
@@ -56,7 +57,7 @@ func TestCSV_charsets(t *testing.T) {
 // The first letter beyond ASCII may come late: it decides.
 func TestCSV_charsetFarBehind(t *testing.T) {
 	text := "id,name\n" + strings.Repeat("u1,x\n", 50_000) + "u2,한빛서점\n"
-	for set, text := range map[Charset]string{UTF8: text, CP949: cp949(t, text)} {
+	for set, text := range map[sheet.Charset]string{sheet.UTF8: text, sheet.CP949: cp949(t, text)} {
 		got, bad := readAll(t, strings.NewReader(text), CSV, Options{})
 		if len(got) != 50_001 || bad != nil || got[50_000].Properties["name"] != "한빛서점" {
 			t.Errorf("%s: %d rows, bad %v, the last %v; want 한빛서점 in the last of 50001", set, len(got), bad, got[len(got)-1])
@@ -71,52 +72,30 @@ func TestCSV_brokenLetters(t *testing.T) {
 	if len(got) != 2 || got[0].Properties["name"] != "가나다" || cmp.Diff([]broadcast.BadRow{{Line: 3, Column: "properties", Reason: "are not UTF-8"}}, bad) != "" {
 		t.Errorf("UTF-8: rows %v, bad %v, want line 3 bad", got, bad)
 	}
-	got, bad = readAll(t, strings.NewReader(strings.Replace(cp949(t, text), "?", "\xff", 1)), CSV, Options{Charset: CP949})
+	got, bad = readAll(t, strings.NewReader(strings.Replace(cp949(t, text), "?", "\xff", 1)), CSV, Options{Charset: sheet.CP949})
 	if len(got) != 2 || got[1].Properties["name"] != "바사아" || cmp.Diff([]broadcast.BadRow{{Line: 3, Column: "name", Reason: "is not CP949"}}, bad) != "" {
 		t.Errorf("CP949: rows %v, bad %v, want line 3 bad", got, bad)
-	}
-}
-
-func TestRecognise(t *testing.T) {
-	long := cp949(t, strings.Repeat("한빛서점 ", 100))
-	tests := map[string]struct {
-		sample string
-		want   Charset
-	}{
-		"UTF-8":                       {"가나다", UTF8},
-		"UTF-8 cut off":               {"가나다"[:8], UTF8},
-		"CP949":                       {long, CP949},
-		"CP949 cut off":               {long[:len(long)-2], CP949},
-		"CP949 of one letter":         {cp949(t, "김"), CP949},
-		"neither":                     {"\xff\xfe\xfd", UTF8},
-		"one broken letter in UTF-8":  {"가나\xff다라마바사", UTF8},
-		"one cut letter within UTF-8": {"가나\xea\xb0 다라마바사", UTF8},
-	}
-	for name, tt := range tests {
-		if got := recognise([]byte(tt.sample)); got != tt.want {
-			t.Errorf("recognise(%s) = %s, want %s", name, got, tt.want)
-		}
 	}
 }
 
 func TestOfContentType(t *testing.T) {
 	tests := map[string]struct {
 		f     Format
-		set   Charset
+		set   sheet.Charset
 		known bool
 	}{
 		"text/csv":                             {CSV, "", true},
-		"text/csv; charset=UTF-8":              {CSV, UTF8, true},
-		"text/csv; charset=EUC-KR":             {CSV, CP949, true},
-		"text/csv; charset=ms949":              {CSV, CP949, true},
+		"text/csv; charset=UTF-8":              {CSV, sheet.UTF8, true},
+		"text/csv; charset=EUC-KR":             {CSV, sheet.CP949, true},
+		"text/csv; charset=ms949":              {CSV, sheet.CP949, true},
 		"text/csv; charset=shift_jis":          {CSV, "", false},
 		"application/x-ndjson":                 {NDJSON, "", true},
 		XLSX.MediaType():                       {XLSX, "", true},
 		"application/json":                     {"", "", false},
 		"application/vnd.ms-excel":             {"", "", false},
 		"":                                     {"", "", false},
-		NDJSON.MediaType() + ";charset=utf-8":  {NDJSON, UTF8, true},
-		NDJSON.MediaType() + ";charset=euc-kr": {NDJSON, CP949, false},
+		NDJSON.MediaType() + ";charset=utf-8":  {NDJSON, sheet.UTF8, true},
+		NDJSON.MediaType() + ";charset=euc-kr": {NDJSON, sheet.CP949, false},
 	}
 	for header, want := range tests {
 		f, set, known := OfContentType(header)

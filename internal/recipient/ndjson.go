@@ -15,6 +15,9 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 )
 
+// maxLine bounds one line in bytes: 50 properties of 4 KiB together and an id fit many times over.
+const maxLine = 1 << 20
+
 // ndjson reads a recipient a line, each a JSON object with id and perhaps type and properties. Empty
 // lines are passed over.
 type ndjson struct {
@@ -28,7 +31,7 @@ func newNDJSON(from io.Reader, o Options) (*ndjson, error) {
 		return nil, fault.Field("query.map", "is for files with columns; the fields of NDJSON have their own names")
 	}
 	n := &ndjson{lines: bufio.NewScanner(from), fields: slices.Sorted(maps.Keys(o.Fields))}
-	n.lines.Buffer(make([]byte, window), maxLine)
+	n.lines.Buffer(make([]byte, 64<<10), maxLine)
 	return n, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/sheet"
 )
 
 // Format is how a file holds recipients.
@@ -50,7 +51,7 @@ func OfName(name string) (Format, error) {
 
 // OfContentType returns the format of an upload and the character set that it names, empty for none.
 // known is false for what is no format, or a character set that is not read.
-func OfContentType(header string) (f Format, set Charset, known bool) {
+func OfContentType(header string) (f Format, set sheet.Charset, known bool) {
 	media, params, err := mime.ParseMediaType(header)
 	if err != nil {
 		return "", "", false
@@ -60,14 +61,14 @@ func OfContentType(header string) (f Format, set Charset, known bool) {
 	if !known || named == "" {
 		return f, "", known
 	}
-	set, known = charsets[strings.ToLower(named)]
-	return f, set, known && (f == CSV || f == NDJSON && set == UTF8)
+	set, known = sheet.Charsets[strings.ToLower(named)]
+	return f, set, known && (f == CSV || f == NDJSON && set == sheet.UTF8)
 }
 
 // Options say how a file is read. The zero value goes by the names of its columns.
 type Options struct {
-	Charset Charset // of CSV; recognised when empty
-	Columns Mapping // of CSV and XLSX
+	Charset sheet.Charset // of CSV; recognised when empty
+	Columns Mapping       // of CSV and XLSX
 	// Fields are what a file may have beside id and type, each with other names that its column may have;
 	// what is no field is refused. They are read as properties. Nil for every column, as a property.
 	Fields map[string][]string
@@ -86,19 +87,16 @@ type Reader interface {
 // file is not of the format, or has no column of ids.
 func Open(from io.Reader, f Format, o Options) (Reader, error) {
 	switch f {
-	case CSV:
-		return newCSV(from, o)
-	case XLSX:
-		return newXLSX(from, o)
+	case CSV, XLSX:
+		return newTabular(from, f, o)
 	case NDJSON:
 		return newNDJSON(from, o)
 	}
 	return nil, fault.Field("recipients", "are of no known format")
 }
 
-// maxLine bounds one line of a file in bytes, so that a quote left open does not gather the whole file
-// in memory: 50 properties of 4 KiB together and an id fit many times over.
-const maxLine = 1 << 20
+// limits are those of a workbook.
+var limits = sheet.Limits{Rows: 1_000_000, Unzipped: 4 << 30}
 
 // defaultType is the type of ids that have none.
 const defaultType = "botUserKey"

@@ -4,13 +4,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/sheet"
 )
 
-// Names of columns, in small letters and without spaces, underscores and hyphens. Those of the first
+// Names of columns, as [sheet.Folded] has them. Those of the first
 // list come before those of the second, which may as well be properties: a column is one of these
 // only where none is of those.
 var (
@@ -20,10 +20,6 @@ var (
 	moreIDNames   = []string{"수신자아이디", "수신자키", "수신인id", "사용자id", "사용자키", "아이디", "recipientid"}
 	moreTypeNames = []string{"수신자타입", "수신자구분", "수신인유형", "id유형", "아이디유형", "키유형", "recipienttype"}
 )
-
-var spelling = strings.NewReplacer(" ", "", "_", "", "-", "")
-
-func meaning(column string) string { return spelling.Replace(strings.ToLower(column)) }
 
 // table turns rows of cells into people.
 type table struct {
@@ -44,9 +40,6 @@ func newTable(line int, header []string, o Options) (*table, error) {
 	t := &table{names: make([]string, len(header)), property: make([]bool, len(header))}
 	for i, name := range header {
 		t.names[i] = strings.TrimSpace(name)
-		if !utf8.ValidString(name) || strings.ContainsRune(name, utf8.RuneError) {
-			return nil, wrong(" is neither UTF-8 nor CP949; save the file as CSV UTF-8")
-		}
 	}
 	var err error
 	if t.idAt, err = t.find(m.ID, idNames, moreIDNames, wrong); err != nil {
@@ -95,7 +88,7 @@ func (t *table) takeFields(o Options, wrong func(string, ...any) error) error {
 	t.keys = make([]string, len(t.names))
 	fields := slices.Sorted(maps.Keys(o.Fields))
 	for _, field := range fields {
-		at, err := t.find(o.Columns.Fields[field], []string{meaning(field)}, o.Fields[field], wrong)
+		at, err := t.find(o.Columns.Fields[field], []string{sheet.Folded(field)}, o.Fields[field], wrong)
 		switch {
 		case err != nil:
 			return err
@@ -121,8 +114,8 @@ func (t *table) find(stated string, first, more []string, wrong func(string, ...
 	lists := []func(string) bool{is}
 	if stated == "" {
 		lists = []func(string) bool{
-			func(name string) bool { return slices.Contains(first, meaning(name)) },
-			func(name string) bool { return slices.Contains(more, meaning(name)) },
+			func(name string) bool { return slices.Contains(first, sheet.Folded(name)) },
+			func(name string) bool { return slices.Contains(more, sheet.Folded(name)) },
 		}
 	}
 	for _, fits := range lists {

@@ -1,4 +1,4 @@
-package recipient
+package sheet
 
 import (
 	"bufio"
@@ -7,25 +7,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
 )
 
-// csvFile reads CSV: a header line, then a person a line. What separates cells is recognised from the
-// header line: the comma, semicolon or tab that stands most often in it, outside of quotes.
-type csvFile struct {
+// maxLine bounds one line of a file in bytes, so that a quote left open does not gather the whole file in
+// memory.
+const maxLine = 1 << 20
+
+// ErrEmpty is that a file has no header.
+var ErrEmpty = errors.New("the file is empty")
+
+// CSV reads CSV: a header line, then a row a line. What separates cells is recognised from the header line:
+// the comma, semicolon or tab that stands most often in it, outside of quotes.
+type CSV struct {
 	decoder *decoder
 	limit   *lineLimit
 	reader  *csv.Reader
-	table   *table
+	header  []string
+	at      int // line of the header
 	line    int
 }
 
-func newCSV(from io.Reader, o Options) (*csvFile, error) {
-	decoder, err := newDecoder(from, o.Charset)
+// NewCSV reads the header of a file in a character set, which is recognised when it is empty.
+func NewCSV(from io.Reader, set Charset) (*CSV, error) {
+	decoder, err := newDecoder(from, set)
 	if err != nil {
 		return nil, err
 	}
@@ -35,21 +44,28 @@ func newCSV(from io.Reader, o Options) (*csvFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &csvFile{decoder: decoder, limit: limit, reader: csv.NewReader(io.MultiReader(bytes.NewReader(first), buffered))}
+	c := &CSV{decoder: decoder, limit: limit, reader: csv.NewReader(io.MultiReader(bytes.NewReader(first), buffered))}
 	c.reader.Comma = separator(first)
 	c.reader.FieldsPerRecord = -1
 	c.reader.ReuseRecord = true
 	header, err := c.reader.Read()
 	if errors.Is(err, io.EOF) {
-		return nil, fault.Field("recipients", "the file is empty; the first line names the columns, such as type,id")
+		return nil, ErrEmpty
 	}
 	if err != nil {
-		return nil, fault.Field("recipients", "line 1 is not CSV: %v", err)
+		return nil, fault.New(fault.Invalid, "line 1 is not CSV: %v", err)
 	}
-	line, _ := c.reader.FieldPos(0)
-	c.table, err = newTable(line, header, o)
-	return c, err
+	c.at, _ = c.reader.FieldPos(0)
+	c.line = c.at
+	c.header = slices.Clone(header)
+	if slices.ContainsFunc(header, func(name string) bool { return !utf8.ValidString(name) || strings.ContainsRune(name, utf8.RuneError) }) {
+		return nil, fault.New(fault.Invalid, "line %d is neither UTF-8 nor CP949; save the file as CSV UTF-8", c.at)
+	}
+	return c, nil
 }
+
+// Header implements [Rows].
+func (c *CSV) Header() ([]string, int) { return c.header, c.at }
 
 // headerLine reads the first line that is not empty, and those before it. A quoted name may hold the
 // end of a line.
@@ -88,40 +104,40 @@ func separator(header []byte) rune {
 	return rune(best)
 }
 
-// Next implements [broadcast.Rows].
-func (c *csvFile) Next() (broadcast.Recipient, error) {
+// Next implements [Rows].
+func (c *CSV) Next() ([]string, error) {
 	c.limit.since = 0
 	cells, err := c.reader.Read()
 	if errors.Is(err, io.EOF) {
-		return broadcast.Recipient{}, io.EOF
+		return nil, io.EOF
 	}
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
 		c.line = parse.StartLine
-		return broadcast.Recipient{}, &broadcast.BadRow{Line: c.line, Reason: "is not CSV: " + parse.Err.Error()}
+		return nil, &BadRow{Line: c.line, Reason: "is not CSV: " + parse.Err.Error()}
 	}
 	if err != nil {
-		return broadcast.Recipient{}, err
+		return nil, err
 	}
 	c.line, _ = c.reader.FieldPos(0)
-	if len(cells) != len(c.table.names) {
-		return broadcast.Recipient{}, &broadcast.BadRow{Line: c.line, Reason: fmt.Sprintf("has %d columns, the first line has %d", len(cells), len(c.table.names))}
+	if len(cells) != len(c.header) {
+		return nil, &BadRow{Line: c.line, Reason: fmt.Sprintf("has %d columns, the first line has %d", len(cells), len(c.header))}
 	}
 	if c.decoder.set == CP949 {
 		for i, cell := range cells {
 			if strings.ContainsRune(cell, utf8.RuneError) {
-				return broadcast.Recipient{}, &broadcast.BadRow{Line: c.line, Column: c.table.names[i], Reason: "is not CP949"}
+				return nil, &BadRow{Line: c.line, Column: i + 1, Reason: "is not CP949"}
 			}
 		}
 	}
-	return c.table.person(cells, c.line)
+	return cells, nil
 }
 
-// Line implements [broadcast.Rows].
-func (c *csvFile) Line() int { return c.line }
+// Line implements [Rows].
+func (c *CSV) Line() int { return c.line }
 
-// Close implements [Reader].
-func (c *csvFile) Close() error { return nil }
+// Close implements [Rows].
+func (c *CSV) Close() error { return nil }
 
 // lineLimit ends reading when too much was read since the last line began.
 type lineLimit struct {
@@ -132,7 +148,7 @@ type lineLimit struct {
 // Read implements [io.Reader].
 func (l *lineLimit) Read(p []byte) (int, error) {
 	if l.since > maxLine {
-		return 0, fault.Field("recipients", "has a line of more than 1 MiB; is a quote left open?")
+		return 0, fault.New(fault.Invalid, "must have no line of more than 1 MiB; is a quote left open?")
 	}
 	n, err := l.from.Read(p)
 	l.since += n

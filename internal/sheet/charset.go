@@ -1,4 +1,4 @@
-package recipient
+package sheet
 
 import (
 	"bufio"
@@ -21,8 +21,8 @@ const (
 	CP949 Charset = "cp949" // EUC-KR with the letters that Windows adds
 )
 
-// charsets are the names under which character sets are known, in small letters.
-var charsets = map[string]Charset{
+// Charsets are the names under which character sets are known, in small letters.
+var Charsets = map[string]Charset{
 	"utf-8": UTF8, "utf8": UTF8, "us-ascii": UTF8,
 	"cp949": CP949, "euc-kr": CP949, "euckr": CP949, "ms949": CP949, "uhc": CP949, "windows-949": CP949, "x-windows-949": CP949,
 	"ks_c_5601-1987": CP949, "ksc5601": CP949,
@@ -50,7 +50,7 @@ func newDecoder(from io.Reader, set Charset) (*decoder, error) {
 		_, _ = d.from.Discard(3) // Peek has shown that they are there
 		d.set = UTF8
 	case len(mark) >= 2 && (string(mark[:2]) == "\xFF\xFE" || string(mark[:2]) == "\xFE\xFF"):
-		return nil, fault.Field("recipients", "are UTF-16; save the file as CSV UTF-8")
+		return nil, fault.New(fault.Invalid, "must not be UTF-16; save the file as CSV UTF-8")
 	case err != nil && err != io.EOF:
 		return nil, err
 	}
