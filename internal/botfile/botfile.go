@@ -28,7 +28,7 @@ const (
 	blocksDir = "blocks"
 )
 
-var knowledgeFiles = []string{"knowledge.csv", "knowledge.xlsx"}
+var knowledgeFiles = []string{knowledgeCSV, knowledgeXLSX}
 
 // Header is what bot.yaml says of the bot itself.
 type Header struct {
@@ -68,6 +68,10 @@ func Read(fsys fs.FS, rules scenario.Rules) (scenario.Content, Header, []Problem
 	var content scenario.Content
 	var header Header
 	for _, f := range r.list(fsys) {
+		if slices.Contains(knowledgeFiles, f.name) {
+			content.Knowledge, r.knowledge = f.knowledge(fsys), f
+			continue
+		}
 		text, ok := f.text(fsys, maxYAML)
 		switch {
 		case !ok:
@@ -76,8 +80,6 @@ func Read(fsys fs.FS, rules scenario.Rules) (scenario.Content, Header, []Problem
 			header, content.Servers = f.header(text)
 			rules.Partial = rules.Partial || f.root == nil
 			r.bot = f
-		case slices.Contains(knowledgeFiles, f.name):
-			f.add(place{}, "", "is not read yet")
 		default:
 			block := f.block(text)
 			rules.Partial = rules.Partial || f.root == nil
@@ -94,10 +96,11 @@ func Read(fsys fs.FS, rules scenario.Rules) (scenario.Content, Header, []Problem
 
 // reader gathers what is wrong while it reads.
 type reader struct {
-	problems []Problem
-	square   int // of the names in each YAML file, together
-	bot      *file
-	blocks   []*file // of each block of the content
+	problems  []Problem
+	square    int // of the names in each YAML file, together
+	bot       *file
+	blocks    []*file // of each block of the content
+	knowledge *file
 }
 
 // file is one file of a folder, with what is wrong with it.
@@ -105,6 +108,7 @@ type file struct {
 	*reader
 	name  string
 	root  *node    // nil when it cannot be read
+	items items    // of a knowledge base
 	wrong []string // paths that were complained of when it was read
 }
 
@@ -182,41 +186,46 @@ func within(path, other string) bool {
 }
 
 // parts are the paths of a check by what they begin with.
-var parts = regexp.MustCompile(`\b(blocks|servers|knowledge)\[(\d+)\]\.?([\w\[\].]*)`)
+var parts = regexp.MustCompile(`\b(blocks|servers|knowledge)\[(\d+)\]\.?([^ ";,]*)`)
 
-// find returns the file that a path of a check is about, and the path in it; nil for none.
-func (r *reader) find(field string) (f *file, path string) {
-	found := parts.FindStringSubmatch(field)
-	if found == nil || !strings.HasPrefix(field, found[1]) {
-		return nil, ""
+// find returns the file that a path of a check is about, with the path and the place in it; nil for none.
+func (r *reader) find(field string) (f *file, path string, at place) {
+	found := parts.FindStringSubmatchIndex(field)
+	if found == nil || found[0] > 0 {
+		return nil, "", at
 	}
-	i, err := strconv.Atoi(found[2])
-	path = field[len(found[0])-len(found[3]):]
+	kind, path := field[:found[3]], strings.TrimPrefix(field[found[5]+1:], ".")
+	i, err := strconv.Atoi(field[found[4]:found[5]])
 	switch {
 	case err != nil:
-	case found[1] == "servers":
-		return r.bot, field
-	case found[1] == "blocks" && i < len(r.blocks):
-		return r.blocks[i], path
+	case kind == "servers" && r.bot != nil && r.bot.root != nil:
+		return r.bot, field, r.bot.root.at(field)
+	case kind == "blocks" && i < len(r.blocks):
+		return r.blocks[i], path, r.blocks[i].root.at(path)
+	case kind == "knowledge" && i < len(r.knowledge.items.lines):
+		path, at = r.knowledge.locate(i, path)
+		return r.knowledge, path, at
 	}
-	return nil, ""
+	return nil, "", at
 }
 
 // place adds what a check found, with the file and the place in it.
 func (r *reader) place(part fault.Part) {
 	message := parts.ReplaceAllStringFunc(part.Message, func(named string) string {
-		f, path := r.find(named)
+		f, _, at := r.find(named)
 		if f == nil {
 			return named
 		}
-		at := f.root.at(path)
 		return fmt.Sprintf("%s:%d:%d", f.name, at.line, at.column)
 	})
-	if f, path := r.find(part.Field); f != nil {
+	switch f, path, at := r.find(part.Field); {
+	case f == nil:
+		r.problems = append(r.problems, Problem{Path: part.Field, Message: message})
+	case f.root == nil: // the rows of a table that were complained of are not checked
+		f.add(at, path, "%s", message)
+	default:
 		f.consequence(path, message)
-		return
 	}
-	r.problems = append(r.problems, Problem{Path: part.Field, Message: message})
 }
 
 // sorted returns the problems by file and place, each once.

@@ -54,10 +54,17 @@ func (r *reader) list(fsys fs.FS) (files []*file) {
 			}
 		}
 	}
-	switch {
-	case !slices.ContainsFunc(entries, func(entry fs.DirEntry) bool { return entry.Name() == botYAML }):
+	has := func(name string) bool {
+		return slices.ContainsFunc(entries, func(entry fs.DirEntry) bool { return entry.Name() == name })
+	}
+	if !has(botYAML) {
 		(&file{reader: r, name: botYAML}).add(place{}, "", "is missing; it says the id and the name of the bot")
-	case len(files) > MaxFiles || size > MaxBytes:
+	}
+	if has(knowledgeCSV) && has(knowledgeXLSX) {
+		(&file{reader: r, name: knowledgeXLSX}).add(place{}, "", "stands beside %s; have one of them", knowledgeCSV)
+		files = slices.DeleteFunc(files, func(f *file) bool { return f.name == knowledgeXLSX })
+	}
+	if len(files) > MaxFiles || size > MaxBytes {
 		root.add(place{}, "", "the folder has %d files of %d bytes; at most %d and %d are read", len(files), size, MaxFiles, MaxBytes)
 		return nil
 	}

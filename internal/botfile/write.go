@@ -28,6 +28,9 @@ func Write(content scenario.Content, header Header) map[string][]byte {
 			Handoff: b.Handoff, Context: b.Context, Data: b.Data,
 		})
 	}
+	if len(content.Knowledge) > 0 {
+		files[knowledgeCSV] = asCSV(content.Knowledge)
+	}
 	return files
 }
 

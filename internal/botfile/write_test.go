@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/malgil/malgil/internal/botfile"
 	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/knowledge"
 	"github.com/malgil/malgil/internal/scenario"
 )
 
@@ -82,6 +84,12 @@ func draw(t *rapid.T) (scenario.Content, botfile.Header) {
 				Extra: map[string]any{text(5).Draw(t, "key"): extra(0).Draw(t, "extra")}}}
 		}
 		content.Blocks = append(content.Blocks, b)
+	}
+	for i := range rapid.IntRange(0, 4).Draw(t, "knowledge") {
+		item := knowledge.Item{Question: strings.TrimSpace(text(20).Draw(t, "question")) + fmt.Sprint(i), Answer: strings.TrimSpace(text(60).Draw(t, "answer"))}
+		item.Categories[i] = "주문, \"반품\""
+		item.LandingURL = rapid.SampledFrom([]string{"", "https://a.example/?a,b"}).Draw(t, "landing")
+		content.Knowledge = append(content.Knowledge, item)
 	}
 	content.Servers = slices.Repeat([]scenario.Server{{Name: "s", URL: "https://a.example", Headers: map[string]string{"X-A": ": # a"}}}, rapid.IntRange(0, 1).Draw(t, "servers"))
 	if parts := (scenario.Rules{}).Check(content); len(parts) > 0 {
