@@ -170,7 +170,7 @@ func (r *utteranceRun) hand(ctx context.Context, reply scenario.Reply, outcome s
 	case err != nil:
 		r.Log.Error("queue is away, an answer is lost", "utterance_id", r.task.ID, "err", err)
 	case won:
-		r.tell(ctx)
+		r.tell(ctx, body)
 		switch {
 		case left >= -settleGrace:
 			r.record(reply, outcome, left)
@@ -219,10 +219,10 @@ func (r *utteranceRun) persist(ctx context.Context, until time.Time, call func(c
 	}
 }
 
-func (r *utteranceRun) tell(ctx context.Context) {
+func (r *utteranceRun) tell(ctx context.Context, answer []byte) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	if err := r.Exchange.Tell(ctx, r.task.Mailbox, r.task.ID); err != nil {
+	if err := r.Exchange.Tell(ctx, r.task.Mailbox, r.task.ID, answer); err != nil {
 		r.Log.Warn("intake is not told of an answer", "utterance_id", r.task.ID, "err", err)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
+	"time"
 
 	"github.com/malgil/malgil/internal/app"
 	"github.com/malgil/malgil/internal/fault"
@@ -14,15 +16,23 @@ import (
 type loadCommand struct {
 	app.Parts `embed:""` // must be empty; addresses and secrets are the measurement's own
 	app.Rules `embed:""`
-	People    int  `default:"100000" help:"People of the broadcast that is measured."`
-	Naive     int  `default:"5000" help:"People who are sent to one by one, one task each, to compare with; 0 for no comparison."`
-	JSON      bool `help:"One JSON object."`
+	People    int `default:"100000" help:"People of the broadcast that is measured."`
+	Naive     int `default:"5000" help:"People who are sent to one by one, one task each, to compare with; 0 for no comparison."`
+	// Utterances are measured instead of a broadcast.
+	Utterances bool          `help:"Measure how utterances are answered, direct and by callback, beside a bare handler; on PostgreSQL and Redis."`
+	Length     time.Duration `default:"5s" help:"Of each of the measurements of utterances."`
+	JSON       bool          `help:"One JSON object."`
 }
 
 // Run measures once and prints what came of it.
 func (c loadCommand) Run(e *env) error {
-	if c.People < 1 || c.Naive < 0 {
+	switch {
+	case c.People < 1 || c.Naive < 0:
 		return fault.New(fault.Invalid, "--people must be at least 1, and --naive at least 0")
+	case c.Length < time.Second:
+		return fault.New(fault.Invalid, "--length must be at least 1s")
+	case c.Utterances:
+		return c.utterances(e)
 	}
 	bar := newScreen(e.stderr, false)
 	log := slog.New(slog.NewJSONHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -45,3 +55,42 @@ func (c loadCommand) Run(e *env) error {
 	facts(e.stdout, pairs...)
 	return nil
 }
+
+// utterances measures once and prints what came of it.
+func (c loadCommand) utterances(e *env) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	bar := newScreen(e.stderr, false)
+	log := slog.New(slog.NewJSONHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	r, err := load.Utterances(e.ctx, load.UtteranceOptions{Config: app.Config{Parts: c.Parts, Rules: c.Rules}, Program: program, Length: c.Length, Progress: bar.progress, Log: log})
+	bar.clear()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(e.stdout).Encode(r)
+	}
+	throughput := func(t load.Throughput) string {
+		return fmt.Sprintf("%s/s beside the rest of this machine, %s for each second of its own on a processor", won(int64(t.PerSecond)), won(int64(t.PerCore)))
+	}
+	latency := func(l load.Latency) string {
+		return fmt.Sprintf("half within %.1f ms, 99 %% within %.1f ms, the slowest %.1f ms", l.P50, l.P99, l.Worst)
+	}
+	facts(e.stdout, "bare handler", throughput(r.Bare), "intake", fmt.Sprintf("%s; answered by itself because the queue was slow: %d", throughput(r.Intake), r.Wrong["intake"]), "intake / bare", fmt.Sprintf("%.2f for each second on a processor", r.OfBare),
+		"answered", fmt.Sprintf("%s/s by workers, beside the rest of this machine", won(int64(r.Most))),
+		"direct", fmt.Sprintf("%s/s: %s; wrong: %d", won(int64(r.Rate)), latency(r.Direct), r.Wrong["direct"]),
+		"promise", fmt.Sprintf("%s/s, after the budget: %s; wrong: %d", won(int64(r.Callback.Rate)), latency(r.Callback.Promise), r.Wrong["callback"]),
+		"callback", fmt.Sprintf("after the work: %s; missing: %d", latency(r.Callback.Callback), r.Callback.Missing))
+	return nil
+}
+
+// loadBareCommand is the bare handler that [loadCommand] compares the intake with.
+type loadBareCommand struct {
+	Redis  string `name:"redis" env:"MALGIL_REDIS" required:"" secret:"" help:"Queue."`
+	Listen string `required:"" help:"Address."`
+}
+
+// Run serves until the process is told to stop.
+func (c loadBareCommand) Run(e *env) error { return load.ServeBare(e.ctx, c.Redis, c.Listen) }

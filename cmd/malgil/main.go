@@ -42,6 +42,7 @@ func main() {
 type commands struct {
 	Demo      demoCommand      `cmd:"" help:"Everything in one process on loopback, with a short tour."`
 	Load      loadCommand      `cmd:"" help:"How fast an installation on these parts sends, beside one task per person."`
+	LoadBare  loadBareCommand  `cmd:"" hidden:"" help:"What load compares the intake with."`
 	All       allCommand       `cmd:"" help:"Intake, workers and scheduler in one process."`
 	Intake    intakeCommand    `cmd:"" help:"HTTP only."`
 	Worker    workerCommand    `cmd:"" help:"Worker pools."`

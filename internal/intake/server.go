@@ -108,7 +108,7 @@ func New(config Config, services Services) *Server {
 	s.HandleFunc("GET /healthz", s.healthz)
 	s.HandleFunc("GET /readyz", s.readyz)
 	if services.Skill != nil {
-		s.HandleFunc("POST /skill/{bot}/{key}", services.Skill.ServeHTTP)
+		s.HandleFunc(skillRoute, services.Skill.ServeHTTP)
 	}
 	return s
 }
@@ -215,6 +215,10 @@ func (s *Server) serve(w *answer, r *http.Request, pattern string) {
 		beSlow(w, limit)
 	case eventsRoute:
 		limit = streamTime
+	}
+	if pattern == skillRoute { // which keeps its own time
+		s.mux.ServeHTTP(w, r)
+		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), limit)
 	defer cancel()

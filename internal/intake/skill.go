@@ -11,13 +11,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
 
+	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/queue"
@@ -34,7 +34,10 @@ const (
 	witnessTime = 5 * time.Second        // evidence, behind the answer
 )
 
-const maxSkillBody = 256 << 10 // bytes
+const (
+	skillRoute   = "POST /skill/{bot}/{key}"
+	maxSkillBody = 256 << 10 // bytes
+)
 
 // Answerer is [scenario.Service] as the intake uses it.
 type Answerer interface {
@@ -123,7 +126,7 @@ func (s *Skill) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.write(w, textBody(scenario.FailedText))
 		return
 	}
-	request, err := kakao.ParseSkillRequest(body)
+	request, whole, err := kakao.SkimSkillRequest(body, "callbackUrl", broadcast.ChunkParam)
 	if err = errors.Join(readErr, err); err != nil {
 		s.Log.Warn("skill call is not readable", "bot_id", botID, "err", err)
 		s.Metrics.Answered(string(scenario.Unreadable), 0)
@@ -131,7 +134,7 @@ func (s *Skill) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	call := &skillCall{
-		Skill: s, received: received, start: start, body: body,
+		Skill: s, received: received, start: start, body: body, whole: whole,
 		question: scenario.Question{ID: s.utteranceID(request), BotID: botID, Block: r.URL.Query().Get("block"), Request: request, Raw: body, At: received},
 		budget:   s.ReplyBudget,
 	}
@@ -142,17 +145,22 @@ func (s *Skill) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.write(w, call.answer(ctx))
 }
 
-// botIDs is what an id of a bot may look like; no other is asked for.
-var botIDs = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+// isBotID reports whether an id may be of a bot; no other is asked for.
+func isBotID(id string) bool {
+	const most = 64
+	return id != "" && len(id) <= most && !strings.ContainsFunc(id, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '_' && r != '-'
+	})
+}
 
 // admit reports whether a key opens a bot. The error means that it is not known.
 func (s *Skill) admit(ctx context.Context, botID, key string) (bool, error) {
-	if !botIDs.MatchString(botID) {
+	if !isBotID(botID) {
 		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, admitTime)
 	defer cancel()
-	bot, err := bounded(ctx, func(ctx context.Context) (scenario.Bot, error) { return s.Bots.Bot(ctx, botID) })
+	bot, err := guarded(func() (scenario.Bot, error) { return s.Bots.Bot(ctx, botID) })
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return false, err
 	}

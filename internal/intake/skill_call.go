@@ -19,6 +19,7 @@ type skillCall struct {
 	received time.Time // by the clock that is passed in
 	start    time.Time // the same moment, to measure with
 	body     []byte    // as Kakao posted it
+	whole    bool      // question holds the whole request, not only what says where it goes
 	budget   time.Duration
 }
 
@@ -40,7 +41,10 @@ func (c *skillCall) answer(ctx context.Context) []byte {
 	}
 	for {
 		select {
-		case <-told:
+		case answer := <-told:
+			if len(answer) > 0 { // the key holds it: who tells has won it
+				return answer
+			}
 			if standing, decided, _ := c.look(ctx); decided { // else the end of the budget decides
 				return c.deliver(ctx, standing)
 			}
@@ -54,9 +58,10 @@ func (c *skillCall) answer(ctx context.Context) []byte {
 
 // order enqueues the work, or returns what an earlier post of the same call has decided.
 func (c *skillCall) order(ctx context.Context) (standing queue.Decision, decided bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, enqueueTime)
-	defer cancel()
 	if c.question.Request.CallbackURL != "" { // only such a call can be recognised when it comes again
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, enqueueTime) // for the look and the enqueue together
+		defer cancel()
 		standing, decided, err = c.look(ctx)
 		if err != nil || decided {
 			return standing, decided, err
@@ -70,14 +75,14 @@ func (c *skillCall) order(ctx context.Context) (standing queue.Decision, decided
 		ID: c.question.ID, Bot: c.question.BotID, Block: c.question.Block, Request: c.body, Mailbox: c.Mailbox.Name(),
 		Received: c.received.UnixMilli(), Deadline: c.received.Add(c.budget).UnixMilli(),
 	}, name)
-	_, err = bounded(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.Queue.Enqueue(ctx, task) })
+	_, err = guarded(func() (struct{}, error) { return struct{}{}, c.Queue.Enqueue(ctx, task) })
 	return queue.Decision{}, false, err
 }
 
 func (c *skillCall) look(ctx context.Context) (standing queue.Decision, decided bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	found, err := bounded(ctx, func(ctx context.Context) (*queue.Decision, error) {
+	found, err := guarded(func() (*queue.Decision, error) {
 		standing, decided, err := c.Exchange.Standing(ctx, c.question.ID)
 		if !decided {
 			return nil, err
@@ -93,7 +98,7 @@ func (c *skillCall) look(ctx context.Context) (standing queue.Decision, decided 
 func (c *skillCall) settle(ctx context.Context, mine queue.Decision) (queue.Decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	return bounded(ctx, func(ctx context.Context) (queue.Decision, error) {
+	return guarded(func() (queue.Decision, error) {
 		standing, _, err := c.Exchange.Settle(ctx, c.question.ID, mine)
 		return standing, err
 	})
@@ -147,6 +152,7 @@ func (c *skillCall) takeInline(ctx context.Context) []byte {
 
 // answerInline does the work of a worker, as far as the time left allows.
 func (c *skillCall) answerInline(ctx context.Context) []byte {
+	c.read()
 	c.inline.Add(1)
 	reply, err := bounded(ctx, func(ctx context.Context) (scenario.Reply, error) {
 		defer c.inline.Done()
@@ -187,7 +193,16 @@ func (c *skillCall) witness() {
 	}
 }
 
+// read reads the rest of the request, which a worker does when there is one.
+func (c *skillCall) read() {
+	if !c.whole {
+		c.question.Request, _ = kakao.ParseSkillRequest(c.body) // it can be read: that was looked at first
+		c.whole = true
+	}
+}
+
 func (c *skillCall) record(reply scenario.Reply, outcome scenario.Outcome) {
+	c.read()
 	left := c.budget - time.Since(c.start)
 	c.Record(c.Answers.Utterance(c.question, reply, outcome, left))
 	c.Metrics.Answered(string(outcome), left)
@@ -196,8 +211,18 @@ func (c *skillCall) record(reply scenario.Reply, outcome scenario.Outcome) {
 	}
 }
 
-// bounded returns when work has ended or ctx has, whichever is first: a dependency that ignores
-// its context does not hold Kakao's answer up. A panic of work is an error.
+// guarded does work that obeys its own deadline. A panic of work is an error.
+func guarded[T any](work func() (T, error)) (value T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.New(fault.Internal, "panic: %v", p)
+		}
+	}()
+	return work()
+}
+
+// bounded returns when work has ended or ctx has, whichever is first: work that ignores its context
+// does not hold Kakao's answer up. A panic of work is an error.
 func bounded[T any](ctx context.Context, work func(context.Context) (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -206,13 +231,8 @@ func bounded[T any](ctx context.Context, work func(context.Context) (T, error)) 
 	done := make(chan result, 1)
 	go func() {
 		var r result
-		defer func() {
-			if p := recover(); p != nil {
-				r.err = fault.New(fault.Internal, "panic: %v", p)
-			}
-			done <- r
-		}()
-		r.value, r.err = work(ctx)
+		r.value, r.err = guarded(func() (T, error) { return work(ctx) })
+		done <- r
 	}()
 	select {
 	case r := <-done:

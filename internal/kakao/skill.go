@@ -75,17 +75,44 @@ type Flow struct {
 	ReferrerBlock, LastBlock Named
 }
 
+// SkimSkillRequest checks that a skill payload can be read, and reads it only when it may hold one of
+// the words: whole tells. The error is that of [ParseSkillRequest], which then cannot fail.
+func SkimSkillRequest(body []byte, words ...string) (r SkillRequest, whole bool, err error) {
+	whole = bytes.Contains(body, []byte(`\u`)) // an escape may hide a word
+	for _, word := range words {
+		whole = whole || bytes.Contains(body, []byte(word))
+	}
+	if whole {
+		r, err = ParseSkillRequest(body)
+		return r, true, err
+	}
+	body = bytes.Trim(bytes.TrimPrefix(body, []byte("\ufeff")), " \t\r\n") // what JSON calls white space
+	switch {
+	case deeperThan(body, MaxDepth):
+		return r, false, errTooDeep()
+	case len(body) == 0 || body[0] != '{' || !json.Valid(body):
+		return r, false, errNoObject()
+	}
+	return r, false, nil
+}
+
+func errTooDeep() error {
+	return fault.New(fault.Invalid, "the skill payload nests deeper than %d levels", MaxDepth)
+}
+
+// errNoObject does not keep the cause, which may quote the user's words.
+func errNoObject() error { return fault.New(fault.Invalid, "the skill payload is not a JSON object") }
+
 // ParseSkillRequest reads a skill payload. Only a body that is no JSON object, or nests deeper
 // than [MaxDepth], is an error (Invalid); every field is optional and unknown ones are ignored.
 func ParseSkillRequest(body []byte) (SkillRequest, error) {
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	if deeperThan(body, MaxDepth) {
-		return SkillRequest{}, fault.New(fault.Invalid, "the skill payload nests deeper than %d levels", MaxDepth)
+		return SkillRequest{}, errTooDeep()
 	}
 	var top object
 	if err := json.Unmarshal(body, &top); err != nil || top == nil {
-		// The cause may quote the user's words, so it is not kept.
-		return SkillRequest{}, fault.New(fault.Invalid, "the skill payload is not a JSON object")
+		return SkillRequest{}, errNoObject()
 	}
 	intent, action, said := top.object("intent"), top.object("action"), top.object("userRequest")
 	user, chat, flow := said.object("user"), said.object("chat"), top.object("flow")

@@ -168,7 +168,36 @@ func FuzzParseSkillRequest(f *testing.F) {
 		if strings.HasSuffix(r.Utterance, "\n") {
 			t.Errorf("ParseSkillRequest(%q) kept the newline at the end of %q", body, r.Utterance)
 		}
+		skimmed, whole, skimErr := kakao.SkimSkillRequest(body, "callbackUrl", "chunk")
+		switch {
+		case (err == nil) != (skimErr == nil):
+			t.Errorf("SkimSkillRequest(%q) error = %v, want one as of ParseSkillRequest, %v", body, skimErr, err)
+		case whole && skimErr == nil && !cmp.Equal(skimmed, r):
+			t.Errorf("SkimSkillRequest(%q) = %+v, want the whole request", body, skimmed)
+		case !whole && (r.CallbackURL != "" || r.Params["chunk"] != ""):
+			t.Errorf("SkimSkillRequest(%q) missed %q or %q", body, r.CallbackURL, r.Params["chunk"])
+		}
 	})
+}
+
+func TestSkimSkillRequest(t *testing.T) {
+	for name, tt := range map[string]struct {
+		body  string
+		whole bool
+	}{
+		"none of the words":   {`{"userRequest":{"utterance":"안녕"}}`, false},
+		"a byte order mark":   {"\ufeff {}\n", false},
+		"a word":              {`{"userRequest":{"callbackUrl":"https://x"}}`, true},
+		"another":             {`{"userRequest":{"params":{"chunk":"brd_1"}}}`, true},
+		"a word that is said": {`{"userRequest":{"utterance":"callbackUrl"}}`, true},
+		"a word in escapes":   {`{"userRequest":{"callback\u0055rl":"https://x"}}`, true},
+	} {
+		r, whole, err := kakao.SkimSkillRequest([]byte(tt.body), "callbackUrl", "chunk")
+		all, _ := kakao.ParseSkillRequest([]byte(tt.body))
+		if err != nil || whole != tt.whole || whole && !cmp.Equal(r, all) {
+			t.Errorf("%s: %+v, %v, %v, want whole %v", name, r, whole, err, tt.whole)
+		}
+	}
 }
 
 // nested returns an object in which objects nest to a depth.

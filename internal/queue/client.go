@@ -25,8 +25,10 @@ type Client struct {
 	asynq *asynq.Client
 }
 
-// NewClient returns a client over a connection of [Address.EnqueueClient], which it owns.
+// NewClient returns a client over a connection of [Address.EnqueueClient], which it owns: nobody else
+// may use it.
 func NewClient(conn redis.UniversalClient) *Client {
+	batchScripts(conn)
 	return &Client{redis: conn, asynq: asynq.NewClientFromRedisClient(conn)}
 }
 

@@ -144,9 +144,13 @@ func inDoubt(err error) error {
 	return fault.Wrap(fault.InDoubt, err, "claim a callback")
 }
 
-// Tell hints to a mailbox that an utterance is decided. A hint that is lost costs time only.
-func (x *Exchange) Tell(ctx context.Context, mailbox, id string) error {
-	if err := x.redis.Publish(ctx, mailbox, id).Err(); err != nil {
+// Tell tells a mailbox that an utterance has been answered, by the caller who won its key, and how;
+// of a long answer only that it is there. What is lost on the way costs time only.
+func (x *Exchange) Tell(ctx context.Context, mailbox, id string, answer []byte) error {
+	if len(answer) > longAnswer {
+		answer = nil
+	}
+	if err := x.redis.Publish(ctx, mailbox, id+"\n"+string(answer)).Err(); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "tell a mailbox")
 	}
 	return nil

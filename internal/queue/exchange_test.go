@@ -189,7 +189,7 @@ func TestExchange_obeysItsContext(t *testing.T) {
 		if _, _, err := x.Standing(ctx, "utt_1"); fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("Standing with Redis %s = %v, want Unavailable", state, err)
 		}
-		if err := x.Tell(ctx, "mailbox", "utt_1"); fault.KindOf(err) != fault.Unavailable {
+		if err := x.Tell(ctx, "mailbox", "utt_1", nil); fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("Tell with Redis %s = %v, want Unavailable", state, err)
 		}
 		if got, err := x.ClaimCallback(ctx, "utt_1", "w"); got || fault.KindOf(err) != fault.InDoubt {

@@ -2,16 +2,19 @@ package queue
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// mailboxBuffer is how many hints may wait for the one goroutine that hands them out.
-const mailboxBuffer = 4096
+const (
+	mailboxBuffer = 4096    // words that may wait for the one goroutine that hands them out
+	longAnswer    = 8 << 10 // bytes; a longer answer stays where it is
+)
 
-// Mailbox is where one intake process hears that answers are there: one subscription, however
-// many wait. A hint may be lost and may come for nothing, so whoever is told looks at the
+// Mailbox is where one intake process hears of answers: one subscription, however many wait. A word
+// may be lost and may come without an answer, so whoever is told nothing more looks at the
 // [Exchange], and whose time is over looks there too. It is safe for concurrent use.
 type Mailbox struct {
 	name  string
@@ -20,7 +23,7 @@ type Mailbox struct {
 	done  chan struct{}
 
 	mu      sync.Mutex
-	waiting map[string][]chan struct{}
+	waiting map[string][]chan []byte
 }
 
 // OpenMailbox returns a mailbox that listens until it is closed, also over outages of Redis:
@@ -29,7 +32,7 @@ func OpenMailbox(conn redis.UniversalClient, name string) *Mailbox {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &Mailbox{
 		name: name, ready: make(chan struct{}), stop: cancel, done: make(chan struct{}),
-		waiting: map[string][]chan struct{}{},
+		waiting: map[string][]chan []byte{},
 	}
 	go m.listen(ctx, conn)
 	return m
@@ -41,17 +44,17 @@ func (m *Mailbox) Name() string { return m.name }
 // Ready is closed when the mailbox hears for the first time.
 func (m *Mailbox) Ready() <-chan struct{} { return m.ready }
 
-// Expect returns a channel that receives when an utterance may be decided. Call it before the
-// work is ordered, and forget when done.
-func (m *Mailbox) Expect(id string) (told <-chan struct{}, forget func()) {
-	c := make(chan struct{}, 1)
+// Expect returns a channel that receives the answer to an utterance, or nothing when it may be
+// decided. Call it before the work is ordered, and forget when done.
+func (m *Mailbox) Expect(id string) (told <-chan []byte, forget func()) {
+	c := make(chan []byte, 1)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.waiting[id] = append(m.waiting[id], c)
 	return c, func() { m.forget(id, c) }
 }
 
-func (m *Mailbox) forget(id string, c chan struct{}) {
+func (m *Mailbox) forget(id string, c chan []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := m.waiting[id]
@@ -90,34 +93,35 @@ func (m *Mailbox) listen(ctx context.Context, conn redis.UniversalClient) {
 			case *redis.Message:
 				m.tell(hint.Payload)
 			case *redis.Subscription:
+				m.tellAll() // what was published during a cut is lost
 				if first {
 					close(m.ready)
 					first = false
 				}
-				m.tellAll() // what was published during a cut is lost
 			}
 		}
 	}
 }
 
-func (m *Mailbox) tell(id string) {
+func (m *Mailbox) tell(word string) {
+	id, answer, _ := strings.Cut(word, "\n")
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	wake(m.waiting[id])
+	wake(m.waiting[id], []byte(answer))
 }
 
 func (m *Mailbox) tellAll() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, all := range m.waiting {
-		wake(all)
+		wake(all, nil)
 	}
 }
 
-func wake(all []chan struct{}) {
+func wake(all []chan []byte, answer []byte) {
 	for _, c := range all {
 		select {
-		case c <- struct{}{}:
+		case c <- answer:
 		default: // told already
 		}
 	}

@@ -1,6 +1,7 @@
 package queue_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/malgil/malgil/internal/queue"
@@ -30,14 +31,14 @@ func TestMailbox_tellsWhoWaits(t *testing.T) {
 		defer forgetElsewhere()
 		drain(first, second, stranger, elsewhere)
 		for range 3 { // hints may repeat
-			if err := x.Tell(t.Context(), mine.Name(), "utt_1"); err != nil {
+			if err := x.Tell(t.Context(), mine.Name(), "utt_1", nil); err != nil {
 				t.Fatal(err)
 			}
 		}
 		within(t, "the first is told", first)
 		within(t, "the second is told", second)
 		forgetFirst()
-		if err := x.Tell(t.Context(), mine.Name(), "utt_1"); err != nil {
+		if err := x.Tell(t.Context(), mine.Name(), "utt_1", nil); err != nil {
 			t.Fatal(err)
 		}
 		within(t, "the second is told again", second)
@@ -50,7 +51,7 @@ func TestMailbox_tellsWhoWaits(t *testing.T) {
 }
 
 // drain takes what subscribing itself told.
-func drain(all ...<-chan struct{}) {
+func drain(all ...<-chan []byte) {
 	for _, c := range all {
 		select {
 		case <-c:
@@ -82,6 +83,30 @@ func TestMailbox_opensWithoutRedis(t *testing.T) {
 	server.Restart()
 	within(t, "ready when Redis is there", m.Ready())
 	within(t, "told to look", told)
+}
+
+// The answer comes with the word, unless it is long: then only that it is there.
+func TestMailbox_tellsTheAnswer(t *testing.T) {
+	onBoth(t, func(t *testing.T, address queue.Address) {
+		x, m := newExchange(t, address), openMailbox(t, address, "intake-1")
+		within(t, "the mailbox is ready", m.Ready())
+		told, forget := m.Expect("utt_1")
+		defer forget()
+		drain(told)
+		for name, tt := range map[string]struct{ answer, want string }{
+			"an answer":            {`{"version":"2.0","data":{"text":"여덟\n아홉"}}`, `{"version":"2.0","data":{"text":"여덟\n아홉"}}`},
+			"the longest":          {strings.Repeat("x", 8<<10), strings.Repeat("x", 8<<10)},
+			"one that is too long": {strings.Repeat("x", 8<<10+1), ""},
+			"none":                 {"", ""},
+		} {
+			if err := x.Tell(t.Context(), m.Name(), "utt_1", []byte(tt.answer)); err != nil {
+				t.Fatal(err)
+			}
+			if got := within(t, "told "+name, told); string(got) != tt.want {
+				t.Errorf("%s: told %d bytes, want %d", name, len(got), len(tt.want))
+			}
+		}
+	})
 }
 
 // A hint that never comes loses nothing: the key has the answer.
