@@ -16,9 +16,12 @@ type Base struct {
 	vocab  vocabulary
 	ids    map[string]int32   // of words that no concept has, behind those of the concepts
 	posts  map[int32][]int32  // docs by what their questions say
+	also   map[int32][]int32  // docs by what their answers and categories say, and their questions do not
 	within map[int32][]int32  // docs by the words that those are put together of
 	pairs  map[uint64][]int32 // docs by pairs of syllables of their questions
+	rareIn []float64          // how rare it is in all that the items say
 	rare   []float64          // how rare a word is in the questions, 0 to 1, by id
+	texts  map[string]float64 // how rare a word is as it is written, 0 to 1
 	usual  []bool             // said all over the base, by id: 진료 at a clinic
 }
 
@@ -36,13 +39,14 @@ type docTerm struct {
 	id     int32
 	weight float64
 	within []int32 // of the words that it is put together of
-	text   string  // of a word; empty for a concept
+	text   string  // as written
+	kind   kind
 }
 
 // New makes a base of items, which it keeps.
 func New(items []Item) *Base {
 	d := dictionary()
-	b := &Base{items: items, ids: map[string]int32{}, posts: map[int32][]int32{}, within: map[int32][]int32{}, pairs: map[uint64][]int32{}}
+	b := &Base{items: items, ids: map[string]int32{}, posts: map[int32][]int32{}, within: map[int32][]int32{}, also: map[int32][]int32{}, pairs: map[uint64][]int32{}}
 	read := make([][]term, len(items))
 	b.vocab = vocabulary{words: map[string]bool{}, longest: map[rune]int{}}
 	for _, item := range items {
@@ -73,14 +77,18 @@ func New(items []Item) *Base {
 		doc.answer = b.idsIn(item.Answer)
 		for _, t := range read[i] {
 			if id := b.id(t); id >= 0 && !slices.ContainsFunc(doc.terms, func(o docTerm) bool { return o.id == id }) {
-				one := docTerm{id: id, within: t.within}
-				if t.id < 0 {
-					one.text = t.text
-				}
+				one := docTerm{id: id, within: t.within, text: t.text, kind: t.kind}
 				doc.terms = append(doc.terms, one)
 				b.posts[id] = append(b.posts[id], int32(i))
 				for _, id := range t.within {
 					b.within[id] = append(b.within[id], int32(i))
+				}
+			}
+		}
+		for _, ids := range [][]int32{doc.category, doc.answer} {
+			for _, id := range ids {
+				if docs := b.also[id]; len(docs) == 0 || docs[len(docs)-1] != int32(i) {
+					b.also[id] = append(docs, int32(i))
 				}
 			}
 		}
@@ -132,6 +140,10 @@ func (b *Base) idsIn(s string) []int32 {
 	for _, t := range termsOf(s, &b.vocab) {
 		if id := b.id(t); id >= 0 {
 			ids = append(ids, id)
+		}
+		if t.kind == number {
+			ids = append(ids, t.within[:min(len(t.within), 1)]...) // 3,000원 is a price
+		} else {
 			ids = append(ids, t.within...)
 		}
 	}
@@ -149,6 +161,16 @@ func (b *Base) weigh(ids int) {
 			b.rare[id] = math.Log((n+1)/float64(docs)) / math.Log(n+1)
 		}
 	}
+	written := map[string]int{}
+	for i := range b.docs {
+		for _, t := range b.docs[i].terms {
+			written[t.text]++
+		}
+	}
+	b.texts = make(map[string]float64, len(written))
+	for text, docs := range written {
+		b.texts[text] = math.Log((n+1)/float64(docs)) / math.Log(n+1)
+	}
 	said := make([]int, ids)
 	for i := range b.docs {
 		doc := &b.docs[i]
@@ -162,11 +184,13 @@ func (b *Base) weigh(ids int) {
 		}
 		for j := range doc.terms {
 			t := &doc.terms[j]
-			t.weight = b.rare[t.id] * b.kindWeight(t.id)
+			t.weight = max(b.rare[t.id], otherWay*b.texts[t.text]) * b.kindWeight(t.id)
 			doc.total += t.weight
 		}
 	}
+	b.rareIn = make([]float64, ids)
 	for id, docs := range said {
+		b.rareIn[id] = math.Log((n+1)/float64(max(docs, 1))) / math.Log(n+1)
 		b.usual[id] = docs >= 5 && float64(docs) > n/5
 	}
 }
@@ -175,6 +199,9 @@ func (b *Base) kindWeight(id int32) float64 {
 	d := dictionary()
 	if int(id) >= len(d.kinds) {
 		return 1
+	}
+	if w, ok := d.weights[id]; ok {
+		return min(w, 1)
 	}
 	return tells[d.kinds[id]]
 }

@@ -28,7 +28,7 @@ const (
 )
 
 // kindNamed are the kinds as files of data name them.
-var kindNamed = map[string]kind{"ask": ask, "setting": setting, "polite": polite, "plain": plain}
+var kindNamed = map[string]kind{"ask": ask, "setting": setting, "polite": polite, "plain": plain, "word": word}
 
 // lexicon is what Malgil knows of Korean. Its texts are folded.
 type lexicon struct {
@@ -39,9 +39,11 @@ type lexicon struct {
 	longest   map[rune]int       // bytes of the longest variant that begins so
 	names     []string           // of concepts
 	kinds     []kind             // of concepts
+	weights   map[int32]float64  // of topics that tell more than others, or less, when an item does not speak of them
 	near      map[int32][]credit // concepts that may stand for each other
 	within    map[string][]int32 // further meanings of a variant, and those of the words in it: 결과 in 검진결과
 	suffixes  map[rune]int32     // syllables put behind a noun, to their concept; -1 for none
+	apart     []apart            // variants of words that stand apart from each other
 	units     map[string][]int32 // what is counted, to concepts that it hints at: 4명, 3시
 	slips     *slips
 }
@@ -52,12 +54,33 @@ type credit struct {
 	share   float64
 }
 
+// apart is a variant whose parts stand in this order, other words between them: 시켰는데…왔.
+type apart struct {
+	concept int32
+	parts   []string
+}
+
+// gap is where other words may stand in a variant.
+const gap = "…"
+
+// in reports whether a text says all parts in order.
+func (a *apart) in(text string) bool {
+	for _, part := range a.parts {
+		i := strings.Index(text, part)
+		if i < 0 {
+			return false
+		}
+		text = text[i+len(part):]
+	}
+	return true
+}
+
 // maxEnding is the length of the longest ending, in bytes.
 const maxEnding = 30
 
 // dictionary is read once, when it is first needed.
 var dictionary = sync.OnceValue(func() *lexicon {
-	d := &lexicon{slang: map[string]string{}, stopwords: map[string]bool{}, endings: map[string]bool{}, concepts: map[string]int32{}, longest: map[rune]int{}, near: map[int32][]credit{}, within: map[string][]int32{}, suffixes: map[rune]int32{}, units: map[string][]int32{}}
+	d := &lexicon{slang: map[string]string{}, stopwords: map[string]bool{}, endings: map[string]bool{}, concepts: map[string]int32{}, longest: map[rune]int{}, near: map[int32][]credit{}, within: map[string][]int32{}, suffixes: map[rune]int32{}, units: map[string][]int32{}, weights: map[int32]float64{}}
 	for _, row := range rowsOf("slang.tsv") {
 		d.slang[row[0]] = row[1]
 	}
@@ -83,6 +106,10 @@ var dictionary = sync.OnceValue(func() *lexicon {
 				if v = folded(v); v == "" {
 					continue
 				}
+				if strings.Contains(v, gap) {
+					d.apart = append(d.apart, apart{id, strings.Split(v, gap)})
+					continue
+				}
 				if first, taken := d.concepts[v]; !taken {
 					d.concepts[v] = id
 				} else if first != id && kind == topic && !slices.Contains(d.within[v], id) {
@@ -100,7 +127,14 @@ var dictionary = sync.OnceValue(func() *lexicon {
 	}
 	for _, row := range rowsOf("kinds.tsv") {
 		for _, name := range strings.Fields(row[1]) {
-			d.kinds[mustKnow(ids, name)] = kindNamed[row[0]]
+			switch id := mustKnow(ids, name); row[0] {
+			case "foreign":
+				d.weights[id] = 2.5
+			case "companion":
+				d.weights[id] = 0.5
+			default:
+				d.kinds[id] = kindNamed[row[0]]
+			}
 		}
 	}
 	for _, row := range rowsOf("words.tsv") {

@@ -42,7 +42,7 @@ const (
 	missingRest         // the rest of the question that was not said
 	spelling            // the pairs of syllables that they share
 	bare                // one topic was said, and it is in the question
-	allMet              // every topic that was asked for is in the item
+	focus               // share of the topics in the question itself, what leads to it left out, that the item speaks of
 	lead                // how far the item is before the next best
 	size
 )
@@ -53,29 +53,29 @@ var featureNames = [size]string{
 	always: "always", explained: "said, in the question", covered: "in the question, said", bestWord: "best word in common", sharedTopics: "topics in common",
 	sharedRest: "other words in common", inAnswer: "topics in answer or categories", oddTopic: "topics not in the item", oddWord: "unknown words",
 	oddRest: "other words not in the item", oddAside: "by the way, not in the item", otherAsk: "asks another thing", missingTopic: "topics not said",
-	missingRest: "other words not said", spelling: "spelt alike", bare: "one word", allMet: "every topic in the item", lead: "before the next",
+	missingRest: "other words not said", spelling: "spelt alike", bare: "one word", focus: "topics asked for, in the item", lead: "before the next",
 }
 
 // weights are fitted to the suites in testdata by TestFit.
 var weights = features{
-	always:       -3.37,
-	explained:    1.35,
-	covered:      1.02,
-	bestWord:     0.35,
-	sharedTopics: 1.24,
-	sharedRest:   0.61,
-	inAnswer:     1.38,
-	oddTopic:     -0.92,
-	oddWord:      0.36,
-	oddRest:      0.24,
-	oddAside:     0.16,
-	otherAsk:     -0.56,
-	missingTopic: -0.30,
-	missingRest:  0.66,
-	spelling:     0.84,
-	bare:         0.25,
-	allMet:       0.13,
-	lead:         2.19,
+	always:       -3.76,
+	explained:    0.50,
+	covered:      2.15,
+	bestWord:     0.52,
+	sharedTopics: 1.10,
+	sharedRest:   0.56,
+	inAnswer:     1.74,
+	oddTopic:     -0.98,
+	oddWord:      -0.22,
+	oddRest:      0.56,
+	oddAside:     -0.34,
+	otherAsk:     -1.09,
+	missingTopic: -0.29,
+	missingRest:  0.51,
+	spelling:     0.57,
+	bare:         0.56,
+	focus:        0.52,
+	lead:         2.41,
 }
 
 // shift makes the odds stricter than those of the suites: a wrong answer is worse than none.
@@ -84,10 +84,12 @@ const shift = -0.5
 // said is a part of an utterance with what it tells.
 type said struct {
 	term
-	num    int32 // id in the base
-	tells  float64
-	nobody float64 // how much it weighs when the item does not speak of it
-	near   []credit
+	num       int32 // id in the base
+	tells     float64
+	elsewhere float64 // the same, where the answer or the categories say it
+	same      float64 // the same, where it is written the same
+	nobody    float64 // how much it weighs when the item does not speak of it
+	near      []credit
 }
 
 // query is an utterance as it is matched.
@@ -110,26 +112,31 @@ func (b *Base) query(utterance string) query {
 		if slices.ContainsFunc(q.said, func(o said) bool { return o.key == t.key }) {
 			continue
 		}
-		one := said{term: t, num: b.id(t), tells: 1}
+		one := said{term: t, num: b.id(t), tells: 1, elsewhere: 1}
 		if one.num >= 0 {
-			one.tells = b.rare[one.num]
+			one.tells, one.elsewhere = b.rare[one.num], b.rareIn[one.num]
 		}
 		if t.id >= 0 {
 			one.near = d.near[t.id]
 		}
+		one.same = max(one.tells, b.texts[t.text]) * tells[t.kind]
 		one.tells *= tells[t.kind]
 		one.nobody = tells[t.kind]
 		switch {
 		case t.kind == word && utf8.RuneCountInString(t.text) == 1:
-			one.tells, one.nobody = 0.15, 0.15
+			one.tells, one.same, one.nobody = 0.15, 0.15, 0.15
 		case t.kind == word:
 			one.nobody = 0.7
+		case t.kind == topic:
+			if w, ok := d.weights[t.id]; ok {
+				one.nobody = w
+			}
 		case t.kind == plain:
 			one.nobody = 0.3
 		case t.kind == ask:
 			one.nobody = 0.3
 		case t.kind == number:
-			one.tells, one.nobody = 0.3, 0
+			one.tells, one.same, one.nobody = 0.3, 0.3, 0
 		case t.kind == setting:
 			one.nobody = 0.2
 		}
@@ -137,7 +144,7 @@ func (b *Base) query(utterance string) query {
 			one.nobody *= 0.4
 		}
 		if t.aside {
-			one.tells *= 0.6
+			one.tells, one.same = one.tells*0.6, one.same*0.6
 		}
 		q.said = append(q.said, one)
 		q.total += one.tells
@@ -155,6 +162,11 @@ func (b *Base) candidates(q *query, most int) []int32 {
 			}
 			for _, doc := range b.within[s.num] {
 				sum[doc] += float32(s.tells * part)
+			}
+		}
+		if s.num >= 0 && len(b.also[s.num]) <= len(b.docs)/4+10 {
+			for _, doc := range b.also[s.num] {
+				sum[doc] += float32(s.elsewhere * inTheAnswer)
 			}
 		}
 		for _, id := range s.within {
@@ -253,6 +265,9 @@ func (b *Base) Match(utterance string, most int) []Match {
 // part is how far one word of those that a word is put together of stands for it.
 const part = 0.7
 
+// otherWay is how far a word of the same meaning, or near to it, stands for one that is written otherwise.
+const otherWay = 0.95
+
 // meets is how far what was said meets a term of a question.
 func (s *said) meets(t *docTerm) float64 {
 	if s.num == t.id && s.num >= 0 {
@@ -278,7 +293,7 @@ func (s *said) meets(t *docTerm) float64 {
 	if best > 0 {
 		return best
 	}
-	if t.text != "" && s.kind == word && utf8.RuneCountInString(s.text) > 1 {
+	if t.kind == word && s.kind == word && utf8.RuneCountInString(s.text) > 1 {
 		if strings.HasPrefix(t.text, s.text) || strings.HasSuffix(t.text, s.text) || strings.HasPrefix(s.text, t.text) || strings.HasSuffix(s.text, t.text) {
 			return 0.7
 		}
@@ -297,37 +312,41 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 	for i := range unsaid {
 		unsaid[i] = 1
 	}
-	share, asks := 0.0, false
-	f[allMet] = 1
+	share, asked := 0.0, 0.0
 	topics, met := 0, 0
 	for i := range q.said {
 		s := &q.said[i]
-		best := 0.0
+		best, told := 0.0, 0.0
 		for j := range d.terms {
-			m := s.meets(&d.terms[j])
+			t := &d.terms[j]
+			m := s.meets(t)
+			if m == 1 && s.text == t.text {
+				told = max(told, s.same)
+			} else {
+				m *= otherWay
+				told = max(told, s.tells*m)
+			}
 			best = max(best, m)
 			unsaid[j] *= 1 - m
 		}
 		also := b.alsoIn(s, d)
 		odd := s.nobody * (1 - max(best, also))
-		share += s.tells * best
+		share += told
 		isTopic := s.kind == topic || s.kind == word
 		if isTopic {
 			topics++
 			if best > 0 {
 				met++
 			}
-			f[bestWord] = max(f[bestWord], s.tells*best)
-			f[sharedTopics] += s.tells * best
-			f[inAnswer] += s.tells * max(0, also-best)
+			f[bestWord] = max(f[bestWord], told)
+			f[sharedTopics] += told
+			f[inAnswer] += s.elsewhere * max(0, also-best)
 		} else {
-			f[sharedRest] += s.tells * best
+			f[sharedRest] += told
 		}
 		if isTopic && !s.aside {
-			asks = true
-			if max(best, also) < 0.5 {
-				f[allMet] = 0
-			}
+			asked += s.nobody
+			f[focus] += s.nobody * max(best, also)
 		}
 		switch {
 		case isTopic && s.aside:
@@ -342,15 +361,15 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 			f[oddRest] += odd
 		}
 	}
-	if !asks {
-		f[allMet] = 0
+	if asked > 0 {
+		f[focus] /= asked
 	}
 	if q.total > 0 {
 		f[explained] = share / q.total
 	}
-	asked := 0.0
+	said := 0.0
 	for i, t := range d.terms {
-		asked += t.weight * (1 - unsaid[i])
+		said += t.weight * (1 - unsaid[i])
 		if b.isTopic(t.id) {
 			f[missingTopic] += t.weight * unsaid[i]
 		} else {
@@ -358,7 +377,7 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 		}
 	}
 	if d.total > 0 {
-		f[covered] = asked / d.total
+		f[covered] = said / d.total
 	}
 	common := 0
 	for _, p := range q.pairs {
@@ -379,9 +398,11 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 	return f
 }
 
+// What the categories and the answer of an item say stands for what its question says so far.
+const inCategory, inTheAnswer = 0.7, 0.6
+
 // alsoIn is how far the categories or the answer of an item speak of what was said.
 func (b *Base) alsoIn(s *said, d *doc) float64 {
-	const inCategory, inTheAnswer = 0.7, 0.6
 	if s.num >= 0 {
 		switch {
 		case has(d.category, s.num):

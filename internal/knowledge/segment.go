@@ -2,6 +2,7 @@ package knowledge
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -125,6 +126,12 @@ func read(words []string, base *vocabulary) []term {
 	}
 	terms := t.terms(steps)
 	setAside(terms, words)
+	d := dictionary()
+	for _, a := range d.apart {
+		if a.in(t.all) && !slices.ContainsFunc(terms, func(o term) bool { return o.id == a.concept }) {
+			terms = append(terms, term{text: strings.Join(a.parts, gap), key: "#" + d.names[a.concept], id: a.concept, kind: d.kinds[a.concept]})
+		}
+	}
 	return terms
 }
 
