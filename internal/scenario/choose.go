@@ -72,7 +72,11 @@ func (b Bot) understand(x *index, utterance string) choice {
 	if i, found := x.question(utterance); found {
 		return choice{why: ByKnowledge, item: i, score: 100}
 	}
-	candidates := b.candidates(x, utterance)
+	return b.pick(b.candidates(x, utterance))
+}
+
+// pick finds what candidates lead to.
+func (b Bot) pick(candidates []Candidate) choice {
 	close := b.Settings.close(candidates)
 	c := choice{item: -1, candidates: candidates}
 	if len(candidates) > 0 {
