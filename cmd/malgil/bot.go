@@ -20,6 +20,7 @@ type botCommand struct {
 	Change   botChange   `cmd:"" help:"Change what is given of a bot."`
 	Member   botMember   `cmd:"" help:"Give a person a role on a bot, or take it away."`
 	Blocks   botBlocks   `cmd:"" help:"List the blocks of a bot, or replace them from a file."`
+	Explain  botExplain  `cmd:"" help:"Tell what words lead to, and why."`
 	Channel  botChannel  `cmd:"" help:"Connect, disconnect or rename a channel of a bot, or say what Kakao says of it."`
 	Plugin   botPlugin   `cmd:"" help:"Plugins of a bot, and its certification blocks."`
 	App      botApp      `cmd:"" help:"Say what Kakao says of an app that channels are linked to."`

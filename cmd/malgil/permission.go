@@ -84,6 +84,7 @@ var callsOf = map[string][]string{
 	"bot member":            {"GET /api/v1/bots/{id}", "PATCH /api/v1/bots/{id}"},
 	"bot blocks":            {"GET /api/v1/bots/{id}/blocks", "PUT /api/v1/bots/{id}/blocks"},
 	"bot channel":           {"PUT /api/v1/bots/{id}/channels/{side}", "PATCH /api/v1/bots/{id}/channels/{side}", "POST /api/v1/bots/{id}/channels/{side}/connect", "POST /api/v1/bots/{id}/channels/{side}/disconnect"},
+	"bot explain":           {"GET /api/v1/bots/{id}/explain"},
 	"bot plugin list":       {"GET /api/v1/bots/{id}/plugins"},
 	"bot plugin request":    {"POST /api/v1/bots/{id}/plugins"},
 	"bot plugin review":     {"PATCH /api/v1/bots/{id}/plugins/{plugin}"},

@@ -97,6 +97,7 @@ func (s *Server) addBots() {
 	add(s, operation{route: "POST /api/v1/bots/{id}/skill-key", id: "rotate-skill-key", group: group, summary: "Make a new skill URL; the old one ends", errors: missing}, s.rotateSkillKey)
 	add(s, operation{route: "PUT /api/v1/bots/{id}/blocks", id: "put-blocks", group: group, summary: "Replace all blocks of a bot", errors: missing}, s.putBlocks)
 	add(s, operation{route: "GET /api/v1/bots/{id}/blocks", id: "list-blocks", group: group, summary: "List the blocks of a bot", errors: missing}, s.listBlocks)
+	s.addExplain()
 	add(s, operation{route: "POST /api/v1/bots/{id}/resume", id: "resume-bot", group: group, summary: "End the pause of a bot", errors: missing}, s.resumeBot)
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/reconcile"
+	"github.com/malgil/malgil/internal/scenario"
 	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/testserver"
@@ -141,6 +142,7 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		Billing:   billing.New(db, h.gateway, box, ids, rand.NewChaCha8([32]byte{4}), atNoon, settings),
 		Books:     reconcile.New(db, h.gateway, nil, nil, posted(func(string, int64) {}), atNoon),
 		Explain:   db,
+		Words:     scenario.NewService(scenario.NewCache(db, time.Second), db, nil),
 		Lists:     db,
 		Mails:     db,
 		Webhooks:  webhook.NewAdmin(db, box, kakao.Guard{AnyHost: true}.Check, atNoon, ids.Next, rand.NewChaCha8([32]byte{5})),

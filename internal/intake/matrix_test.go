@@ -110,6 +110,7 @@ PATCH /api/v1/bots/{id} PAM OWKVv
 POST /api/v1/bots/{id}/skill-key PAM OWKVv
 PUT /api/v1/bots/{id}/blocks PAMO WKVv
 GET /api/v1/bots/{id}/blocks PAMOWKVv -
+GET /api/v1/bots/{id}/explain PAMOWKVv -
 PUT /api/v1/bots/{id}/channels/{side} PAM OWKVv
 PATCH /api/v1/bots/{id}/channels/{side} PAM OWKVv
 POST /api/v1/bots/{id}/channels/{side}/connect PAM OWKVv

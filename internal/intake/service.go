@@ -31,6 +31,7 @@ type Services struct {
 	Billing    Billing
 	Books      Reconciler
 	Explain    Explainer
+	Words      Words
 	Mails      Mails
 	Webhooks   Webhooks
 	MuteLinks  notice.MuteLinks // the addresses in mails at which receivers mute them

@@ -1,0 +1,44 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+)
+
+// Explanation is what words lead to on one side of a bot, and why.
+type Explanation struct {
+	BotID, Side string
+	Version     int64
+	Utterance   string
+
+	Why   Why
+	Block *Block // that would answer; nil for none
+	Item  string // question of the knowledge item that would answer; "" for none
+	Score int    // of what would answer, else of what is most like it
+
+	Minimum      int // from which score on words are an answer's
+	ChooseWithin int // scores that are this close to the best are offered to choose from; 0 never
+
+	Candidates []Candidate // what the words were compared with, best first, each with its parts
+	Among      int         // so many of them, from the first on, would be offered to choose from; 0 for none
+}
+
+// Explain tells what words would lead to that a user types, who has been here before and is asked for
+// nothing. It is NotFound when there is no such bot. Nobody is remembered for it and nothing recorded.
+func (s *Service) Explain(ctx context.Context, botID, side, utterance string) (Explanation, error) {
+	bot, err := s.bots.Bot(ctx, botID)
+	if err != nil {
+		return Explanation{}, fmt.Errorf("load bot %s: %w", botID, err)
+	}
+	x := bot.index()
+	c := bot.understand(x, utterance)
+	explained := Explanation{
+		BotID: botID, Side: side, Version: bot.Version, Utterance: utterance,
+		Why: c.why, Block: c.block, Score: c.score, Minimum: bot.Settings.MinimumAccuracy, ChooseWithin: bot.Settings.ChooseWithin,
+		Candidates: bot.candidates(x, utterance), Among: len(c.among),
+	}
+	if c.item >= 0 {
+		explained.Item = bot.Knowledge[c.item].Question
+	}
+	return explained, nil
+}
