@@ -49,8 +49,8 @@ func TestPurgeUtterances(t *testing.T) {
 		for _, id := range []string{"a", "b"} {
 			newBot(t, s, id, "")
 			exec(t, s, `UPDATE bot SET created_at = $2 WHERE id = $1`, id, millis(purge(t, id, "2026-11-20", 1, 1).Now))
-			if first, err := s.FirstSeen(t.Context(), id, []byte("u"), t0); err != nil || !first {
-				t.Fatal(first, err)
+			if visit, err := s.Visit(t.Context(), id, scenario.Live, []byte("u"), t0); err != nil || !visit.First {
+				t.Fatal(visit, err)
 			}
 		}
 		oldest := saidAt(t, s, "a", "2026-09-01 12:00:00.000")
@@ -114,8 +114,8 @@ func TestPurgeUtterances(t *testing.T) {
 			t.Errorf("Purges(no bot) = %v, want NotFound", err)
 		}
 		for _, id := range []string{"a", "b"} { // whoever was seen is remembered
-			if first, err := s.FirstSeen(t.Context(), id, []byte("u"), t0); err != nil || first {
-				t.Errorf("FirstSeen(%s) after the purge = %t, %v, want false", id, first, err)
+			if visit, err := s.Visit(t.Context(), id, scenario.Live, []byte("u"), t0); err != nil || visit.First {
+				t.Errorf("Visit(%s) after the purge = %+v, %v, want one who is known", id, visit, err)
 			}
 		}
 	})
