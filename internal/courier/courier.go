@@ -4,14 +4,11 @@ package courier
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/malgil/malgil/internal/fault"
@@ -66,36 +63,5 @@ func unposted(err error) error {
 	if errors.As(err, &refused) {
 		return fault.New(refused.Kind, "%s", refused.Message)
 	}
-	return fault.New(fault.Unavailable, "%s", class(err))
-}
-
-// class is why there was no answer, in fixed words: the errors of the network quote names and addresses, those of HTTP what
-// the receiver sent.
-func class(err error) string {
-	var certificate *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
-	var alert tls.AlertError
-	var name *net.DNSError
-	var timeout interface{ Timeout() bool }
-	switch {
-	case errors.As(err, &name) && name.IsNotFound:
-		return "the name of the receiver is not known"
-	case errors.As(err, &name):
-		return "the name of the receiver could not be looked up"
-	case errors.As(err, &certificate):
-		return "the certificate of the receiver is not trusted"
-	case errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
-		return "the receiver did not agree on TLS"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "the receiver did not answer in time"
-	case errors.Is(err, context.Canceled):
-		return "the worker was stopped before there was an answer"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "the receiver takes no connections"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the receiver closed the connection without an answer"
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return "there is no way to the receiver"
-	}
-	return "the receiver was not reached, or what it sent is no answer in HTTP"
+	return fault.New(fault.Unavailable, "%s", kakao.WhyNoAnswer(err, "the receiver"))
 }

@@ -25,6 +25,9 @@ type Guard struct {
 	AnyHost bool
 	// Loopback also allows this machine, over http too: for the demo and the sandbox only.
 	Loopback bool
+	// Private are hosts, written as Hosts are, that are of our own network: they may resolve to private
+	// addresses and this machine, and be called over http.
+	Private []string
 	// Resolver is nil for the machine's own.
 	Resolver *net.Resolver
 }
@@ -50,6 +53,9 @@ func (g Guard) Check(address string) error {
 	if g.Loopback && isLoopbackHost(u.Hostname()) && (u.Scheme == "http" || u.Scheme == "https") {
 		return nil
 	}
+	if matchesHost(g.Private, u.Hostname()) && (u.Scheme == "http" || u.Scheme == "https") {
+		return nil
+	}
 	if u.Scheme != "https" {
 		return fault.New(fault.Refused, "the address is not https")
 	}
@@ -63,11 +69,15 @@ func (g Guard) Check(address string) error {
 }
 
 func (g Guard) allowsHost(host string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	hosts := g.Hosts
-	if len(hosts) == 0 {
-		hosts = DefaultHosts
+	if len(g.Hosts) == 0 {
+		return matchesHost(DefaultHosts, host)
 	}
+	return matchesHost(g.Hosts, host)
+}
+
+// matchesHost reports whether a host is on a list, or below one with a leading dot.
+func matchesHost(hosts []string, host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	for _, allowed := range hosts {
 		allowed = strings.ToLower(allowed)
 		below := strings.HasPrefix(allowed, ".")
@@ -89,14 +99,31 @@ func isLoopbackHost(host string) bool {
 // one kept open may be closed by the peer while a request is written, and then nobody knows
 // whether it arrived. The client sets no deadline of its own.
 func (g Guard) Client() *http.Client {
+	transport := g.transport()
+	transport.DisableKeepAlives = true
+	return g.client(transport)
+}
+
+// KeepingClient is [Guard.Client] but for connections, of which so many to a host stay open for a few
+// seconds between calls: for calls that people wait for. Most servers keep them for 5 seconds or longer.
+func (g Guard) KeepingClient(perHost int) *http.Client {
+	transport := g.transport()
+	transport.MaxIdleConnsPerHost, transport.MaxIdleConns, transport.IdleConnTimeout = perHost, 16*perHost, 4*time.Second
+	return g.client(transport)
+}
+
+func (g Guard) transport() *http.Transport {
+	return &http.Transport{
+		DialContext:            g.dial,
+		TLSHandshakeTimeout:    tlsTimeout,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: 16 << 10,
+	}
+}
+
+func (g Guard) client(transport *http.Transport) *http.Client {
 	return &http.Client{
-		Transport: guarded{guard: g, inner: &http.Transport{
-			DialContext:            g.dial,
-			TLSHandshakeTimeout:    tlsTimeout,
-			DisableKeepAlives:      true,
-			DisableCompression:     true,
-			MaxResponseHeaderBytes: 16 << 10,
-		}},
+		Transport:     guarded{guard: g, inner: transport},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -104,8 +131,11 @@ func (g Guard) Client() *http.Client {
 // guarded refuses a request before anything is resolved or dialled.
 type guarded struct {
 	guard Guard
-	inner http.RoundTripper
+	inner *http.Transport
 }
+
+// CloseIdleConnections is what [http.Client.CloseIdleConnections] asks for.
+func (t guarded) CloseIdleConnections() { t.inner.CloseIdleConnections() }
 
 func (t guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := t.guard.Check(r.URL.String()); err != nil {
@@ -123,8 +153,11 @@ func (g Guard) dial(ctx context.Context, network, address string) (net.Conn, err
 		return nil, err
 	}
 	permitted := isPublic
-	if g.Loopback && isLoopbackHost(host) {
+	switch {
+	case g.Loopback && isLoopbackHost(host):
 		permitted = netip.Addr.IsLoopback
+	case matchesHost(g.Private, host):
+		permitted = isOurs
 	}
 	return g.dialer(permitted).DialContext(ctx, network, address)
 }
@@ -167,6 +200,9 @@ var notPublic = []netip.Prefix{
 	netip.MustParsePrefix("2002::/16"), // 6to4
 	netip.MustParsePrefix("fec0::/10"),
 }
+
+// isOurs permits what a host of our own network may resolve to.
+func isOurs(ip netip.Addr) bool { return ip.IsPrivate() || ip.IsLoopback() || isPublic(ip) }
 
 func isPublic(ip netip.Addr) bool {
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() {

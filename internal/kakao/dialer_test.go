@@ -18,6 +18,7 @@ import (
 func TestGuard_Check(t *testing.T) {
 	wide := Guard{Loopback: true}
 	own := Guard{Hosts: []string{".kakaoenterprise.com", "skill.hanbit.example"}}
+	house := Guard{AnyHost: true, Private: []string{"10.0.0.7", ".corp.example"}}
 	tests := map[string]struct {
 		guard   Guard
 		address string
@@ -54,6 +55,11 @@ func TestGuard_Check(t *testing.T) {
 		"no private address":        {Guard{AnyHost: true}, "https://192.168.0.1/hook", false},
 		"no address of one's own":   {Guard{AnyHost: true}, "https://[::1]/hook", false},
 		"none inside an IPv6":       {Guard{AnyHost: true}, "https://[::ffff:10.0.0.1]/hook", false},
+		"a private host":            {house, "http://skill.corp.example:8080/x", true},
+		"a private address":         {house, "http://10.0.0.7/x", true},
+		"not every private address": {house, "https://10.0.0.8/x", false},
+		"beside a private host":     {house, "http://corp.example/x", false},
+		"ftp to a private host":     {house, "ftp://skill.corp.example/x", false},
 		"own hosts replace Kakao's": {own, "https://bot-api.kakao.com/x", false},
 	}
 	for name, tt := range tests {
@@ -78,6 +84,18 @@ func TestIsPublic(t *testing.T) {
 	for address, want := range tests {
 		if got := isPublic(netip.MustParseAddr(address).Unmap()); got != want {
 			t.Errorf("isPublic(%s) = %v, want %v", address, got, want)
+		}
+	}
+}
+
+func TestIsOurs(t *testing.T) {
+	tests := map[string]bool{
+		"10.1.2.3": true, "192.168.0.1": true, "127.0.0.1": true, "fc00::1": true, "8.8.8.8": true,
+		"169.254.169.254": false, "fe80::1": false, "0.0.0.0": false, "224.0.0.1": false, "100.64.0.1": false,
+	}
+	for address, want := range tests {
+		if got := isOurs(netip.MustParseAddr(address)); got != want {
+			t.Errorf("isOurs(%s) = %v, want %v", address, got, want)
 		}
 	}
 }
@@ -175,7 +193,7 @@ func TestGuard_Client_refusesANameOfOurNetwork(t *testing.T) {
 func TestGuard_Client_usesNoProxy(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-	transport := Guard{}.Client().Transport.(guarded).inner.(*http.Transport)
+	transport := Guard{}.Client().Transport.(guarded).inner
 	if transport.Proxy != nil {
 		t.Error("the guarded transport has a proxy, want none")
 	}
