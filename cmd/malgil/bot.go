@@ -28,6 +28,8 @@ type botCommand struct {
 	Purges   botPurges   `cmd:"" help:"What was removed of a bot's utterances, and when."`
 	Resume   botResume   `cmd:"" help:"End the pause of a bot whose key, or Kakao's balance, was mended."`
 	SkillKey botSkillKey `cmd:"" help:"Make a new skill URL; the old one ends at once."`
+
+	WebhookSecret botWebhookSecret `cmd:"" help:"Make a new secret that calls of the bot's skill servers are signed with; prints it, this once."`
 }
 
 type botRow struct {
@@ -313,4 +315,23 @@ func (c botSkillKey) Run(e *env) error {
 		SkillURL string `json:"skill_url"`
 	}
 	return c.call(e, "POST", botPath(c.Bot)+"/skill-key", nil, &made, func() { fmt.Fprintln(e.stdout, made.SkillURL) })
+}
+
+type botWebhookSecret struct {
+	remote
+	Bot string `arg:"" help:"Bot."`
+}
+
+// Run makes a new secret.
+func (c botWebhookSecret) Run(e *env) error {
+	var made struct {
+		Secret      string    `json:"secret"`
+		FormerUntil time.Time `json:"former_until"`
+	}
+	return c.call(e, "POST", botPath(c.Bot)+"/webhook-secret", nil, &made, func() {
+		fmt.Fprintln(e.stdout, made.Secret)
+		if !made.FormerUntil.IsZero() {
+			fmt.Fprintln(e.stderr, "calls are signed with the one before too until "+when(made.FormerUntil))
+		}
+	})
 }

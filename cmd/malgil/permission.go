@@ -96,6 +96,7 @@ var callsOf = map[string][]string{
 	"bot apps":              {"GET /api/v1/apps"},
 	"bot resume":            {"POST /api/v1/bots/{id}/resume"},
 	"bot skill-key":         {"POST /api/v1/bots/{id}/skill-key"},
+	"bot webhook-secret":    {"POST /api/v1/bots/{id}/webhook-secret"},
 	"broadcast send":        {"POST /api/v1/broadcasts", "PUT /api/v1/broadcasts/{id}/recipients", "POST /api/v1/broadcasts/{id}/seal", "GET /api/v1/broadcasts/{id}", "GET /api/v1/bots/{id}", "POST /api/v1/quote", "POST /api/v1/broadcasts/{id}/recipients/from-audience", "GET /api/v1/audiences/{id}", "GET /api/v1/broadcasts/{id}/events"},
 	"broadcast list":        {"GET /api/v1/broadcasts"},
 	"broadcast show":        {"GET /api/v1/broadcasts/{id}"},

@@ -29,6 +29,9 @@ type Store interface {
 	ChangeBot(ctx context.Context, id string, c SealedChange) error
 	// SetSkillKey replaces the key in the bot's skill URL.
 	SetSkillKey(ctx context.Context, id string, hash []byte) error
+	// SetWebhookSecret puts a sealed secret in the place of the one in use, which becomes the former
+	// one, and returns both. It is NotFound without the bot.
+	SetWebhookSecret(ctx context.Context, id string, sealed []byte, at time.Time) (WebhookSecret, error)
 	// ReplaceBlocks replaces all blocks of a bot and returns its version.
 	ReplaceBlocks(ctx context.Context, id string, blocks []Block) (version int, err error)
 	ChannelStore

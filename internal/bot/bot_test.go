@@ -29,6 +29,7 @@ type store struct {
 	changes []bot.SealedChange
 	blocks  [][]bot.Block
 	sides   []bot.Side
+	secret  bot.WebhookSecret
 }
 
 func (s *store) InsertBot(_ context.Context, b bot.Bot, hash, sealed []byte) error {
@@ -44,6 +45,11 @@ func (s *store) ChangeBot(_ context.Context, _ string, c bot.SealedChange) error
 func (s *store) SetSkillKey(_ context.Context, _ string, hash []byte) error {
 	s.hashes = append(s.hashes, hash)
 	return nil
+}
+
+func (s *store) SetWebhookSecret(_ context.Context, _ string, sealed []byte, at time.Time) (bot.WebhookSecret, error) {
+	s.secret = bot.WebhookSecret{Current: sealed, Former: s.secret.Current, MadeAt: at}
+	return s.secret, nil
 }
 
 func (s *store) ReplaceBlocks(_ context.Context, _ string, blocks []bot.Block) (int, error) {
@@ -234,5 +240,20 @@ func TestAdmin_ReplaceBlocks(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAdmin_RotateWebhookSecret(t *testing.T) {
+	admin, s := newAdmin()
+	first, until, err := admin.RotateWebhookSecret(t.Context(), "66a1f0c2")
+	if err != nil || !strings.HasPrefix(first, "whsec_") || len(first) != len("whsec_")+43 || !until.IsZero() {
+		t.Errorf("the first secret = %q, the one before until %v, %v, want 256 bits of which there is none before", first, until, err)
+	}
+	if sealed, _ := (mirror{}).Seal([]byte(first), bot.WebhookSecretTable, "66a1f0c2"); !bytes.Equal(s.secret.Current, sealed) {
+		t.Errorf("it is kept as %q, want it sealed for its bot", s.secret.Current)
+	}
+	second, until, err := admin.RotateWebhookSecret(t.Context(), "66a1f0c2")
+	if err != nil || second == first || !until.Equal(noon.Add(24*time.Hour)) {
+		t.Errorf("the second secret = %q, the one before until %v, %v, want another one and a day for the first", second, until, err)
 	}
 }

@@ -95,6 +95,7 @@ func (s *Server) addBots() {
 	add(s, operation{route: "GET /api/v1/bots/{id}", id: "get-bot", group: group, summary: "Show a bot with its people and channels", errors: missing}, s.getBot)
 	add(s, operation{route: "PATCH /api/v1/bots/{id}", id: "change-bot", group: group, summary: "Change what is given of a bot", errors: missing}, s.changeBot)
 	add(s, operation{route: "POST /api/v1/bots/{id}/skill-key", id: "rotate-skill-key", group: group, summary: "Make a new skill URL; the old one ends", errors: missing}, s.rotateSkillKey)
+	add(s, operation{route: "POST /api/v1/bots/{id}/webhook-secret", id: "rotate-webhook-secret", group: group, summary: "Make a new secret that calls of the bot's skill servers are signed with", errors: missing}, s.rotateWebhookSecret)
 	add(s, operation{route: "PUT /api/v1/bots/{id}/blocks", id: "put-blocks", group: group, summary: "Replace all blocks of a bot", errors: missing}, s.putBlocks)
 	add(s, operation{route: "GET /api/v1/bots/{id}/blocks", id: "list-blocks", group: group, summary: "List the blocks of a bot", errors: missing}, s.listBlocks)
 	s.addExplain()
@@ -201,6 +202,19 @@ func (s *Server) rotateSkillKey(ctx context.Context, in *ByID) (*body[skillURLVi
 		return nil, err
 	}
 	return reply(skillURLView{SkillURL: s.skillURL(in.ID, key)}), nil
+}
+
+type webhookSecretView struct {
+	Secret      string    `json:"secret" doc:"Calls of the bot's skill servers are signed with it; shown this once"`
+	FormerUntil time.Time `json:"former_until,omitzero" doc:"Until then they are signed with the one before too; left out for the first"`
+}
+
+func (s *Server) rotateWebhookSecret(ctx context.Context, in *ByID) (*body[webhookSecretView], error) {
+	secret, until, err := s.services.Bots.RotateWebhookSecret(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return reply(webhookSecretView{Secret: secret, FormerUntil: until}), nil
 }
 
 type blockView struct {

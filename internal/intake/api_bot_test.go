@@ -40,6 +40,12 @@ func TestBots(t *testing.T) {
 	if rotated == skillURL || !strings.HasPrefix(rotated, "https://malgil.example/skill/77b2/") {
 		t.Errorf("skill-key = %q, want another than %q", rotated, skillURL)
 	}
+	first := h.do(call{method: "POST", path: "/api/v1/bots/77b2/webhook-secret"}).want(200)
+	second := h.do(call{method: "POST", path: "/api/v1/bots/77b2/webhook-secret"}).want(200)
+	if !strings.HasPrefix(first["secret"].(string), "whsec_") || first["secret"] == second["secret"] || first["former_until"] != nil || second["former_until"] == nil {
+		t.Errorf("webhook-secret = %v, then %v, want another secret and a day for the first", first, second)
+	}
+	h.do(call{method: "POST", path: "/api/v1/bots/none/webhook-secret"}).wantProblem(404, "NOT_FOUND", "")
 
 	h.do(call{method: "POST", path: "/api/v1/bots", body: map[string]any{"id": "77b2", "name": "a", "rest_api_key": key}}).wantProblem(409, "BOT_EXISTS", "body.id")
 	h.do(call{method: "POST", path: "/api/v1/bots", body: map[string]any{"id": "77b3!", "name": "a", "rest_api_key": key}}).wantProblem(422, "INVALID", "body.id")

@@ -108,6 +108,7 @@ GET /api/v1/bots PAMOWKVvS -
 GET /api/v1/bots/{id} PAMOWKVv -
 PATCH /api/v1/bots/{id} PAM OWKVv
 POST /api/v1/bots/{id}/skill-key PAM OWKVv
+POST /api/v1/bots/{id}/webhook-secret PAM OWKVv
 PUT /api/v1/bots/{id}/blocks PAMO WKVv
 GET /api/v1/bots/{id}/blocks PAMOWKVv -
 GET /api/v1/bots/{id}/explain PAMOWKVv -

@@ -141,6 +141,7 @@ var routes = map[string]guard{
 	"GET /api/v1/bots/{id}":                             {scope: access.Read, right: access.ReadBot, on: theBot},
 	"PATCH /api/v1/bots/{id}":                           {scope: access.Admin, right: access.KeepBot, on: theBot, and: &demand{access.BillWallet, named(access.OfWallet, "wallet")}},
 	"POST /api/v1/bots/{id}/skill-key":                  {scope: access.Admin, right: access.KeepBot, on: theBot},
+	"POST /api/v1/bots/{id}/webhook-secret":             {scope: access.Admin, right: access.KeepBot, on: theBot},
 	"PUT /api/v1/bots/{id}/blocks":                      {scope: access.Admin, right: access.EditBlocks, on: theBot},
 	"GET /api/v1/bots/{id}/explain":                     {scope: access.Read, right: access.ReadBot, on: theBot},
 	"GET /api/v1/bots/{id}/blocks":                      {scope: access.Read, right: access.ReadBot, on: theBot},

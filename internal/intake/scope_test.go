@@ -94,6 +94,7 @@ GET /api/v1/bots read list_own platform
 GET /api/v1/bots/{id} read read_bot bot path.id
 PATCH /api/v1/bots/{id} admin keep_bot bot path.id and bill_wallet wallet body.wallet
 POST /api/v1/bots/{id}/skill-key admin keep_bot bot path.id
+POST /api/v1/bots/{id}/webhook-secret admin keep_bot bot path.id
 PUT /api/v1/bots/{id}/blocks admin edit_blocks bot path.id
 GET /api/v1/bots/{id}/blocks read read_bot bot path.id
 GET /api/v1/bots/{id}/explain read read_bot bot path.id

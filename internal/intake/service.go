@@ -88,6 +88,7 @@ type Bots interface {
 	Create(ctx context.Context, n bot.New) (b bot.Bot, skillKey string, err error)
 	Change(ctx context.Context, id string, c bot.Change) (bot.Bot, error)
 	RotateKey(ctx context.Context, id string) (skillKey string, err error)
+	RotateWebhookSecret(ctx context.Context, id string) (secret string, formerUntil time.Time, err error)
 	ReplaceBlocks(ctx context.Context, id string, blocks []bot.Block) (version int, err error)
 	PutChannel(ctx context.Context, id string, side bot.Side, name string) (bot.Channel, error)
 	ChangeChannel(ctx context.Context, id string, side bot.Side, change bot.ChannelChange) (bot.Channel, error)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/seal"
 )
@@ -13,6 +14,8 @@ var sealedColumns = []struct{ table, column, needed string }{
 	{"bot", "rest_key_sealed", `1 = 1`},
 	{"card", "sid_sealed", `removed_at = 0`},
 	{"webhook", "secret_sealed", `deleted_at = 0`},
+	{bot.WebhookSecretTable, "secret_sealed", `1 = 1`},
+	{bot.WebhookSecretTable, "former_sealed", `1 = 1`},
 	{"attempt", "token_sealed", `state IN ('prepared', 'calling', 'unknown')`},
 }
 
