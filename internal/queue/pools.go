@@ -42,6 +42,8 @@ type pool struct {
 	Pool
 	servers []*asynq.Server
 	handler asynq.Handler
+	log     *slog.Logger
+	loose   sync.WaitGroup // handlers whose slots were given back
 
 	stop    context.Context // ends when the process stops
 	stopNow context.CancelFunc
@@ -70,7 +72,10 @@ func NewPools(address Address, pools []Pool, opts PoolOptions) (*Pools, error) {
 		for i := len(opts.Middleware) - 1; i >= 0; i-- {
 			handler = opts.Middleware[i](handler)
 		}
-		running := &pool{Pool: p, handler: handler, ended: make(chan struct{})}
+		running := &pool{Pool: p, handler: handler, log: opts.Logger, ended: make(chan struct{})}
+		if running.log == nil {
+			running.log = slog.Default()
+		}
 		running.stop, running.stopNow = context.WithCancel(context.Background())
 		running.cut, running.cutNow = context.WithCancel(context.Background())
 		ps.pools = append(ps.pools, running)
@@ -86,10 +91,6 @@ func NewPools(address Address, pools []Pool, opts PoolOptions) (*Pools, error) {
 
 // config is the configuration of the n-th server of a pool.
 func (p *pool) config(n int, opts PoolOptions) asynq.Config {
-	logger := opts.Logger
-	if logger == nil {
-		logger = slog.Default()
-	}
 	concurrency := p.Concurrency / p.Servers
 	if n < p.Concurrency%p.Servers {
 		concurrency++
@@ -101,20 +102,12 @@ func (p *pool) config(n int, opts PoolOptions) asynq.Config {
 		ShutdownTimeout:   p.Drain + recordGrace,
 		IsFailure:         func(err error) bool { return err != nil && !p.wasCut(err) },
 		RetryDelayFunc:    p.retryDelay,
-		Logger:            asynqLog{logger.With("pool", p.Queue)},
+		Logger:            asynqLog{p.log.With("pool", p.Queue)},
 	}
 	if opts.OnError != nil {
 		cfg.ErrorHandler = asynq.ErrorHandlerFunc(opts.OnError)
 	}
 	return cfg
-}
-
-// ProcessTask runs the pool's handler with a context that also ends when the pool is cut.
-func (p *pool) ProcessTask(ctx context.Context, task *asynq.Task) error {
-	ctx, cancel := context.WithCancel(context.WithValue(ctx, stopKey{}, p.stop))
-	defer cancel()
-	defer context.AfterFunc(p.cut, cancel)()
-	return p.handler.ProcessTask(ctx, task)
 }
 
 // stopKey is where the context of a task keeps the one that ends when the process stops.
@@ -205,6 +198,7 @@ func (ps *Pools) end() {
 	for _, p := range ps.pools {
 		ended.Go(func() {
 			p.each((*asynq.Server).Shutdown)
+			p.loose.Wait()
 			p.cutNow() // also for a task that was given back and still runs
 			close(p.ended)
 		})

@@ -281,6 +281,96 @@ func TestBegin_outsideOfPools(t *testing.T) {
 	}
 }
 
+// One who waits for others gives its slot back and goes on; the pool runs the next task meanwhile, and a stop waits.
+func TestGiveBack(t *testing.T) {
+	onBoth(t, func(t *testing.T, address queue.Address) {
+		const n = 20
+		waiting, release, over := make(chan struct{}, n), make(chan struct{}), make(chan error, n)
+		pools := []queue.Pool{{Queue: tasks.QueueBroadcast, Servers: 1, Concurrency: 1, CheckInterval: 5 * time.Millisecond, Drain: 20 * time.Second}}
+		serving := startPools(t, address, pools, queue.PoolOptions{Logger: quiet(), Handlers: handlers(asynq.HandlerFunc(func(ctx context.Context, _ *asynq.Task) error {
+			queue.GiveBack(ctx)
+			queue.GiveBack(ctx)
+			waiting <- struct{}{}
+			<-release
+			over <- ctx.Err()
+			return errors.New("nobody hears of it")
+		}))})
+		client, inspector := newClient(t, address), newInspector(t, address)
+		if _, err := client.EnqueueAll(t.Context(), many(n)); err != nil {
+			t.Fatal(err)
+		}
+		for range n { // over one slot
+			within(t, "a task to give its slot back", waiting)
+		}
+		eventually(t, "all tasks are done", func() bool {
+			d := depth(t, inspector, tasks.QueueBroadcast)
+			return d.Active == 0 && d.Pending == 0 && d.Retry == 0 && d.Archived == 0
+		})
+		stopped := make(chan error, 1)
+		go func() { stopped <- serving.Shutdown(context.Background()) }()
+		official := asynq.NewInspectorFromRedisClient(rawRedis(t, address))
+		eventually(t, "the pool is stopped", func() bool { servers, err := official.Servers(); return err == nil && len(servers) == 0 })
+		select {
+		case err := <-stopped:
+			t.Errorf("Shutdown = %v while handlers go on, want it to wait", err)
+		default:
+		}
+		close(release)
+		for range n {
+			if err := within(t, "a handler to end", over); err != nil {
+				t.Errorf("the context of a handler that gave its slot back = %v, want it to go on", err)
+			}
+		}
+		if err := within(t, "Shutdown", stopped); err != nil {
+			t.Errorf("Shutdown error = %v", err)
+		}
+	})
+}
+
+// What gave its slot back is cut when its pool's Drain is over, as others are.
+func TestGiveBack_isCut(t *testing.T) {
+	address := parse(t, testserver.Redis(t).URL())
+	running, ended := make(chan struct{}), make(chan error, 1)
+	pools := startPools(t, address, broadcastPool(0), queue.PoolOptions{Logger: quiet(),
+		Handlers: handlers(asynq.HandlerFunc(func(ctx context.Context, _ *asynq.Task) error {
+			queue.GiveBack(ctx)
+			close(running)
+			<-ctx.Done()
+			ended <- ctx.Err()
+			return nil
+		}))})
+	mustEnqueue(t, newClient(t, address), tasks.NewSendChunk(chunk("c1", 1)))
+	within(t, "the task to run", running)
+	if err := pools.Shutdown(t.Context()); err != nil {
+		t.Errorf("Shutdown error = %v", err)
+	}
+	if err := within(t, "the handler to end", ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("its context ended with %v, want %v", err, context.Canceled)
+	}
+}
+
+func TestGiveBack_panicsAndOutsideOfPools(t *testing.T) {
+	queue.GiveBack(t.Context())
+	address := parse(t, testserver.Redis(t).URL())
+	ran := make(chan struct{}, 2)
+	startPools(t, address, broadcastPool(time.Second), queue.PoolOptions{Logger: quiet(),
+		Handlers: handlers(asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
+			defer func() { ran <- struct{}{} }()
+			if strings.Contains(string(task.Payload()), "loose") {
+				queue.GiveBack(ctx)
+			}
+			panic("a handler's own")
+		}))})
+	client := newClient(t, address)
+	for _, id := range []string{"loose", "held"} {
+		mustEnqueue(t, client, tasks.NewSendChunk(chunk(id, 1)))
+		within(t, id, ran)
+	}
+	// That the process lives is the point; the one that kept its slot is tried again.
+	inspector := newInspector(t, address)
+	eventually(t, "one is tried again", func() bool { d := depth(t, inspector, tasks.QueueBroadcast); return d.Retry == 1 && d.Active == 0 })
+}
+
 // stopped reports whether asynq has published that its one server takes no more tasks, which it
 // does at its next heartbeat.
 func stopped(t *testing.T, inspector *asynq.Inspector) bool {
