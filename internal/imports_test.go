@@ -37,7 +37,7 @@ var insideForRules = []string{"internal/fault", "internal/clock", "internal/id",
 var leafPackages = []string{"fault", "clock", "id", "kakao", "holiday", "word"}
 
 // adapterPackages speak to the outside in the types that rules declare.
-var adapterPackages = []string{"internal/store", "internal/mail", "internal/kakaopay", "internal/provider", "internal/bank", "internal/tax", "internal/courier"}
+var adapterPackages = []string{"internal/store", "internal/mail", "internal/kakaopay", "internal/provider", "internal/bank", "internal/tax", "internal/courier", "internal/skillserver"}
 
 // violations returns one sentence for each import of a package that breaks the layout. Package
 // and imports are import paths; those of the module begin with [module].

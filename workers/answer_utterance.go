@@ -149,7 +149,7 @@ func (r *utteranceRun) work(ctx context.Context) (scenario.Reply, scenario.Outco
 		return reply, scenario.Failed
 	case reply.BackendErr != nil:
 		r.Log.Warn("skill server did not answer", "utterance_id", r.task.ID, "bot_id", r.task.Bot, "block_id", reply.BlockID, "err", reply.BackendErr)
-		return reply, scenario.Failed
+		return reply, scenario.ServerFailed
 	case len(reply.Problems) > 0:
 		r.Log.Error("answer of a block is not valid", "bot_id", r.task.Bot, "block_id", reply.BlockID, "err", reply.Problems[0].String())
 		return reply, scenario.Refused

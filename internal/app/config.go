@@ -13,6 +13,7 @@ import (
 	"github.com/malgil/malgil/internal/mail"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/seal"
+	"github.com/malgil/malgil/internal/skillserver"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -25,8 +26,9 @@ type Config struct {
 	MetricsListen string `env:"MALGIL_METRICS_LISTEN" default:"127.0.0.1:9100" help:"Address of /metrics; empty for none."`
 	PublicURL     string `name:"public-url" env:"MALGIL_PUBLIC_URL" url:"" default:"http://127.0.0.1:8080" help:"Where people and Kakao reach the intake; goes into skill URLs and payment returns."`
 
-	KakaoURL      string   `name:"kakao-url" env:"MALGIL_KAKAO_URL" url:"" default:"https://bot-api.kakao.com" help:"Event API."`
-	CallbackHosts []string `env:"MALGIL_CALLBACK_HOSTS" default:".kakao.com" help:"Hosts that callback URLs may name; a leading dot means any host below."`
+	KakaoURL          string   `name:"kakao-url" env:"MALGIL_KAKAO_URL" url:"" default:"https://bot-api.kakao.com" help:"Event API."`
+	SkillPrivateHosts []string `env:"MALGIL_SKILL_PRIVATE_HOSTS" placeholder:"HOST" help:"Hosts of skill servers that may be on a private network, and be spoken to over plain HTTP; a leading dot means any host below."`
+	CallbackHosts     []string `env:"MALGIL_CALLBACK_HOSTS" default:".kakao.com" help:"Hosts that callback URLs may name; a leading dot means any host below."`
 
 	KakaoPayURL       string `name:"kakaopay-url" env:"MALGIL_KAKAOPAY_URL" url:"" default:"https://open-api.kakaopay.com" help:"Card gateway."`
 	KakaoPaySecret    string `name:"kakaopay-secret" env:"MALGIL_KAKAOPAY_SECRET" secret:"" help:"Secret key of the card gateway."`
@@ -71,6 +73,8 @@ type Rules struct {
 	AccrualCap       wallet.KRW    `env:"MALGIL_ACCRUAL_CAP_KRW" default:"10000000" help:"Most that a wallet may owe, holds included."`
 	ReplyBudget      time.Duration `env:"MALGIL_REPLY_BUDGET" default:"4s" help:"How long an utterance without a callback waits for its answer."`
 	CallbackBudget   time.Duration `env:"MALGIL_CALLBACK_BUDGET" default:"1500ms" help:"How long one with a callback waits before it is called back."`
+	SkillServerTime  time.Duration `env:"MALGIL_SKILL_SERVER_TIME" default:"50s" help:"How long the skill server of a block may take where Kakao can be called back; without a callback it has the reply budget."`
+	SkillServerCalls int           `env:"MALGIL_SKILL_SERVER_CALLS" default:"2048" help:"Calls of skill servers at a time in one process, of all bots, those in line included."`
 	SendLease        time.Duration `env:"MALGIL_SEND_LEASE" default:"30s" help:"After this, a request that nobody reported on is in doubt."`
 	ConfirmAbove     int           `env:"MALGIL_CONFIRM_ABOVE" default:"10000" help:"Above so many people, who seals a broadcast says how many they are; 0 for never."`
 	ApproveAbove     wallet.KRW    `env:"MALGIL_APPROVE_ABOVE_KRW" default:"0" help:"Above this cost, without VAT, a second person approves a broadcast; 0 for never."`
@@ -158,9 +162,14 @@ func (c Config) checkURLs(bad func(name, format string, args ...any)) {
 			bad(setting.name, "must be https unless the host is loopback")
 		}
 	}
-	for _, host := range c.CallbackHosts {
+	checkHosts(bad, "MALGIL_CALLBACK_HOSTS", c.CallbackHosts, ".kakao.com")
+	checkHosts(bad, "MALGIL_SKILL_PRIVATE_HOSTS", c.SkillPrivateHosts, "skill.corp.example or 10.0.0.7")
+}
+
+func checkHosts(bad func(name, format string, args ...any), name string, hosts []string, example string) {
+	for _, host := range hosts {
 		if strings.Trim(host, ".") == "" || strings.ContainsAny(host, "/:* ") {
-			bad("MALGIL_CALLBACK_HOSTS", "%q is not a host such as .kakao.com", host)
+			bad(name, "%q is not a host such as %s", host, example)
 		}
 	}
 }
@@ -261,6 +270,12 @@ func (c Config) checkNumbers(bad func(name, format string, args ...any)) {
 	}
 	if c.CallbackBudget < 100*time.Millisecond || c.CallbackBudget > c.ReplyBudget {
 		bad("MALGIL_CALLBACK_BUDGET", "must be 100ms to the reply budget")
+	}
+	if c.SkillServerTime < time.Second || c.SkillServerTime > skillserver.Longest {
+		bad("MALGIL_SKILL_SERVER_TIME", "must be 1s to %s; a callback URL lives for a minute", skillserver.Longest)
+	}
+	if c.SkillServerCalls < 1 || c.SkillServerCalls > 100_000 {
+		bad("MALGIL_SKILL_SERVER_CALLS", "must be 1 to 100000")
 	}
 	if c.SendLease < 30*time.Second {
 		bad("MALGIL_SEND_LEASE", "must be at least 30s: half of it for the claim, and a request may take 15")

@@ -32,6 +32,7 @@ import (
 	"github.com/malgil/malgil/internal/scenario"
 	"github.com/malgil/malgil/internal/scheduler"
 	"github.com/malgil/malgil/internal/seal"
+	"github.com/malgil/malgil/internal/skillserver"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/tax"
 	"github.com/malgil/malgil/internal/wallet"
@@ -93,6 +94,21 @@ func (s countedStore) ExpireFree(ctx context.Context, now time.Time) (wallet.KRW
 
 // botTTL is how long a bot's blocks are served before they are looked at again.
 const botTTL = 2 * time.Second
+
+// skillServers calls those of the businesses.
+func (p *parts) skillServers(a *App, config Config) *skillserver.Client {
+	guard := p.guard
+	guard.Private = config.SkillPrivateHosts
+	client := skillserver.New(skillserver.Options{
+		Guard: guard, Secrets: p.store, Opener: p.keys, Meter: p.metrics, Now: p.clock.Now, Log: p.log, Version: Version,
+		Timeout: config.SkillServerTime, MaxCalls: config.SkillServerCalls, GiveBack: queue.GiveBack,
+	})
+	a.onClose("connections to skill servers", shortLimit, func(context.Context) error {
+		client.Close()
+		return nil
+	})
+	return client
+}
 
 // build makes the services over a database and a queue.
 func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box, address queue.Address, clk *clock.Clock, log *slog.Logger) (*parts, error) {
@@ -165,7 +181,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.giver = wallet.NewGiver(db, p.metrics, clk.Now, p.ids.Next)
 	p.prices = wallet.NewPriceSetter(db, clk.Now)
 	p.known = scenario.NewCache(db, botTTL)
-	p.answers = scenario.NewService(p.known, db, hashKey)
+	p.answers = scenario.NewService(p.known, db, hashKey).WithBackend(p.skillServers(a, config))
 	p.recorder = scenario.NewRecorder(db, func(n int, err error) {
 		p.metrics.Unrecorded(n)
 		log.Warn("utterances not recorded", "count", n, "err", err)

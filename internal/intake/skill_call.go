@@ -168,7 +168,7 @@ func (c *skillCall) answerInline(ctx context.Context) []byte {
 		c.Log.Error("answering inline failed", "utterance_id", c.question.ID, "err", err)
 		outcome, body = scenario.Failed, textBody(scenario.FailedText)
 	case reply.BackendErr != nil:
-		outcome = scenario.Failed
+		outcome = scenario.ServerFailed
 		c.Log.Warn("skill server did not answer", "utterance_id", c.question.ID, "bot_id", c.question.BotID, "block_id", reply.BlockID, "err", reply.BackendErr)
 	case len(reply.Problems) > 0:
 		outcome = scenario.Refused

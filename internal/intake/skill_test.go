@@ -150,6 +150,7 @@ type setup struct {
 	workers         bool
 	deaf            bool // the mailbox hears nothing
 	pools           []string
+	backend         scenario.Backend
 }
 
 func newHouse(t *testing.T, s setup) *house {
@@ -177,7 +178,7 @@ func newHouse(t *testing.T, s setup) *house {
 
 	var clk clock.Clock
 	ids := id.New(clk.Now, rand.Reader)
-	service := scenario.NewService(h.desk, h.desk, []byte("installation key"))
+	service := scenario.NewService(h.desk, h.desk, []byte("installation key")).WithBackend(s.backend)
 	quiet := slog.New(slog.DiscardHandler)
 	if s.reply == 0 {
 		s.reply, s.callback = 4*time.Second, 1500*time.Millisecond

@@ -5,6 +5,7 @@ package metrics
 
 import (
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/scenario"
+	"github.com/malgil/malgil/internal/skillserver"
 	"github.com/malgil/malgil/internal/wallet"
 	"github.com/malgil/malgil/internal/webhook"
 	"github.com/malgil/malgil/tasks"
@@ -41,6 +43,7 @@ var (
 	scheduleRuns = words(broadcast.RunStarted, broadcast.RunSkipped, broadcast.RunMissed, broadcast.RunFailed)
 	answers      = words(scenario.Outcomes...)
 	handoffSpots = words(scenario.Spots...)
+	serverCalls  = words(skillserver.Outcomes...)
 	callbacks    = words(kakao.CallbackDelivered, kakao.CallbackFailed, kakao.CallbackUnknown)
 	reasons      = []string{kakao.ReasonRefused, kakao.ReasonUnreachable, kakao.ReasonTestToken, kakao.ReasonToken,
 		kakao.ReasonUseCallback, kakao.ReasonBotID, kakao.ReasonBody, kakao.ReasonRejected, kakao.ReasonInternal,
@@ -53,6 +56,7 @@ var (
 	httpBuckets   = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 1.5, 2.5, 4, 4.5, 5, 10, 30}
 	taskBuckets   = []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 30, 60, 300, 900}
 	loopBuckets   = []float64{.001, .005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
+	serverBuckets = []float64{.025, .05, .1, .25, .5, 1, 1.5, 2.5, 4, 5, 10, 20, 30, 50}
 	budgetBuckets = []float64{0, .1, .25, .5, .75, 1, 1.5, 2, 2.5, 3, 3.5, 4}
 )
 
@@ -74,6 +78,10 @@ type Metrics struct {
 	handoffs                             *counters
 	budgetLeft                           prometheus.Histogram
 	unrecorded                           prometheus.Counter
+
+	serverCalls    *histograms
+	serverUnderWay prometheus.Gauge
+	serverBreakers *prometheus.GaugeVec
 
 	loopDuration *histograms
 	loopFailures *counters
@@ -143,6 +151,14 @@ func New(reg prometheus.Registerer) *Metrics {
 		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{Name: "malgil_utterances_unrecorded_total",
 			Help: "Utterances that were answered and could not be kept in the log of utterances."}),
 
+		serverCalls: newHistograms(reg, "malgil_skill_server_call_duration_seconds",
+			"Time from when a block asked for a call of a business's skill server until it had an answer or its failure, by outcome; those full, open and barred were not made.",
+			serverBuckets, closed("outcome", serverCalls)),
+		serverUnderWay: prometheus.NewGauge(prometheus.GaugeOpts{Name: "malgil_skill_server_calls",
+			Help: "Calls of skill servers that are under way, or wait in line for those of the same bot."}),
+		serverBreakers: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "malgil_skill_server_breakers",
+			Help: "Skill servers that were called lately, by the state of their breaker; while it is open they are left alone."}, []string{"state"}),
+
 		loopDuration: newHistograms(reg, "malgil_loop_duration_seconds",
 			"Time that one run of a scheduler's loop took.",
 			loopBuckets, open("loop")),
@@ -152,7 +168,10 @@ func New(reg prometheus.Registerer) *Metrics {
 		loopSuccess: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "malgil_loop_last_success_timestamp_seconds",
 			Help: "When a scheduler's loop last ran without an error, in Unix seconds."}, []string{"loop"}),
 	}
-	reg.MustRegister(m.budgetLeft, m.unrecorded, m.loopSuccess)
+	reg.MustRegister(m.budgetLeft, m.unrecorded, m.loopSuccess, m.serverUnderWay, m.serverBreakers)
+	for _, state := range skillserver.States {
+		m.serverBreakers.WithLabelValues(state)
+	}
 	return m
 }
 
@@ -228,6 +247,24 @@ func (m *Metrics) Callback(outcome, reason string) {
 	m.callbacks.add(1, outcome)
 	if reason != "" {
 		m.callbackFailures.add(1, reason)
+	}
+}
+
+// SkillServerCalled notes the end of a call of a skill server, with its time in line.
+func (m *Metrics) SkillServerCalled(outcome string, took time.Duration) {
+	m.serverCalls.observe(took, outcome)
+}
+
+// SkillServerCalls notes that so many calls of skill servers more, or fewer, are under way.
+func (m *Metrics) SkillServerCalls(more int) { m.serverUnderWay.Add(float64(more)) }
+
+// SkillServerBreaker notes that the breaker of a skill server went from one state to another; "" stands
+// for before its first and after its last.
+func (m *Metrics) SkillServerBreaker(from, to string) {
+	for state, more := range map[string]float64{from: -1, to: 1} {
+		if slices.Contains(skillserver.States, state) {
+			m.serverBreakers.WithLabelValues(state).Add(more)
+		}
 	}
 }
 

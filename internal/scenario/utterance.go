@@ -23,11 +23,12 @@ const (
 	Late            Outcome = "late"             // a short bubble instead of the answer
 	Refused         Outcome = "refused"          // a safe text instead of an answer that is not valid
 	Failed          Outcome = "failed"           // a safe text instead of an answer: the work failed
+	ServerFailed    Outcome = "server_failed"    // the webhook's fallback instead of an answer: the skill server of the business failed
 	Unreadable      Outcome = "unreadable"       // a safe text: the call was no skill payload; counted, not kept
 )
 
 // Outcomes lists every outcome.
-var Outcomes = []Outcome{Direct, Inline, Callback, CallbackFailed, CallbackUnknown, Late, Refused, Failed, Unreadable}
+var Outcomes = []Outcome{Direct, Inline, Callback, CallbackFailed, CallbackUnknown, Late, Refused, Failed, ServerFailed, Unreadable}
 
 // The two sides of a bot: its live channel (운영채널) and its development channel (개발채널).
 const (
