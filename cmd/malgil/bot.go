@@ -14,6 +14,8 @@ import (
 
 // botCommand keeps bots, their blocks and channels.
 type botCommand struct {
+	Init     botInit     `cmd:"" help:"Write the folder of an example bot, to begin with. Needs no server."`
+	Check    botCheck    `cmd:"" help:"Say everything that is wrong with the folder of a bot; exit 1 with a problem. Needs no server."`
 	Create   botCreate   `cmd:"" help:"Take a bot in; prints the skill URL to enter at Kakao, once."`
 	List     botList     `cmd:"" help:"List bots."`
 	Show     botShow     `cmd:"" help:"People, channels and pause of a bot."`
