@@ -79,6 +79,8 @@ type Store interface {
 	// PurgeUtterances removes a batch, the oldest first, and notes it on the receipt in the same transaction. It
 	// returns how many it removed, and done when none are left. Of two at once for a bot, one waits.
 	PurgeUtterances(ctx context.Context, b Batch) (removed int, done bool, err error)
+	// ForgetTalks removes what users said in talks whose time was over at a moment.
+	ForgetTalks(ctx context.Context, now time.Time) error
 }
 
 // Meter counts what is removed.
@@ -107,16 +109,19 @@ func New(store Store, meter Meter, now func() time.Time) *Purger {
 	return &Purger{store: store, meter: meter, now: now}
 }
 
-// Run removes what is due, in batches, until nothing is left, ctx ends or the run is full; the next one goes on.
+// Run removes what users said in talks that they left, and what else is due, in batches, until nothing is left, ctx ends or the run is full; the next one goes on.
 // Any number may run at once. A bot that fails keeps no other from its turn.
 func (p *Purger) Run(ctx context.Context) error {
 	now := p.now()
 	moment := Moment(now)
+	var errs []error
+	if err := p.store.ForgetTalks(ctx, now); err != nil {
+		errs = append(errs, fmt.Errorf("forget talks: %w", err))
+	}
 	due, err := p.store.PurgesDue(ctx, moment)
 	if err != nil {
-		return fmt.Errorf("list whose utterances are to be removed: %w", err)
+		return errors.Join(append(errs, fmt.Errorf("list whose utterances are to be removed: %w", err))...)
 	}
-	var errs []error
 	left := runBatches
 	for _, bot := range due {
 		b := Batch{Bot: bot, Day: Day(moment), Before: bot.Level.Before(moment), Limit: batchSize, Now: now}

@@ -65,11 +65,18 @@ type log struct {
 	old     map[string]int
 	fail    string // the bot that cannot be purged
 	batches []retention.Batch
-	then    func() // after each batch
+	talks   []time.Time // moments at which talks were forgotten
+	away    error       // why they cannot be
+	then    func()      // after each batch
 }
 
 func (l *log) PurgesDue(context.Context, time.Time) ([]retention.Bot, error) {
 	return slices.DeleteFunc(slices.Clone(l.bots), func(b retention.Bot) bool { return l.old[b.ID] < 0 }), nil
+}
+
+func (l *log) ForgetTalks(_ context.Context, now time.Time) error {
+	l.talks = append(l.talks, now)
+	return l.away
 }
 
 func (l *log) PurgeUtterances(_ context.Context, b retention.Batch) (int, bool, error) {
@@ -102,6 +109,14 @@ func TestPurger_Run(t *testing.T) {
 	}
 	if b := many.batches[0]; b.Day != "2026-11-24" || b.Limit != 1000 || !b.Before.Equal(korea(t, "2026-11-21 00:00:00.000")) || !b.Now.Equal(at()) {
 		t.Errorf("the first batch is %+v, want that of level 1 on the day", b)
+	}
+
+	if len(many.talks) != 1 || !many.talks[0].Equal(at()) {
+		t.Errorf("talks were forgotten at %v, want once, now", many.talks)
+	}
+	busy := &log{bots: []retention.Bot{{ID: "a", Level: 1}}, old: map[string]int{"a": 5}, away: errors.New("locked")}
+	if err := retention.New(busy, &counted, at).Run(t.Context()); err == nil || len(busy.batches) != 1 {
+		t.Errorf("Run() = %v after %d batches, want that talks failed, and the utterances gone", err, len(busy.batches))
 	}
 
 	full := &log{bots: []retention.Bot{{ID: "a", Level: 1}}, old: map[string]int{"a": 600_000}}

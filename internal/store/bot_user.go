@@ -48,3 +48,16 @@ func (s *Store) Keep(ctx context.Context, botID, side string, userHash []byte, s
 		talk, millis(state.Until()), botID, userHash)
 	return err
 }
+
+// ForgetTalks removes states of users whose time was over at a moment: what somebody said in a talk that they
+// left is not kept until they come back.
+func (s *Store) ForgetTalks(ctx context.Context, now time.Time) error {
+	for _, columns := range talkColumns {
+		_, err := s.write.ExecContext(ctx, `UPDATE bot_user SET `+columns[0]+` = '', `+columns[1]+` = 0
+			WHERE `+columns[1]+` > 0 AND `+columns[1]+` <= $1`, millis(now))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

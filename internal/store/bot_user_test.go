@@ -95,3 +95,36 @@ func TestKeep(t *testing.T) {
 		}
 	})
 }
+
+// What was said in a talk that nobody goes on with is removed, and what is under way is not.
+func TestForgetTalks(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		talks := func() []string {
+			t.Helper()
+			return texts(t, s, `SELECT talk || talk_development FROM bot_user WHERE bot_id = $1 AND talk || talk_development <> '' ORDER BY user_hash`, "b1")
+		}
+		for user, side := range map[string]string{"u1": scenario.Live, "u2": scenario.Development, "u3": scenario.Live} {
+			if _, err := s.Visit(t.Context(), "b1", side, []byte(user), t0); err != nil {
+				t.Fatal(err)
+			}
+			state := scenario.State{Fallbacks: 1, Asking: &scenario.Asking{BlockID: "book", Values: map[string]string{"phone": "010-1234-5678"}, Until: t0.Add(time.Minute)}}
+			if user == "u3" {
+				state.Asking.Until = t0.Add(2 * time.Minute)
+			}
+			if err := s.Keep(t.Context(), "b1", side, []byte(user), state); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, step := range []struct {
+			after time.Duration
+			left  int
+		}{{time.Minute - time.Millisecond, 3}, {time.Minute, 1}, {2 * time.Minute, 0}} {
+			if err := s.ForgetTalks(t.Context(), t0.Add(step.after)); err != nil {
+				t.Fatal(err)
+			}
+			if got := talks(); len(got) != step.left {
+				t.Errorf("after %v there are talks %q, want %d", step.after, got, step.left)
+			}
+		}
+	})
+}
