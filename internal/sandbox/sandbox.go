@@ -1,4 +1,5 @@
-// Package sandbox stands in for everything outside: Kakao, KakaoPay, a bank, a carrier of tax invoices and the mailbox. Each keeps
+// Package sandbox stands in for everything outside: Kakao, KakaoPay, a bank, a carrier of tax invoices, the skill server of a business
+// and the mailbox. Each keeps
 // its own truth of what happened to it and can be told to misbehave; nothing here knows the
 // rules that are under test. docs/api.md describes its addresses.
 package sandbox
@@ -17,6 +18,7 @@ import (
 	"github.com/malgil/malgil/internal/sandbox/bank"
 	"github.com/malgil/malgil/internal/sandbox/inbox"
 	"github.com/malgil/malgil/internal/sandbox/pay"
+	"github.com/malgil/malgil/internal/sandbox/shop"
 	"github.com/malgil/malgil/internal/sandbox/talk"
 	"github.com/malgil/malgil/internal/sandbox/tax"
 	"github.com/malgil/malgil/internal/sandbox/trouble"
@@ -72,6 +74,7 @@ func New(o Options) *Sandbox {
 	maps.Copy(allowed, bank.Faults)
 	maps.Copy(allowed, tax.Faults)
 	maps.Copy(allowed, inbox.Faults)
+	maps.Copy(allowed, shop.Faults)
 	faults := trouble.NewBook(allowed)
 	if o.MoveClock == nil {
 		o.MoveClock = func(_ context.Context, to time.Time) error { return o.Clock.MoveTo(to) }
@@ -89,6 +92,7 @@ func New(o Options) *Sandbox {
 	s.Bank.Routes(s.mux)
 	s.Tax.Routes(s.mux)
 	s.Inbox.Routes(s.mux)
+	shop.New(o.Clock, faults).Routes(s.mux)
 	s.routes()
 	return s
 }
