@@ -44,7 +44,7 @@ type Problem struct {
 	Message      string // what is wrong, after the path
 }
 
-// String is file:line:column: path message.
+// String is file:line:column: path message, on one line that a terminal shows as it is.
 func (p Problem) String() string {
 	var b strings.Builder
 	if p.File != "" {
@@ -57,7 +57,12 @@ func (p Problem) String() string {
 	if p.Path != "" {
 		b.WriteString(p.Path + " ")
 	}
-	return b.String() + p.Message
+	return strings.Map(func(r rune) rune {
+		if fault.OneLine(string(r)) {
+			return r
+		}
+		return '\ufffd'
+	}, b.String()+p.Message)
 }
 
 // Read reads a folder whole. It returns every problem of all files, sorted by file and place; content

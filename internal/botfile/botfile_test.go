@@ -137,3 +137,12 @@ func TestRead_tooMuch(t *testing.T) {
 		})
 	}
 }
+
+// What a file has for a name is shown, and does nothing to a terminal.
+func TestProblem_String(t *testing.T) {
+	_, _, problems := botfile.Read(folder(map[string]string{"bot.yaml": "id: b1\nname: a\n\"\\e[2J\\n\u202e\": 1\n"}), scenario.Rules{})
+	want := "bot.yaml:3:1: \ufffd[2J\ufffd\ufffd is no field here; there are id, name, servers"
+	if got := lines(problems); len(got) != 1 || got[0] != want {
+		t.Errorf("Read() = %q, want %q", got, want)
+	}
+}
