@@ -3,6 +3,7 @@ package scenario_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -256,4 +257,45 @@ func TestCache_oneLookForAll(t *testing.T) {
 			t.Errorf("50 callers caused %d looks, want 1", src.looks())
 		}
 	})
+}
+
+// What is recorded of a reply is enough to look at it again, and no more than there is room for.
+func TestService_UtteranceOfWords(t *testing.T) {
+	bot := desk()
+	bot.Settings.PlainUserKeys = true
+	s := scenario.NewService(&source{bots: map[string]scenario.Bot{"b1": bot}}, &users{seen: map[string]bool{}}, []byte("key"))
+	record := func(words string) scenario.Utterance {
+		t.Helper()
+		q := question("u1", words)
+		reply, err := s.Answer(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Utterance(q, reply, scenario.Direct, time.Second)
+	}
+	record("안녕") // enters
+	got := record("반품 기한 며칠이에요")
+	if got.UserKey != "u1" || got.Item != "반품 기한은 며칠인가요" || got.BlockID != "" || got.Why != scenario.ByKnowledge || got.Score < 70 || got.Offered {
+		t.Errorf("Utterance = %+v, want the user's key, the item and its score", got)
+	}
+	var matches []scenario.Candidate
+	if err := json.Unmarshal([]byte(got.Matches), &matches); err != nil || len(matches) == 0 || matches[0].Question != got.Item || matches[0].Score != got.Score || len(matches[0].Parts) == 0 {
+		t.Errorf("Utterance.Matches = %s, %v, want the item first, with the parts of its score", got.Matches, err)
+	}
+	if got := record("상담원"); got.BlockID != "agent" || got.Why != scenario.ByWords || !got.Offered || got.Item != "" {
+		t.Errorf("Utterance = %+v, want the block by its words, and a person offered", got)
+	}
+	plain := newService(&users{seen: map[string]bool{}})
+	q := question("u1", "영업시간")
+	reply, err := plain.Answer(t.Context(), q)
+	if err != nil || plain.Utterance(q, reply, scenario.Direct, 0).UserKey != "" {
+		t.Errorf("the key of a user is recorded, %v, want only where the bot allows that", err)
+	}
+	for i := range 5 {
+		reply.Matches = append(reply.Matches, scenario.Candidate{Question: strings.Repeat("가", 200*(i+1)), Score: 90 - i})
+	}
+	kept := plain.Utterance(q, reply, scenario.Direct, 0).Matches
+	if err := json.Unmarshal([]byte(kept), &matches); err != nil || len(kept) > 4000 || len(matches) < 2 || len(matches) > 4 {
+		t.Errorf("Utterance.Matches has %d bytes and %d candidates, %v, want those that fit in 4000", len(kept), len(matches), err)
+	}
 }
