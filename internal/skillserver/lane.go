@@ -55,7 +55,7 @@ func (l *lanes) join(key laneKey, places int) (p *place, ok bool) {
 	if of == nil {
 		of = &lane{}
 	}
-	of.places = max(places, 1) // as it is set now
+	of.places = places // as it is set now
 	if l.in >= l.most || len(of.line) >= linePerPlace*of.places {
 		return nil, false
 	}

@@ -155,6 +155,9 @@ func (c *Client) Call(ctx context.Context, call scenario.BackendCall) (kakao.Ski
 }
 
 func (c *Client) call(ctx context.Context, call scenario.BackendCall) (kakao.SkillResponse, *failure) {
+	if call.AtOnce < 1 { // nobody said
+		call.AtOnce = scenario.DefaultSettings.WebhookCalls
+	}
 	body, err := bodyOf(call)
 	if err != nil {
 		return kakao.SkillResponse{}, barred(call, err)
