@@ -2,9 +2,12 @@ package knowledge
 
 import (
 	"math"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -45,74 +48,100 @@ type docTerm struct {
 
 // New makes a base of items, which it keeps.
 func New(items []Item) *Base {
-	d := dictionary()
-	b := &Base{items: items, ids: map[string]int32{}, posts: map[int32][]int32{}, within: map[int32][]int32{}, also: map[int32][]int32{}, pairs: map[uint64][]int32{}}
-	read := make([][]term, len(items))
-	b.vocab = vocabulary{words: map[string]bool{}, longest: map[rune]int{}}
-	for _, item := range items {
-		for _, text := range []string{item.Question, item.Answer, strings.Join(item.Categories[:], " ")} {
-			for _, t := range termsOf(text, nil) {
-				if t.kind == word && utf8.RuneCountInString(t.text) > 1 {
-					b.vocab.words[t.text] = true
-				}
-			}
-		}
+	names := int32(len(dictionary().names))
+	b := &Base{items: items, docs: make([]doc, len(items)), ids: map[string]int32{}, posts: map[int32][]int32{},
+		also: map[int32][]int32{}, within: map[int32][]int32{}, pairs: map[uint64][]int32{}}
+	texts := readAll(items)
+	b.vocab = newVocabulary(texts)
+	for i, w := range b.vocab.list {
+		b.ids[w] = names + int32(i)
 	}
-	known := make([]string, 0, len(b.vocab.words))
-	for w := range b.vocab.words {
-		known = append(known, w)
-		first, _ := utf8.DecodeRuneInString(w)
-		b.vocab.longest[first] = max(b.vocab.longest[first], len(w))
+	for i := range items {
+		b.add(int32(i), strings.Join(wordsOf(items[i].Question), ""), texts[i])
 	}
-	sort.Strings(known)
-	for i, w := range known {
-		b.ids[w] = int32(len(d.names) + i)
-	}
-	b.docs = make([]doc, len(items))
-	for i, item := range items {
-		read[i] = termsOf(item.Question, nil)
-		doc := &b.docs[i]
-		doc.plain = strings.Join(wordsOf(item.Question), "")
-		doc.category = b.idsIn(strings.Join(item.Categories[:], " "))
-		doc.answer = b.idsIn(item.Answer)
-		for _, t := range read[i] {
-			if id := b.id(t); id >= 0 && !slices.ContainsFunc(doc.terms, func(o docTerm) bool { return o.id == id }) {
-				one := docTerm{id: id, within: t.within, text: t.text, kind: t.kind}
-				doc.terms = append(doc.terms, one)
-				b.posts[id] = append(b.posts[id], int32(i))
-				for _, id := range t.within {
-					b.within[id] = append(b.within[id], int32(i))
-				}
-			}
-		}
-		for _, ids := range [][]int32{doc.category, doc.answer} {
-			for _, id := range ids {
-				if docs := b.also[id]; len(docs) == 0 || docs[len(docs)-1] != int32(i) {
-					b.also[id] = append(docs, int32(i))
-				}
-			}
-		}
-		doc.pairs = pairsIn(read[i])
-		for _, p := range doc.pairs {
-			b.pairs[p] = append(b.pairs[p], int32(i))
-		}
-	}
-	for _, w := range known { // concepts of the words of the base have slips too
-		b.vocab.words[w] = true
-	}
-	b.weigh(len(d.names) + len(known))
-	b.vocab.slips = newSlips(b.surfaces(read, known))
+	b.weigh(len(b.ids) + int(names))
+	b.vocab.slips = newSlips(b.surfaces(texts))
 	return b
 }
 
-// surfaces are the words that are written in the questions, concepts too: a slip in one of those is likelier meant
-// than one in any other word.
-func (b *Base) surfaces(read [][]term, known []string) []string {
-	all := slices.Clone(known)
-	for _, terms := range read {
-		for _, t := range terms {
-			if t.kind != filler && t.kind != number {
-				all = append(all, t.text)
+// itemTexts are the terms of an item.
+type itemTexts struct{ question, category, answer []term }
+
+// readAll reads items, on all processors: that is what making a large base takes long for.
+func readAll(items []Item) []itemTexts {
+	texts := make([]itemTexts, len(items))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(items)) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(items); i = int(next.Add(1)) - 1 {
+				item := &items[i]
+				texts[i] = itemTexts{
+					question: question(wordsOf(item.Question), nil),
+					category: termsOf(strings.Join(item.Categories[:], " ")),
+					answer:   termsOf(item.Answer),
+				}
+			}
+		})
+	}
+	all.Wait()
+	return texts
+}
+
+// newVocabulary is the words of items that the dictionary does not have, of two syllables or more.
+func newVocabulary(texts []itemTexts) vocabulary {
+	v := vocabulary{words: map[string]bool{}, longest: map[rune]int{}}
+	for _, t := range texts {
+		for _, terms := range [][]term{t.question, t.category, t.answer} {
+			for _, one := range terms {
+				if one.kind == word && one.id < 0 && utf8.RuneCountInString(one.text) > 1 && !v.words[one.text] {
+					v.words[one.text] = true
+					v.list = append(v.list, one.text)
+				}
+			}
+		}
+	}
+	sort.Strings(v.list)
+	for _, w := range v.list {
+		first, _ := utf8.DecodeRuneInString(w)
+		v.longest[first] = max(v.longest[first], len(w))
+	}
+	return v
+}
+
+// add indexes an item.
+func (b *Base) add(i int32, plain string, texts itemTexts) {
+	doc := &b.docs[i]
+	doc.plain, doc.category, doc.answer, doc.pairs = plain, b.idsIn(texts.category), b.idsIn(texts.answer), pairsIn(texts.question)
+	for _, t := range texts.question {
+		id := b.id(t)
+		if id < 0 || slices.ContainsFunc(doc.terms, func(o docTerm) bool { return o.id == id }) {
+			continue
+		}
+		doc.terms = append(doc.terms, docTerm{id: id, within: t.within, text: t.text, kind: t.kind})
+		b.posts[id] = append(b.posts[id], i)
+		for _, id := range t.within {
+			b.within[id] = append(b.within[id], i)
+		}
+	}
+	for _, id := range slices.Concat(doc.category, doc.answer) {
+		if docs := b.also[id]; len(docs) == 0 || docs[len(docs)-1] != i {
+			b.also[id] = append(docs, i)
+		}
+	}
+	for _, p := range doc.pairs {
+		b.pairs[p] = append(b.pairs[p], i)
+	}
+}
+
+// surfaces are the words that are written in the items, those of concepts in their questions too: a slip in one of
+// those is likelier meant than one in any other word.
+func (b *Base) surfaces(texts []itemTexts) []string {
+	all := slices.Clone(b.vocab.list)
+	for _, t := range texts {
+		for _, one := range t.question {
+			if one.kind != filler && one.kind != number {
+				all = append(all, one.text)
 			}
 		}
 	}
@@ -134,10 +163,10 @@ func (b *Base) id(t term) int32 {
 	return -1
 }
 
-// idsIn are the ids that a text has, in order.
-func (b *Base) idsIn(s string) []int32 {
+// idsIn are the ids of terms, in order.
+func (b *Base) idsIn(terms []term) []int32 {
 	var ids []int32
-	for _, t := range termsOf(s, &b.vocab) {
+	for _, t := range terms {
 		if id := b.id(t); id >= 0 {
 			ids = append(ids, id)
 		}
@@ -206,8 +235,12 @@ func (b *Base) kindWeight(id int32) float64 {
 	return tells[d.kinds[id]]
 }
 
-// tells is how much a word of a kind tells of what is asked.
-var tells = [...]float64{topic: 1, ask: 0.4, setting: 0.6, polite: 0, plain: 0.5, word: 1, number: 0, filler: 0}
+// tells is how much a word of a kind tells of what is asked, odd how much it weighs against an item that does not
+// speak of it.
+var (
+	tells = [...]float64{topic: 1, ask: 0.4, setting: 0.6, polite: 0, plain: 0.5, word: 1, number: 0.3, filler: 0}
+	odd   = [...]float64{topic: 1, ask: 0.3, setting: 0.2, polite: 0, plain: 0.3, word: 0.7, number: 0, filler: 0}
+)
 
 // pairsIn are the pairs of syllables of what terms say, in order.
 func pairsIn(terms []term) []uint64 {

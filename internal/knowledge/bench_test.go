@@ -10,7 +10,7 @@ func manyItems(t testing.TB, n int) []Item {
 	var some []Item
 	for _, folder := range []string{"a", "b", "c", "d", "e"} {
 		for _, tr := range suite(t, folder) {
-			some = append(some, tr.index.items...)
+			some = append(some, tr.base.items...)
 		}
 	}
 	items := make([]Item, n)

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-//go:embed data
+//go:embed data/*.tsv data/*.txt
 var dataFiles embed.FS
 
 // kind is what a word is to a question.
@@ -79,7 +79,10 @@ func (a *apart) in(text string) bool {
 const maxEnding = 30
 
 // dictionary is read once, when it is first needed.
-var dictionary = sync.OnceValue(func() *lexicon {
+var dictionary = sync.OnceValue(func() *lexicon { return readLexicon(func(string) bool { return true }) })
+
+// readLexicon reads the files of data, without the variants of concepts that are not to be kept.
+func readLexicon(keep func(variant string) bool) *lexicon {
 	d := &lexicon{slang: map[string]string{}, stopwords: map[string]bool{}, endings: map[string]bool{}, concepts: map[string]int32{}, longest: map[rune]int{}, near: map[int32][]credit{}, within: map[string][]int32{}, suffixes: map[rune]int32{}, units: map[string][]int32{}, weights: map[int32]float64{}}
 	for _, row := range rowsOf("slang.tsv") {
 		d.slang[row[0]] = row[1]
@@ -103,7 +106,7 @@ var dictionary = sync.OnceValue(func() *lexicon {
 		}
 		for _, variant := range strings.Split(variants, "|") {
 			for _, v := range inflected(strings.ToLower(strings.ReplaceAll(variant, " ", ""))) {
-				if v = folded(v); v == "" {
+				if v = folded(v); v == "" || kind == topic && !keep(v) {
 					continue
 				}
 				if strings.Contains(v, gap) {
@@ -190,7 +193,7 @@ var dictionary = sync.OnceValue(func() *lexicon {
 		return utf8.RuneCountInString(v) > 6 || d.kinds[d.concepts[v]] != topic // everyday words are near to too many others
 	}))
 	return d
-})
+}
 
 // wordsWithin adds the concepts of the longest words that a variant begins and ends with, other than its own.
 func (d *lexicon) wordsWithin(variant string, within []int32) []int32 {

@@ -16,11 +16,12 @@ type Match struct {
 	logit float64
 }
 
-// Part is one thing that a score is made of.
+// Part is one thing that a score is made of: something measured, or what became of a word. The contributions of an
+// item come to the log-odds of its score.
 type Part struct {
 	Name         string
-	Value        float64 // 0 to 1, but for the lead, which may be less than 0
-	Contribution float64 // what it adds to the log-odds of the score
+	Value        float64 // a share, 0 to 1; of what is counted, up to 2; of the lead, from -1
+	Contribution float64 // what it adds to the log-odds of the score; 0 for a word
 }
 
 // What is measured of an utterance and an item. Topics are words of the dictionary that a question may be about, and
@@ -58,28 +59,28 @@ var featureNames = [size]string{
 
 // weights are fitted to the suites in testdata by TestFit.
 var weights = features{
-	always:       -3.76,
-	explained:    0.50,
-	covered:      2.15,
-	bestWord:     0.52,
-	sharedTopics: 1.10,
-	sharedRest:   0.56,
-	inAnswer:     1.74,
-	oddTopic:     -0.98,
-	oddWord:      -0.22,
-	oddRest:      0.56,
-	oddAside:     -0.34,
-	otherAsk:     -1.09,
-	missingTopic: -0.29,
-	missingRest:  0.51,
-	spelling:     0.57,
-	bare:         0.56,
-	focus:        0.52,
-	lead:         2.41,
+	always:       -2.35,
+	explained:    0.43,
+	covered:      1.21,
+	bestWord:     0.23,
+	sharedTopics: 0.72,
+	sharedRest:   0.48,
+	inAnswer:     1.67,
+	oddTopic:     -0.77,
+	oddWord:      -0.25,
+	oddRest:      0.32,
+	oddAside:     -0.28,
+	otherAsk:     -0.40,
+	missingTopic: -0.14,
+	missingRest:  0.24,
+	spelling:     0.74,
+	bare:         0.07,
+	focus:        0.62,
+	lead:         2.34,
 }
 
 // shift makes the odds stricter than those of the suites: a wrong answer is worse than none.
-const shift = -0.5
+const shift = -0.4
 
 // said is a part of an utterance with what it tells.
 type said struct {
@@ -88,7 +89,7 @@ type said struct {
 	tells     float64
 	elsewhere float64 // the same, where the answer or the categories say it
 	same      float64 // the same, where it is written the same
-	nobody    float64 // how much it weighs when the item does not speak of it
+	odd       float64 // how much it weighs against an item that does not speak of it
 	near      []credit
 }
 
@@ -101,55 +102,49 @@ type query struct {
 }
 
 func (b *Base) query(utterance string) query {
-	d := dictionary()
 	words := wordsOf(utterance)
-	terms := read(words, &b.vocab)
+	terms := question(words, &b.vocab)
 	q := query{plain: strings.Join(words, ""), pairs: pairsIn(terms)}
 	for _, t := range terms {
-		if t.kind == filler || t.kind == polite || t.kind == number && len(t.within) == 0 {
+		if t.kind == filler || t.kind == polite || t.kind == number && len(t.within) == 0 ||
+			slices.ContainsFunc(q.said, func(o said) bool { return o.key == t.key }) {
 			continue
 		}
-		if slices.ContainsFunc(q.said, func(o said) bool { return o.key == t.key }) {
-			continue
-		}
-		one := said{term: t, num: b.id(t), tells: 1, elsewhere: 1}
-		if one.num >= 0 {
-			one.tells, one.elsewhere = b.rare[one.num], b.rareIn[one.num]
-		}
-		if t.id >= 0 {
-			one.near = d.near[t.id]
-		}
-		one.same = max(one.tells, b.texts[t.text]) * tells[t.kind]
-		one.tells *= tells[t.kind]
-		one.nobody = tells[t.kind]
-		switch {
-		case t.kind == word && utf8.RuneCountInString(t.text) == 1:
-			one.tells, one.same, one.nobody = 0.15, 0.15, 0.15
-		case t.kind == word:
-			one.nobody = 0.7
-		case t.kind == topic:
-			if w, ok := d.weights[t.id]; ok {
-				one.nobody = w
-			}
-		case t.kind == plain:
-			one.nobody = 0.3
-		case t.kind == ask:
-			one.nobody = 0.3
-		case t.kind == number:
-			one.tells, one.same, one.nobody = 0.3, 0.3, 0
-		case t.kind == setting:
-			one.nobody = 0.2
-		}
-		if one.num >= 0 && b.usual[one.num] {
-			one.nobody *= 0.4
-		}
-		if t.aside {
-			one.tells, one.same = one.tells*0.6, one.same*0.6
-		}
+		one := b.said(t)
 		q.said = append(q.said, one)
 		q.total += one.tells
 	}
 	return q
+}
+
+// said weighs a term of an utterance.
+func (b *Base) said(t term) said {
+	d := dictionary()
+	const (
+		loneSyllable = 0.15 // of a word that nobody knows
+		inSpeech     = 0.6  // of what is said on the way to the question
+		saidAllOver  = 0.4  // of what the whole base speaks of
+	)
+	s := said{term: t, num: b.id(t), tells: 1, elsewhere: 1, near: d.near[t.id]}
+	if s.num >= 0 {
+		s.tells, s.elsewhere = b.rare[s.num], b.rareIn[s.num]
+	}
+	s.same = max(s.tells, b.texts[t.text]) * tells[t.kind]
+	s.tells *= tells[t.kind]
+	s.odd = odd[t.kind]
+	if w, ok := d.weights[t.id]; ok && t.kind == topic {
+		s.odd = w
+	}
+	if t.kind == word && utf8.RuneCountInString(t.text) == 1 {
+		s.tells, s.same, s.odd = loneSyllable, loneSyllable, loneSyllable
+	}
+	if s.num >= 0 && b.usual[s.num] {
+		s.odd *= saidAllOver
+	}
+	if t.aside {
+		s.tells, s.same = s.tells*inSpeech, s.same*inSpeech
+	}
+	return s
 }
 
 // candidates are the docs that share the most with an utterance, at most so many.
@@ -244,7 +239,7 @@ func (b *Base) Match(utterance string, most int) []Match {
 		}
 		m.f[lead] = math.Max(-far, math.Min(far, m.logit-rival)) / far
 	}
-	var kept []Match
+	kept := all[:0]
 	for i := range all {
 		m := &all[i]
 		m.logit += m.f[lead]*weights[lead] + shift
@@ -253,13 +248,59 @@ func (b *Base) Match(utterance string, most int) []Match {
 			m.Score = 100
 		}
 		if m.Score > 0 && len(kept) < most {
-			for n, f := range m.f {
-				m.Parts = append(m.Parts, Part{Name: featureNames[n], Value: f, Contribution: f * weights[n]})
-			}
+			m.Parts = b.parts(&q, m)
 			kept = append(kept, *m)
 		}
 	}
 	return kept
+}
+
+// parts are what a score is made of: first what was measured, then what became of each word.
+func (b *Base) parts(q *query, m *Match) (all []Part) {
+	for n, f := range m.f {
+		p := Part{Name: featureNames[n], Value: f, Contribution: f * weights[n]}
+		if n == always {
+			p.Contribution += shift
+		}
+		if f != 0 {
+			all = append(all, p)
+		}
+	}
+	d := &b.docs[m.Item]
+	if d.plain == q.plain {
+		all = append(all, Part{Name: "the question itself", Value: 1})
+	}
+	unsaid := make([]bool, len(d.terms))
+	for i := range unsaid {
+		unsaid[i] = true
+	}
+	for i := range q.said {
+		s := &q.said[i]
+		best, with := 0.0, ""
+		for j := range d.terms {
+			m := s.meets(&d.terms[j])
+			if m > 0 {
+				unsaid[j] = false
+			}
+			if m > best {
+				best, with = m, d.terms[j].text
+			}
+		}
+		switch also := b.alsoIn(s, d); {
+		case best >= also && best > 0:
+			all = append(all, Part{Name: "said " + s.text + ", in the question " + with, Value: best})
+		case also > 0:
+			all = append(all, Part{Name: "said " + s.text + ", in the answer or categories", Value: also})
+		default:
+			all = append(all, Part{Name: "said " + s.text + ", not in the item"})
+		}
+	}
+	for j, is := range unsaid {
+		if is && d.terms[j].weight > 0 {
+			all = append(all, Part{Name: "not said: " + d.terms[j].text})
+		}
+	}
+	return all
 }
 
 // part is how far one word of those that a word is put together of stands for it.
@@ -330,7 +371,7 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 			unsaid[j] *= 1 - m
 		}
 		also := b.alsoIn(s, d)
-		odd := s.nobody * (1 - max(best, also))
+		lost := s.odd * (1 - max(best, also))
 		share += told
 		isTopic := s.kind == topic || s.kind == word
 		if isTopic {
@@ -345,20 +386,20 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 			f[sharedRest] += told
 		}
 		if isTopic && !s.aside {
-			asked += s.nobody
-			f[focus] += s.nobody * max(best, also)
+			asked += s.odd
+			f[focus] += s.odd * max(best, also)
 		}
 		switch {
 		case isTopic && s.aside:
-			f[oddAside] += odd
+			f[oddAside] += lost
 		case s.kind == topic:
-			f[oddTopic] += odd
+			f[oddTopic] += lost
 		case s.kind == word:
-			f[oddWord] += odd
+			f[oddWord] += lost
 		case s.kind == ask && best == 0:
-			f[otherAsk] += odd
+			f[otherAsk] += lost
 		default:
-			f[oddRest] += odd
+			f[oddRest] += lost
 		}
 	}
 	if asked > 0 {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -20,6 +21,7 @@ type term struct {
 
 // vocabulary is words that a dictionary does not have: those of a base.
 type vocabulary struct {
+	list    []string // in order
 	words   map[string]bool
 	longest map[rune]int // bytes
 	slips   *slips
@@ -109,36 +111,47 @@ func (t *text) spaces(from, to int) (n int) {
 	return n
 }
 
-// termsOf takes a text apart into what it says. Words of the base are known beside those of the dictionary; nil for
-// none.
-func termsOf(s string, base *vocabulary) []term {
-	return read(wordsOf(s), base)
+// termsOf takes a text apart into what it says.
+func termsOf(s string) []term {
+	return read(wordsOf(s), nil)
 }
 
-func read(words []string, base *vocabulary) []term {
-	t := newText(words)
-	if t.all == "" {
-		return nil
-	}
-	steps := t.read(base)
-	if base != nil && base.slips != nil && t.mark(steps) {
-		steps = t.read(base)
-	}
-	terms := t.terms(steps)
-	setAside(terms, words)
-	d := dictionary()
+// question takes the words of a question, or of an utterance, apart into what they say, in one piece or apart from
+// each other.
+func question(words []string, base *vocabulary) []term {
+	terms, all, d := read(words, base), strings.Join(words, ""), dictionary()
 	for _, a := range d.apart {
-		if a.in(t.all) && !slices.ContainsFunc(terms, func(o term) bool { return o.id == a.concept }) {
+		if a.in(all) && !slices.ContainsFunc(terms, func(o term) bool { return o.id == a.concept }) {
 			terms = append(terms, term{text: strings.Join(a.parts, gap), key: "#" + d.names[a.concept], id: a.concept, kind: d.kinds[a.concept]})
 		}
 	}
 	return terms
 }
 
+// read takes words apart. Those of the base are known beside those of the dictionary; nil for none.
+func read(words []string, base *vocabulary) []term {
+	t := newText(words)
+	if t.all == "" {
+		return nil
+	}
+	steps := stepsPool.Get().(*[][states]step)
+	defer stepsPool.Put(steps)
+	t.read(base, steps)
+	if base != nil && base.slips != nil && t.mark(*steps) {
+		t.read(base, steps)
+	}
+	terms := t.terms(*steps)
+	setAside(terms, words)
+	return terms
+}
+
+var stepsPool = sync.Pool{New: func() any { return new([][states]step) }}
+
 // read finds the cheapest reading of every place from every state.
-func (t *text) read(base *vocabulary) [][states]step {
+func (t *text) read(base *vocabulary, into *[][states]step) {
 	d := dictionary()
-	steps := make([][states]step, len(t.all)+1)
+	*into = slices.Grow((*into)[:0], len(t.all)+1)[:len(t.all)+1]
+	steps := *into
 	for i := range steps {
 		for s := range steps[i] {
 			steps[i][s].cost = math.Inf(1)
@@ -156,7 +169,6 @@ func (t *text) read(base *vocabulary) [][states]step {
 			t.readFrom(i, state, steps, d, base)
 		}
 	}
-	return steps
 }
 
 func (t *text) readFrom(i, state int, steps [][states]step, d *lexicon, base *vocabulary) {

@@ -1,0 +1,189 @@
+package knowledge
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+)
+
+var shop = []Item{
+	{Question: "환불 규정", Answer: "받으신 날부터 7일 안에 환불해 드립니다."},
+	{Question: "주차할 수 있나요?", Answer: "건물 지하에 2시간 무료입니다."},
+	{Question: "영업시간", Answer: "매일 10시부터 8시까지입니다."},
+	{Question: "배송은 며칠이나 걸리나요?", Answer: "보통 2~3일 걸립니다."},
+	{Question: "배송지를 바꾸고 싶어요.", Answer: "주문 내역에서 바꾸실 수 있습니다."},
+	{Question: "어떤 결제 수단을 쓸 수 있나요?", Answer: "신용카드, 카카오페이, 계좌 이체를 쓰실 수 있습니다."},
+	{Question: "앙버터프레첼은 언제 구워지나요?", Answer: "오전 11시에 나옵니다."},
+}
+
+func TestMatch(t *testing.T) {
+	b := New(shop)
+	tests := map[string]struct {
+		utterance string
+		want      int // item, -1 for none at the threshold
+	}{
+		"one word":                  {"환불", 0},
+		"two syllables":             {"주차", 1},
+		"a particle":                {"주차는요?", 1},
+		"no spaces":                 {"주차할수있나요", 1},
+		"spaces at the wrong place": {"배송 지를바 꾸고 싶어요", 4},
+		"a slip":                    {"환뷸 되나요", 0},
+		"a key beside":              {"영업시갼", 2},
+		"the wrong keyboard":        {"wnck", 1},
+		"slang":                     {"주차 ㄱㄴ?", 1},
+		"another word for it":       {"돈 돌려받을 수 있나요", 0},
+		"a word of the base alone":  {"앙버터프레첼", 6},
+		"the answer only":           {"카카오페이 되나요", 5},
+		"another matter":            {"주차 요원 채용하나요?", -1},
+		"another trade":             {"임플란트 얼마예요", -1},
+		"small talk":                {"오늘 날씨 좋네요", -1},
+		"laughter":                  {"ㅋㅋㅋㅋ", -1},
+		"gibberish":                 {"ㅁㄴㅇㄹ", -1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := -1
+			best := b.Match(tt.utterance, 1)
+			if len(best) > 0 && best[0].Score >= threshold {
+				got = best[0].Item
+			}
+			if got != tt.want {
+				t.Errorf("Match(%q) = %d, want %d: %+v", tt.utterance, got, tt.want, best)
+			}
+		})
+	}
+}
+
+func TestMatch_exact(t *testing.T) {
+	b := New(shop)
+	for i, item := range shop {
+		for _, said := range []string{item.Question, strings.ReplaceAll(item.Question, " ", ""), item.Question + "!!", " " + item.Question + "ㅠㅠ"} {
+			if got := b.Match(said, 1); len(got) != 1 || got[0].Item != i || got[0].Score != 100 {
+				t.Errorf("Match(%q) = %+v, want item %d with 100", said, got, i)
+			}
+		}
+	}
+}
+
+func TestMatch_none(t *testing.T) {
+	b := New(shop)
+	for _, nothing := range []string{"", " ", "\n", "?!", "👍", "ㅋㅋ", "ㅠㅠ", "\xff\xfe", "\x00"} {
+		if got := b.Match(nothing, 3); len(got) != 0 {
+			t.Errorf("Match(%q) = %+v, want none", nothing, got)
+		}
+	}
+	if got := New(nil).Match("환불", 3); len(got) != 0 {
+		t.Errorf("Match of an empty base = %+v, want none", got)
+	}
+	if got := b.Match("환불", 0); len(got) != 0 {
+		t.Errorf("Match(환불, 0) = %+v, want none", got)
+	}
+}
+
+// The parts of a score come to it, and say what became of each word.
+func TestMatch_parts(t *testing.T) {
+	best := New(shop).Match("주차 요원 채용하나요?", 1)
+	if len(best) != 1 {
+		t.Fatalf("Match = %+v, want one", best)
+	}
+	sum, words := 0.0, ""
+	for _, p := range best[0].Parts {
+		sum += p.Contribution
+		words += p.Name + "\n"
+	}
+	if score := int(100 / (1 + math.Exp(-sum))); score != best[0].Score {
+		t.Errorf("the parts come to %d, want the score %d", score, best[0].Score)
+	}
+	for _, want := range []string{"said 주차, in the question 주차", "said 체용, not in the item"} {
+		if !strings.Contains(words, want) {
+			t.Errorf("parts are\n%swant %q among them", words, want)
+		}
+	}
+}
+
+// Items that fit alike are in the order of their questions, whatever the order in which they were given.
+func TestMatch_ties(t *testing.T) {
+	items := []Item{{Question: "환불 나"}, {Question: "환불 가"}}
+	got := New(items).Match("환불", 2)
+	if len(got) != 2 || items[got[0].Item].Question != "환불 가" || got[0].Score != got[1].Score && got[0].Score < got[1].Score {
+		t.Errorf("Match = %+v, want 환불 가 first", got)
+	}
+}
+
+// Spaces and particles make no difference that a customer would notice.
+func TestMatch_spacing(t *testing.T) {
+	b := New(shop)
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, said := range []string{"주차할 수 있나요", "배송지를 바꾸고 싶어요", "배송은 며칠이나 걸리나요"} {
+		want := b.Match(said, 1)[0]
+		for range 50 {
+			var other strings.Builder
+			for _, c := range strings.ReplaceAll(said, " ", "") {
+				if r.IntN(5) == 0 {
+					other.WriteByte(' ')
+				}
+				other.WriteRune(c)
+			}
+			if got := b.Match(other.String(), 1); len(got) == 0 || got[0].Item != want.Item || got[0].Score != want.Score {
+				t.Errorf("Match(%q) = %+v, want item %d with %d", other.String(), got, want.Item, want.Score)
+			}
+		}
+	}
+	for _, particle := range []string{"은", "는", "도", "만", "은요", "은요?", "를", "이요"} {
+		got := b.Match("환불"+particle, 1)
+		if len(got) == 0 || got[0].Item != 0 || got[0].Score < threshold {
+			t.Errorf("Match(환불%s) = %+v, want item 0", particle, got)
+		}
+	}
+}
+
+// Whatever is said, an item given twice leaves the base usable, and matching from many sides at once is safe.
+func TestMatch_concurrent(t *testing.T) {
+	b := New(append(shop, shop...))
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for j := range 20 {
+				b.Match(fmt.Sprintf("배송지 %d번 변경 %d", i, j), 3)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// Two thousand bytes of anything are matched in bounded time.
+func TestMatch_hostile(t *testing.T) {
+	b := New(shop)
+	for name, one := range map[string]string{"syllable": "환", "letter": "ㅎ", "Latin": "a", "digit": "1", "word": "예약", "mistyped": "츄쇼", "mark": "\u0301", "broken": "\xed"} {
+		text := strings.Repeat(one, 2000/len(one))
+		for _, m := range b.Match(text, 3) {
+			if m.Score < 0 || m.Score > 100 {
+				t.Errorf("%s: Score = %d", name, m.Score)
+			}
+		}
+	}
+}
+
+func FuzzMatch(f *testing.F) {
+	b := New(shop)
+	for _, item := range shop {
+		f.Add(item.Question)
+	}
+	f.Add("쥬문 츄소 ㄱㄴ?ㅋㅋ tnrkdfy 3시 10분 \u1112\u116A\u11AB")
+	f.Fuzz(func(t *testing.T, said string) {
+		before := 101
+		for _, m := range b.Match(said, 3) {
+			if m.Score < 1 || m.Score > 100 || m.Item < 0 || m.Item >= len(shop) {
+				t.Fatalf("Match(%q) = %+v", said, m)
+			}
+			if m.Score > before {
+				t.Fatalf("Match(%q) is not best first: %d after %d", said, m.Score, before)
+			}
+			before = m.Score
+		}
+		New([]Item{{Question: said, Answer: said}}).Match(said, 1)
+	})
+}
