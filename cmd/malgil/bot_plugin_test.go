@@ -3,11 +3,15 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/malgil/malgil/internal/apiclient"
+	"github.com/malgil/malgil/internal/retention"
 )
 
-// An operator asks for plugins, lets the development channel go and sets them up again.
+// An operator asks for plugins, lets the development channel go, sets them up again, and sees what was purged.
 func TestBotPlugin(t *testing.T) {
-	wholeProgram(t)
+	d := wholeProgram(t)
 	t.Setenv("MALGIL_BOT_REST_API_KEY", "4f1c9a7e5b3d2f60")
 	const bot = "77b2f1"
 	says := func(want []string, args ...string) {
@@ -60,4 +64,15 @@ func TestBotPlugin(t *testing.T) {
 	if listed := ok(t, "bot", "plugin", "blocks", bot); strings.Contains(listed, "c1") {
 		t.Errorf("bot plugin blocks = %s, want none", listed)
 	}
+
+	// What is removed of its utterances has a receipt each morning, also for nothing.
+	outside := apiclient.New(d.Ready.Sandbox, "")
+	if err := outside.Call(t.Context(), "PUT", "/sandbox/clock", map[string]any{"advance": "24h"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	var clock struct{ Now time.Time }
+	if err := outside.Call(t.Context(), "GET", "/sandbox/clock", nil, &clock); err != nil {
+		t.Fatal(err)
+	}
+	says([]string{"REMOVED", retention.Day(retention.Moment(clock.Now))}, "bot", "purges", bot)
 }
