@@ -109,7 +109,7 @@ func (b *breaker) allow() (done func(*failure), ok bool) {
 			report(nil)
 		case f.theirs:
 			report(errFailed)
-		case f.outcome == Stopped || f.outcome == Barred:
+		case f.outcome == Stopped, f.outcome == Barred, f.outcome == Late:
 			report(errNotTheirs)
 		default: // it answers, if not well
 			report(nil)

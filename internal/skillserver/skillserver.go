@@ -53,6 +53,8 @@ const (
 	// Longest is how long a call takes at most: a callback URL lives for a minute, and the
 	// fallback of a call that fails has to be posted to it too.
 	Longest = 50 * time.Second
+	// fair is how long a server has to be late for that to be held against it.
+	fair = time.Second
 	// maxAnswer bounds an answer in bytes: three bubbles of 30 KB, and as much again.
 	maxAnswer = 256 << 10
 	// idlePerHost is how many connections to a host are kept for the next calls.
@@ -202,7 +204,11 @@ func (c *Client) call(ctx context.Context, call scenario.BackendCall) (kakao.Ski
 	defer func() { done(problem) }()
 	sign(request, body, keys, c.Now())
 	var response kakao.SkillResponse
+	sent := time.Now()
 	response, problem = c.post(ctx, call, request)
+	if problem != nil && problem.outcome == Late && time.Since(sent) < fair {
+		problem.theirs = false // we asked late ourselves
+	}
 	return response, problem
 }
 

@@ -383,6 +383,23 @@ func TestCall_leavesAFailingServerAlone(t *testing.T) {
 	}
 }
 
+// A server that is asked when there is hardly any time left is not held to be slow.
+func TestCall_askedLate(t *testing.T) {
+	b := newBusiness(t)
+	b.answer = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	for range 8 {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		_, err := b.call(ctx)
+		cancel()
+		if err == nil {
+			t.Fatal("Call() of a silent server = nil error")
+		}
+	}
+	if !maps.Equal(b.outcomes, map[string]int{"late": 8}) || b.breakers["open"] != 0 {
+		t.Errorf("outcomes = %v, breakers %v, want late and none open", b.outcomes, b.breakers)
+	}
+}
+
 func TestCall_allBotsTogether(t *testing.T) {
 	b := newBusiness(t, func(o *skillserver.Options) { o.MaxCalls = 2 })
 	release := make(chan struct{})
