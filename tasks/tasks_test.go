@@ -103,3 +103,16 @@ func TestRowTaskID_changesWithEpoch(t *testing.T) {
 		t.Errorf("RowTaskID is %q for two epochs", first)
 	}
 }
+
+// What people said goes through the queue as Kakao wrote it, but for the space between.
+func TestNewAnswerUtterance_keepsTheRequest(t *testing.T) {
+	request := `{ "a": "\u3131<&>", "n": 1.0,"n":12345678901234567890 }`
+	var back tasks.AnswerUtterance
+	task := tasks.NewAnswerUtterance(tasks.AnswerUtterance{ID: "utt_1", Request: []byte(request)}, tasks.QueueReply)
+	if err := json.Unmarshal(task.Payload(), &back); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"a":"\u3131<&>","n":1.0,"n":12345678901234567890}`; string(back.Request) != want {
+		t.Errorf("the request comes back as %s, want %s", back.Request, want)
+	}
+}
