@@ -157,7 +157,7 @@ func (t *turn) answer(ctx context.Context, backend Backend) (Reply, error) {
 			return reply, err
 		}
 		if t.block.Webhook != nil {
-			instead = t.block.Webhook.instead()
+			instead = t.block.Webhook.instead(t.filler())
 		}
 		reply.Response, reply.BackendErr = t.perform(ctx, backend)
 	}

@@ -58,12 +58,15 @@ func (t *turn) call(ctx context.Context, backend Backend) (kakao.SkillResponse, 
 	return response, err
 }
 
-// instead is what the user reads when the server has no answer. It is valid.
-func (w Webhook) instead() kakao.SkillResponse {
-	if w.Fallback == nil || len(kakao.LintTemplate(*w.Fallback)) > 0 {
+// instead is what the user reads when the server has no answer, filled in. It is valid.
+func (w Webhook) instead(f *filler) kakao.SkillResponse {
+	if w.Fallback == nil {
 		return kakao.Text(FailedText)
 	}
-	fallback := *w.Fallback
+	fallback := filled(f, *w.Fallback)
+	if len(kakao.LintTemplate(fallback)) > 0 {
+		return kakao.Text(FailedText)
+	}
 	response := kakao.Respond()
 	response.Template = &fallback
 	return response

@@ -35,7 +35,7 @@ func (b *backend) Call(ctx context.Context, call scenario.BackendCall) (kakao.Sk
 // counter is a bot with blocks that a skill server answers.
 func counter() scenario.Bot {
 	stock := &scenario.Webhook{Server: "shop", Path: "/stock"}
-	kept := &scenario.Webhook{Server: "shop", Fallback: says("재고를 볼 수 없어요.")}
+	kept := &scenario.Webhook{Server: "shop", Fallback: says("#{params.what|재고}를 볼 수 없어요.")}
 	wrong := &scenario.Webhook{Server: "shop", Fallback: says(strings.Repeat("가", 3000))}
 	return scenario.Bot{ID: "b1", Settings: scenario.Settings{WebhookCalls: 16}, Content: scenario.Content{
 		Servers: []scenario.Server{{Name: "shop", URL: "https://shop.example/skill"}},
