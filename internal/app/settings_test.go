@@ -58,7 +58,8 @@ func TestConfig_Settings_ofADatabase(t *testing.T) {
 }
 
 func TestConfig_Check_namesEveryProblem(t *testing.T) {
-	wrong := app.Config{Parts: app.Parts{DB: "mysql://x", Redis: "http://x"}, KakaoURL: "http://kakao.example", PublicURL: "nowhere", HashKey: "short", SMTP: "mail"}
+	wrong := app.Config{Parts: app.Parts{DB: "mysql://x", Redis: "http://x"}, KakaoURL: "http://kakao.example", PublicURL: "nowhere", HashKey: "short", SMTP: "mail",
+		SkillPrivateHosts: []string{"http://skill"}}
 	err := wrong.Check(app.Roles{Intake: true, Pools: []string{"mail"}})
 	if fault.KindOf(unwrapFirst(err)) != fault.Invalid {
 		t.Errorf("Check() kind = %v, want invalid", fault.KindOf(unwrapFirst(err)))
@@ -68,7 +69,8 @@ func TestConfig_Check_namesEveryProblem(t *testing.T) {
 		fields[one.(*fault.Error).Field] = true
 	}
 	for _, field := range []string{"MALGIL_DB", "MALGIL_REDIS", "MALGIL_LISTEN", "MALGIL_KAKAO_URL", "MALGIL_PUBLIC_URL",
-		"MALGIL_KAKAOPAY_URL", "MALGIL_KAKAOPAY_SECRET", "MALGIL_SMTP", "MALGIL_SEAL_KEYS", "MALGIL_HASH_KEY", "MALGIL_SEND_LEASE"} {
+		"MALGIL_KAKAOPAY_URL", "MALGIL_KAKAOPAY_SECRET", "MALGIL_SMTP", "MALGIL_SEAL_KEYS", "MALGIL_HASH_KEY", "MALGIL_SEND_LEASE",
+		"MALGIL_SKILL_PRIVATE_HOSTS", "MALGIL_SKILL_SERVER_TIME", "MALGIL_SKILL_SERVER_CALLS"} {
 		if !fields[field] {
 			t.Errorf("Check() does not name %s: %v", field, err)
 		}
