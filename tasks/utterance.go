@@ -13,13 +13,14 @@ const TypeAnswerUtterance = "utterance:answer"
 // AnswerUtterance carries Kakao's request itself: it is worthless after a minute and costs
 // nothing, so it is the one kind of work that no row stands behind.
 type AnswerUtterance struct {
-	ID       string          `json:"id"`              // utterance id: the key that decides who delivers
-	Bot      string          `json:"bot"`             // bot id without the development mark
-	Block    string          `json:"block,omitempty"` // block that the skill URL stands for, by id or name
-	Request  json.RawMessage `json:"request"`         // skill payload 2.0 as Kakao posted it
-	Mailbox  string          `json:"mailbox"`         // pub/sub channel of the intake that waits
-	Received int64           `json:"received"`        // Unix ms
-	Deadline int64           `json:"deadline"`        // Unix ms at which the intake stops waiting
+	ID          string          `json:"id"`                    // utterance id: the key that decides who delivers
+	Bot         string          `json:"bot"`                   // bot id without the development mark
+	Block       string          `json:"block,omitempty"`       // block that the skill URL stands for, by id or name
+	Development bool            `json:"development,omitempty"` // the skill URL is of the development channel
+	Request     json.RawMessage `json:"request"`               // skill payload 2.0 as Kakao posted it
+	Mailbox     string          `json:"mailbox"`               // pub/sub channel of the intake that waits
+	Received    int64           `json:"received"`              // Unix ms
+	Deadline    int64           `json:"deadline"`              // Unix ms at which the intake stops waiting
 }
 
 // NewAnswerUtterance returns the task for one utterance on queue reply or echo. It is never

@@ -92,7 +92,7 @@ func (r *utteranceRun) answer(ctx context.Context) {
 		r.Log.Error("payload of an utterance is not readable", "utterance_id", r.task.ID, "err", err)
 		return
 	}
-	r.question = scenario.Question{ID: r.task.ID, BotID: r.task.Bot, Block: r.task.Block, Request: request, Raw: r.task.Request, At: r.received}
+	r.question = scenario.Question{ID: r.task.ID, BotID: r.task.Bot, Block: r.task.Block, Development: r.task.Development, Request: request, Raw: r.task.Request, At: r.received}
 	defer r.witness(ctx) // a call that comes too late to be answered still shows that the message arrived
 	if r.Now().After(r.deadline) && !r.awaited(ctx) {
 		r.Log.Debug("nobody waits for an utterance any more", "utterance_id", r.task.ID)

@@ -34,7 +34,11 @@ type twoBots struct {
 	calls   map[string]int // of the skill server, by outcome
 }
 
-func (b *twoBots) Bot(_ context.Context, id string) (scenario.Bot, error) {
+func (*twoBots) Head(_ context.Context, id string) (scenario.Head, error) {
+	return scenario.Head{ID: id}, nil
+}
+
+func (b *twoBots) Bot(_ context.Context, id, _ string) (scenario.Bot, error) {
 	fixed := scenario.Bot{ID: id, Settings: scenario.DefaultSettings}
 	switch id {
 	case "quick":

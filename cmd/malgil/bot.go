@@ -3,9 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -21,8 +19,14 @@ type botCommand struct {
 	Show     botShow     `cmd:"" help:"People, channels and pause of a bot."`
 	Change   botChange   `cmd:"" help:"Change what is given of a bot."`
 	Member   botMember   `cmd:"" help:"Give a person a role on a bot, or take it away."`
-	Blocks   botBlocks   `cmd:"" help:"List the blocks of a bot, or replace them from a file."`
 	Explain  botExplain  `cmd:"" help:"Tell what words lead to, and why."`
+	Import   botImport   `cmd:"" help:"Make all that a bot can say a new version, which its development channel runs."`
+	Versions botVersions `cmd:"" help:"List the versions of a bot, the newest first."`
+	Diff     botDiff     `cmd:"" help:"Show what a version changes: for users, where it is not compared with another."`
+	Deploy   botDeploy   `cmd:"" help:"Make a version live."`
+	Rollback botRollback `cmd:"" help:"Make live what was live before; again, to go back further."`
+	Deploys  botDeploys  `cmd:"" help:"List what was live and when, the last first."`
+	Blocks   botBlocks   `cmd:"" help:"List the blocks that a channel of a bot runs."`
 	Channel  botChannel  `cmd:"" help:"Connect, disconnect or rename a channel of a bot, or say what Kakao says of it."`
 	Plugin   botPlugin   `cmd:"" help:"Plugins of a bot, and its certification blocks."`
 	App      botApp      `cmd:"" help:"Say what Kakao says of an app that channels are linked to."`
@@ -50,8 +54,17 @@ type botRow struct {
 	} `json:"members"`
 	Channels []channelRow `json:"channels"`
 	Blocks   int          `json:"blocks"`
-	Version  int          `json:"version"`
-	SkillURL string       `json:"skill_url"`
+	Version  int64        `json:"version"`
+	Live     int64        `json:"live_version"`
+	Talking  struct {
+		MinimumAccuracy int  `json:"minimum_accuracy"`
+		ChooseWithin    int  `json:"choose_within"`
+		HandoffAfter    int  `json:"handoff_after"`
+		SecurityLevel   int  `json:"security_level"`
+		PlainUserKeys   bool `json:"plain_user_keys"`
+		WebhookCalls    int  `json:"webhook_calls"`
+	} `json:"talking"`
+	SkillURL string `json:"skill_url"`
 }
 
 func (b botRow) pause() string {
@@ -61,9 +74,32 @@ func (b botRow) pause() string {
 	return "for " + b.Paused.Reason + " since " + when(b.Paused.At)
 }
 
+// versions tells which versions run.
+func (b botRow) versions() string {
+	if b.Version == 0 {
+		return "none"
+	}
+	live := "none is live"
+	if b.Live != 0 {
+		live = fmt.Sprintf("%d is live", b.Live)
+	}
+	return fmt.Sprintf("%d is the newest, with %d blocks; %s", b.Version, b.Blocks, live)
+}
+
+// talking tells how it finds its answers.
+func (b botRow) talking() string {
+	t := b.Talking
+	keys := "hashed"
+	if t.PlainUserKeys {
+		keys = "plain"
+	}
+	return fmt.Sprintf("minimum accuracy %d, choose within %d, handoff after %d, security level %d, user keys %s, %d webhook calls",
+		t.MinimumAccuracy, t.ChooseWithin, t.HandoffAfter, t.SecurityLevel, keys, t.WebhookCalls)
+}
+
 func (b botRow) print(e *env) {
 	pairs := []string{"bot", b.ID, "name", b.Name, "wallet", b.Wallet, "rate", fmt.Sprintf("%d people/s, %d requests in flight", b.RatePerSecond, b.InFlight),
-		"blocks", fmt.Sprintf("%d, version %d", b.Blocks, b.Version), "paused", b.pause()}
+		"versions", b.versions(), "talking", b.talking(), "paused", b.pause()}
 	for _, c := range b.Channels {
 		pairs = append(pairs, c.Side, strings.TrimPrefix(c.line(), c.Side+" "))
 	}
@@ -145,6 +181,33 @@ func (c botShow) Run(e *env) error {
 	return c.call(e, "GET", botPath(c.Bot), nil, &b, func() { b.print(e) })
 }
 
+// botTalking is how a bot finds its answers, on both channels.
+type botTalking struct {
+	MinimumAccuracy *int  `help:"Score from which a knowledge item answers, 0 to 100."`
+	ChooseWithin    *int  `help:"Answers whose scores are this close are offered to choose from; 0 never."`
+	HandoffAfter    *int  `help:"Fallbacks in a row after which a person is offered; 0 never."`
+	SecurityLevel   *int  `help:"How long utterances are kept: 1 for 3 days, 2 for 30, 3 for 180, 4 for 3 years."`
+	PlainUserKeys   *bool `help:"Record user keys as they are, not hashed."`
+	WebhookCalls    *int  `help:"Calls of its skill servers at a time, per process."`
+}
+
+// body is what is given of it, as the API takes it.
+func (t botTalking) body() map[string]any {
+	body := map[string]any{}
+	for name, value := range map[string]*int{
+		"minimum_accuracy": t.MinimumAccuracy, "choose_within": t.ChooseWithin, "handoff_after": t.HandoffAfter,
+		"security_level": t.SecurityLevel, "webhook_calls": t.WebhookCalls,
+	} {
+		if value != nil {
+			body[name] = *value
+		}
+	}
+	if t.PlainUserKeys != nil {
+		body["plain_user_keys"] = *t.PlainUserKeys
+	}
+	return body
+}
+
 type botChange struct {
 	remote
 	restKey
@@ -153,7 +216,8 @@ type botChange struct {
 	Wallet   *string `help:"Wallet that pays for its broadcasts; empty for none."`
 	Rate     *int    `help:"People a second."`
 	InFlight *int    `help:"Event API requests at a time."`
-	Sending  *string `help:"When and to whom it sends, a JSON object: hours by weekday, holidays, night, ad_consent, ad_text; {} for a new bot's."`
+	botTalking
+	Sending *string `help:"When and to whom it sends, a JSON object: hours by weekday, holidays, night, ad_consent, ad_text; {} for a new bot's."`
 }
 
 // Run changes a bot.
@@ -177,11 +241,14 @@ func (c botChange) Run(e *env) error {
 		}
 		body["sending"] = json.RawMessage(*c.Sending)
 	}
+	if talking := c.botTalking.body(); len(talking) > 0 {
+		body["talking"] = talking
+	}
 	if c.RestAPIKey != "" {
 		body["rest_api_key"] = c.RestAPIKey
 	}
 	if len(body) == 0 {
-		return fault.New(fault.Invalid, "nothing to change: give --name, --wallet, --rate, --in-flight, --sending or --rest-api-key")
+		return fault.New(fault.Invalid, "nothing to change: give --name, --wallet, --rate, --in-flight, --sending, --rest-api-key, --minimum-accuracy or another of its settings")
 	}
 	var b botRow
 	return c.call(e, "PATCH", botPath(c.Bot), body, &b, func() { b.print(e) })
@@ -220,79 +287,6 @@ func (c botMember) Run(e *env) error {
 		members = append(members, map[string]string{"account": c.Account, "role": c.Role})
 	}
 	return c.call(e, "PATCH", botPath(c.Bot), map[string]any{"members": members}, &b, func() { b.print(e) })
-}
-
-type botBlocks struct {
-	remote
-	Bot  string `arg:"" help:"Bot."`
-	File string `arg:"" optional:"" help:"JSON file with the whole list, as the list with --json prints it; - for standard input."`
-}
-
-// Run lists or replaces blocks.
-func (c botBlocks) Run(e *env) error {
-	path := botPath(c.Bot) + "/blocks"
-	if c.File == "" {
-		var blocks struct {
-			Items []struct {
-				ID, Name, Kind string
-				Event          string `json:"event_name"`
-				Callback       bool   `json:"callback"`
-				DelayMS        int64  `json:"delay_ms"`
-			}
-		}
-		return c.call(e, "GET", path, nil, &blocks, func() {
-			var rows [][]string
-			for _, b := range blocks.Items {
-				how := ""
-				if b.Callback {
-					how = "callback"
-				}
-				if b.DelayMS > 0 {
-					how = strings.TrimSpace(how + " after " + (time.Duration(b.DelayMS) * time.Millisecond).String())
-				}
-				rows = append(rows, []string{b.ID, b.Name, b.Kind, b.Event, how})
-			}
-			_ = table(e.stdout, []string{"ID", "NAME", "KIND", "EVENT", "ANSWERS"}, rows) // as any print to a terminal
-		})
-	}
-	blocks, err := readBlocks(c.File)
-	if err != nil {
-		return err
-	}
-	var put struct{ Version, Blocks int }
-	return c.call(e, "PUT", path, map[string]any{"blocks": blocks}, &put, func() {
-		fmt.Fprintf(e.stdout, "%d blocks, version %d\n", put.Blocks, put.Version)
-	})
-}
-
-// readBlocks reads a list of blocks: alone, or under "blocks" or "items".
-func readBlocks(name string) (json.RawMessage, error) {
-	in := os.Stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, fault.Field("file", "cannot be opened: %v", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	text, err := io.ReadAll(in)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	var under struct{ Blocks, Items json.RawMessage }
-	if err := json.Unmarshal(text, &under); err == nil {
-		if under.Blocks != nil {
-			return under.Blocks, nil
-		}
-		if under.Items != nil {
-			return under.Items, nil
-		}
-	}
-	if !json.Valid(text) {
-		return nil, fault.Field("file", "%s is not JSON", name)
-	}
-	return text, nil
 }
 
 type botResume struct {

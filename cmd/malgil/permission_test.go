@@ -14,8 +14,8 @@ import (
 )
 
 // wholeArgs are arguments of commands that do nothing with just what is required; people and
-// blocks are files.
-func wholeArgs(people, blocks string) map[string][][]string {
+// content are files.
+func wholeArgs(people, content string) map[string][][]string {
 	return map[string][][]string{
 		"account change":        {{"acc_1", "--name=x"}},
 		"account admin":         {{"acc_1"}, {"acc_1", "--end"}},
@@ -26,7 +26,9 @@ func wholeArgs(people, blocks string) map[string][][]string {
 		"wallet cards":          {{"wal_1"}, {"wal_1", "crd_1"}, {"wal_1", "crd_1", "--dry-run"}},
 		"wallet add-card":       {{"wal_1", "crd_1"}, {"wal_1", "crd_1", "--dry-run"}},
 		"card put":              {{"wal_1", "crd_1"}, {"wal_1", "crd_1", "--dry-run"}},
-		"bot blocks":            {{"b1"}, {"b1", blocks}},
+		"bot import":            {{content, "--bot=b1"}, {content, "--bot=b1", "--dry-run"}},
+		"bot diff":              {{"b1"}, {"b1", "2"}},
+		"bot deploy":            {{"b1"}, {"b1", "2"}, {"b1", "2", "--dry-run"}},
 		"wallet change":         {{"wal_1", "--name=x"}},
 		"wallet member":         {{"wal_1", "acc_1"}, {"wal_1", "acc_1", "--remove"}},
 		"wallet refund":         {{"wal_1"}, {"wal_1", "--dry-run"}},
@@ -99,7 +101,7 @@ func TestPermissions(t *testing.T) {
 		t.Fatal(err)
 	}
 	answered := []string{"wallet why", "reconcile", "card order", "broadcast send"} // they go by what they are answered
-	known, whole := map[string]bool{}, wholeArgs(file(t, "people.csv", "id\na\n"), file(t, "blocks.json", "[]"))
+	known, whole := map[string]bool{}, wholeArgs(file(t, "people.csv", "id\na\n"), file(t, "content.json", "{}"))
 	for _, leaf := range parser.Model.Leaves(false) {
 		if _, is := leaf.Target.Type().FieldByName("remote"); !is {
 			continue

@@ -137,11 +137,46 @@ func TestCommands(t *testing.T) {
 		t.Errorf("reconnect --dry-run = %q, want that there is nothing to do", got)
 	}
 	ok(t, "bot", "channel", "77b2f0", "live", "새벽서점")
-	blocks := file(t, "blocks.json", `[{"id":"b1","name":"재입고","kind":"normal","event_name":"restock_alert","answer":{"outputs":[{"simpleText":{"text":"들어왔어요"}}]}}]`)
-	ok(t, "bot", "blocks", "77b2f0", blocks)
-	listed := file(t, "listed.json", ok(t, "bot", "blocks", "77b2f0", "--json"))
-	if again := ok(t, "bot", "blocks", "77b2f0", listed); !strings.Contains(again, "1 blocks, version 3") {
-		t.Errorf("what bot blocks --json prints is put back as %q, want one block, version 3", again)
+	content := func(text string) string {
+		return file(t, "content.json", `{"blocks":[{"id":"b1","name":"재입고","kind":"normal","event":"restock_alert","answer":{"outputs":[{"simpleText":{"text":"`+text+`"}}]}}]}`)
+	}
+	opening := content("들어왔어요")
+	if got := ok(t, "bot", "import", opening, "--bot", "77b2f0", "--dry-run", "--deploy"); !strings.Contains(got, "would be version 1") || !strings.Contains(got, "would be live") {
+		t.Errorf("bot import --dry-run = %q, want what would be", got)
+	}
+	if got := ok(t, "bot", "import", opening, "--bot", "77b2f0", "--deploy", "--note", "개업"); !strings.Contains(got, "version 1 of bot 77b2f0: 1 blocks, 0 knowledge items\nlive") {
+		t.Errorf("bot import --deploy = %q, want version 1, live", got)
+	}
+	if got := ok(t, "bot", "import", opening, "--bot", "77b2f0"); !strings.Contains(got, "is already version 1") {
+		t.Errorf("the same imported again = %q, want that it is there", got)
+	}
+	ok(t, "bot", "import", content("다시 들어왔어요"), "--bot", "77b2f0")
+	if got := ok(t, "bot", "diff", "77b2f0"); got != "from version 1 to version 2\n~ block b1 재입고: answer\n" {
+		t.Errorf("bot diff = %q, want the answer that changed", got)
+	}
+	if got := ok(t, "bot", "deploy", "77b2f0", "--dry-run"); !strings.Contains(got, "~ block b1") {
+		t.Errorf("bot deploy --dry-run = %q, want the difference", got)
+	}
+	if got := ok(t, "bot", "deploy", "77b2f0", "--reason", "겨울 답변"); !strings.Contains(got, "version 2 is live since") {
+		t.Errorf("bot deploy = %q, want version 2 live", got)
+	}
+	if got := malgil(t, "bot", "rollback", "77b2f0", "--from", "1"); got.code != exitFailed || !strings.Contains(got.stderr, "version 1 is not live") {
+		t.Errorf("bot rollback from what is not live = exit %d, %q, want 1 and why", got.code, got.stderr)
+	}
+	if got := ok(t, "bot", "rollback", "77b2f0"); !strings.Contains(got, "version 1 is live again") {
+		t.Errorf("bot rollback = %q, want version 1 live", got)
+	}
+	if got := ok(t, "bot", "versions", "77b2f0"); !strings.Contains(got, "development") || !strings.Contains(got, "live") || !strings.Contains(got, "개업") {
+		t.Errorf("bot versions = %s, want which runs where", got)
+	}
+	if got := ok(t, "bot", "deploys", "77b2f0"); !strings.Contains(got, "rolled back") || !strings.Contains(got, "겨울 답변") {
+		t.Errorf("bot deploys = %s, want the three", got)
+	}
+	if got := ok(t, "bot", "blocks", "77b2f0", "--side", "live"); !strings.Contains(got, "restock_alert") {
+		t.Errorf("bot blocks = %s, want the block with its event", got)
+	}
+	if shown := ok(t, "bot", "change", "77b2f0", "--minimum-accuracy", "90"); !strings.Contains(shown, "minimum accuracy 90, choose within 3") || !strings.Contains(shown, "2 is the newest, with 1 blocks; 1 is live") {
+		t.Errorf("bot change --minimum-accuracy 90 = %s", shown)
 	}
 	if shown := ok(t, "bot", "change", "77b2f0", "--rate", "100"); !strings.Contains(shown, "100 people/s") {
 		t.Errorf("bot change --rate 100 = %s", shown)

@@ -133,8 +133,8 @@ func (h *house) openBot(id, restKey, wallet string, roles map[string]string) (sk
 			"answer": map[string]any{"outputs": []any{map[string]any{"simpleText": map[string]any{"text": text}}}}}
 	}
 	alert := block(4, "재입고 알림", "normal", "기다리시던 책이 다시 들어왔어요.")
-	alert["event_name"] = event
-	h.do("PUT", "/api/v1/bots/"+id+"/blocks", map[string]any{"blocks": []any{
+	alert["event"] = event
+	h.do("POST", "/api/v1/bots/"+id+"/versions?deploy=true", map[string]any{"blocks": []any{
 		block(1, "웰컴 블록", "welcome", greeting), block(2, "폴백 블록", "fallback", fallback), block(3, hoursName, "normal", hours), alert,
 	}}, nil)
 	h.tell("PUT", "/sandbox/bots/"+id, map[string]any{"rest_api_key": restKey, "events": []string{event}}, nil)

@@ -58,6 +58,7 @@ type parts struct {
 	giver    *wallet.Giver
 	prices   *wallet.PriceSetter
 	bots     *bot.Admin
+	rules    scenario.Rules
 	desk     *broadcast.Desk
 	times    *broadcast.Timetable
 	events   *kakao.EventClient
@@ -173,7 +174,8 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.gate = access.NewGate(db, clk.Now, p.ids.Next, rand.Reader)
 	p.accounts = access.NewAccounts(db, clk.Now, p.ids.Next)
 	p.wallets = access.NewWallets(db, clk.Now, p.ids.Next)
-	p.bots = bot.NewAdmin(db, keys, clk.Now, rand.Reader)
+	p.rules = scenario.Rules{HTTPLoopback: config.Sandboxed || config.kakaoIsSandbox()}
+	p.bots = bot.NewAdmin(db, keys, p.rules, clk.Now, rand.Reader)
 	p.desk = broadcast.NewDesk(db, db, db, db, clk.Now, p.ids.Next)
 	p.times = broadcast.NewTimetable(p.desk, db)
 	p.keys, p.guard = keys, kakao.Guard{AnyHost: true, Loopback: config.Sandboxed || config.kakaoIsSandbox()}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/scenario"
 )
 
 // Sealer keeps the secret of a row unreadable.
@@ -32,8 +33,7 @@ type Store interface {
 	// SetWebhookSecret puts a sealed secret in the place of the one in use, which becomes the former
 	// one, and returns both. It is NotFound without the bot.
 	SetWebhookSecret(ctx context.Context, id string, sealed []byte, at time.Time) (WebhookSecret, error)
-	// ReplaceBlocks replaces all blocks of a bot and returns its version.
-	ReplaceBlocks(ctx context.Context, id string, blocks []Block) (version int, err error)
+	VersionStore
 	ChannelStore
 	PluginStore
 	// ResumeBot ends a pause. A bot that is not paused stays as it is.
@@ -61,6 +61,7 @@ type Change struct {
 	RatePerSecond *int
 	InFlight      *int
 	Sending       *Sending
+	Talking       *TalkingChange
 	Members       *[]Member // the whole list
 }
 
@@ -72,6 +73,7 @@ type SealedChange struct {
 	RatePerSecond *int
 	InFlight      *int
 	Sending       *Sending
+	Talking       *TalkingChange
 	Members       *[]Member
 	At            time.Time
 }
@@ -82,11 +84,13 @@ type Admin struct {
 	sealer Sealer
 	now    func() time.Time
 	random io.Reader
+	rules  scenario.Rules
 }
 
-// NewAdmin returns the administration of bots. Pass [crypto/rand.Reader] as random outside tests.
-func NewAdmin(store Store, sealer Sealer, now func() time.Time, random io.Reader) *Admin {
-	return &Admin{store: store, sealer: sealer, now: now, random: random}
+// NewAdmin returns the administration of bots, whose versions are held to the rules. Pass
+// [crypto/rand.Reader] as random outside tests.
+func NewAdmin(store Store, sealer Sealer, rules scenario.Rules, now func() time.Time, random io.Reader) *Admin {
+	return &Admin{store: store, sealer: sealer, rules: rules, now: now, random: random}
 }
 
 // Create stores a bot and returns the key of its skill URL, which is kept nowhere.
@@ -130,7 +134,7 @@ func (a *Admin) Change(ctx context.Context, id string, c Change) (Bot, error) {
 	if err := check(c); err != nil {
 		return Bot{}, err
 	}
-	sealed := SealedChange{Name: c.Name, WalletID: c.WalletID, RatePerSecond: c.RatePerSecond, InFlight: c.InFlight, Sending: c.Sending, Members: c.Members, At: a.now()}
+	sealed := SealedChange{Name: c.Name, WalletID: c.WalletID, RatePerSecond: c.RatePerSecond, InFlight: c.InFlight, Sending: c.Sending, Talking: c.Talking, Members: c.Members, At: a.now()}
 	if c.RestKey != nil {
 		var err error
 		if sealed.SealedRestKey, err = a.sealer.Seal([]byte(*c.RestKey), table, id); err != nil {
@@ -167,6 +171,11 @@ func check(c Change) error {
 	}
 	if c.Sending != nil {
 		if err := c.Sending.check(); err != nil {
+			return err
+		}
+	}
+	if c.Talking != nil {
+		if err := c.Talking.check(); err != nil {
 			return err
 		}
 	}
@@ -212,20 +221,6 @@ func (a *Admin) newKey() (key string, hash []byte, err error) {
 	key = base64.RawURLEncoding.EncodeToString(raw)
 	sum := sha256.Sum256([]byte(key))
 	return key, sum[:], nil
-}
-
-// ReplaceBlocks replaces all blocks of a bot and returns its version. An answer that Kakao would
-// not show is Invalid, with every problem in an [AnswerError]; then nothing is changed.
-func (a *Admin) ReplaceBlocks(ctx context.Context, id string, blocks []Block) (version int, err error) {
-	checked, err := checkBlocks(blocks)
-	if err != nil {
-		return 0, err
-	}
-	version, err = a.store.ReplaceBlocks(ctx, id, checked)
-	if err != nil {
-		return 0, fmt.Errorf("replace the blocks of bot %s: %w", id, err)
-	}
-	return version, nil
 }
 
 // Resume ends the pause of a bot whose key, or Kakao's balance, was mended.

@@ -1,4 +1,4 @@
-// Package bot keeps bots (봇): their keys, their people, their channels and their blocks, and
+// Package bot keeps bots (봇): their keys, their people, their channels and their versions, and
 // checks what an operator sets of them.
 package bot
 
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/scenario"
 )
 
 // Side is one of the two channels that a bot speaks through. The words are stored.
@@ -40,8 +41,10 @@ type Bot struct {
 	PausedAt      time.Time
 	Members       []Member
 	Channels      []Channel
-	Blocks        int // how many
-	Version       int // raised by every change of its blocks
+	Blocks        int   // how many the newest version has
+	Version       int64 // the newest; 0 while there is none
+	Live          int64 // version that the live channel runs; 0 while there is none
+	Talking       scenario.Settings
 	CreatedAt     time.Time
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/scenario"
 )
 
 var noon = time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
@@ -24,10 +24,11 @@ type store struct {
 	bots             []bot.Bot
 	bot.ChannelStore // what is not below is not called
 	bot.PluginStore
+	bot.VersionStore
 	hashes  [][]byte
 	sealed  [][]byte
 	changes []bot.SealedChange
-	blocks  [][]bot.Block
+	drafts  []bot.Draft
 	sides   []bot.Side
 	secret  bot.WebhookSecret
 }
@@ -52,9 +53,10 @@ func (s *store) SetWebhookSecret(_ context.Context, _ string, sealed []byte, at 
 	return s.secret, nil
 }
 
-func (s *store) ReplaceBlocks(_ context.Context, _ string, blocks []bot.Block) (int, error) {
-	s.blocks = append(s.blocks, blocks)
-	return len(s.blocks) + 1, nil
+func (s *store) AddVersion(_ context.Context, _ string, d bot.Draft) (bot.Version, bool, error) {
+	s.drafts = append(s.drafts, d)
+	d.Number = int64(len(s.drafts))
+	return d.Version, true, nil
 }
 
 func (s *store) PutChannel(_ context.Context, _ string, side bot.Side, name string, _ time.Time) (bot.Channel, error) {
@@ -81,7 +83,7 @@ func (mirror) Seal(plain []byte, table, id string) ([]byte, error) {
 
 func newAdmin() (*bot.Admin, *store) {
 	s := &store{}
-	return bot.NewAdmin(s, mirror{}, func() time.Time { return noon }, rand.NewChaCha8([32]byte{2})), s
+	return bot.NewAdmin(s, mirror{}, scenario.Rules{}, func() time.Time { return noon }, rand.NewChaCha8([32]byte{2})), s
 }
 
 // wantField checks that an error is Invalid about a field.
@@ -178,69 +180,6 @@ func TestAdmin_PutChannel(t *testing.T) {
 	}
 	_, err := admin.PutChannel(t.Context(), "b", bot.Live, "")
 	wantField(t, "PutChannel(no name)", err, "name")
-}
-
-const hello = `{"outputs":[{"simpleText":{"text":"안녕하세요"}}]}`
-
-func TestAdmin_ReplaceBlocks(t *testing.T) {
-	long := `{"outputs":[{"simpleText":{"text":"` + strings.Repeat("가", 1001) + `"}}]}`
-	normal := func(id string) bot.Block {
-		return bot.Block{ID: id, Name: "블록 " + id, Kind: bot.Normal, Answer: json.RawMessage(hello)}
-	}
-	with := func(b bot.Block, change func(*bot.Block)) bot.Block {
-		change(&b)
-		return b
-	}
-	tests := map[string]struct {
-		blocks []bot.Block
-		fields []string // at fault, in order; none when the list is good
-	}{
-		"none":           {},
-		"one":            {blocks: []bot.Block{normal("a")}},
-		"all kinds":      {blocks: []bot.Block{normal("a"), with(normal("b"), func(b *bot.Block) { b.Kind = bot.Welcome }), with(normal("c"), func(b *bot.Block) { b.Kind = bot.Fallback })}},
-		"the most delay": {blocks: []bot.Block{with(normal("a"), func(b *bot.Block) { b.Delay = 50 * time.Second; b.Callback = true })}},
-		"an id twice":    {blocks: []bot.Block{normal("a"), normal("a")}, fields: []string{"blocks[1].id"}},
-		"two welcomes": {blocks: []bot.Block{with(normal("a"), func(b *bot.Block) { b.Kind = bot.Welcome }), with(normal("b"), func(b *bot.Block) { b.Kind = bot.Welcome })},
-			fields: []string{"blocks[1].kind"}},
-		"an event twice": {blocks: []bot.Block{with(normal("a"), func(b *bot.Block) { b.Event = "e" }), normal("b"), with(normal("c"), func(b *bot.Block) { b.Event = "e" })},
-			fields: []string{"blocks[2].event_name"}},
-		"an unknown kind":     {blocks: []bot.Block{with(normal("a"), func(b *bot.Block) { b.Kind = "exit" })}, fields: []string{"blocks[0].kind"}},
-		"no name":             {blocks: []bot.Block{with(normal("a"), func(b *bot.Block) { b.Name = "" })}, fields: []string{"blocks[0].name"}},
-		"too much delay":      {blocks: []bot.Block{with(normal("a"), func(b *bot.Block) { b.Delay = 50001 * time.Millisecond })}, fields: []string{"blocks[0].delay_ms"}},
-		"an answer too long":  {blocks: []bot.Block{normal("a"), with(normal("b"), func(b *bot.Block) { b.Answer = json.RawMessage(long) })}, fields: []string{"blocks[1].answer.outputs[0].simpleText.text"}},
-		"an answer of no use": {blocks: []bot.Block{with(normal("a"), func(b *bot.Block) { b.Answer = json.RawMessage(`{}`) })}, fields: []string{"blocks[0].answer.outputs"}},
-		"no answer":           {blocks: []bot.Block{with(normal("a"), func(b *bot.Block) { b.Answer = nil })}, fields: []string{"blocks[0].answer"}},
-		"a misspelled answer": {blocks: []bot.Block{with(normal("a"), func(b *bot.Block) { b.Answer = json.RawMessage(`{"outputs":[{"simpletext":1,"simpelText":{}}]}`) })}, fields: []string{"blocks[0].answer"}},
-		"two answers wrong": {blocks: []bot.Block{
-			with(normal("a"), func(b *bot.Block) { b.Answer = json.RawMessage(long) }), with(normal("b"), func(b *bot.Block) { b.Answer = json.RawMessage(`[]`) }),
-		}, fields: []string{"blocks[0].answer.outputs[0].simpleText.text", "blocks[1].answer"}},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			admin, s := newAdmin()
-			version, err := admin.ReplaceBlocks(t.Context(), "b", tt.blocks)
-			if len(tt.fields) == 0 {
-				if err != nil || version != 2 || len(s.blocks[0]) != len(tt.blocks) {
-					t.Errorf("ReplaceBlocks() = %d, %v with %v stored, want version 2 and all of them", version, err, s.blocks)
-				}
-				return
-			}
-			wantField(t, "ReplaceBlocks()", err, tt.fields[0])
-			if len(s.blocks) != 0 {
-				t.Error("a refused list was stored")
-			}
-			var answers *bot.AnswerError
-			if errors.As(err, &answers) {
-				var got []string
-				for _, p := range answers.Problems {
-					got = append(got, p.Field)
-				}
-				if strings.Join(got, " ") != strings.Join(tt.fields, " ") {
-					t.Errorf("ReplaceBlocks() problems = %v, want %v", got, tt.fields)
-				}
-			}
-		})
-	}
 }
 
 func TestAdmin_RotateWebhookSecret(t *testing.T) {

@@ -142,7 +142,7 @@ func (w World) openBot(ctx context.Context, s seed, shop *Shop) error {
 			return err
 		}
 	}
-	if err := w.API.Call(ctx, "PUT", "/api/v1/bots/"+s.bot+"/blocks", map[string]any{"blocks": s.blocks()}, nil); err != nil {
+	if err := w.API.Call(ctx, "POST", "/api/v1/bots/"+s.bot+"/versions?deploy=true", map[string]any{"blocks": s.blocks()}, nil); err != nil {
 		return err
 	}
 	return w.Sandbox.Call(ctx, "PUT", "/sandbox/bots/"+s.bot, map[string]any{"rest_api_key": s.botKey, "events": []string{event}}, nil)
@@ -169,8 +169,8 @@ func (s seed) blocks() []map[string]any {
 		block(2, "폴백 블록", "fallback", "말씀을 이해하지 못했어요. 상담직원에게 물어보시겠어요?", nil, operator),
 		block(3, "영업시간", "normal", "매일 오전 10시부터 오후 9시까지 엽니다.", nil),
 		block(4, "상담원", "normal", "상담직원을 연결해 드릴게요.", nil, operator),
-		block(5, slowBlock, "normal", "주문하신 책은 내일 도착해요.", map[string]any{"delay_ms": 2000, "callback": true}),
-		block(6, "재입고 알림", "normal", "기다리시던 책이 다시 들어왔어요.", map[string]any{"event_name": event}),
+		block(5, slowBlock, "normal", "주문하신 책은 내일 도착해요.", map[string]any{"delay": 2 * time.Second, "callback": true}),
+		block(6, "재입고 알림", "normal", "기다리시던 책이 다시 들어왔어요.", map[string]any{"event": event}),
 	}
 }
 

@@ -2,27 +2,29 @@ package intake
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/malgil/malgil/internal/bot"
+	"github.com/malgil/malgil/internal/scenario"
 )
 
 type BotView struct {
-	ID            string        `json:"id"`
-	Name          string        `json:"name"`
-	Wallet        string        `json:"wallet,omitempty"`
-	RatePerSecond int           `json:"rate_per_second"`
-	InFlight      int           `json:"in_flight"`
-	Sending       *sendingView  `json:"sending,omitempty" doc:"When and to whom it sends broadcasts, where it is told"`
-	Paused        *pauseView    `json:"paused,omitempty"`
-	Members       []botMember   `json:"members,omitempty"`
-	Channels      []channelView `json:"channels,omitempty"`
-	Blocks        int           `json:"blocks" doc:"How many"`
-	Version       int           `json:"version" doc:"Raised by every change of the blocks"`
-	CreatedAt     time.Time     `json:"created_at"`
+	ID            string            `json:"id"`
+	Name          string            `json:"name"`
+	Wallet        string            `json:"wallet,omitempty"`
+	RatePerSecond int               `json:"rate_per_second"`
+	InFlight      int               `json:"in_flight"`
+	Sending       *sendingView      `json:"sending,omitempty" doc:"When and to whom it sends broadcasts, where it is told"`
+	Paused        *pauseView        `json:"paused,omitempty"`
+	Members       []botMember       `json:"members,omitempty"`
+	Channels      []channelView     `json:"channels,omitempty"`
+	Blocks        int               `json:"blocks" doc:"How many the newest version has"`
+	Version       int64             `json:"version" doc:"The newest, which the development channel runs; 0 while there is none"`
+	LiveVersion   int64             `json:"live_version" doc:"What the live channel runs; 0 while there is none"`
+	Talking       scenario.Settings `json:"talking" doc:"How it finds its answers, on both channels"`
+	CreatedAt     time.Time         `json:"created_at"`
 }
 
 type sendingView struct {
@@ -65,7 +67,7 @@ type botMember struct {
 func viewBot(b bot.Bot) BotView {
 	view := BotView{
 		ID: b.ID, Name: b.Name, Wallet: b.WalletID, RatePerSecond: b.RatePerSecond, InFlight: b.InFlight,
-		Sending: viewSending(b.Sending), Blocks: b.Blocks, Version: b.Version, CreatedAt: b.CreatedAt,
+		Sending: viewSending(b.Sending), Blocks: b.Blocks, Version: b.Version, LiveVersion: b.Live, Talking: b.Talking, CreatedAt: b.CreatedAt,
 	}
 	if b.PausedReason != "" {
 		view.Paused = &pauseView{Reason: b.PausedReason, At: b.PausedAt}
@@ -96,8 +98,6 @@ func (s *Server) addBots() {
 	add(s, operation{route: "PATCH /api/v1/bots/{id}", id: "change-bot", group: group, summary: "Change what is given of a bot", errors: missing}, s.changeBot)
 	add(s, operation{route: "POST /api/v1/bots/{id}/skill-key", id: "rotate-skill-key", group: group, summary: "Make a new skill URL; the old one ends", errors: missing}, s.rotateSkillKey)
 	add(s, operation{route: "POST /api/v1/bots/{id}/webhook-secret", id: "rotate-webhook-secret", group: group, summary: "Make a new secret that calls of the bot's skill servers are signed with", errors: missing}, s.rotateWebhookSecret)
-	add(s, operation{route: "PUT /api/v1/bots/{id}/blocks", id: "put-blocks", group: group, summary: "Replace all blocks of a bot", errors: missing}, s.putBlocks)
-	add(s, operation{route: "GET /api/v1/bots/{id}/blocks", id: "list-blocks", group: group, summary: "List the blocks of a bot", errors: missing}, s.listBlocks)
 	s.addExplain()
 	add(s, operation{route: "POST /api/v1/bots/{id}/resume", id: "resume-bot", group: group, summary: "End the pause of a bot", errors: missing}, s.resumeBot)
 }
@@ -166,14 +166,24 @@ func (s *Server) getBot(ctx context.Context, in *ByID) (*body[BotView], error) {
 type changeBotInput struct {
 	ByID
 	Body struct {
-		Name          *string      `json:"name,omitempty"`
-		RestAPIKey    *string      `json:"rest_api_key,omitempty" writeOnly:"true"`
-		Wallet        *string      `json:"wallet,omitempty"`
-		RatePerSecond *int         `json:"rate_per_second,omitempty"`
-		InFlight      *int         `json:"in_flight,omitempty"`
-		Sending       *sendingView `json:"sending,omitempty" doc:"The whole of it: what is left out is as for a new bot"`
-		Members       *[]botMember `json:"members,omitempty" doc:"The whole list"`
+		Name          *string        `json:"name,omitempty"`
+		RestAPIKey    *string        `json:"rest_api_key,omitempty" writeOnly:"true"`
+		Wallet        *string        `json:"wallet,omitempty"`
+		RatePerSecond *int           `json:"rate_per_second,omitempty"`
+		InFlight      *int           `json:"in_flight,omitempty"`
+		Sending       *sendingView   `json:"sending,omitempty" doc:"The whole of it: what is left out is as for a new bot"`
+		Talking       *talkingChange `json:"talking,omitempty" doc:"What is left out stays as it is"`
+		Members       *[]botMember   `json:"members,omitempty" doc:"The whole list"`
 	}
+}
+
+type talkingChange struct {
+	MinimumAccuracy *int  `json:"minimum_accuracy,omitempty" doc:"Score from which a knowledge item answers, 0 to 100"`
+	ChooseWithin    *int  `json:"choose_within,omitempty" doc:"Answers whose scores are this close are offered to choose from, at most 30; 0 never"`
+	HandoffAfter    *int  `json:"handoff_after,omitempty" doc:"Fallbacks in a row after which a person is offered, at most 20; 0 never"`
+	SecurityLevel   *int  `json:"security_level,omitempty" doc:"1 to 4: how long utterances are kept"`
+	PlainUserKeys   *bool `json:"plain_user_keys,omitempty" doc:"User keys are recorded as they are, not hashed"`
+	WebhookCalls    *int  `json:"webhook_calls,omitempty" doc:"Calls of its skill servers at a time, per process, 1 to 256"`
 }
 
 func (s *Server) changeBot(ctx context.Context, in *changeBotInput) (*body[BotView], error) {
@@ -185,6 +195,7 @@ func (s *Server) changeBot(ctx context.Context, in *changeBotInput) (*body[BotVi
 		sending := in.Body.Sending.sending()
 		change.Sending = &sending
 	}
+	change.Talking = (*bot.TalkingChange)(in.Body.Talking)
 	if in.Body.Members != nil {
 		members := botMembers(*in.Body.Members)
 		change.Members = &members
@@ -215,58 +226,6 @@ func (s *Server) rotateWebhookSecret(ctx context.Context, in *ByID) (*body[webho
 		return nil, err
 	}
 	return reply(webhookSecretView{Secret: secret, FormerUntil: until}), nil
-}
-
-type blockView struct {
-	ID        string          `json:"id" doc:"Kakao's block id"`
-	Name      string          `json:"name"`
-	Kind      string          `json:"kind" enum:"welcome,fallback,normal"`
-	EventName string          `json:"event_name,omitempty" doc:"What a broadcast fires"`
-	Callback  bool            `json:"callback,omitempty" doc:"Kakao has callback switched on for it"`
-	DelayMS   int64           `json:"delay_ms,omitempty" minimum:"0" maximum:"50000" doc:"Holds the answer back"`
-	Answer    json.RawMessage `json:"answer" doc:"Template of a skill response 2.0: outputs and quickReplies"`
-}
-
-type putBlocksInput struct {
-	ByID
-	Body struct {
-		Blocks []blockView `json:"blocks" nullable:"false"`
-	}
-}
-
-type putBlocksView struct {
-	Version int `json:"version"`
-	Blocks  int `json:"blocks"`
-}
-
-func (s *Server) putBlocks(ctx context.Context, in *putBlocksInput) (*body[putBlocksView], error) {
-	blocks := make([]bot.Block, len(in.Body.Blocks))
-	for i, b := range in.Body.Blocks {
-		blocks[i] = bot.Block{
-			ID: b.ID, Name: b.Name, Kind: bot.BlockKind(b.Kind), Event: b.EventName, Callback: b.Callback,
-			Delay: time.Duration(b.DelayMS) * time.Millisecond, Answer: b.Answer,
-		}
-	}
-	version, err := s.services.Bots.ReplaceBlocks(ctx, in.ID, blocks)
-	if err != nil {
-		return nil, err
-	}
-	return reply(putBlocksView{Version: version, Blocks: len(blocks)}), nil
-}
-
-func (s *Server) listBlocks(ctx context.Context, in *ByID) (*body[page[blockView]], error) {
-	blocks, err := s.services.Read.BlockList(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	list := page[blockView]{Items: make([]blockView, 0, len(blocks))}
-	for _, b := range blocks {
-		list.Items = append(list.Items, blockView{
-			ID: b.ID, Name: b.Name, Kind: string(b.Kind), EventName: b.Event, Callback: b.Callback,
-			DelayMS: b.Delay.Milliseconds(), Answer: b.Answer,
-		})
-	}
-	return reply(list), nil
 }
 
 func (s *Server) resumeBot(ctx context.Context, in *ByID) (*body[BotView], error) {

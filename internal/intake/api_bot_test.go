@@ -17,7 +17,7 @@ func TestBots(t *testing.T) {
 	bot := made.want(201)
 	wantAt(t, "POST bots", bot, map[string]any{
 		"id": "77b2", "wallet": walletID, "rate_per_second": 100, "in_flight": 8, "members.0.account": account, "members.0.role": "master",
-		"blocks": 0, "version": 1, "paused": nil,
+		"blocks": 0, "version": 0, "live_version": 0, "talking.minimum_accuracy": 70, "paused": nil,
 	})
 	skillURL := bot["skill_url"].(string)
 	skillKey, ours := strings.CutPrefix(skillURL, "https://malgil.example/skill/77b2/")
@@ -32,7 +32,7 @@ func TestBots(t *testing.T) {
 			t.Errorf("GET bot shows a secret: %s", shown.Body)
 		}
 	}
-	stored, err := h.store.Bot(t.Context(), "77b2")
+	stored, err := h.store.BotHead(t.Context(), "77b2")
 	if err != nil || string(stored.SkillKeyHash) != string(hash[:]) {
 		t.Errorf("the key of skill_url does not open the bot: %v", err)
 	}
@@ -55,6 +55,10 @@ func TestBots(t *testing.T) {
 
 	wantAt(t, "PATCH bot", h.do(call{method: "PATCH", path: "/api/v1/bots/77b2", body: map[string]any{"name": "새 이름", "members": []any{}}}).want(200),
 		map[string]any{"name": "새 이름", "rate_per_second": 100, "wallet": walletID, "members": nil})
+	wantAt(t, "PATCH talking", h.do(call{method: "PATCH", path: "/api/v1/bots/77b2", body: map[string]any{"talking": map[string]any{"minimum_accuracy": 90}}}).want(200),
+		map[string]any{"talking.minimum_accuracy": 90, "talking.choose_within": 3, "talking.plain_user_keys": false, "name": "새 이름"})
+	h.do(call{method: "PATCH", path: "/api/v1/bots/77b2", body: map[string]any{"talking": map[string]any{"minimum_accuracy": 101}}}).wantProblem(422, "INVALID", "body.talking.minimum_accuracy")
+	h.do(call{method: "PATCH", path: "/api/v1/bots/77b2", body: map[string]any{"talking": map[string]any{"accuracy": 1}}}).wantProblem(422, "INVALID", "body.talking.accuracy")
 	h.do(call{method: "PATCH", path: "/api/v1/bots/77b2", body: map[string]any{"in_flight": 0}}).wantProblem(422, "INVALID", "body.in_flight")
 	h.do(call{method: "PATCH", path: "/api/v1/bots/77b2", body: map[string]any{"id": "77b4"}}).wantProblem(422, "INVALID", "body.id")
 	h.do(call{method: "PATCH", path: "/api/v1/bots/none", body: map[string]any{}}).wantProblem(404, "NOT_FOUND", "")
@@ -66,43 +70,4 @@ func TestBots(t *testing.T) {
 	h.do(call{method: "PUT", path: channel + "test", body: map[string]any{"name": "한빛서점"}}).wantProblem(404, "NOT_FOUND", "")
 	wantAt(t, "resume", h.do(call{method: "POST", path: "/api/v1/bots/77b2/resume"}).want(200), map[string]any{"paused": nil, "channels.0.side": "live"})
 	h.do(call{method: "POST", path: "/api/v1/bots/none/resume"}).wantProblem(404, "NOT_FOUND", "")
-}
-
-func TestBlocks(t *testing.T) {
-	h := newHouse(t)
-	_, _, botID := h.seed(0)
-	blocks := "/api/v1/bots/" + botID + "/blocks"
-	hello := map[string]any{"outputs": []any{map[string]any{"simpleText": map[string]any{"text": "안녕하세요"}}}}
-	put := func(list ...any) response {
-		return h.do(call{method: "PUT", path: blocks, body: map[string]any{"blocks": list}})
-	}
-	block := func(id string, more map[string]any) map[string]any {
-		b := map[string]any{"id": id, "name": "블록 " + id, "kind": "normal", "answer": hello}
-		for k, v := range more {
-			b[k] = v
-		}
-		return b
-	}
-	wantAt(t, "PUT blocks", put(block("a", map[string]any{"kind": "welcome"}), block("b", map[string]any{
-		"event_name": "restock_alert", "callback": true, "delay_ms": 2000,
-	})).want(200), map[string]any{"version": 2, "blocks": 2})
-	wantAt(t, "GET blocks", h.do(call{method: "GET", path: blocks}).want(200), map[string]any{
-		"items.0.kind": "welcome", "items.0.answer.outputs.0.simpleText.text": "안녕하세요", "items.0.event_name": nil,
-		"items.1.event_name": "restock_alert", "items.1.callback": true, "items.1.delay_ms": 2000, "items.2": nil,
-	})
-	long := map[string]any{"outputs": []any{map[string]any{"simpleText": map[string]any{"text": strings.Repeat("가", 1001)}}}}
-	p := put(block("a", nil), block("b", map[string]any{"answer": long}), block("c", map[string]any{"answer": map[string]any{"outputs": []any{}}})).
-		wantProblem(422, "INVALID", "body.blocks[1].answer.outputs[0].simpleText.text")
-	if len(p.Errors) != 2 || p.Errors[1].Location != "body.blocks[2].answer.outputs" {
-		t.Errorf("errors = %+v, want those of both answers", p.Errors)
-	}
-	put(block("a", map[string]any{"delay_ms": 50001})).wantProblem(422, "INVALID", "body.blocks[0].delay_ms")
-	put(block("a", map[string]any{"kind": "exit"})).wantProblem(422, "INVALID", "body.blocks[0].kind")
-	put(block("a", map[string]any{"evnt_name": "e"})).wantProblem(422, "INVALID", "body.blocks[0].evnt_name")
-	put(block("a", nil), block("a", nil)).wantProblem(422, "INVALID", "body.blocks[1].id")
-	h.do(call{method: "PUT", path: "/api/v1/bots/none/blocks", body: map[string]any{"blocks": []any{}}}).wantProblem(404, "NOT_FOUND", "")
-	wantAt(t, "GET blocks", h.do(call{method: "GET", path: blocks}).want(200), map[string]any{"items.1.id": "b", "items.2": nil})
-	wantAt(t, "GET bot", h.do(call{method: "GET", path: "/api/v1/bots/" + botID}).want(200), map[string]any{"blocks": 2, "version": 2})
-	put().wantProblem(422, "INVALID", "body.blocks") // null is no list
-	wantAt(t, "PUT of no blocks", h.do(call{method: "PUT", path: blocks, body: `{"blocks":[]}`}).want(200), map[string]any{"version": 3, "blocks": 0})
 }

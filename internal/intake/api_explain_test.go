@@ -8,10 +8,10 @@ func TestExplain(t *testing.T) {
 	says := func(text string) map[string]any {
 		return map[string]any{"outputs": []any{map[string]any{"simpleText": map[string]any{"text": text}}}}
 	}
-	h.do(call{method: "PUT", path: "/api/v1/bots/" + bot + "/blocks", body: map[string]any{"blocks": []any{
+	h.do(call{method: "POST", path: "/api/v1/bots/" + bot + "/versions?deploy=true", body: map[string]any{"blocks": []any{
 		map[string]any{"id": "f", "name": "폴백 블록", "kind": "fallback", "answer": says("다시 말씀해 주세요.")},
 		map[string]any{"id": "h", "name": "영업시간", "kind": "normal", "answer": says("10시부터입니다.")},
-	}}}).want(200)
+	}}}).want(201)
 	path := "/api/v1/bots/" + bot + "/explain"
 	for query, want := range map[string]map[string]any{
 		"?utterance=영업시간!":                 {"side": "live", "why": "words", "block": "h", "block_name": "영업시간", "score": 100, "question": nil},

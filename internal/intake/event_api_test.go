@@ -84,9 +84,9 @@ func TestEventAPI_refuses(t *testing.T) {
 	h := newHouse(t)
 	_, _, botID := h.seed(10_000)
 	hello := map[string]any{"outputs": []any{map[string]any{"simpleText": map[string]any{"text": "안녕하세요"}}}}
-	h.do(call{method: "PUT", path: "/api/v1/bots/" + botID + "/blocks", body: map[string]any{"blocks": []any{
-		map[string]any{"id": "a", "name": "a", "kind": "normal", "event_name": "restock_alert", "answer": hello},
-	}}}).want(200)
+	h.do(call{method: "POST", path: "/api/v1/bots/" + botID + "/versions?deploy=true", body: map[string]any{"blocks": []any{
+		map[string]any{"id": "a", "name": "a", "kind": "normal", "event": "restock_alert", "answer": hello},
+	}}}).want(201)
 	user := func(users ...any) map[string]any { return map[string]any{"user": users} }
 	u1 := map[string]any{"type": "botUserKey", "id": "u1"}
 	tests := map[string]struct {

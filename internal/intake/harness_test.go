@@ -137,7 +137,7 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		Wallets:    access.NewWallets(db, atNoon, ids.Next),
 		Giver:      wallet.NewGiver(db, posted(func(string, int64) {}), atNoon, ids.Next),
 		Prices:     wallet.NewPriceSetter(db, atNoon),
-		Bots:       bot.NewAdmin(db, box, atNoon, rand.NewChaCha8([32]byte{3})),
+		Bots:       bot.NewAdmin(db, box, scenario.Rules{}, atNoon, rand.NewChaCha8([32]byte{3})),
 		Broadcasts: broadcast.NewDesk(db, db, db, db, atNoon, ids.Next), Schedules: broadcast.NewTimetable(broadcast.NewDesk(db, db, db, db, atNoon, ids.Next), db),
 		Billing:   billing.New(db, h.gateway, box, ids, rand.NewChaCha8([32]byte{4}), atNoon, settings),
 		Books:     reconcile.New(db, h.gateway, nil, nil, posted(func(string, int64) {}), atNoon),

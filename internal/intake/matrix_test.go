@@ -109,7 +109,13 @@ GET /api/v1/bots/{id} PAMOWKVv -
 PATCH /api/v1/bots/{id} PAM OWKVv
 POST /api/v1/bots/{id}/skill-key PAM OWKVv
 POST /api/v1/bots/{id}/webhook-secret PAM OWKVv
-PUT /api/v1/bots/{id}/blocks PAMO WKVv
+POST /api/v1/bots/{id}/versions PAMO WKVv
+GET /api/v1/bots/{id}/versions PAMOWKVv -
+GET /api/v1/bots/{id}/versions/{version} PAMOWKVv -
+GET /api/v1/bots/{id}/versions/{version}/diff PAMOWKVv -
+POST /api/v1/bots/{id}/versions/{version}/deploy PAMO WKVv
+POST /api/v1/bots/{id}/rollback PAMO WKVv
+GET /api/v1/bots/{id}/deploys PAMOWKVv -
 GET /api/v1/bots/{id}/blocks PAMOWKVv -
 GET /api/v1/bots/{id}/explain PAMOWKVv -
 PUT /api/v1/bots/{id}/channels/{side} PAM OWKVv
@@ -341,7 +347,7 @@ var bodies = map[string]func(id string) map[string]any{
 func (t *town) verdict(pattern, token, id string, nth int) string {
 	method, path, _ := strings.Cut(pattern, " ")
 	c := call{method: method, token: token, key: fmt.Sprint("matrix-", nth)}
-	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{charge}", "none", "{side}", "live", "{month}", "2026-11", "{case}", "topup", "{mail}", "none", "{delivery}", "none",
+	c.path = strings.NewReplacer("{id}", cmp.Or(id, "none"), "{account}", "none", "{card}", "none", "{refund}", "none", "{grant}", "none", "{charge}", "none", "{side}", "live", "{month}", "2026-11", "{case}", "topup", "{mail}", "none", "{delivery}", "none", "{version}", "1",
 		"{bot}", cmp.Or(id, "none"), "{task}", cmp.Or(broadcast.ID(id).Receipt(), "none")).Replace(path)
 	if isKakaos(c.path) {
 		c.header = map[string]string{"Authorization": "KakaoAK " + token}

@@ -113,7 +113,7 @@ func problemOf(err error) *Problem {
 	if p.Code == keyReused {
 		p.Errors = []ProblemField{{Location: keyHeader, Message: p.Detail}}
 	}
-	var answers *bot.AnswerError
+	var answers *bot.ContentError
 	if errors.As(err, &answers) {
 		p.Errors, p.Detail = nil, answers.Error()
 		for _, wrong := range answers.Problems {

@@ -95,7 +95,13 @@ GET /api/v1/bots/{id} read read_bot bot path.id
 PATCH /api/v1/bots/{id} admin keep_bot bot path.id and bill_wallet wallet body.wallet
 POST /api/v1/bots/{id}/skill-key admin keep_bot bot path.id
 POST /api/v1/bots/{id}/webhook-secret admin keep_bot bot path.id
-PUT /api/v1/bots/{id}/blocks admin edit_blocks bot path.id
+POST /api/v1/bots/{id}/versions admin edit_blocks bot path.id
+GET /api/v1/bots/{id}/versions read read_bot bot path.id
+GET /api/v1/bots/{id}/versions/{version} read read_bot bot path.id
+GET /api/v1/bots/{id}/versions/{version}/diff read read_bot bot path.id
+POST /api/v1/bots/{id}/versions/{version}/deploy admin edit_blocks bot path.id
+POST /api/v1/bots/{id}/rollback admin edit_blocks bot path.id
+GET /api/v1/bots/{id}/deploys read read_bot bot path.id
 GET /api/v1/bots/{id}/blocks read read_bot bot path.id
 GET /api/v1/bots/{id}/explain read read_bot bot path.id
 PUT /api/v1/bots/{id}/channels/{side} admin keep_bot bot path.id

@@ -56,6 +56,7 @@ type Server struct {
 
 	spools    chan struct{} // files being written
 	workbooks chan struct{} // workbooks being read
+	imports   chan struct{} // contents of bots being read and stored
 
 	feeds     *feeds
 	heartbeat time.Duration // of streams
@@ -65,7 +66,7 @@ type Server struct {
 // to use. It panics when a route cannot be registered, which no configuration can cause.
 func New(config Config, services Services) *Server {
 	s := &Server{config: config, services: services, log: config.Log, mux: http.NewServeMux(), actions: map[string]string{},
-		spools: make(chan struct{}, spoolsAtOnce), workbooks: make(chan struct{}, workbooksAtOnce), heartbeat: heartbeat}
+		spools: make(chan struct{}, spoolsAtOnce), workbooks: make(chan struct{}, workbooksAtOnce), imports: make(chan struct{}, importsAtOnce), heartbeat: heartbeat}
 	s.feeds = newFeeds(s.log, s.progressOf)
 	s.config.PublicURL = strings.TrimRight(config.PublicURL, "/")
 	if s.services.Observe == nil {
@@ -85,6 +86,7 @@ func New(config Config, services Services) *Server {
 	s.addRefunds()
 	s.addInvoices()
 	s.addBots()
+	s.addVersions()
 	s.addChannels()
 	s.addPlugins()
 	s.addPurges()
@@ -205,7 +207,7 @@ func (s *Server) serve(w *answer, r *http.Request, pattern string) {
 	}
 	limit := callTime
 	switch pattern {
-	case uploadRoute, audienceRoute, importRefusalsRoute, importConsentsRoute:
+	case uploadRoute, audienceRoute, importRefusalsRoute, importConsentsRoute, importVersionRoute:
 		limit = uploadTime
 	case fromAudienceRoute:
 		limit = uploadTime

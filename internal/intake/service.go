@@ -12,6 +12,7 @@ import (
 	"github.com/malgil/malgil/internal/invoice"
 	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/retention"
+	"github.com/malgil/malgil/internal/scenario"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/wallet"
 	"github.com/malgil/malgil/internal/webhook"
@@ -89,7 +90,9 @@ type Bots interface {
 	Change(ctx context.Context, id string, c bot.Change) (bot.Bot, error)
 	RotateKey(ctx context.Context, id string) (skillKey string, err error)
 	RotateWebhookSecret(ctx context.Context, id string) (secret string, formerUntil time.Time, err error)
-	ReplaceBlocks(ctx context.Context, id string, blocks []bot.Block) (version int, err error)
+	Import(ctx context.Context, id string, i bot.Import) (bot.Imported, error)
+	Deploy(ctx context.Context, id string, version int64, by, reason string) (bot.Deploy, error)
+	RollBack(ctx context.Context, id string, from int64, by, reason string) (bot.Deploy, error)
 	PutChannel(ctx context.Context, id string, side bot.Side, name string) (bot.Channel, error)
 	ChangeChannel(ctx context.Context, id string, side bot.Side, change bot.ChannelChange) (bot.Channel, error)
 	Connect(ctx context.Context, id string, side bot.Side) (bot.Channel, error)
@@ -210,7 +213,10 @@ type Reader interface {
 	UnissuedInvoices(ctx context.Context, after store.InvoiceMark, limit int) ([]invoice.Invoice, error)
 	BotDetails(ctx context.Context, id string) (bot.Bot, error)
 	BotList(ctx context.Context, sight access.Sight, after string, limit int) ([]bot.Bot, error)
-	BlockList(ctx context.Context, botID string) ([]bot.Block, error)
+	Version(ctx context.Context, botID string, version int64) (bot.Version, error)
+	Versions(ctx context.Context, botID string, before int64, limit int) ([]bot.Version, error)
+	Deploys(ctx context.Context, botID string, before int64, limit int) ([]bot.Deploy, error)
+	BotContent(ctx context.Context, botID string, version int64) (scenario.Content, error)
 	Apps(ctx context.Context, after string, limit int) ([]bot.App, error)
 	Plugins(ctx context.Context, botID string) ([]bot.BotPlugin, error)
 	Purges(ctx context.Context, botID, before string, limit int) ([]retention.Receipt, error)

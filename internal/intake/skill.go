@@ -109,7 +109,7 @@ func (s *Skill) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
 	defer cancel()
 
-	botID := strings.TrimSuffix(r.PathValue("bot"), "!")
+	botID, development := strings.CutSuffix(r.PathValue("bot"), developmentMark)
 	known, err := s.admit(ctx, botID, r.PathValue("key"))
 	if err == nil && !known {
 		notFound(w)
@@ -135,7 +135,7 @@ func (s *Skill) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	call := &skillCall{
 		Skill: s, received: received, start: start, body: body, whole: whole,
-		question: scenario.Question{ID: s.utteranceID(request), BotID: botID, Block: r.URL.Query().Get("block"), Request: request, Raw: body, At: received},
+		question: scenario.Question{ID: s.utteranceID(request), BotID: botID, Block: r.URL.Query().Get("block"), Development: development, Request: request, Raw: body, At: received},
 		budget:   s.ReplyBudget,
 	}
 	if request.CallbackURL != "" {
@@ -160,7 +160,7 @@ func (s *Skill) admit(ctx context.Context, botID, key string) (bool, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, admitTime)
 	defer cancel()
-	bot, err := guarded(func() (scenario.Bot, error) { return s.Bots.Bot(ctx, botID) })
+	bot, err := guarded(func() (scenario.Head, error) { return s.Bots.Head(ctx, botID) })
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return false, err
 	}

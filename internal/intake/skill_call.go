@@ -72,7 +72,7 @@ func (c *skillCall) order(ctx context.Context) (standing queue.Decision, decided
 		name = tasks.QueueEcho
 	}
 	task := tasks.NewAnswerUtterance(tasks.AnswerUtterance{
-		ID: c.question.ID, Bot: c.question.BotID, Block: c.question.Block, Request: c.body, Mailbox: c.Mailbox.Name(),
+		ID: c.question.ID, Bot: c.question.BotID, Block: c.question.Block, Development: c.question.Development, Request: c.body, Mailbox: c.Mailbox.Name(),
 		Received: c.received.UnixMilli(), Deadline: c.received.Add(c.budget).UnixMilli(),
 	}, name)
 	_, err = guarded(func() (struct{}, error) { return struct{}{}, c.Queue.Enqueue(ctx, task) })

@@ -70,6 +70,30 @@ func TestSkill_callback(t *testing.T) {
 	}
 }
 
+// The mark in the URL asks for the development channel, whoever answers.
+func TestSkill_developmentByURL(t *testing.T) {
+	for name, workers := range map[string]bool{"by a worker": true, "inline": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, setup{workers: workers})
+			if !workers {
+				h.redis.Freeze()
+			}
+			h.url = strings.Replace(h.url, "/skill/b1/", "/skill/b1!/", 1)
+			answer, _ := h.ask(h.payload("영업시간", "", nil))
+			h.wantText(name, answer, "매일 10시부터 21시까지 열어요.")
+			if u := within(t, "it is recorded", h.desk.recorded); u.Side != scenario.Development {
+				t.Errorf("recorded as of the %s side, want development", u.Side)
+			}
+			h.desk.mu.Lock()
+			defer h.desk.mu.Unlock()
+			if side := h.desk.sides[len(h.desk.sides)-1]; side != scenario.Development {
+				t.Errorf("the %s side answered, want development", side)
+			}
+		})
+	}
+}
+
 // Of one call posted five times at once, all get the promise, and one callback is posted.
 func TestSkill_callbackOnceForRepeats(t *testing.T) {
 	t.Parallel()

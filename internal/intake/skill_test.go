@@ -40,6 +40,7 @@ func says(text string) *kakao.Template { return kakao.Text(text).Template }
 type desk struct {
 	mu       sync.Mutex
 	bot      scenario.Bot
+	sides    []string // that were asked for
 	err      error
 	evidence []scenario.Evidence
 	recorded chan scenario.Utterance
@@ -57,9 +58,15 @@ func newDesk() *desk {
 	}}}}
 }
 
-func (d *desk) Bot(_ context.Context, id string) (scenario.Bot, error) {
+func (d *desk) Head(ctx context.Context, id string) (scenario.Head, error) {
+	bot, err := d.Bot(ctx, id, scenario.Live)
+	return scenario.Head{ID: bot.ID, SkillKeyHash: bot.SkillKeyHash}, err
+}
+
+func (d *desk) Bot(_ context.Context, id, side string) (scenario.Bot, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.sides = append(d.sides, side)
 	switch {
 	case d.err != nil:
 		return scenario.Bot{}, d.err

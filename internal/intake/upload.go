@@ -131,7 +131,7 @@ func (s *Server) putPeople(w http.ResponseWriter, r *http.Request, u upload) {
 		writeProblem(w, problemOf(err))
 		return
 	}
-	in := newUploadBody(w, r)
+	in := newUploadBody(w, r, maxUpload)
 	var got taken
 	var list *file
 	if ask.list {
@@ -301,8 +301,8 @@ type uploadBody struct {
 	err     error // why the body ended early
 }
 
-func newUploadBody(w http.ResponseWriter, r *http.Request) *uploadBody {
-	b := &uploadBody{from: http.MaxBytesReader(w, r.Body, maxUpload), control: http.NewResponseController(w)}
+func newUploadBody(w http.ResponseWriter, r *http.Request, most int64) *uploadBody {
+	b := &uploadBody{from: http.MaxBytesReader(w, r.Body, most), control: http.NewResponseController(w)}
 	b.extend(uploadTime) // for the answer; a writer without deadlines, as in a test, is in memory
 	return b
 }
@@ -335,7 +335,7 @@ func (b *uploadBody) problem(err error, rows []broadcast.BadRow) *Problem {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(b.err, &tooLarge):
-		return problem(http.StatusRequestEntityTooLarge, "an upload is at most 512 MiB; nothing was taken over")
+		return problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("it must be at most %d MiB; nothing was taken over", tooLarge.Limit>>20))
 	case b.err != nil:
 		return problem(http.StatusBadRequest, "the upload broke off; nothing was taken over, send it again")
 	}

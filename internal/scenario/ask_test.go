@@ -297,7 +297,7 @@ func TestAsk_daysAreKorean(t *testing.T) {
 
 func TestService_keepsWhatIsAsked(t *testing.T) {
 	u := &users{seen: map[string]bool{}}
-	s := scenario.NewService(&source{bots: map[string]scenario.Bot{"b1": party()}}, u, []byte("key"))
+	s := scenario.NewService(one{party()}, u, []byte("key"))
 	say := func(q scenario.Question) string {
 		t.Helper()
 		reply, err := s.Answer(t.Context(), q)

@@ -12,9 +12,10 @@ import (
 type Bot struct {
 	ID, Name     string
 	SkillKeyHash []byte // SHA-256 of the key in the bot's skill URLs
-	Version      int64  // of the content
+	Version      int64  // of the content; 0 while the side runs none
 	Content
 	Settings Settings
+	Script   *Script // the content, ready to answer; nil where it is not compiled yet
 }
 
 // byName finds a block by its id, else by its name; nil when there is none.
@@ -42,7 +43,12 @@ func (b Bot) find(fits func(*Block) bool) *Block {
 }
 
 // index finds what words lead to.
-func (b Bot) index() *index { return newIndex(b.Content) }
+func (b Bot) index() *index {
+	if b.Script != nil && b.Script.index != nil {
+		return b.Script.index
+	}
+	return newIndex(b.Content)
+}
 
 // plain makes texts comparable: phones send Hangul composed or in pieces.
 func plain(text string) string { return strings.TrimSpace(norm.NFC.String(text)) }

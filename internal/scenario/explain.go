@@ -26,7 +26,7 @@ type Explanation struct {
 // Explain tells what words would lead to that a user types, who has been here before and is asked for
 // nothing. It is NotFound when there is no such bot. Nobody is remembered for it and nothing recorded.
 func (s *Service) Explain(ctx context.Context, botID, side, utterance string) (Explanation, error) {
-	bot, err := s.bots.Bot(ctx, botID)
+	bot, err := s.bots.Bot(ctx, botID, side)
 	if err != nil {
 		return Explanation{}, fmt.Errorf("load bot %s: %w", botID, err)
 	}

@@ -10,7 +10,7 @@ import (
 // What is explained is what is answered, and the parts that are told are those of the score.
 func TestService_Explain(t *testing.T) {
 	u := &users{seen: map[string]bool{}}
-	s := scenario.NewService(&source{bots: map[string]scenario.Bot{"b1": desk()}}, u, []byte("key"))
+	s := scenario.NewService(one{desk()}, u, []byte("key"))
 	for _, words := range []string{"상담원", "주차장이 있나요?", "반품 기한 며칠이에요", "모임 공간을 예약하고 싶어", "우주선은 어디서 타나요", ""} {
 		got, err := s.Explain(t.Context(), "b1", scenario.Live, words)
 		if err != nil {
@@ -46,7 +46,7 @@ func TestService_Explain(t *testing.T) {
 
 func TestService_ExplainAChoice(t *testing.T) {
 	bot := returns("반품 기한은 며칠인가요", "반품 배송비는 얼마인가요")
-	s := scenario.NewService(&source{bots: map[string]scenario.Bot{"b1": bot}}, &users{}, []byte("key"))
+	s := scenario.NewService(one{bot}, &users{}, []byte("key"))
 	got, err := s.Explain(t.Context(), "b1", scenario.Live, "반품")
 	if err != nil || got.Why != scenario.ByChoice || got.Among != 2 || got.Block != nil || got.Item != "" {
 		t.Errorf("Explain(반품) = %+v, %v, want a choice among two", got, err)

@@ -11,7 +11,10 @@ import (
 
 // Bots finds a bot by its id, without the development mark. It is NotFound when there is none.
 type Bots interface {
-	Bot(ctx context.Context, id string) (Bot, error)
+	// Head returns what may change of it at any time.
+	Head(ctx context.Context, id string) (Head, error)
+	// Bot returns one of its sides, [Live] or [Development]. A side that runs no version says nothing.
+	Bot(ctx context.Context, id, side string) (Bot, error)
 }
 
 // Visit is what is known of a user who speaks.
@@ -65,7 +68,7 @@ func (s *Service) Answer(ctx context.Context, q Question) (reply Reply, err erro
 			err = fault.New(fault.Internal, "answering panicked: %v\n%s", p, debug.Stack())
 		}
 	}()
-	bot, err := s.bots.Bot(ctx, q.BotID)
+	bot, err := s.bots.Bot(ctx, q.BotID, q.side())
 	if err != nil {
 		return Reply{}, fmt.Errorf("load bot %s: %w", q.BotID, err)
 	}

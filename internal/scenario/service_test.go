@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,45 +16,19 @@ import (
 	"github.com/malgil/malgil/internal/scenario"
 )
 
-// source is a database of bots that can be away, slow or broken.
-type source struct {
-	mu    sync.Mutex
-	bots  map[string]scenario.Bot
-	err   error
-	stall time.Duration
-	asked int
-}
+// one is a source of one bot, which both sides of it run.
+type one struct{ bot scenario.Bot }
 
-func (s *source) Bot(ctx context.Context, id string) (scenario.Bot, error) {
-	s.mu.Lock()
-	s.asked++
-	bot, found := s.bots[id]
-	err, stall := s.err, s.stall
-	s.mu.Unlock()
-	select {
-	case <-time.After(stall):
-	case <-ctx.Done():
-		return scenario.Bot{}, ctx.Err()
+func (o one) Head(_ context.Context, id string) (scenario.Head, error) {
+	if id != o.bot.ID {
+		return scenario.Head{}, fault.New(fault.NotFound, "there is no bot %q", id)
 	}
-	switch {
-	case err != nil:
-		return scenario.Bot{}, err
-	case !found:
-		return scenario.Bot{}, fault.New(fault.NotFound, "there is no bot %q", id)
-	}
-	return bot, nil
+	return scenario.Head{ID: id, SkillKeyHash: o.bot.SkillKeyHash}, nil
 }
 
-func (s *source) set(change func(*source)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	change(s)
-}
-
-func (s *source) looks() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.asked
+func (o one) Bot(ctx context.Context, id, _ string) (scenario.Bot, error) {
+	_, err := o.Head(ctx, id)
+	return o.bot, err
 }
 
 type users struct {
@@ -98,7 +70,7 @@ func question(user, words string) scenario.Question {
 }
 
 func newService(u *users) *scenario.Service {
-	return scenario.NewService(&source{bots: map[string]scenario.Bot{"b1": bookshop()}}, u, []byte("installation key"))
+	return scenario.NewService(one{bookshop()}, u, []byte("installation key"))
 }
 
 func TestService_welcomesOnce(t *testing.T) {
@@ -142,7 +114,9 @@ func TestService_unknownBot(t *testing.T) {
 
 type panicking struct{}
 
-func (panicking) Bot(context.Context, string) (scenario.Bot, error) { panic("boom") }
+func (panicking) Head(context.Context, string) (scenario.Head, error) { panic("boom") }
+
+func (panicking) Bot(context.Context, string, string) (scenario.Bot, error) { panic("boom") }
 
 func TestService_survivesAPanic(t *testing.T) {
 	s := scenario.NewService(panicking{}, &users{}, nil)
@@ -182,88 +156,48 @@ func TestService_Utterance(t *testing.T) {
 	}
 }
 
-func TestCache(t *testing.T) {
-	const ttl = 2 * time.Second
-	synctest.Test(t, func(t *testing.T) {
-		src := &source{bots: map[string]scenario.Bot{"b1": {ID: "b1", Version: 1}}}
-		cache := scenario.NewCache(src, ttl)
-		expect := func(when string, version int64, looks int) {
-			t.Helper()
-			bot, err := cache.Bot(t.Context(), "b1")
-			if err != nil || bot.Version != version || src.looks() != looks {
-				t.Errorf("%s: Bot = version %d, %v after %d looks, want %d after %d", when, bot.Version, err, src.looks(), version, looks)
+// The skill URL, or the request, says that it is the development channel that asks.
+func TestService_asksForTheSide(t *testing.T) {
+	for name, tt := range map[string]struct {
+		bot         string
+		development bool
+		want        string
+	}{
+		"live":                     {bot: "b1", want: scenario.Live},
+		"by the request":           {bot: "b1!", want: scenario.Development},
+		"by the URL":               {bot: "b1", development: true, want: scenario.Development},
+		"by the request and by it": {bot: "b1!", development: true, want: scenario.Development},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := &sideAsked{}
+			q := question("u1", "영업시간")
+			q.Request.Bot.ID, q.Development = tt.bot, tt.development
+			s := scenario.NewService(asked, &users{seen: map[string]bool{}}, nil)
+			if _, err := s.Answer(t.Context(), q); err != nil || asked.side != tt.want {
+				t.Errorf("Answer() asked for side %q, %v, want %q", asked.side, err, tt.want)
 			}
-		}
-		expect("first", 1, 1)
-		expect("kept", 1, 1)
-		src.set(func(s *source) { s.bots["b1"] = scenario.Bot{ID: "b1", Version: 2} })
-		time.Sleep(ttl - time.Millisecond)
-		expect("just before its time", 1, 1)
-		time.Sleep(time.Millisecond)
-		expect("changed", 2, 2)
-
-		src.set(func(s *source) { s.err = errors.New("away") })
-		time.Sleep(time.Hour)
-		expect("database away", 2, 3)
-		expect("not asked again at once", 2, 3)
-
-		src.set(func(s *source) { s.err, s.stall = nil, time.Minute })
-		time.Sleep(ttl)
-		start := time.Now()
-		expect("database frozen", 2, 4)
-		if took := time.Since(start); took != 250*time.Millisecond {
-			t.Errorf("a frozen database held a known bot up for %v, want 250ms", took)
-		}
-		time.Sleep(time.Minute)
-		src.set(func(s *source) { s.stall = 0; delete(s.bots, "b1") })
-		if _, err := cache.Bot(t.Context(), "b1"); fault.KindOf(err) != fault.NotFound {
-			t.Errorf("Bot after it was removed: error = %v, want NotFound", err)
-		}
-	})
+			if u := s.Utterance(q, scenario.Reply{}, scenario.Direct, 0); u.Side != tt.want {
+				t.Errorf("Utterance() is of side %q, want %q", u.Side, tt.want)
+			}
+		})
+	}
 }
 
-func TestCache_unknownAndCold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		src := &source{}
-		cache := scenario.NewCache(src, time.Second)
-		if _, err := cache.Bot(t.Context(), "b9"); fault.KindOf(err) != fault.NotFound {
-			t.Errorf("Bot(unknown) error = %v, want NotFound", err)
-		}
-		src.set(func(s *source) { s.stall = time.Second })
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		defer cancel()
-		if _, err := cache.Bot(ctx, "b9"); fault.KindOf(err) != fault.Unavailable {
-			t.Errorf("Bot(cold, frozen) error = %v, want Unavailable", err)
-		}
-		time.Sleep(time.Minute)
-	})
+type sideAsked struct {
+	one
+	side string
 }
 
-// Many who ask at once are served by one look.
-func TestCache_oneLookForAll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		src := &source{bots: map[string]scenario.Bot{"b1": {ID: "b1"}}, stall: 100 * time.Millisecond}
-		cache := scenario.NewCache(src, time.Second)
-		var all sync.WaitGroup
-		for range 50 {
-			all.Go(func() {
-				if _, err := cache.Bot(t.Context(), "b1"); err != nil {
-					t.Errorf("Bot error = %v, want none", err)
-				}
-			})
-		}
-		all.Wait()
-		if src.looks() != 1 {
-			t.Errorf("50 callers caused %d looks, want 1", src.looks())
-		}
-	})
+func (s *sideAsked) Bot(_ context.Context, _, side string) (scenario.Bot, error) {
+	s.side = side
+	return bookshop(), nil
 }
 
 // What is recorded of a reply is enough to look at it again, and no more than there is room for.
 func TestService_UtteranceOfWords(t *testing.T) {
 	bot := desk()
 	bot.Settings.PlainUserKeys = true
-	s := scenario.NewService(&source{bots: map[string]scenario.Bot{"b1": bot}}, &users{seen: map[string]bool{}}, []byte("key"))
+	s := scenario.NewService(one{bot}, &users{seen: map[string]bool{}}, []byte("key"))
 	record := func(words string) scenario.Utterance {
 		t.Helper()
 		q := question("u1", words)

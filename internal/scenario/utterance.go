@@ -63,19 +63,20 @@ const (
 
 // Question is one call of a skill.
 type Question struct {
-	ID      string // utterance id
-	BotID   string // without the development mark
-	Block   string // the block that the skill URL stands for, or ""
-	Request kakao.SkillRequest
-	Raw     []byte // the body that Request was read from
-	At      time.Time
+	ID          string // utterance id
+	BotID       string // without the development mark
+	Block       string // the block that the skill URL stands for, or ""
+	Development bool   // the skill URL is of the development channel; a request may say so, too
+	Request     kakao.SkillRequest
+	Raw         []byte // the body that Request was read from
+	At          time.Time
 }
 
 // ChunkID returns the chunk whose message caused this call, "" when a person did.
 func (q Question) ChunkID() string { return q.Request.Params[broadcast.ChunkParam] }
 
 func (q Question) side() string {
-	if q.Request.Development() {
+	if q.Development || q.Request.Development() {
 		return Development
 	}
 	return Live

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/bot"
@@ -22,7 +21,7 @@ func (s *Store) InsertBot(ctx context.Context, b bot.Bot, skillKeyHash, sealedRe
 		}
 		stored, err := changed(tx.ExecContext(ctx, `INSERT INTO bot (id, name, wallet_id, skill_key_hash, rest_key_sealed,
 			rate_per_second, in_flight, paused_reason, paused_at, version, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, '', 0, 1, $8) ON CONFLICT (id) DO NOTHING`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, '', 0, 0, $8) ON CONFLICT (id) DO NOTHING`,
 			b.ID, b.Name, orNull(b.WalletID), skillKeyHash, sealedRestKey, b.RatePerSecond, b.InFlight, millis(b.CreatedAt)))
 		if err != nil {
 			return fmt.Errorf("insert bot: %w", err)
@@ -70,9 +69,9 @@ func putBotMembers(ctx context.Context, tx *sql.Tx, botID string, members []bot.
 	return nil
 }
 
-// lockBot locks a bot that the transaction will change and returns its version. It is NotFound
+// lockBot locks a bot that the transaction will change and returns its newest version. It is NotFound
 // when there is none.
-func (s *Store) lockBot(ctx context.Context, tx *sql.Tx, id string) (version int, err error) {
+func (s *Store) lockBot(ctx context.Context, tx *sql.Tx, id string) (version int64, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT version FROM bot WHERE id = $1`+s.dialect.lock, id).Scan(&version)
 	return version, orNotFound(err, "bot", id)
 }
@@ -115,45 +114,18 @@ func (s *Store) ResumeBot(ctx context.Context, id string) error {
 	})
 }
 
-// ReplaceBlocks replaces all blocks of a bot, in the order given, and returns its new version.
-func (s *Store) ReplaceBlocks(ctx context.Context, id string, blocks []bot.Block) (version int, err error) {
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		before, err := s.lockBot(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		version = before + 1
-		access.DeedOf(ctx).Did(access.Object{Kind: access.OfBot, ID: id},
-			map[string]any{"version": before}, map[string]any{"version": version, "blocks": len(blocks)})
-		if _, err := tx.ExecContext(ctx, `DELETE FROM block WHERE bot_id = $1`, id); err != nil {
-			return fmt.Errorf("clear blocks: %w", err)
-		}
-		for i, b := range blocks {
-			callback := 0
-			if b.Callback {
-				callback = 1
-			}
-			if _, err := tx.ExecContext(ctx, `INSERT INTO block (bot_id, id, name, kind, event_name, callback, delay_ms, answer, position)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-				id, b.ID, b.Name, b.Kind, b.Event, callback, b.Delay.Milliseconds(), string(b.Answer), i+1); err != nil {
-				return fmt.Errorf("insert block %s: %w", b.ID, err)
-			}
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE bot SET version = $2 WHERE id = $1`, id, version)
-		return err
-	})
-	return version, err
-}
-
-const botColumns = `id, name, COALESCE(wallet_id, ''), rate_per_second, in_flight, paused_reason, paused_at, version, created_at, sending,
-	(SELECT COUNT(*) FROM block k WHERE k.bot_id = bot.id)`
+const botColumns = `id, name, COALESCE(wallet_id, ''), rate_per_second, in_flight, paused_reason, paused_at, version, created_at, sending, settings,
+	COALESCE((SELECT v.blocks FROM bot_version v WHERE v.bot_id = bot.id AND v.version = bot.version), 0), ` + liveVersion
 
 func scanBot(row scanner) (b bot.Bot, err error) {
-	var sending string
+	var sending, settings string
 	err = row.Scan(&b.ID, &b.Name, &b.WalletID, &b.RatePerSecond, &b.InFlight, &b.PausedReason, at(&b.PausedAt), &b.Version,
-		at(&b.CreatedAt), &sending, &b.Blocks)
+		at(&b.CreatedAt), &sending, &settings, &b.Blocks, &b.Live)
 	if err == nil {
 		err = json.Unmarshal([]byte(sending), &b.Sending)
+	}
+	if err == nil {
+		b.Talking, err = talking(settings)
 	}
 	return b, err
 }
@@ -182,21 +154,4 @@ func (s *Store) BotList(ctx context.Context, sight access.Sight, after string, l
 	rows, err := s.read.QueryContext(ctx, `SELECT `+botColumns+` FROM bot WHERE id > $1 AND `+fmt.Sprintf(seesBot, 3, "id")+`
 		ORDER BY id LIMIT $2`, after, limit, string(sight))
 	return collect(rows, err, scanBot)
-}
-
-// BlockList lists the blocks of a bot in their order. It is NotFound when there is no bot.
-func (s *Store) BlockList(ctx context.Context, botID string) ([]bot.Block, error) {
-	var found int
-	if err := s.read.QueryRowContext(ctx, `SELECT 1 FROM bot WHERE id = $1`, botID).Scan(&found); err != nil {
-		return nil, orNotFound(err, "bot", botID)
-	}
-	rows, err := s.read.QueryContext(ctx, `SELECT id, name, kind, event_name, callback, delay_ms, answer FROM block
-		WHERE bot_id = $1 ORDER BY position`, botID)
-	return collect(rows, err, func(row scanner) (b bot.Block, err error) {
-		var callback, delay int64
-		var answer string
-		err = row.Scan(&b.ID, &b.Name, &b.Kind, &b.Event, &callback, &delay, &answer)
-		b.Callback, b.Delay, b.Answer = callback != 0, time.Duration(delay)*time.Millisecond, []byte(answer)
-		return b, err
-	})
 }

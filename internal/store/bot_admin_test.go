@@ -1,11 +1,9 @@
 package store
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/bot"
@@ -23,7 +21,7 @@ func TestInsertBot(t *testing.T) {
 		must(t, s.InsertBot(t.Context(), in, []byte("hash"), []byte("sealed")))
 		got, err := s.BotDetails(t.Context(), "66a1")
 		if err != nil || got.Name != in.Name || got.WalletID != "wal_1" || got.RatePerSecond != 500 || got.InFlight != 8 ||
-			got.Version != 1 || got.Blocks != 0 || got.PausedReason != "" || !slices.Equal(got.Members, in.Members) {
+			got.Version != 0 || got.Blocks != 0 || got.PausedReason != "" || !slices.Equal(got.Members, in.Members) {
 			t.Errorf("BotDetails() = %+v, %v, want %+v", got, err, in)
 		}
 
@@ -81,42 +79,6 @@ func TestChangeBot(t *testing.T) {
 		}
 		if err := s.ChangeBot(t.Context(), "none", bot.SealedChange{}); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("ChangeBot(none) error = %v, want NotFound", err)
-		}
-	})
-}
-
-func TestReplaceBlocks(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, s *Store) {
-		newBot(t, s, "66a1", "")
-		answer := json.RawMessage(`{"outputs":[{"simpleText":{"text":"안녕하세요"}}]}`)
-		list := []bot.Block{
-			{ID: "b", Name: "웰컴 블록", Kind: bot.Welcome, Answer: answer},
-			{ID: "a", Name: "재입고 알림", Kind: bot.Normal, Event: "restock_alert", Callback: true, Delay: 2 * time.Second, Answer: answer},
-		}
-		version, err := s.ReplaceBlocks(t.Context(), "66a1", list)
-		if err != nil || version != 2 {
-			t.Fatalf("ReplaceBlocks() = %d, %v, want version 2", version, err)
-		}
-		got, err := s.BlockList(t.Context(), "66a1")
-		if err != nil || len(got) != 2 {
-			t.Fatalf("BlockList() = %+v, %v, want two blocks", got, err)
-		}
-		for i, want := range list {
-			if g := got[i]; g.ID != want.ID || g.Kind != want.Kind || g.Event != want.Event || g.Callback != want.Callback || g.Delay != want.Delay || string(g.Answer) != string(want.Answer) {
-				t.Errorf("block %d = %+v, want %+v", i, g, want)
-			}
-		}
-		if version, err = s.ReplaceBlocks(t.Context(), "66a1", list[1:]); err != nil || version != 3 {
-			t.Errorf("second ReplaceBlocks() = %d, %v, want version 3", version, err)
-		}
-		if got, err := s.BlockList(t.Context(), "66a1"); err != nil || len(got) != 1 || got[0].ID != "a" {
-			t.Errorf("BlockList() = %+v, %v, want the second block alone", got, err)
-		}
-		if _, err := s.ReplaceBlocks(t.Context(), "none", list); fault.KindOf(err) != fault.NotFound {
-			t.Errorf("ReplaceBlocks(none) error = %v, want NotFound", err)
-		}
-		if _, err := s.BlockList(t.Context(), "none"); fault.KindOf(err) != fault.NotFound {
-			t.Errorf("BlockList(none) error = %v, want NotFound", err)
 		}
 	})
 }

@@ -114,8 +114,33 @@ func setBot(ctx context.Context, tx *sql.Tx, id string, c bot.SealedChange) erro
 			return fmt.Errorf("set sending: %w", err)
 		}
 	}
+	if c.Talking != nil {
+		if err := setTalking(ctx, tx, id, *c.Talking); err != nil {
+			return err
+		}
+	}
 	if c.Members != nil {
 		return putBotMembers(ctx, tx, id, *c.Members)
+	}
+	return nil
+}
+
+// setTalking writes what is given of a locked bot's talking.
+func setTalking(ctx context.Context, tx *sql.Tx, id string, c bot.TalkingChange) error {
+	var text string
+	if err := tx.QueryRowContext(ctx, `SELECT settings FROM bot WHERE id = $1`, id).Scan(&text); err != nil {
+		return fmt.Errorf("read the settings: %w", err)
+	}
+	settings, err := talking(text)
+	if err != nil {
+		return err
+	}
+	changed, err := json.Marshal(c.Apply(settings))
+	if err != nil {
+		return fmt.Errorf("store the settings: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE bot SET settings = $2 WHERE id = $1`, id, string(changed)); err != nil {
+		return fmt.Errorf("set the settings: %w", err)
 	}
 	return nil
 }
@@ -186,6 +211,9 @@ func botDeed(before bot.Bot, people []bot.Member, c bot.SealedChange, left []map
 	}
 	if c.Sending != nil {
 		was["sending"], is["sending"] = before.Sending, *c.Sending
+	}
+	if c.Talking != nil {
+		was["talking"], is["talking"] = before.Talking, c.Talking.Apply(before.Talking)
 	}
 	if c.Members != nil {
 		was["members"], is["members"] = memberDeeds(people), memberDeeds(*c.Members)

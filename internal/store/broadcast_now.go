@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/malgil/malgil/internal/bot"
@@ -55,7 +54,7 @@ func (s *Store) CreateAtOnce(ctx context.Context, b broadcast.Broadcast, chunk b
 		if err := s.openNow(ctx, tx, b); err != nil {
 			return err
 		}
-		if err := hasEvent(ctx, tx, b.BotID, b.Message.Event); err != nil {
+		if err := hasEvent(ctx, tx, b.BotID, b.Side, b.Message.Event); err != nil {
 			return err
 		}
 		var promised wallet.KRW
@@ -68,21 +67,4 @@ func (s *Store) CreateAtOnce(ctx context.Context, b broadcast.Broadcast, chunk b
 		_, err = w.Hold(promised+price*wallet.KRW(chunk.People), b.CreatedAt)
 		return err
 	})
-}
-
-// hasEvent is NotFound when events of a bot's blocks are known and this is none of them. Names match
-// exactly, as at Kakao.
-func hasEvent(ctx context.Context, q querier, botID, event string) error {
-	var has bool
-	err := q.QueryRowContext(ctx, `SELECT event_name = $2 FROM block WHERE bot_id = $1 AND event_name <> ''
-		ORDER BY CASE WHEN event_name = $2 THEN 0 ELSE 1 END LIMIT 1`, botID, event).Scan(&has)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil
-	case err != nil:
-		return fmt.Errorf("look for the event: %w", err)
-	case !has:
-		return fault.New(fault.NotFound, "no block of bot %s has the event name %q; names match exactly", botID, event)
-	}
-	return nil
 }

@@ -92,6 +92,7 @@ func TestCreate_refuses(t *testing.T) {
 	every := []string{"channel.verified", "app.verified", "app.kakao_sync", "channel.deployed"}
 	tests := map[string]struct {
 		change  []string
+		events  []string       // of its blocks
 		side    broadcast.Side // live when empty
 		code    string         // of CreateBroadcast
 		codeNow string
@@ -109,8 +110,8 @@ func TestCreate_refuses(t *testing.T) {
 		"unpaid":     {change: []string{`UPDATE wallet SET payment_state = 'UNPAID'`}, codeNow: "WALLET_UNPAID", kindNow: fault.Refused},
 		"stopped":    {change: []string{`UPDATE wallet SET status = 'stopped'`}, codeNow: "WALLET_STOPPED", kindNow: fault.Refused},
 		"empty":      {change: []string{`UPDATE wallet SET paid_krw = 29`}, codeNow: "INSUFFICIENT_BALANCE", kindNow: fault.Refused},
-		"its event":  {change: []string{block("other"), block("restock_alert")}},
-		"no event":   {change: []string{block("other"), block("restock_alert2")}, kindNow: fault.NotFound},
+		"its event":  {events: []string{"other", "restock_alert"}},
+		"no event":   {events: []string{"other", "restock_alert2"}, kindNow: fault.NotFound},
 		"no channel": {change: []string{`DELETE FROM channel`}},
 	}
 	for name, tt := range tests {
@@ -123,6 +124,9 @@ func TestCreate_refuses(t *testing.T) {
 			}
 			for _, change := range tt.change {
 				exec(t, s, change)
+			}
+			if tt.events != nil {
+				addVersion(t, s, botID, says("안녕", tt.events...), deployed)
 			}
 			b, chunk := now("brd_1", botID)
 			if tt.side != "" {
@@ -138,10 +142,4 @@ func TestCreate_refuses(t *testing.T) {
 			}
 		})
 	}
-}
-
-// block is a block of the bot of shop 1 with an event.
-func block(event string) string {
-	return `INSERT INTO block (bot_id, id, name, kind, event_name, callback, delay_ms, answer, position)
-		VALUES ('bot_1', '` + event + `', 'b', 'normal', '` + event + `', 0, 0, '{}', 1)`
 }

@@ -7,17 +7,21 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/retention"
-	"github.com/malgil/malgil/internal/scenario"
 )
 
 // PurgesDue lists bots that there were at a moment and whose purge of it has not ended, by id.
 func (s *Store) PurgesDue(ctx context.Context, moment time.Time) ([]retention.Bot, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id FROM bot WHERE created_at <= $1
+	rows, err := s.read.QueryContext(ctx, `SELECT id, settings FROM bot WHERE created_at <= $1
 		AND NOT EXISTS (SELECT 1 FROM purge_receipt p WHERE p.bot_id = bot.id AND p.day = $2 AND p.ended_at > 0) ORDER BY id`,
 		millis(moment), retention.Day(moment))
 	return collect(rows, err, func(row scanner) (b retention.Bot, err error) {
-		b.Level = retention.Level(scenario.DefaultSettings.SecurityLevel)
-		return b, row.Scan(&b.ID)
+		var text string
+		if err := row.Scan(&b.ID, &text); err != nil {
+			return b, err
+		}
+		settings, err := talking(text)
+		b.Level = retention.Level(settings.SecurityLevel)
+		return b, err
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/retention"
@@ -166,5 +167,19 @@ func TestPurgeUtterances_many(t *testing.T) {
 			t.Errorf("%d transactions removed up to %d, want at least %d of 1000", seen.batches, seen.most, many/1000)
 		}
 		want(t, "left", asked(t, s, "a"))
+	})
+}
+
+// How long utterances are kept is a setting of the bot.
+func TestPurgesDue_levels(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		newBot(t, s, "a", "")
+		newBot(t, s, "b", "")
+		level := 2
+		must(t, s.ChangeBot(t.Context(), "a", bot.SealedChange{Talking: &bot.TalkingChange{SecurityLevel: &level}}))
+		due, err := s.PurgesDue(t.Context(), t0.Add(24*time.Hour))
+		if err != nil || len(due) != 2 || due[0].Level != 2 || due[1].Level != 4 {
+			t.Errorf("PurgesDue() = %+v, %v, want a at level 2 and b at that of a new bot", due, err)
+		}
 	})
 }

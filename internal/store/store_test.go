@@ -174,7 +174,7 @@ func newBot(t testing.TB, s *Store, id, walletID string) string {
 	}
 	hash := sha256.Sum256([]byte("skill-key-of-" + id))
 	exec(t, s, `INSERT INTO bot (id, name, wallet_id, skill_key_hash, rest_key_sealed, rate_per_second, in_flight,
-		paused_reason, paused_at, version, created_at) VALUES ($1, '한빛서점 도우미', $2, $3, $4, 500, 8, '', 0, 1, $5)`,
+		paused_reason, paused_at, version, created_at) VALUES ($1, '한빛서점 도우미', $2, $3, $4, 500, 8, '', 0, 0, $5)`,
 		id, sql.NullString{String: walletID, Valid: walletID != ""}, hash[:], sealed, millis(t0))
 	return id
 }

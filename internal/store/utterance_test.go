@@ -1,56 +1,14 @@
 package store
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/malgil/malgil/internal/fault"
-	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/scenario"
 )
-
-func newBlock(t testing.TB, s *Store, botID, id, kind, answer string, position int) {
-	t.Helper()
-	exec(t, s, `INSERT INTO block (bot_id, id, name, kind, event_name, callback, delay_ms, answer, position)
-		VALUES ($1, $2, $3, $4, 'restock_alert', 1, 2000, $5, $6)`, botID, id, "블록 "+id, kind, answer, position)
-}
-
-func TestBot(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, s *Store) {
-		newBot(t, s, "b1", "")
-		newBot(t, s, "b2", "")
-		newBlock(t, s, "b1", "k2", "normal", `{"outputs":[{"simpleText":{"text":"둘"}}],"quickReplies":[{"label":"처음","action":"message"}]}`, 2)
-		newBlock(t, s, "b1", "k1", "welcome", `{"outputs":[{"simpleText":{"text":"하나"}}]}`, 1)
-		newBlock(t, s, "b1", "k3", "normal", `{"outputs":[{"carousel":{"type":"unknown","items":[{}]}}]}`, 3)
-		newBlock(t, s, "b2", "k1", "fallback", `{"outputs":[]}`, 1)
-
-		got, err := s.Bot(t.Context(), "b1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		hash := sha256.Sum256([]byte("skill-key-of-b1"))
-		block := func(id string, kind scenario.Kind, answer *kakao.Template) scenario.Block {
-			return scenario.Block{ID: id, Name: "블록 " + id, Kind: kind, Event: "restock_alert", Answer: answer, Delay: 2 * time.Second, Callback: true}
-		}
-		two := kakao.Text("둘").Template
-		two.QuickReplies = []kakao.QuickReply{{Label: "처음", Action: "message"}}
-		want := scenario.Bot{ID: "b1", Name: "한빛서점 도우미", SkillKeyHash: hash[:], Version: 1, Content: scenario.Content{Blocks: []scenario.Block{
-			block("k1", scenario.Welcome, kakao.Text("하나").Template),
-			block("k2", scenario.Normal, two),
-			block("k3", scenario.Normal, nil), // its answer does not read
-		}}}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("Bot(b1) (-want +got):\n%s", diff)
-		}
-		if _, err := s.Bot(t.Context(), "b9"); fault.KindOf(err) != fault.NotFound {
-			t.Errorf("Bot(b9) error = %v, want NotFound", err)
-		}
-	})
-}
 
 func said(id string, outcome scenario.Outcome) scenario.Utterance {
 	return scenario.Utterance{

@@ -1,0 +1,197 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/bot"
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/scenario"
+)
+
+const (
+	importVersionRoute = "POST /api/v1/bots/{id}/versions"
+	maxImport          = 16 << 20 // bytes
+	importsAtOnce      = 2        // by one process: what a folder unpacks to is in memory
+)
+
+// addImport registers and describes the import, which huma does not serve: it reads bodies whole, and
+// small ones.
+func (s *Server) addImport(group string) {
+	s.actions[importVersionRoute] = "import-version"
+	s.HandleFunc(importVersionRoute, s.importVersion)
+	method, path, _ := strings.Cut(importVersionRoute, " ")
+	text, choice := &huma.Schema{Type: huma.TypeString}, &huma.Schema{Type: huma.TypeBoolean}
+	schemas := s.api.OpenAPI().Components.Schemas
+	imported := &huma.Response{Description: "The version", Content: map[string]*huma.MediaType{
+		"application/json": {Schema: schemas.Schema(reflect.TypeFor[importedView](), true, "")},
+	}}
+	s.api.OpenAPI().AddOperation(&huma.Operation{
+		OperationID: "import-version", Method: method, Path: path, Tags: []string{group},
+		Summary:  "Make all that a bot can say a new version (scope " + string(routes[importVersionRoute].scope) + "); permission " + string(routes[importVersionRoute].right),
+		Security: tokenSecurity,
+		Parameters: []*huma.Param{
+			{Name: "id", In: "path", Required: true, Schema: text},
+			{Name: "note", In: "query", Description: "What is new, for people; one line", Schema: text},
+			{Name: "deploy", In: "query", Description: "Make it live at once", Schema: choice},
+			{Name: "dry_run", In: "query", Description: "Check it, store nothing and tell what would be done", Schema: choice},
+		},
+		RequestBody: &huma.RequestBody{
+			Required: true, Description: "At most 16 MiB: blocks, knowledge and servers as JSON",
+			Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject}}},
+		},
+		Responses: map[string]*huma.Response{
+			"201": imported, "200": imported,
+			"default": {Description: "Nothing was stored", Content: map[string]*huma.MediaType{problemType: {Schema: schemas.Schema(reflect.TypeFor[Problem](), true, "")}}},
+		},
+	})
+}
+
+func (s *Server) importVersion(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	ask, err := readImportAsk(r)
+	if err != nil {
+		writeProblem(w, problemOf(err))
+		return
+	}
+	in := newUploadBody(w, r, maxImport)
+	text, err := io.ReadAll(in)
+	in.end()
+	if err != nil {
+		writeProblem(w, in.problem(err, nil))
+		return
+	}
+	made, err := s.takeImport(ctx, r.PathValue("id"), text, ask)
+	if err != nil {
+		s.logMistake(ctx, importVersionRoute, err)
+		writeProblem(w, problemOf(err))
+		return
+	}
+	status := http.StatusOK
+	if made.Added && !ask.DryRun {
+		status = http.StatusCreated
+		w.Header().Set("Location", fmt.Sprintf("/api/v1/bots/%s/versions/%d", r.PathValue("id"), made.Number))
+	}
+	writeJSON(w, status, importedView{versionView: viewVersion(made.Version), Added: made.Added, DryRun: ask.DryRun})
+}
+
+func (s *Server) takeImport(ctx context.Context, id string, text []byte, ask bot.Import) (made bot.Imported, err error) {
+	select {
+	case s.imports <- struct{}{}:
+		defer func() { <-s.imports }()
+	case <-ctx.Done():
+		return made, fault.Wrap(fault.Unavailable, ctx.Err(), "too many bots are being imported; try again")
+	}
+	if ask.Content, err = readContent(text); err != nil {
+		return made, err
+	}
+	ask.By = actorOf(ctx)
+	ask.Reason = access.DeedOf(ctx).Reason
+	made, err = s.services.Bots.Import(ctx, id, ask)
+	if wrong := new(bot.ContentError); errors.As(err, &wrong) {
+		return made, inJSON(wrong)
+	}
+	return made, inQuery(err, "note")
+}
+
+// inJSON tells what is wrong with content as it stands in JSON, where a delay is in nanoseconds.
+func inJSON(wrong *bot.ContentError) error {
+	said := &bot.ContentError{Problems: slices.Clone(wrong.Problems)}
+	for i, p := range said.Problems {
+		if block, is := strings.CutSuffix(p.Field, ".delay_ms"); is {
+			said.Problems[i].Field, said.Problems[i].Message = block+".delay", p.Message+" ms, written in nanoseconds"
+		}
+	}
+	return said
+}
+
+// readImportAsk reads everything of an import that comes before its body.
+func readImportAsk(r *http.Request) (ask bot.Import, err error) {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return ask, problem(http.StatusUnsupportedMediaType, "send the content of the bot as Content-Type: application/json")
+	}
+	for name, values := range r.URL.Query() {
+		if len(values) > 1 {
+			return ask, fault.Field("query."+name, "stands %d times", len(values))
+		}
+		switch name {
+		case "note":
+			ask.Note = values[0]
+		case "deploy":
+			ask.Deploy, err = choiceOf(name, values[0])
+		case "dry_run":
+			ask.DryRun, err = choiceOf(name, values[0])
+		default:
+			err = fault.Field("query."+name, "is not known here")
+		}
+		if err != nil {
+			return ask, err
+		}
+	}
+	return ask, nil
+}
+
+// readContent reads the content of a version from JSON that has no field which is not known. Every part
+// that does not read is told of, in a [bot.ContentError].
+func readContent(text []byte) (c scenario.Content, err error) {
+	if depth(text) > maxDepth {
+		return c, fault.New(fault.Invalid, "the body is nested deeper than %d levels", maxDepth)
+	}
+	var parts struct{ Blocks, Knowledge, Servers []json.RawMessage }
+	if err := strictly(text, &parts); err != nil {
+		return c, fault.New(fault.Invalid, "the body is not the content of a bot, an object of blocks, knowledge and servers: %s", plainJSON(err))
+	}
+	var problems []fault.Part
+	c.Blocks = readEach(parts.Blocks, "blocks", c.Blocks, &problems)
+	c.Knowledge = readEach(parts.Knowledge, "knowledge", c.Knowledge, &problems)
+	c.Servers = readEach(parts.Servers, "servers", c.Servers, &problems)
+	if len(problems) > 0 {
+		return c, &bot.ContentError{Problems: problems}
+	}
+	return c, nil
+}
+
+func readEach[T any](parts []json.RawMessage, name string, list []T, problems *[]fault.Part) []T {
+	for i, text := range parts {
+		var one T
+		if err := strictly(text, &one); err != nil {
+			*problems = append(*problems, fault.Part{Field: fmt.Sprintf("%s[%d]", name, i), Message: "does not read: " + plainJSON(err)})
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+// strictly reads one JSON value without fields that are not known.
+func strictly(text []byte, v any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(v); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more follows after its end")
+	}
+	return nil
+}
+
+// plainJSON says what is wrong without the names of Go types.
+func plainJSON(err error) string {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) && kind.Field != "" {
+		return fmt.Sprintf("%s must not be a %s", kind.Field, kind.Value)
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
+}
