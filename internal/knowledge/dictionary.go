@@ -63,14 +63,21 @@ type apart struct {
 // gap is where other words may stand in a variant.
 const gap = "…"
 
-// in reports whether a text says all parts in order.
-func (a *apart) in(text string) bool {
+// in reports whether a text says all parts in order, those of a single syllable at the beginning of a word.
+func (a *apart) in(t *text) bool {
+	from := 0
 	for _, part := range a.parts {
-		i := strings.Index(text, part)
-		if i < 0 {
-			return false
+		for lone := len(part) <= utf8.UTFMax; ; {
+			i := strings.Index(t.all[from:], part)
+			if i < 0 {
+				return false
+			}
+			at := from + i
+			from = at + len(part)
+			if !lone || t.starts[at] {
+				break
+			}
 		}
-		text = text[i+len(part):]
 	}
 	return true
 }

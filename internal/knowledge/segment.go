@@ -119,9 +119,9 @@ func termsOf(s string) []term {
 // question takes the words of a question, or of an utterance, apart into what they say, in one piece or apart from
 // each other.
 func question(words []string, base *vocabulary) []term {
-	terms, all, d := read(words, base), strings.Join(words, ""), dictionary()
+	terms, t, d := read(words, base), newText(words), dictionary()
 	for _, a := range d.apart {
-		if a.in(all) && !slices.ContainsFunc(terms, func(o term) bool { return o.id == a.concept }) {
+		if a.in(t) && !slices.ContainsFunc(terms, func(o term) bool { return o.id == a.concept }) {
 			terms = append(terms, term{text: strings.Join(a.parts, gap), key: "#" + d.names[a.concept], id: a.concept, kind: d.kinds[a.concept]})
 		}
 	}

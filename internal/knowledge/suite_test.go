@@ -119,15 +119,15 @@ func measure(trades []trade, tell func(tr trade, p pair, got string, best []Matc
 func TestSuite(t *testing.T) {
 	for folder, want := range map[string]struct{ precision, recall float64 }{
 		"a": {0.95, 0.75},
-		"b": {0.92, 0.47},
+		"b": {0.93, 0.48},
 		"c": {0.94, 0.70},
 		"d": {0.92, 0.56},
 		"e": {0.95, 0.61},
-		"f": {0.96, 0.63},
-		"g": {0.94, 0.58},
-		"h": {0.95, 0.61},
-		"i": {0.93, 0.43},
-		"j": {0.94, 0.58},
+		"f": {0.96, 0.62},
+		"g": {0.95, 0.59},
+		"h": {0.97, 0.60},
+		"i": {0.91, 0.42},
+		"j": {0.93, 0.57},
 	} {
 		trades := suite(t, folder)
 		var tell func(tr trade, p pair, got string, best []Match)
