@@ -81,6 +81,9 @@ func TestPurgeUtterances(t *testing.T) {
 			}
 		}
 		due("2026-11-24", "a4", "b4")
+		exec(t, s, `UPDATE bot SET settings = '{"security_level": 1}' WHERE id = 'b'`)
+		due("2026-11-24", "a4", "b1")
+		exec(t, s, `UPDATE bot SET settings = '{}' WHERE id = 'b'`)
 		due("2026-11-19") // neither was there
 		batch := purge(t, "a", "2026-11-24", 1, 2)
 		take(batch, 2, false)
