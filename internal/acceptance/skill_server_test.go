@@ -72,7 +72,7 @@ func skillServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.until("the new version runs", func() (bool, any) {
-		got, err := s.hears("0.1초", false)
+		got, err := s.touches("0.1초", false)
 		return err == nil && got.text() == arrives, got
 	})
 
@@ -88,7 +88,7 @@ func skillServer(t *testing.T) {
 	} {
 		asking.Go(func() {
 			who := fmt.Sprintf("%s, callback %v", tt.name, tt.callback)
-			u, err := s.hears(tt.name, tt.callback)
+			u, err := s.touches(tt.name, tt.callback)
 			if err != nil {
 				t.Errorf("%s: %v", who, err)
 				return
@@ -119,8 +119,8 @@ func skillServer(t *testing.T) {
 	}
 }
 
-// hears is what a visitor is answered who touches a button that leads to a block.
-func (s *shop) hears(block string, callback bool) (u utterance, err error) {
+// touches is what a visitor is answered who touches a button that leads to a block.
+func (s *shop) touches(block string, callback bool) (u utterance, err error) {
 	err = s.house.sandbox.Call(s.house.t.Context(), "POST", "/sandbox/utterances", map[string]any{
 		"skill_url": s.skillURL + "?block=" + url.QueryEscape(block), "bot": s.bot, "user": "visitor", "utterance": block, "callback": callback,
 	}, &u)
