@@ -91,14 +91,29 @@ func decide(bot Bot, q Question, entry Entry) *turn {
 	t := &turn{bot: bot, q: q, x: bot.index(), choice: choice{item: -1}}
 	t.find(entry)
 	if after := bot.Settings.HandoffAfter; after > 0 && t.fallsBack() {
-		t.state.Fallbacks = min(entry.State.Fallbacks+1, after) // it stays there, so that it is not written again
+		t.state.Fallbacks = entry.State.Fallbacks
+		if !entry.again(q) {
+			t.state.Fallbacks++
+		}
+		t.state.Fallbacks = min(t.state.Fallbacks, after) // it stays there, so that it is not written again
 		t.insist = t.state.Fallbacks == after
+	}
+	if entry.again(q) {
+		t.state = entry.State
 	}
 	return t
 }
 
+// again reports whether another run has answered the same utterance before: an intake that cannot know
+// whether a task is in its queue answers itself. What was said then is not said twice.
+func (e Entry) again(q Question) bool { return q.ID != "" && e.State.By == q.ID }
+
 func (t *turn) find(entry Entry) {
 	if asked := t.bot.waiting(entry.State, t.q.At); asked != nil && !t.bot.touchedBlock(t.q.Request) {
+		if entry.again(t.q) {
+			t.repeat(asked)
+			return
+		}
 		if asked.leaves(t.x, t.q.Request.Utterance) {
 			t.leave()
 			return

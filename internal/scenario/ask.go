@@ -111,16 +111,22 @@ func (t *turn) resume(r *reask, value string, fits bool) {
 	case r.Tries >= tries:
 		t.leave()
 	default:
-		asking := r.Asking
-		asking.Tries++
-		asking.Until = t.q.At.Add(askingTime)
-		t.state.Asking, t.params = &asking, r.Values
-		text := r.ask.Again
-		if text == "" {
-			text = r.ask.Ask
-		}
-		t.question(r.ask, text)
+		r.Tries++
+		r.Until = t.q.At.Add(askingTime)
+		t.repeat(r)
 	}
+}
+
+// repeat puts the question that waits.
+func (t *turn) repeat(r *reask) {
+	asking := r.Asking
+	t.choice = choice{why: ByAsk, block: r.block, item: -1}
+	t.state.Asking, t.params = &asking, r.Values
+	text := r.ask.Ask
+	if r.Tries > 1 && r.ask.Again != "" {
+		text = r.ask.Again
+	}
+	t.question(r.ask, text)
 }
 
 // leave ends a question with the exit block.

@@ -1,6 +1,7 @@
 package scenario_test
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -298,8 +299,11 @@ func TestAsk_daysAreKorean(t *testing.T) {
 func TestService_keepsWhatIsAsked(t *testing.T) {
 	u := &users{seen: map[string]bool{}}
 	s := scenario.NewService(one{party()}, u, []byte("key"))
+	ids := 0
 	say := func(q scenario.Question) string {
 		t.Helper()
+		ids++
+		q.ID = fmt.Sprintf("utt_%d", ids)
 		reply, err := s.Answer(t.Context(), q)
 		if err != nil || reply.UserErr != nil {
 			t.Fatal(err, reply.UserErr)
@@ -336,5 +340,45 @@ func TestService_keepsWhatIsAsked(t *testing.T) {
 	say(echo)
 	if diff := cmp.Diff(before, u.states); diff != "" {
 		t.Errorf("a message of ours changed what is remembered (-before +after):\n%s", diff)
+	}
+}
+
+// An utterance that two runs answer, one after the other, is said once.
+func TestService_answersTwice(t *testing.T) {
+	u := &users{seen: map[string]bool{}}
+	bot := party()
+	bot.Settings.HandoffAfter = 2
+	s := scenario.NewService(one{bot}, u, []byte("key"))
+	for i, step := range []struct{ words, want string }{
+		{"예약", "언제 오세요?"},
+		{"모레", "2026-11-26, 몇 분이세요?"},
+		{"많이요", "2026-11-26, 몇 분이세요?"},
+		{"2", "어디에 앉으시겠어요?"},
+	} {
+		q := question("u1", step.words)
+		q.ID, q.At = fmt.Sprintf("utt_%d", i), now
+		for run := range 2 {
+			before := u.kept
+			reply, err := s.Answer(t.Context(), q)
+			if err != nil || reply.UserErr != nil {
+				t.Fatal(err, reply.UserErr)
+			}
+			if got := reply.Response.Template.Outputs[0].SimpleText.Text; got != step.want || u.kept-before != 1-run {
+				t.Errorf("run %d of %q is answered %q after %d writes, want %q after %d", run, step.words, got, u.kept-before, step.want, 1-run)
+			}
+		}
+	}
+	q := question("u2", "우주선")
+	q.ID = "utt_a"
+	for range 2 {
+		if reply, err := s.Answer(t.Context(), q); err != nil || reply.Handoff != "" || reply.State.Fallbacks != 1 {
+			t.Errorf("Answer = %+v, %v, want one fallback", reply.State, err)
+		}
+	}
+	q.ID = "utt_b"
+	for range 2 {
+		if reply, err := s.Answer(t.Context(), q); err != nil || reply.Handoff != scenario.AfterFallbacks {
+			t.Errorf("Answer = %+v, %v, want a person offered after the second", reply.State, err)
+		}
 	}
 }

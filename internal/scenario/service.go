@@ -75,6 +75,7 @@ func (s *Service) Answer(ctx context.Context, q Question) (reply Reply, err erro
 	entry, userErr := s.entry(ctx, q)
 	turn := decide(bot, q, entry)
 	if !entry.Nobody && !turn.state.Equal(entry.State) { // before the answer: the user may be quick
+		turn.state.By = q.ID
 		userErr = s.keep(ctx, q, turn.state)
 	}
 	reply, err = turn.answer(ctx, s.backend)

@@ -10,6 +10,7 @@ import (
 type State struct {
 	Asking    *Asking `json:"asking,omitempty"`    // nil for nothing
 	Fallbacks int     `json:"fallbacks,omitempty"` // answers in a row that were the fallback
+	By        string  `json:"by,omitempty"`        // id of the utterance that it is the state after
 }
 
 // Asking is a parameter that the user was asked for.
@@ -24,7 +25,7 @@ type Asking struct {
 // askingTime is how long an answer to a question is waited for.
 const askingTime = 10 * time.Minute
 
-// Equal reports whether two states are the same to keep.
+// Equal reports whether two states are the same to keep, whatever utterance they are from.
 func (s State) Equal(other State) bool {
 	a, b := s.Asking, other.Asking
 	if s.Fallbacks != other.Fallbacks || (a == nil) != (b == nil) {
