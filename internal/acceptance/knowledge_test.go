@@ -74,8 +74,8 @@ func (s *shop) knows() {
 			item("회원 등급은 어떻게 정해지나요", "한 해 동안 산 금액으로 정해집니다."),
 		},
 	}, nil)
-	s.hears("somebody", returnsQuestion, func(shown) bool { return true }) // enters
-	s.hears("somebody", returnsQuestion, func(a shown) bool { return a.text == returnsAnswer })
+	s.hearsAtLast("somebody", returnsQuestion, func(shown) bool { return true }) // enters
+	s.hearsAtLast("somebody", returnsQuestion, func(a shown) bool { return a.text == returnsAnswer })
 }
 
 func (s *shop) talking(change map[string]any) {
@@ -127,8 +127,8 @@ func (s *shop) say(user, words string) (a shown, err error) {
 	return a, nil
 }
 
-// hears says something until the answer is the one that is wanted: a change is seen within two seconds.
-func (s *shop) hears(user, words string, want func(shown) bool) shown {
+// hearsAtLast says something until the answer is the one that is wanted: a change is seen within two seconds.
+func (s *shop) hearsAtLast(user, words string, want func(shown) bool) shown {
 	s.house.t.Helper()
 	var last shown
 	s.house.until(fmt.Sprintf("%q is answered as wanted", words), func() (bool, any) {
@@ -191,9 +191,9 @@ func minimumAccuracy(t *testing.T) {
 		t.Fatalf("%q scores %d, want one that a minimum can be put on either side of", returnsAsked, score)
 	}
 	s.talking(map[string]any{"minimum_accuracy": score})
-	s.hears("somebody", returnsAsked, func(a shown) bool { return a.text == returnsAnswer })
+	s.hearsAtLast("somebody", returnsAsked, func(a shown) bool { return a.text == returnsAnswer })
 	s.talking(map[string]any{"minimum_accuracy": score + 1})
-	s.hears("somebody", returnsAsked, func(a shown) bool { return a.text == fallback })
+	s.hearsAtLast("somebody", returnsAsked, func(a shown) bool { return a.text == fallback })
 }
 
 // Words that answer with less than 90 do not any more once that is the minimum, and nothing is started again.
@@ -214,7 +214,7 @@ func operatorSetsMinimum(t *testing.T) {
 		t.Fatalf("%q is answered %+v, %v, want an item", words, answer, err)
 	}
 	s.talking(map[string]any{"minimum_accuracy": 90})
-	s.hears("somebody", words, func(a shown) bool { return a.text == fallback })
+	s.hearsAtLast("somebody", words, func(a shown) bool { return a.text == fallback })
 	if x := s.explain(words); x.Why != "nothing" || x.Block != "fallback" || x.Score != score || x.Minimum != 90 {
 		t.Errorf("it is explained as %+v, want the fallback for a score of %d and a minimum of 90", x, score)
 	}
@@ -254,7 +254,7 @@ func closeAnswers(t *testing.T) {
 		t.Fatalf("it is like %+v, want two items within 30", x.Candidates)
 	}
 	s.talking(map[string]any{"minimum_accuracy": 1, "choose_within": 30})
-	a := s.hears("somebody", both, func(a shown) bool { return len(a.quick) > 1 })
+	a := s.hearsAtLast("somebody", both, func(a shown) bool { return len(a.quick) > 1 })
 	if x := s.explain(both); x.Why != "choice" {
 		t.Errorf("it is explained as %+v, want a choice", x)
 	}
