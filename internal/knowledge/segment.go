@@ -80,37 +80,6 @@ const (
 	readNumber
 )
 
-// text is words put together, with the places at which they begin.
-type text struct {
-	all    string
-	starts []bool // by byte; the end of the text is a start too
-	next   []int  // by byte: where the next word begins
-	doubt  []bool // by byte: the word there was not understood, look for slips
-}
-
-func newText(words []string) *text {
-	t := &text{all: strings.Join(words, "")}
-	t.starts, t.next, t.doubt = make([]bool, len(t.all)+1), make([]int, len(t.all)+1), make([]bool, len(t.all)+1)
-	at := 0
-	for _, w := range words {
-		t.starts[at] = true
-		for i := at; i < at+len(w); i++ {
-			t.next[i] = at + len(w)
-		}
-		at += len(w)
-	}
-	t.starts[at], t.next[at] = true, at
-	return t
-}
-
-// spaces counts the spaces between two places, their own left out.
-func (t *text) spaces(from, to int) (n int) {
-	for i := t.next[from]; i < to; i = t.next[i] {
-		n++
-	}
-	return n
-}
-
 // termsOf takes a text apart into what it says.
 func termsOf(s string) []term {
 	return read(wordsOf(s), nil)
@@ -427,38 +396,4 @@ func foldedAll(words ...string) []string {
 		words[i] = folded(w)
 	}
 	return words
-}
-
-// leadsOn are what a clause ends with that leads to the question: 차가 막혀서, 예약했는데.
-var leadsOn = foldedAll("는데", "은데", "인데", "한데", "던데", "는데요", "은데요", "인데요", "던데요", "거든요", "어서", "아서", "해서", "여서", "라서", "서요", "니까", "지만", "고요", "구요", "길래", "느라", "다가")
-
-// setAside marks what is said before the question.
-func setAside(terms []term, words []string) {
-	last, at := 0, 0 // where the last clause begins, in bytes
-	for _, w := range words {
-		at += len(w)
-		for _, e := range leadsOn {
-			if strings.HasSuffix(w, e) && len(w) > len(e) {
-				last = at
-				break
-			}
-		}
-	}
-	at = 0
-	says := false
-	cut := 0
-	for i, t := range terms {
-		if at < last {
-			cut = i + 1
-		} else if t.kind == topic || t.kind == word {
-			says = true
-		}
-		at += len(t.text)
-	}
-	if !says {
-		return // the question is what was said before
-	}
-	for i := range cut {
-		terms[i].aside = true
-	}
 }

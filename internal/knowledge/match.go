@@ -1,0 +1,246 @@
+package knowledge
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Match is an item with how well it fits an utterance.
+type Match struct {
+	Item  int    // index in the items that the base was made of
+	Score int    // 0 to 100
+	Parts []Part // what the score is made of
+	f     features
+	logit float64
+}
+
+// Part is one thing that a score is made of: something measured, or what became of a word. The contributions of an
+// item come to the log-odds of its score.
+type Part struct {
+	Name         string
+	Value        float64 // a share, 0 to 1; of what is counted, up to 2; of the lead, from -1
+	Contribution float64 // what it adds to the log-odds of the score; 0 for a word
+}
+
+// said is a part of an utterance with what it tells.
+type said struct {
+	term
+	num       int32 // id in the base
+	tells     float64
+	elsewhere float64 // the same, where the answer or the categories say it
+	same      float64 // the same, where it is written the same
+	odd       float64 // how much it weighs against an item that does not speak of it
+	near      []credit
+}
+
+// query is an utterance as it is matched.
+type query struct {
+	plain string
+	said  []said
+	total float64
+	pairs []uint64
+}
+
+func (b *Base) query(utterance string) query {
+	words := wordsOf(utterance)
+	terms := question(words, &b.vocab)
+	q := query{plain: strings.Join(words, ""), pairs: pairsIn(terms)}
+	for _, t := range terms {
+		if t.kind == filler || t.kind == polite || t.kind == number && len(t.within) == 0 ||
+			slices.ContainsFunc(q.said, func(o said) bool { return o.key == t.key }) {
+			continue
+		}
+		one := b.said(t)
+		q.said = append(q.said, one)
+		q.total += one.tells
+	}
+	return q
+}
+
+// said weighs a term of an utterance.
+func (b *Base) said(t term) said {
+	d := dictionary()
+	const (
+		loneSyllable = 0.15 // of a word that nobody knows
+		inSpeech     = 0.6  // of what is said on the way to the question
+		saidAllOver  = 0.4  // of what the whole base speaks of
+	)
+	s := said{term: t, num: b.id(t), tells: 1, elsewhere: 1, near: d.near[t.id]}
+	if s.num >= 0 {
+		s.tells, s.elsewhere = b.rare[s.num], b.rareIn[s.num]
+	}
+	s.same = max(s.tells, b.texts[t.text]) * tells[t.kind]
+	s.tells *= tells[t.kind]
+	s.odd = odd[t.kind]
+	if w, ok := d.weights[t.id]; ok && t.kind == topic {
+		s.odd = w
+	}
+	if t.kind == word && utf8.RuneCountInString(t.text) == 1 {
+		s.tells, s.same, s.odd = loneSyllable, loneSyllable, loneSyllable
+	}
+	if s.num >= 0 && b.usual[s.num] {
+		s.odd *= saidAllOver
+	}
+	if t.aside {
+		s.tells, s.same = s.tells*inSpeech, s.same*inSpeech
+	}
+	return s
+}
+
+// candidates are the docs that share the most with an utterance, at most so many.
+func (b *Base) candidates(q *query, most int) []int32 {
+	sum := make([]float32, len(b.docs))
+	for _, s := range q.said {
+		if s.num >= 0 {
+			for _, doc := range b.posts[s.num] {
+				sum[doc] += float32(s.tells)
+			}
+			for _, doc := range b.within[s.num] {
+				sum[doc] += float32(s.tells * part)
+			}
+		}
+		if s.num >= 0 && len(b.also[s.num]) <= len(b.docs)/4+10 {
+			for _, doc := range b.also[s.num] {
+				sum[doc] += float32(s.elsewhere * inTheAnswer)
+			}
+		}
+		for _, id := range s.within {
+			for _, doc := range b.posts[id] {
+				sum[doc] += float32(s.tells * part)
+			}
+		}
+		for _, c := range s.near {
+			for _, doc := range b.posts[c.concept] {
+				sum[doc] += float32(s.tells * c.share)
+			}
+		}
+	}
+	for _, p := range q.pairs {
+		docs := b.pairs[p]
+		if len(docs) > len(b.docs)/4+10 {
+			continue
+		}
+		for _, doc := range docs {
+			sum[doc] += 0.1
+		}
+	}
+	var found []int32
+	for doc, s := range sum {
+		if s > 0 {
+			sum[doc] = s / (1 + float32(b.docs[doc].total)/4)
+			found = append(found, int32(doc))
+		}
+	}
+	slices.SortFunc(found, func(x, y int32) int {
+		switch {
+		case sum[x] > sum[y]:
+			return -1
+		case sum[x] < sum[y]:
+			return 1
+		}
+		return int(x - y)
+	})
+	return found[:min(len(found), most)]
+}
+
+// Match returns at most so many items that fit an utterance, best first, those that fit alike by question.
+// An item that does not fit at all, with a score of 0, is left out.
+func (b *Base) Match(utterance string, most int) []Match {
+	q := b.query(utterance)
+	if len(q.plain) == 0 {
+		return nil
+	}
+	const looked = 50
+	var all []Match
+	for _, doc := range b.candidates(&q, looked) {
+		m := Match{Item: int(doc), f: b.compare(&q, &b.docs[doc])}
+		for i, f := range m.f {
+			m.logit += f * weights[i]
+		}
+		all = append(all, m)
+	}
+	slices.SortFunc(all, func(x, y Match) int {
+		switch {
+		case x.logit > y.logit:
+			return -1
+		case x.logit < y.logit:
+			return 1
+		}
+		return strings.Compare(b.items[x.Item].Question, b.items[y.Item].Question)
+	})
+	for i := range all {
+		m := &all[i]
+		const far = 3 // further before the next is no better
+		rival := far * -10.0
+		if i > 0 {
+			rival = all[0].logit
+		} else if len(all) > 1 {
+			rival = all[1].logit
+		}
+		m.f[lead] = math.Max(-far, math.Min(far, m.logit-rival)) / far
+	}
+	kept := all[:0]
+	for i := range all {
+		m := &all[i]
+		m.logit += m.f[lead]*weights[lead] + shift
+		m.Score = int(100 / (1 + math.Exp(-m.logit)))
+		if b.docs[m.Item].plain == q.plain {
+			m.Score = 100
+		}
+		if m.Score > 0 && len(kept) < most {
+			m.Parts = b.parts(&q, m)
+			kept = append(kept, *m)
+		}
+	}
+	return kept
+}
+
+// parts are what a score is made of: first what was measured, then what became of each word.
+func (b *Base) parts(q *query, m *Match) (all []Part) {
+	for n, f := range m.f {
+		p := Part{Name: featureNames[n], Value: f, Contribution: f * weights[n]}
+		if n == always {
+			p.Contribution += shift
+		}
+		if f != 0 {
+			all = append(all, p)
+		}
+	}
+	d := &b.docs[m.Item]
+	if d.plain == q.plain {
+		all = append(all, Part{Name: "the question itself", Value: 1})
+	}
+	unsaid := make([]bool, len(d.terms))
+	for i := range unsaid {
+		unsaid[i] = true
+	}
+	for i := range q.said {
+		s := &q.said[i]
+		best, with := 0.0, ""
+		for j := range d.terms {
+			m := s.meets(&d.terms[j])
+			if m > 0 {
+				unsaid[j] = false
+			}
+			if m > best {
+				best, with = m, d.terms[j].text
+			}
+		}
+		switch also := b.alsoIn(s, d); {
+		case best >= also && best > 0:
+			all = append(all, Part{Name: "said " + s.text + ", in the question " + with, Value: best})
+		case also > 0:
+			all = append(all, Part{Name: "said " + s.text + ", in the answer or categories", Value: also})
+		default:
+			all = append(all, Part{Name: "said " + s.text + ", not in the item"})
+		}
+	}
+	for j, is := range unsaid {
+		if is && d.terms[j].weight > 0 {
+			all = append(all, Part{Name: "not said: " + d.terms[j].text})
+		}
+	}
+	return all
+}
