@@ -1,19 +1,22 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/url"
 	"os"
 
 	"github.com/malgil/malgil/internal/apiclient"
+	"github.com/malgil/malgil/internal/botfile"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/scenario"
 )
 
 type botImport struct {
 	remote
-	File   string `arg:"" help:"JSON file of blocks, knowledge and servers."`
-	Bot    string `required:"" help:"Bot."`
+	Folder string `arg:"" help:"Folder of the bot, or a JSON file of its blocks, knowledge and servers."`
+	Bot    string `help:"Bot; the one that bot.yaml names, when left out."`
 	Note   string `help:"What is new; one line."`
 	Deploy bool   `help:"Make it live at once."`
 	DryRun bool   `help:"Have it checked, and store nothing."`
@@ -21,12 +24,42 @@ type botImport struct {
 
 // Run imports a version.
 func (c botImport) Run(e *env) error {
-	f, err := os.Open(c.File)
+	about, err := os.Stat(c.Folder)
 	if err != nil {
-		return fault.Field("file", "cannot be opened: %v", err)
+		return fault.Field("folder", "cannot be opened: %v", err)
+	}
+	if about.IsDir() {
+		return c.sendFolder(e)
+	}
+	if c.Bot == "" {
+		return fault.Field("--bot", "is missing; a JSON file names no bot")
+	}
+	f, err := os.Open(c.Folder)
+	if err != nil {
+		return fault.Field("folder", "cannot be opened: %v", err)
 	}
 	defer f.Close()
 	return c.send(e, f, "application/json")
+}
+
+// sendFolder sends a folder; the server checks it.
+func (c botImport) sendFolder(e *env) error {
+	folder, err := os.OpenRoot(c.Folder) // no link leads out of it
+	if err != nil {
+		return fault.Field("folder", "cannot be opened: %v", err)
+	}
+	defer folder.Close()
+	archive, problems := botfile.Pack(folder.FS())
+	if len(problems) > 0 {
+		return fault.New(fault.Invalid, "%s", problems[0])
+	}
+	if c.Bot == "" {
+		_, header, _ := botfile.Read(folder.FS(), scenario.Rules{HTTPLoopback: true})
+		if c.Bot = header.ID; c.Bot == "" {
+			return fault.Field("--bot", "is missing, and bot.yaml names no bot; malgil bot check tells what is wrong with it")
+		}
+	}
+	return c.send(e, bytes.NewReader(archive), botfile.MediaType)
 }
 
 // send sends what a bot can say and tells what became of it.

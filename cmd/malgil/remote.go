@@ -74,7 +74,10 @@ func lines(err error) error {
 	all := []error{err}
 	for _, wrong := range p.Errors {
 		where := wrong.Location
-		if wrong.Line > 0 {
+		switch {
+		case wrong.File != "":
+			where = strings.TrimSuffix(fmt.Sprintf("%s:%d:%s", wrong.File, wrong.Line, wrong.Column), ":0:") + ": " + strings.TrimPrefix(where, "body.")
+		case wrong.Line > 0:
 			where = strings.TrimSuffix(fmt.Sprintf("line %d, %s", wrong.Line, wrong.Column), ", ")
 		}
 		all = append(all, fmt.Errorf("%s: %s", where, wrong.Message))

@@ -175,6 +175,17 @@ func TestCommands(t *testing.T) {
 	if got := ok(t, "bot", "blocks", "77b2f0", "--side", "live"); !strings.Contains(got, "restock_alert") {
 		t.Errorf("bot blocks = %s, want the block with its event", got)
 	}
+	folder := filepath.Join(t.TempDir(), "shop")
+	ok(t, "bot", "init", folder)
+	if got := ok(t, "bot", "import", folder, "--bot", "77b2f0", "--dry-run"); !strings.Contains(got, "would be version 3") {
+		t.Errorf("bot import of a folder = %q, want what would be", got)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "blocks", "99-bad.yaml"), []byte("id: bad\nkind: nothing\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := malgil(t, "bot", "import", folder, "--bot", "77b2f0"); got.code == exitOK || !strings.Contains(got.stderr, "blocks/99-bad.yaml:2:") {
+		t.Errorf("bot import of a bad folder = exit %d, %q, want the file and line", got.code, got.stderr)
+	}
 	if shown := ok(t, "bot", "change", "77b2f0", "--minimum-accuracy", "90"); !strings.Contains(shown, "minimum accuracy 90, choose within 3") || !strings.Contains(shown, "2 is the newest, with 1 blocks; 1 is live") {
 		t.Errorf("bot change --minimum-accuracy 90 = %s", shown)
 	}

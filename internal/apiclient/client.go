@@ -39,6 +39,7 @@ type Problem struct {
 	Errors []struct {
 		Location string `json:"location"`
 		Message  string `json:"message"`
+		File     string `json:"file"`
 		Line     int    `json:"line"`
 		Column   string `json:"column"`
 	} `json:"errors"`

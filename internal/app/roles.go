@@ -207,7 +207,7 @@ func (a *App) startIntake(config Config, door net.Listener) {
 	})
 	a.onClose("answers under way", answersLimit, skill.Wait)
 	server := intake.New(intake.Config{
-		PublicURL: config.PublicURL, Supplier: p.supplier, Version: Version, Log: p.log, Now: p.clock.Now,
+		PublicURL: config.PublicURL, Supplier: p.supplier, Version: Version, Content: p.rules, Log: p.log, Now: p.clock.Now,
 	}, intake.Services{
 		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Schedules: p.times, Billing: p.billing, Books: p.books, Explain: p.store, Words: p.answers, Lists: p.store, Mails: p.store, Webhooks: p.hooks, MuteLinks: p.mutes, Read: p.store,
 		Follow: workers.Billing{Queue: p.queue, Log: p.log}.Follow, Skill: skill, Observe: p.metrics.HTTPServed,

@@ -2,8 +2,11 @@ package intake
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/malgil/malgil/internal/botfile"
 )
 
 func hello(text string) map[string]any {
@@ -128,4 +131,34 @@ func TestVersions_refusesAll(t *testing.T) {
 	h.do(call{method: "POST", path: path, body: `{"blocks":[]}` + strings.Repeat(" ", maxImport)}).wantProblem(413, "TOO_LARGE", "")
 	h.do(call{method: "POST", path: "/api/v1/bots/none/versions", body: `{}`}).wantProblem(404, "NOT_FOUND", "")
 	wantAt(t, "GET versions", h.do(call{method: "GET", path: path}).want(200), map[string]any{"items.0": nil})
+}
+
+// A folder is taken whole, and everything that is wrong with its files is told by file and line.
+func TestVersions_folder(t *testing.T) {
+	h := newHouse(t)
+	_, _, botID := h.seed(0)
+	path := "/api/v1/bots/" + botID + "/versions"
+	zipped := map[string]string{"Content-Type": "application/zip"}
+	archive, problems := botfile.Pack(botfile.Example())
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	wantAt(t, "the example", h.do(call{method: "POST", path: path + "?deploy=true", body: string(archive), header: zipped}).want(201),
+		map[string]any{"version": 1, "added": true, "live": true})
+	wantAt(t, "the example again", h.do(call{method: "POST", path: path, body: string(archive), header: zipped}).want(200), map[string]any{"version": 1, "added": false})
+
+	bad := botfile.Zip(map[string][]byte{
+		"bot.yaml":         []byte("id: 66a1\nname: 서점\nnonsense: 1\n"),
+		"blocks/01-a.yaml": []byte("id: a\nname: 영업시간\nkind: normal\nanswer:\n  outputs: []\n"),
+	})
+	p := h.do(call{method: "POST", path: path, body: string(bad), header: zipped}).wantProblem(422, "INVALID", "body.answer.outputs")
+	var files []string
+	for _, e := range p.Errors {
+		files = append(files, fmt.Sprintf("%s:%d", e.File, e.Line))
+	}
+	if len(files) < 2 || !slices.Contains(files, "bot.yaml:3") || !slices.ContainsFunc(files, func(f string) bool { return strings.HasPrefix(f, "blocks/01-a.yaml:") }) {
+		t.Errorf("errors = %+v, want those of both files", p.Errors)
+	}
+	h.do(call{method: "POST", path: path, body: "PK no archive", header: zipped}).wantProblem(422, "INVALID", "")
+	wantAt(t, "GET versions", h.do(call{method: "GET", path: path}).want(200), map[string]any{"items.0.version": 1, "items.1": nil})
 }

@@ -11,12 +11,14 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/bot"
+	"github.com/malgil/malgil/internal/botfile"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/scenario"
 )
@@ -49,8 +51,8 @@ func (s *Server) addImport(group string) {
 			{Name: "dry_run", In: "query", Description: "Check it, store nothing and tell what would be done", Schema: choice},
 		},
 		RequestBody: &huma.RequestBody{
-			Required: true, Description: "At most 16 MiB: blocks, knowledge and servers as JSON",
-			Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject}}},
+			Required: true, Description: "At most 16 MiB: a folder as a zip archive, or blocks, knowledge and servers as JSON",
+			Content: map[string]*huma.MediaType{botfile.MediaType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}, "application/json": {Schema: &huma.Schema{Type: huma.TypeObject}}},
 		},
 		Responses: map[string]*huma.Response{
 			"201": imported, "200": imported,
@@ -87,20 +89,26 @@ func (s *Server) importVersion(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, importedView{versionView: viewVersion(made.Version), Added: made.Added, DryRun: ask.DryRun})
 }
 
-func (s *Server) takeImport(ctx context.Context, id string, text []byte, ask bot.Import) (made bot.Imported, err error) {
+func (s *Server) takeImport(ctx context.Context, id string, text []byte, ask importAsk) (made bot.Imported, err error) {
 	select {
 	case s.imports <- struct{}{}:
 		defer func() { <-s.imports }()
 	case <-ctx.Done():
 		return made, fault.Wrap(fault.Unavailable, ctx.Err(), "too many bots are being imported; try again")
 	}
-	if ask.Content, err = readContent(text); err != nil {
+	folder := ask.media == botfile.MediaType
+	if folder {
+		ask.Content, err = readFolder(text, s.config.Content)
+	} else {
+		ask.Content, err = readContent(text)
+	}
+	if err != nil {
 		return made, err
 	}
 	ask.By = actorOf(ctx)
 	ask.Reason = access.DeedOf(ctx).Reason
-	made, err = s.services.Bots.Import(ctx, id, ask)
-	if wrong := new(bot.ContentError); errors.As(err, &wrong) {
+	made, err = s.services.Bots.Import(ctx, id, ask.Import)
+	if wrong := new(bot.ContentError); !folder && errors.As(err, &wrong) {
 		return made, inJSON(wrong)
 	}
 	return made, inQuery(err, "note")
@@ -117,10 +125,41 @@ func inJSON(wrong *bot.ContentError) error {
 	return said
 }
 
-// readImportAsk reads everything of an import that comes before its body.
-func readImportAsk(r *http.Request) (ask bot.Import, err error) {
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return ask, problem(http.StatusUnsupportedMediaType, "send the content of the bot as Content-Type: application/json")
+// readFolder reads the content of a version from a folder as a zip archive, and tells everything that is
+// wrong with its files.
+func readFolder(archive []byte, rules scenario.Rules) (scenario.Content, error) {
+	files, err := botfile.Unzip(archive)
+	if err != nil {
+		return scenario.Content{}, err
+	}
+	content, _, problems := botfile.Read(files, rules)
+	if len(problems) == 0 {
+		return content, nil
+	}
+	p := problem(http.StatusUnprocessableEntity, problems[0].String())
+	if more := len(problems) - 1; more > 0 {
+		p.Detail += fmt.Sprintf(", and %d more", more)
+	}
+	for _, wrong := range problems {
+		field := ProblemField{Location: location(wrong.Path), Message: wrong.Message, File: wrong.File, Line: wrong.Line}
+		if wrong.Column > 0 {
+			field.Column = strconv.Itoa(wrong.Column)
+		}
+		p.Errors = append(p.Errors, field)
+	}
+	return content, p
+}
+
+// importAsk is everything of an import that comes before its body.
+type importAsk struct {
+	bot.Import
+	media string
+}
+
+func readImportAsk(r *http.Request) (ask importAsk, err error) {
+	ask.media, _, err = mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || (ask.media != "application/json" && ask.media != botfile.MediaType) {
+		return ask, problem(http.StatusUnsupportedMediaType, "send the folder of the bot as Content-Type: "+botfile.MediaType+", or its content as application/json")
 	}
 	for name, values := range r.URL.Query() {
 		if len(values) > 1 {

@@ -34,8 +34,9 @@ type Problem struct {
 type ProblemField struct {
 	Location string `json:"location" doc:"body.…, path.…, query.… or header.…, or what of the thing itself is in the way: wallet.…"`
 	Message  string `json:"message"`
-	Line     int    `json:"line,omitempty" doc:"Line of an upload, counted from 1"`
-	Column   string `json:"column,omitempty" doc:"Column of an upload"`
+	File     string `json:"file,omitempty" doc:"File of a bot's folder"`
+	Line     int    `json:"line,omitempty" doc:"Line of an upload or of the file, counted from 1"`
+	Column   string `json:"column,omitempty" doc:"Column of an upload; in a file of a folder a number, counted from 1"`
 }
 
 // Error implements error.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/invoice"
+	"github.com/malgil/malgil/internal/scenario"
 )
 
 // What a request may be and how long it may take.
@@ -36,9 +37,10 @@ const (
 
 // Config is what an operator sets.
 type Config struct {
-	PublicURL string        // where Kakao and payers reach this installation, without a slash at the end
-	Supplier  invoice.Party // 공급자 of its tax invoices
-	Version   string        // of the program, for the description of the API
+	PublicURL string         // where Kakao and payers reach this installation, without a slash at the end
+	Supplier  invoice.Party  // 공급자 of its tax invoices
+	Version   string         // of the program, for the description of the API
+	Content   scenario.Rules // that folders of bots are held to
 	Log       *slog.Logger
 	Now       func() time.Time
 }
