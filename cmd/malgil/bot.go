@@ -12,28 +12,31 @@ import (
 
 // botCommand keeps bots, their blocks and channels.
 type botCommand struct {
-	Init     botInit     `cmd:"" help:"Write the folder of an example bot, to begin with. Needs no server."`
-	Check    botCheck    `cmd:"" help:"Say everything that is wrong with the folder of a bot; exit 1 with a problem. Needs no server."`
-	Create   botCreate   `cmd:"" help:"Take a bot in; prints the skill URL to enter at Kakao, once."`
-	List     botList     `cmd:"" help:"List bots."`
-	Show     botShow     `cmd:"" help:"People, channels and pause of a bot."`
-	Change   botChange   `cmd:"" help:"Change what is given of a bot."`
-	Member   botMember   `cmd:"" help:"Give a person a role on a bot, or take it away."`
-	Explain  botExplain  `cmd:"" help:"Tell what words lead to, and why."`
-	Import   botImport   `cmd:"" help:"Make all that a bot can say a new version, which its development channel runs."`
-	Versions botVersions `cmd:"" help:"List the versions of a bot, the newest first."`
-	Diff     botDiff     `cmd:"" help:"Show what a version changes: for users, where it is not compared with another."`
-	Deploy   botDeploy   `cmd:"" help:"Make a version live."`
-	Rollback botRollback `cmd:"" help:"Make live what was live before; again, to go back further."`
-	Deploys  botDeploys  `cmd:"" help:"List what was live and when, the last first."`
-	Blocks   botBlocks   `cmd:"" help:"List the blocks that a channel of a bot runs."`
-	Channel  botChannel  `cmd:"" help:"Connect, disconnect or rename a channel of a bot, or say what Kakao says of it."`
-	Plugin   botPlugin   `cmd:"" help:"Plugins of a bot, and its certification blocks."`
-	App      botApp      `cmd:"" help:"Say what Kakao says of an app that channels are linked to."`
-	Apps     botApps     `cmd:"" help:"List the apps that channels are linked to."`
-	Purges   botPurges   `cmd:"" help:"What was removed of a bot's utterances, and when."`
-	Resume   botResume   `cmd:"" help:"End the pause of a bot whose key, or Kakao's balance, was mended."`
-	SkillKey botSkillKey `cmd:"" help:"Make a new skill URL; the old one ends at once."`
+	Init       botInit       `cmd:"" help:"Write the folder of an example bot, to begin with. Needs no server."`
+	Check      botCheck      `cmd:"" help:"Say everything that is wrong with the folder of a bot; exit 1 with a problem. Needs no server."`
+	Create     botCreate     `cmd:"" help:"Take a bot in; prints the skill URL to enter at Kakao, once."`
+	List       botList       `cmd:"" help:"List bots."`
+	Show       botShow       `cmd:"" help:"People, channels and pause of a bot."`
+	Change     botChange     `cmd:"" help:"Change what is given of a bot."`
+	Member     botMember     `cmd:"" help:"Give a person a role on a bot, or take it away."`
+	Explain    botExplain    `cmd:"" help:"Tell what words lead to, and why."`
+	Replay     botReplay     `cmd:"" help:"How the last utterances would be answered at other minimum accuracies, as a table and a picture."`
+	Unanswered botUnanswered `cmd:"" help:"What a bot had no answer to, put together by likeness."`
+	Utterances botUtterances `cmd:"" help:"What was said to a bot, and how it was answered."`
+	Import     botImport     `cmd:"" help:"Make all that a bot can say a new version, which its development channel runs."`
+	Versions   botVersions   `cmd:"" help:"List the versions of a bot, the newest first."`
+	Diff       botDiff       `cmd:"" help:"Show what a version changes: for users, where it is not compared with another."`
+	Deploy     botDeploy     `cmd:"" help:"Make a version live."`
+	Rollback   botRollback   `cmd:"" help:"Make live what was live before; again, to go back further."`
+	Deploys    botDeploys    `cmd:"" help:"List what was live and when, the last first."`
+	Blocks     botBlocks     `cmd:"" help:"List the blocks that a channel of a bot runs."`
+	Channel    botChannel    `cmd:"" help:"Connect, disconnect or rename a channel of a bot, or say what Kakao says of it."`
+	Plugin     botPlugin     `cmd:"" help:"Plugins of a bot, and its certification blocks."`
+	App        botApp        `cmd:"" help:"Say what Kakao says of an app that channels are linked to."`
+	Apps       botApps       `cmd:"" help:"List the apps that channels are linked to."`
+	Purges     botPurges     `cmd:"" help:"What was removed of a bot's utterances, and when."`
+	Resume     botResume     `cmd:"" help:"End the pause of a bot whose key, or Kakao's balance, was mended."`
+	SkillKey   botSkillKey   `cmd:"" help:"Make a new skill URL; the old one ends at once."`
 
 	WebhookSecret botWebhookSecret `cmd:"" help:"Make a new secret that calls of the bot's skill servers are signed with; prints it, this once."`
 }

@@ -11,6 +11,8 @@ import (
 // Words tells what words lead to; [scenario.Service] does.
 type Words interface {
 	Explain(ctx context.Context, botID, side, utterance string) (scenario.Explanation, error)
+	Replay(ctx context.Context, botID, side string, heard []scenario.Heard, minimums []int) (scenario.Replay, error)
+	GroupUnanswered(ctx context.Context, botID, side string, heard []scenario.Heard) ([]scenario.Unanswered, error)
 }
 
 type explainView struct {

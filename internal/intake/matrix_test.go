@@ -118,6 +118,9 @@ POST /api/v1/bots/{id}/rollback PAMO WKVv
 GET /api/v1/bots/{id}/deploys PAMOWKVv -
 GET /api/v1/bots/{id}/blocks PAMOWKVv -
 GET /api/v1/bots/{id}/explain PAMOWKVv -
+GET /api/v1/bots/{id}/utterances PAMO WKVv
+GET /api/v1/bots/{id}/replay PAMO WKVv
+GET /api/v1/bots/{id}/unanswered PAMO WKVv
 PUT /api/v1/bots/{id}/channels/{side} PAM OWKVv
 PATCH /api/v1/bots/{id}/channels/{side} PAM OWKVv
 POST /api/v1/bots/{id}/channels/{side}/connect PAM OWKVv

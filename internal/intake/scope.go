@@ -142,6 +142,9 @@ var routes = map[string]guard{
 	"PATCH /api/v1/bots/{id}":                           {scope: access.Admin, right: access.KeepBot, on: theBot, and: &demand{access.BillWallet, named(access.OfWallet, "wallet")}},
 	"POST /api/v1/bots/{id}/skill-key":                  {scope: access.Admin, right: access.KeepBot, on: theBot},
 	"POST /api/v1/bots/{id}/webhook-secret":             {scope: access.Admin, right: access.KeepBot, on: theBot},
+	"GET /api/v1/bots/{id}/utterances":                  {scope: access.Read, right: access.EditBlocks, on: theBot}, // what people say is for whoever answers them
+	"GET /api/v1/bots/{id}/replay":                      {scope: access.Read, right: access.EditBlocks, on: theBot},
+	"GET /api/v1/bots/{id}/unanswered":                  {scope: access.Read, right: access.EditBlocks, on: theBot},
 	"GET /api/v1/bots/{id}/explain":                     {scope: access.Read, right: access.ReadBot, on: theBot},
 	importVersionRoute:                                  {scope: access.Admin, right: access.EditBlocks, on: theBot},
 	"GET /api/v1/bots/{id}/versions":                    {scope: access.Read, right: access.ReadBot, on: theBot},

@@ -104,6 +104,9 @@ POST /api/v1/bots/{id}/rollback admin edit_blocks bot path.id
 GET /api/v1/bots/{id}/deploys read read_bot bot path.id
 GET /api/v1/bots/{id}/blocks read read_bot bot path.id
 GET /api/v1/bots/{id}/explain read read_bot bot path.id
+GET /api/v1/bots/{id}/utterances read edit_blocks bot path.id
+GET /api/v1/bots/{id}/replay read edit_blocks bot path.id
+GET /api/v1/bots/{id}/unanswered read edit_blocks bot path.id
 PUT /api/v1/bots/{id}/channels/{side} admin keep_bot bot path.id
 PATCH /api/v1/bots/{id}/channels/{side} admin keep_bot bot path.id
 POST /api/v1/bots/{id}/channels/{side}/connect admin keep_bot bot path.id

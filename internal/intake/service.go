@@ -218,6 +218,8 @@ type Reader interface {
 	Deploys(ctx context.Context, botID string, before int64, limit int) ([]bot.Deploy, error)
 	BotContent(ctx context.Context, botID string, version int64) (scenario.Content, error)
 	Apps(ctx context.Context, after string, limit int) ([]bot.App, error)
+	Heard(ctx context.Context, botID, side string, since time.Time, last int, unanswered bool) ([]scenario.Heard, error)
+	UtteranceList(ctx context.Context, botID, why, outcome string, after store.UtteranceMark, limit int) ([]scenario.Utterance, error)
 	Plugins(ctx context.Context, botID string) ([]bot.BotPlugin, error)
 	Purges(ctx context.Context, botID, before string, limit int) ([]retention.Receipt, error)
 	CertificationBlocks(ctx context.Context, botID string) ([]bot.CertificationBlock, error)

@@ -42,3 +42,21 @@ func (s *Service) Explain(ctx context.Context, botID, side, utterance string) (E
 	}
 	return explained, nil
 }
+
+// Replay answers words again on one side of a bot; see [Bot.Replay].
+func (s *Service) Replay(ctx context.Context, botID, side string, heard []Heard, minimums []int) (Replay, error) {
+	bot, err := s.bots.Bot(ctx, botID, side)
+	if err != nil {
+		return Replay{}, fmt.Errorf("load bot %s: %w", botID, err)
+	}
+	return bot.Replay(ctx, heard, minimums)
+}
+
+// GroupUnanswered puts words together that a side of a bot has no answer to; see [Bot.GroupUnanswered].
+func (s *Service) GroupUnanswered(ctx context.Context, botID, side string, heard []Heard) ([]Unanswered, error) {
+	bot, err := s.bots.Bot(ctx, botID, side)
+	if err != nil {
+		return nil, fmt.Errorf("load bot %s: %w", botID, err)
+	}
+	return bot.GroupUnanswered(ctx, heard)
+}

@@ -16,11 +16,7 @@ type Unanswered struct {
 	Nearest []Candidate // what the bot would answer to the first of them, were it less strict; at most one
 }
 
-const (
-	alikeMost  = 20 // texts of a group that are told
-	alikeScore = 60 // from which on two texts ask for much the same
-	alikeLook  = 50 // texts that each is compared with
-)
+const alikeMost = 20 // texts of a group that are told
 
 // GroupUnanswered puts words together that ask for much the same, those heard most first. The error is
 // that of ctx when it ends first.
@@ -44,9 +40,9 @@ func (b Bot) GroupUnanswered(ctx context.Context, heard []Heard) ([]Unanswered, 
 			continue
 		}
 		members := []int{i}
-		for _, m := range base.Match(first.Asked, alikeLook) {
-			if m.Score >= alikeScore && !placed[m.Item] && m.Item != i {
-				members = append(members, m.Item)
+		for _, other := range base.Alike(i) {
+			if !placed[other] {
+				members = append(members, other)
 			}
 		}
 		slices.Sort(members)

@@ -41,8 +41,11 @@ type UtteranceMark struct {
 }
 
 // UtteranceList lists what was said to a bot after a mark, newest first. Why "" and outcome "" stand
-// for all.
+// for all. It is NotFound when there is no such bot.
 func (s *Store) UtteranceList(ctx context.Context, botID, why, outcome string, after UtteranceMark, limit int) ([]scenario.Utterance, error) {
+	if err := hasBot(ctx, s.read, botID); err != nil {
+		return nil, err
+	}
 	rows, err := s.read.QueryContext(ctx, `SELECT id, bot_id, side, user_hash, user_key, asked, block_id, item, chosen_by, score, matches, offered, outcome, budget_left_ms, at
 		FROM utterance WHERE bot_id = $1 AND (CAST($2 AS BIGINT) = 0 OR at <= $2 AND (at < $2 OR id > $3))
 			AND ($4 = '' OR chosen_by = $4) AND ($5 = '' OR outcome = $5) ORDER BY at DESC, id LIMIT $6`,

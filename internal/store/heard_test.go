@@ -68,6 +68,7 @@ func TestUtteranceList(t *testing.T) {
 			}
 			all = append(all, u)
 		}
+		newBot(t, s, "b1", "")
 		other := said("utt_other", scenario.Direct)
 		other.BotID = "b2"
 		must(t, s.RecordUtterances(t.Context(), append(all, other)))
