@@ -164,13 +164,12 @@ func (r *utteranceRun) hand(ctx context.Context, reply scenario.Reply, outcome s
 		r.Log.Error("answer cannot be written", "utterance_id", r.task.ID, "err", err)
 		return
 	}
-	standing, won, err := r.settle(ctx, queue.Decision{Kind: queue.Answered, Answer: body})
+	standing, won, err := r.settle(ctx, body)
 	left := r.deadline.Sub(r.Now())
 	switch {
 	case err != nil:
 		r.Log.Error("queue is away, an answer is lost", "utterance_id", r.task.ID, "err", err)
 	case won:
-		r.tell(ctx, body)
 		switch {
 		case left >= -settleGrace:
 			r.record(reply, outcome, left)
@@ -189,14 +188,15 @@ func (r *utteranceRun) hand(ctx context.Context, reply scenario.Reply, outcome s
 	}
 }
 
-// settle proposes the answer, over outages of Redis as long as somebody may want it.
-func (r *utteranceRun) settle(ctx context.Context, mine queue.Decision) (standing queue.Decision, won bool, err error) {
+// settle proposes the answer and tells the intake of it, over outages of Redis as long as somebody may
+// want it.
+func (r *utteranceRun) settle(ctx context.Context, answer []byte) (standing queue.Decision, won bool, err error) {
 	until := r.deadline.Add(settleGrace)
 	if r.question.Request.CallbackURL != "" {
 		until = r.received.Add(callbackUntil)
 	}
 	err = r.persist(ctx, until, func(ctx context.Context) (err error) {
-		standing, won, err = r.Exchange.Settle(ctx, r.task.ID, mine)
+		standing, won, err = r.Exchange.Answer(ctx, r.task.ID, answer, r.task.Mailbox)
 		return err
 	})
 	return standing, won, err
@@ -216,14 +216,6 @@ func (r *utteranceRun) persist(ctx context.Context, until time.Time, call func(c
 		if !rest(ctx, settleRest) {
 			return err
 		}
-	}
-}
-
-func (r *utteranceRun) tell(ctx context.Context, answer []byte) {
-	ctx, cancel := context.WithTimeout(ctx, settleTime)
-	defer cancel()
-	if err := r.Exchange.Tell(ctx, r.task.Mailbox, r.task.ID, answer); err != nil {
-		r.Log.Warn("intake is not told of an answer", "utterance_id", r.task.ID, "err", err)
 	}
 }
 

@@ -144,14 +144,35 @@ func inDoubt(err error) error {
 	return fault.Wrap(fault.InDoubt, err, "claim a callback")
 }
 
-// Tell tells a mailbox that an utterance has been answered, by the caller who won its key, and how;
-// of a long answer only that it is there. What is lost on the way costs time only.
-func (x *Exchange) Tell(ctx context.Context, mailbox, id string, answer []byte) error {
-	if len(answer) > longAnswer {
-		answer = nil
+// Answer proposes an answer as [Exchange.Settle] does and, where it stands, tells a mailbox of it in
+// the same trip: with the answer, or of a long one only that it is there. What of that is lost costs
+// time only.
+func (x *Exchange) Answer(ctx context.Context, id string, answer []byte, mailbox string) (standing Decision, won bool, err error) {
+	stands, err := answerScript.Run(ctx, x.redis, []string{decisionKey(id)},
+		answer, decisionTTL.Milliseconds(), mailbox, id+"\n", longAnswer).StringSlice()
+	switch {
+	case err != nil:
+		return Decision{}, false, fault.Wrap(fault.InDoubt, err, "settle an utterance")
+	case len(stands) == 0:
+		return Decision{Kind: Answered, Answer: answer}, true, nil
 	}
-	if err := x.redis.Publish(ctx, mailbox, id+"\n"+string(answer)).Err(); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "tell a mailbox")
-	}
-	return nil
+	standing, err = readDecision(stands[0])
+	return standing, false, err
 }
+
+// answerScript sets a key that is not set and tells a mailbox of it, also when it was set to the same
+// before. It returns a list of what else the key holds, or an empty one.
+var answerScript = redis.NewScript(`
+local stands = redis.call('GET', KEYS[1])
+if not stands then
+	redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+elseif stands ~= ARGV[1] then
+	return {stands}
+end
+local told = ARGV[1]
+if #told > tonumber(ARGV[5]) then
+	told = ''
+end
+redis.call('PUBLISH', ARGV[3], ARGV[4] .. told)
+return {}
+`)

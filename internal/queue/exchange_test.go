@@ -80,6 +80,33 @@ func TestExchange_keysEnd(t *testing.T) {
 	})
 }
 
+// An answer is settled as any decision is, keeps its time to live and may be proposed again.
+func TestExchange_Answer(t *testing.T) {
+	onBoth(t, func(t *testing.T, address queue.Address) {
+		x, raw := newExchange(t, address), rawRedis(t, address)
+		for range 2 {
+			got, won, err := x.Answer(t.Context(), "utt_1", answer.Answer, "mailbox")
+			if err != nil || !won || !cmp.Equal(got, answer) {
+				t.Errorf("Answer = %+v, won %v, %v, want itself", got, won, err)
+			}
+		}
+		if ttl, err := raw.PTTL(t.Context(), "malgil:utt:utt_1").Result(); err != nil || ttl < 110*time.Second || ttl > 120*time.Second {
+			t.Errorf("the key lives for %v, %v, want about 120 s", ttl, err)
+		}
+		if got, won, err := x.Settle(t.Context(), "utt_1", late); err != nil || won || !cmp.Equal(got, answer) {
+			t.Errorf("Settle after it = %+v, won %v, %v, want the answer", got, won, err)
+		}
+		for name, first := range map[string]queue.Decision{"callback": promise, "inline": inline, "late": late, "another": other} {
+			if _, _, err := x.Settle(t.Context(), "utt_"+name, first); err != nil {
+				t.Fatal(err)
+			}
+			if got, won, err := x.Answer(t.Context(), "utt_"+name, answer.Answer, "mailbox"); err != nil || won || !cmp.Equal(got, first) {
+				t.Errorf("Answer after %s = %+v, won %v, %v, want that", name, got, won, err)
+			}
+		}
+	})
+}
+
 func TestExchange_unknownWord(t *testing.T) {
 	onBoth(t, func(t *testing.T, address queue.Address) {
 		x, raw := newExchange(t, address), rawRedis(t, address)
@@ -89,6 +116,9 @@ func TestExchange_unknownWord(t *testing.T) {
 			}
 			if _, won, err := x.Settle(t.Context(), "utt_1", answer); won || fault.KindOf(err) != fault.Internal {
 				t.Errorf("Settle over %q = won %v, %v, want Internal", word, won, err)
+			}
+			if _, won, err := x.Answer(t.Context(), "utt_1", answer.Answer, "mailbox"); won || fault.KindOf(err) != fault.Internal {
+				t.Errorf("Answer over %q = won %v, %v, want Internal", word, won, err)
 			}
 			if _, decided, err := x.Standing(t.Context(), "utt_1"); decided || fault.KindOf(err) != fault.Internal {
 				t.Errorf("Standing of %q = %v, %v, want Internal", word, decided, err)
@@ -120,7 +150,7 @@ func TestExchange_Settle_races(t *testing.T) {
 				})
 				all.Go(func() {
 					s := &sides[i][1]
-					s.standing, s.won, s.err = worker.Settle(t.Context(), id, answer)
+					s.standing, s.won, s.err = worker.Answer(t.Context(), id, answer.Answer, "intake-1")
 				})
 			}
 			all.Wait()
@@ -189,8 +219,8 @@ func TestExchange_obeysItsContext(t *testing.T) {
 		if _, _, err := x.Standing(ctx, "utt_1"); fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("Standing with Redis %s = %v, want Unavailable", state, err)
 		}
-		if err := x.Tell(ctx, "mailbox", "utt_1", nil); fault.KindOf(err) != fault.Unavailable {
-			t.Errorf("Tell with Redis %s = %v, want Unavailable", state, err)
+		if _, won, err := x.Answer(ctx, "utt_1", answer.Answer, "mailbox"); won || fault.KindOf(err) != fault.InDoubt {
+			t.Errorf("Answer with Redis %s = won %v, %v, want InDoubt", state, won, err)
 		}
 		if got, err := x.ClaimCallback(ctx, "utt_1", "w"); got || fault.KindOf(err) != fault.InDoubt {
 			t.Errorf("ClaimCallback with Redis %s = %v, %v, want InDoubt", state, got, err)

@@ -31,16 +31,12 @@ func TestMailbox_tellsWhoWaits(t *testing.T) {
 		defer forgetElsewhere()
 		drain(first, second, stranger, elsewhere)
 		for range 3 { // hints may repeat
-			if err := x.Tell(t.Context(), mine.Name(), "utt_1", nil); err != nil {
-				t.Fatal(err)
-			}
+			tell(t, x, "utt_1", "{}", mine.Name())
 		}
 		within(t, "the first is told", first)
 		within(t, "the second is told", second)
 		forgetFirst()
-		if err := x.Tell(t.Context(), mine.Name(), "utt_1", nil); err != nil {
-			t.Fatal(err)
-		}
+		tell(t, x, "utt_1", "{}", mine.Name())
 		within(t, "the second is told again", second)
 		forgetSecond()
 		forgetSecond()
@@ -90,23 +86,50 @@ func TestMailbox_tellsTheAnswer(t *testing.T) {
 	onBoth(t, func(t *testing.T, address queue.Address) {
 		x, m := newExchange(t, address), openMailbox(t, address, "intake-1")
 		within(t, "the mailbox is ready", m.Ready())
-		told, forget := m.Expect("utt_1")
-		defer forget()
-		drain(told)
-		for name, tt := range map[string]struct{ answer, want string }{
+		for id, tt := range map[string]struct{ answer, want string }{
 			"an answer":            {`{"version":"2.0","data":{"text":"여덟\n아홉"}}`, `{"version":"2.0","data":{"text":"여덟\n아홉"}}`},
 			"the longest":          {strings.Repeat("x", 8<<10), strings.Repeat("x", 8<<10)},
 			"one that is too long": {strings.Repeat("x", 8<<10+1), ""},
-			"none":                 {"", ""},
 		} {
-			if err := x.Tell(t.Context(), m.Name(), "utt_1", []byte(tt.answer)); err != nil {
-				t.Fatal(err)
+			told, forget := m.Expect(id)
+			tell(t, x, id, tt.answer, m.Name())
+			if got := within(t, "told "+id, told); string(got) != tt.want {
+				t.Errorf("%s: told %d bytes, want %d", id, len(got), len(tt.want))
 			}
-			if got := within(t, "told "+name, told); string(got) != tt.want {
-				t.Errorf("%s: told %d bytes, want %d", name, len(got), len(tt.want))
-			}
+			forget()
 		}
 	})
+}
+
+// Nobody is told of an answer that lost.
+func TestMailbox_lostAnswer(t *testing.T) {
+	onBoth(t, func(t *testing.T, address queue.Address) {
+		x, m := newExchange(t, address), openMailbox(t, address, "intake-1")
+		within(t, "the mailbox is ready", m.Ready())
+		lost, forgetLost := m.Expect("utt_1")
+		defer forgetLost()
+		next, forgetNext := m.Expect("utt_2")
+		defer forgetNext()
+		if _, _, err := x.Settle(t.Context(), "utt_1", late); err != nil {
+			t.Fatal(err)
+		}
+		if _, won, err := x.Answer(t.Context(), "utt_1", answer.Answer, m.Name()); err != nil || won {
+			t.Fatalf("Answer = won %v, %v, want lost", won, err)
+		}
+		tell(t, x, "utt_2", "{}", m.Name())
+		within(t, "the next is told", next)
+		if len(lost) != 0 {
+			t.Errorf("told %q of an answer that lost", <-lost)
+		}
+	})
+}
+
+// tell answers an utterance.
+func tell(t *testing.T, x *queue.Exchange, id, answer, mailbox string) {
+	t.Helper()
+	if _, won, err := x.Answer(t.Context(), id, []byte(answer), mailbox); err != nil || !won {
+		t.Fatalf("Answer(%s) = won %v, %v, want won", id, won, err)
+	}
 }
 
 // A hint that never comes loses nothing: the key has the answer.
