@@ -83,6 +83,7 @@ var callsOf = map[string][]string{
 	"bot change":            {"PATCH /api/v1/bots/{id}"},
 	"bot member":            {"GET /api/v1/bots/{id}", "PATCH /api/v1/bots/{id}"},
 	"bot import":            {"POST /api/v1/bots/{id}/versions"},
+	"bot teach":             {"POST /api/v1/bots/{id}/knowledge"},
 	"bot versions":          {"GET /api/v1/bots/{id}/versions"},
 	"bot diff":              {"GET /api/v1/bots/{id}/versions/{version}/diff", "GET /api/v1/bots/{id}"},
 	"bot deploy":            {"POST /api/v1/bots/{id}/versions/{version}/deploy", "GET /api/v1/bots/{id}/versions/{version}/diff", "GET /api/v1/bots/{id}"},

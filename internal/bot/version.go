@@ -29,6 +29,7 @@ type Draft struct {
 	Events   []string // the event names of its blocks
 	JSON     []byte   // of its content
 	Hash     []byte   // SHA-256 of that
+	Follows  int64    // the newest version that it was made from; 0 for any
 	Deploy   bool     // make it live, too
 	Reason   string   // of the deploy
 	OnlyLook bool     // tell what would be done, and store nothing
@@ -47,8 +48,10 @@ type Deploy struct {
 // VersionStore keeps versions and deploys. Each is NotFound without the bot.
 type VersionStore interface {
 	// AddVersion stores a draft as the newest version, unless the newest one is the same; added
-	// tells which.
+	// tells which. It is a Conflict when another version is newest than the one that it follows.
 	AddVersion(ctx context.Context, id string, d Draft) (v Version, added bool, err error)
+	// BotContent reads what a version holds. It is NotFound when there is none.
+	BotContent(ctx context.Context, id string, version int64) (scenario.Content, error)
 	// DeployVersion makes a version live, NotFound when there is none. One that is live stays as it is.
 	DeployVersion(ctx context.Context, id string, version int64, d Deploy) (Deploy, error)
 	// RollBack makes live what was live before. It is a Conflict when nothing was, or when another
@@ -69,6 +72,7 @@ type Import struct {
 	Reason  string // of the deploy
 	By      string // who imports it
 	DryRun  bool   // check it and tell what would be done
+	Follows int64  // the newest version that it was made from; 0 for any
 }
 
 // Imported is what became of an import.
@@ -101,7 +105,7 @@ func (a *Admin) Import(ctx context.Context, id string, i Import) (Imported, erro
 	hash := sha256.Sum256(text)
 	draft := Draft{
 		Version: Version{MadeAt: a.now(), MadeBy: i.By, Note: note, Blocks: len(i.Content.Blocks), Items: len(i.Content.Knowledge)},
-		JSON:    text, Hash: hash[:], Deploy: i.Deploy, Reason: i.Reason, OnlyLook: i.DryRun,
+		JSON:    text, Hash: hash[:], Follows: i.Follows, Deploy: i.Deploy, Reason: i.Reason, OnlyLook: i.DryRun,
 	}
 	for _, b := range i.Content.Blocks {
 		if b.Event != "" {

@@ -100,6 +100,7 @@ func (s *Server) addBots() {
 	add(s, operation{route: "POST /api/v1/bots/{id}/webhook-secret", id: "rotate-webhook-secret", group: group, summary: "Make a new secret that calls of the bot's skill servers are signed with", errors: missing}, s.rotateWebhookSecret)
 	s.addExplain()
 	s.addHeard()
+	s.addTeach()
 	add(s, operation{route: "POST /api/v1/bots/{id}/resume", id: "resume-bot", group: group, summary: "End the pause of a bot", errors: missing}, s.resumeBot)
 }
 

@@ -110,6 +110,7 @@ PATCH /api/v1/bots/{id} PAM OWKVv
 POST /api/v1/bots/{id}/skill-key PAM OWKVv
 POST /api/v1/bots/{id}/webhook-secret PAM OWKVv
 POST /api/v1/bots/{id}/versions PAMO WKVv
+POST /api/v1/bots/{id}/knowledge PAMO WKVv
 GET /api/v1/bots/{id}/versions PAMOWKVv -
 GET /api/v1/bots/{id}/versions/{version} PAMOWKVv -
 GET /api/v1/bots/{id}/versions/{version}/diff PAMOWKVv -

@@ -147,6 +147,7 @@ var routes = map[string]guard{
 	"GET /api/v1/bots/{id}/unanswered":                  {scope: access.Read, right: access.EditBlocks, on: theBot},
 	"GET /api/v1/bots/{id}/explain":                     {scope: access.Read, right: access.ReadBot, on: theBot},
 	importVersionRoute:                                  {scope: access.Admin, right: access.EditBlocks, on: theBot},
+	"POST /api/v1/bots/{id}/knowledge":                  {scope: access.Admin, right: access.EditBlocks, on: theBot},
 	"GET /api/v1/bots/{id}/versions":                    {scope: access.Read, right: access.ReadBot, on: theBot},
 	"GET /api/v1/bots/{id}/versions/{version}":          {scope: access.Read, right: access.ReadBot, on: theBot},
 	"GET /api/v1/bots/{id}/versions/{version}/diff":     {scope: access.Read, right: access.ReadBot, on: theBot},

@@ -96,6 +96,7 @@ PATCH /api/v1/bots/{id} admin keep_bot bot path.id and bill_wallet wallet body.w
 POST /api/v1/bots/{id}/skill-key admin keep_bot bot path.id
 POST /api/v1/bots/{id}/webhook-secret admin keep_bot bot path.id
 POST /api/v1/bots/{id}/versions admin edit_blocks bot path.id
+POST /api/v1/bots/{id}/knowledge admin edit_blocks bot path.id
 GET /api/v1/bots/{id}/versions read read_bot bot path.id
 GET /api/v1/bots/{id}/versions/{version} read read_bot bot path.id
 GET /api/v1/bots/{id}/versions/{version}/diff read read_bot bot path.id

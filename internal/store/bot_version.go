@@ -87,7 +87,8 @@ func unpackContent(packed []byte, content *scenario.Content) error {
 }
 
 // AddVersion stores a draft as the newest version of a bot, unless the newest one is the same, and
-// makes it live where that is asked for. It is NotFound when there is no bot.
+// makes it live where that is asked for. It is NotFound when there is no bot, and a Conflict when the
+// newest version is not the one that it follows.
 func (s *Store) AddVersion(ctx context.Context, id string, d bot.Draft) (v bot.Version, added bool, err error) {
 	packed, err := packContent(d.JSON)
 	if err != nil {
@@ -101,6 +102,9 @@ func (s *Store) AddVersion(ctx context.Context, id string, d bot.Draft) (v bot.V
 		newest, err := s.lockBot(ctx, tx, id)
 		if err != nil {
 			return err
+		}
+		if d.Follows != 0 && d.Follows != newest {
+			return fault.New(fault.Conflict, "version %d of the bot was just imported; look at it, and try again", newest)
 		}
 		live, err := lastDeploy(ctx, tx, id)
 		if err != nil {

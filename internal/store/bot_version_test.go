@@ -354,3 +354,23 @@ func TestMigrate_blocks(t *testing.T) {
 		})
 	}
 }
+
+// Of two who add to the same version, one is told to look again.
+func TestAddVersion_follows(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		newBot(t, s, "66a1", "")
+		addVersion(t, s, "66a1", says("하나"))
+		after := func(n int64) func(*bot.Draft) { return func(d *bot.Draft) { d.Follows = n } }
+		if n := addVersion(t, s, "66a1", says("둘"), after(1)); n != 2 {
+			t.Errorf("what follows version 1 is %d, want 2", n)
+		}
+		late := draftOf(t, says("셋"))
+		late.Follows = 1
+		if _, added, err := s.AddVersion(t.Context(), "66a1", late); added || fault.KindOf(err) != fault.Conflict {
+			t.Errorf("another that follows version 1 = added %v, %v, want a Conflict", added, err)
+		}
+		if newest, _ := versionsOf(t, s, "66a1"); newest != 2 {
+			t.Errorf("version %d is the newest, want 2", newest)
+		}
+	})
+}
