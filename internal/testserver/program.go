@@ -121,6 +121,13 @@ func StartProgram(t testing.TB, command Command) *Program {
 	return p
 }
 
+// ProgramFolder returns the folder of the built malgil, for a PATH.
+func ProgramFolder(t testing.TB) string {
+	t.Helper()
+	buildProgram(t)
+	return program.dir
+}
+
 func buildProgram(t testing.TB) {
 	t.Helper()
 	program.once.Do(program.build)
