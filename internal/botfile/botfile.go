@@ -207,7 +207,7 @@ func (r *reader) find(field string) (f *file, path string, at place) {
 		return r.bot, field, r.bot.root.at(field)
 	case kind == "blocks" && i < len(r.blocks):
 		return r.blocks[i], path, r.blocks[i].root.at(path)
-	case kind == "knowledge" && i < len(r.knowledge.items.lines):
+	case kind == "knowledge" && r.knowledge != nil && i < len(r.knowledge.items.lines):
 		path, at = r.knowledge.locate(i, path)
 		return r.knowledge, path, at
 	}

@@ -118,6 +118,22 @@ func TestRead_problems(t *testing.T) {
 	}
 }
 
+// A message quotes what the author wrote, which may look like a path of something that is not there.
+func TestRead_quotedPath(t *testing.T) {
+	_, _, problems := botfile.Read(folder(map[string]string{
+		"blocks/a.yaml": "id: a\nname: 가\nanswer: \"#{knowledge[0].answer} #{blocks[9].id} #{servers[9].url}\"\n",
+		"blocks/b.yaml": "id: b\nname: 나\nwebhook: {server: \"knowledge[0]\"}\n",
+	}), scenario.Rules{})
+	want := []string{
+		"blocks/a.yaml:3:9: answer.outputs[0].simpleText.text has #{knowledge[0].answer}, which nothing fills in; there are params.NAME, detail.NAME, " +
+			"context.NAME.PARAM, user.NAME, extra.NAME and utterance",
+		`blocks/b.yaml:3:19: webhook.server names "knowledge[0]", which is none of the servers of the bot`,
+	}
+	if diff := cmp.Diff(want, lines(problems)); diff != "" {
+		t.Errorf("Read() problems (-want +got):\n%s", diff)
+	}
+}
+
 // What is long or deep is refused before anything goes down into it.
 func TestRead_tooMuch(t *testing.T) {
 	for name, tt := range map[string]struct{ bit, want string }{

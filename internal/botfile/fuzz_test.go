@@ -22,9 +22,13 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("id: a\nname: b\nanswer: |+\n  x\n\n"), []byte("\xff\xfe"))
 	f.Add([]byte("{id: a, name: [b], answer: !!str &x {*x: <<}}"), []byte("질문;답변\n\"a\n"))
 	f.Add([]byte("? a\n: - - b: 1e400\n--- \n...\n"), []byte("\"question\",\"answer\"\r\n=1,\"\"\"\"\r\n"))
+	f.Add([]byte("id: a\nname: b\nanswer: '#{knowledge[0].answer}'\n"), []byte(nil))
 	f.Fuzz(func(t *testing.T, block, csv []byte) {
 		fsys := fstest.MapFS{
-			"bot.yaml": {Data: []byte("id: b1\nname: a\nservers: [{name: shop, url: 'https://a.example'}]\n")}, "blocks/a.yaml": {Data: block}, "knowledge.csv": {Data: csv},
+			"bot.yaml": {Data: []byte("id: b1\nname: a\nservers: [{name: shop, url: 'https://a.example'}]\n")}, "blocks/a.yaml": {Data: block},
+		}
+		if len(csv) > 0 {
+			fsys["knowledge.csv"] = &fstest.MapFile{Data: csv}
 		}
 		content, header, problems := botfile.Read(fsys, scenario.Rules{Partial: true})
 		for _, p := range problems {
