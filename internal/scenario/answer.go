@@ -118,7 +118,7 @@ func (t *turn) find(entry Entry) {
 			t.leave()
 			return
 		}
-		value, fits := asked.ask.value(t.q.Request.Utterance, t.q.At)
+		value, fits := asked.ask.value(t.x, t.q.Request.Utterance, t.q.At)
 		if named, _ := t.bot.named(t.q); fits || named == nil || named.Kind == Fallback {
 			t.resume(asked, value, fits)
 			return
@@ -126,7 +126,7 @@ func (t *turn) find(entry Entry) {
 	}
 	t.choice = t.bot.choose(t.x, t.q, entry.First)
 	if t.block != nil {
-		t.params = t.block.given(t.q.Request, t.q.At)
+		t.params = t.block.given(t.x, t.q.Request, t.q.At)
 		ask := t.block.missing(t.params)
 		switch {
 		case ask != nil && entry.Nobody: // the answer to a question would not be known for one

@@ -52,7 +52,7 @@ func (r *reask) leaves(x *index, utterance string) bool {
 
 // given returns the values of a block's parameters that Kakao has: extracted from the utterance, or of a
 // context.
-func (block *Block) given(r kakao.SkillRequest, at time.Time) map[string]string {
+func (block *Block) given(x *index, r kakao.SkillRequest, at time.Time) map[string]string {
 	values := map[string]string{}
 	var contexts []kakao.ContextValue
 	if len(block.Asks) > 0 {
@@ -64,9 +64,9 @@ func (block *Block) given(r kakao.SkillRequest, at time.Time) map[string]string 
 		if extracted == "" {
 			extracted = detail.Value
 		}
-		value, fits := ask.given(extracted, detail.Origin, at)
+		value, fits := ask.given(x, extracted, detail.Origin, at)
 		for i := 0; i < len(contexts) && !fits; i++ {
-			value, fits = ask.given(contexts[i].Params[ask.Param], "", at)
+			value, fits = ask.given(x, contexts[i].Params[ask.Param], "", at)
 		}
 		if fits {
 			values[ask.Param] = value

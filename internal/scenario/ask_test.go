@@ -288,6 +288,23 @@ func TestAsk_values(t *testing.T) {
 	}
 }
 
+// A pattern is compiled with its bot, not with every answer.
+func TestAsk_patternIsCompiledOnce(t *testing.T) {
+	allocs := func(pattern string) float64 {
+		content := scenario.Content{Blocks: []scenario.Block{{ID: "b", Kind: scenario.Normal, Answer: says("네"), Asks: []scenario.Ask{{Param: "x", Ask: "?", Pattern: pattern}}}}}
+		bot := scenario.Bot{Content: content, Script: scenario.Compile(1, content)}
+		entry := scenario.Entry{State: scenario.State{Asking: &scenario.Asking{BlockID: "b", Param: "x", Tries: 1, Until: now.Add(time.Minute)}}}
+		return testing.AllocsPerRun(100, func() {
+			if _, err := scenario.Answer(t.Context(), bot, utterance("가나다"), entry, nil); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if none, one := allocs(""), allocs("[가-힣]{1,300}"); one > none+10 {
+		t.Errorf("an answer that must match a pattern allocates %v times, %v times without one", one, none)
+	}
+}
+
 // Late in the evening of London it is the next day in Korea.
 func TestAsk_daysAreKorean(t *testing.T) {
 	c := newTalk(t, party())

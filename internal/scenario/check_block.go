@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode"
@@ -138,7 +139,8 @@ func (k *checker) asks(path string, b Block) {
 
 const (
 	maxTries   = 10
-	maxPattern = 500
+	maxPattern = 500  // bytes
+	maxProgram = 1000 // instructions that it becomes: each may be looked at for every letter of an answer
 )
 
 func (k *checker) ask(path string, a Ask) {
@@ -156,18 +158,37 @@ func (k *checker) ask(path string, a Ask) {
 		k.add(path+".choices", "is only for what is a choice; write is: choice")
 	}
 	k.choices(path+".choices", a.Choices)
-	switch _, err := regexp.Compile(a.Pattern); {
-	case a.Pattern == "":
-	case a.Is != "" && a.Is != IsText:
-		k.add(path+".pattern", "is only for what is text")
-	case len(a.Pattern) > maxPattern:
-		k.add(path+".pattern", "must be at most %d bytes", maxPattern)
-	case err != nil:
-		k.add(path+".pattern", "is no regular expression (RE2): %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-	}
+	k.pattern(path+".pattern", a)
 	if a.Tries < 0 || a.Tries > maxTries {
 		k.add(path+".tries", "must be 1 to %d", maxTries)
 	}
+}
+
+// pattern checks what an answer must match.
+func (k *checker) pattern(path string, a Ask) {
+	switch {
+	case a.Pattern == "":
+		return
+	case a.Is != "" && a.Is != IsText:
+		k.add(path, "is only for what is text")
+		return
+	case len(a.Pattern) > maxPattern:
+		k.add(path, "must be at most %d bytes", maxPattern)
+		return
+	}
+	_, err := regexp.Compile(a.Pattern)
+	if err != nil {
+		k.add(path, "is no regular expression (RE2): %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return
+	}
+	parsed, err := syntax.Parse(wholePattern(a.Pattern), syntax.Perl)
+	if err == nil {
+		var program *syntax.Prog
+		if program, err = syntax.Compile(parsed.Simplify()); err == nil && len(program.Inst) <= maxProgram {
+			return
+		}
+	}
+	k.add(path, "takes too long to match; repeat less in it, or fewer times: {1000} counts as 1000 copies")
 }
 
 // question checks what a user is asked, which is a bubble of its own.

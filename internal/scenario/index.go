@@ -3,6 +3,7 @@ package scenario
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -14,11 +15,12 @@ import (
 
 // index finds what words lead to. It never changes.
 type index struct {
-	words     map[string]int  // block by the words that lead to it always: a normal block's name and says
-	questions map[string]int  // item by its question, first as it is written, then folded
-	exits     map[string]bool // words that leave a re-ask
-	fills     map[string]bool // blocks, by id, whose answer has words to fill in
-	alike     *knowledge.Base // says, then questions; nil for none
+	words     map[string]int            // block by the words that lead to it always: a normal block's name and says
+	questions map[string]int            // item by its question, first as it is written, then folded
+	exits     map[string]bool           // words that leave a re-ask
+	fills     map[string]bool           // blocks, by id, whose answer has words to fill in
+	patterns  map[string]*regexp.Regexp // of asks, by what is written; none for one that does not compile
+	alike     *knowledge.Base           // says, then questions; nil for none
 	says      []say
 }
 
@@ -32,7 +34,7 @@ type say struct {
 var exitWords = []string{"취소", "그만", "처음으로"}
 
 func newIndex(content Content) *index {
-	x := &index{words: map[string]int{}, questions: map[string]int{}, exits: map[string]bool{}, fills: map[string]bool{}}
+	x := &index{words: map[string]int{}, questions: map[string]int{}, exits: map[string]bool{}, fills: map[string]bool{}, patterns: map[string]*regexp.Regexp{}}
 	for _, words := range exitWords {
 		x.exits[fold(words)] = true
 	}
@@ -40,6 +42,11 @@ func newIndex(content Content) *index {
 	for i, block := range content.Blocks {
 		answer, err := json.Marshal(block.Answer)
 		x.fills[block.ID] = err != nil || bytes.Contains(answer, []byte(word.Mark))
+		for _, ask := range block.Asks {
+			if whole, err := regexp.Compile(wholePattern(ask.Pattern)); err == nil && ask.Pattern != "" {
+				x.patterns[ask.Pattern] = whole
+			}
+		}
 		for _, words := range append([]string{block.Name}, block.Says...) {
 			folded := fold(words)
 			switch {

@@ -29,8 +29,8 @@ const (
 const valueLimit = 300
 
 // value reads an answer to the question; ok is false for one that does not fit. Days without a year
-// are the next ones, today being one of them.
-func (a Ask) value(said string, now time.Time) (value string, ok bool) {
+// are the next ones, today being one of them. The pattern is compiled in x.
+func (a Ask) value(x *index, said string, now time.Time) (value string, ok bool) {
 	said = strings.TrimSpace(norm.NFC.String(said))
 	if said == "" || utf8.RuneCountInString(said) > valueLimit {
 		return "", false
@@ -46,17 +46,19 @@ func (a Ask) value(said string, now time.Time) (value string, ok bool) {
 		return a.choiceIn(said)
 	}
 	if a.Pattern != "" {
-		whole, err := regexp.Compile(`\A(?:` + a.Pattern + `)\z`)
-		if err != nil || !whole.MatchString(said) {
+		if whole := x.patterns[a.Pattern]; whole == nil || !whole.MatchString(said) {
 			return "", false
 		}
 	}
 	return said, true
 }
 
+// wholePattern is a pattern as it is compiled: the whole of a text must match.
+func wholePattern(pattern string) string { return `\A(?:` + pattern + `)\z` }
+
 // given reads what Kakao extracted for the parameter, with the piece of the utterance it came from. A
 // system entity is a JSON text with the value inside.
-func (a Ask) given(extracted, origin string, now time.Time) (value string, ok bool) {
+func (a Ask) given(x *index, extracted, origin string, now time.Time) (value string, ok bool) {
 	var entity struct {
 		Date   string      `json:"date"`
 		Amount json.Number `json:"amount"`
@@ -64,13 +66,13 @@ func (a Ask) given(extracted, origin string, now time.Time) (value string, ok bo
 	}
 	if strings.HasPrefix(extracted, "{") && json.Unmarshal([]byte(extracted), &entity) == nil {
 		for _, inside := range []string{entity.Date, entity.Amount.String(), entity.Value} {
-			if value, ok = a.value(inside, now); ok {
+			if value, ok = a.value(x, inside, now); ok {
 				return value, true
 			}
 		}
 	}
-	if value, ok = a.value(extracted, now); !ok {
-		value, ok = a.value(origin, now)
+	if value, ok = a.value(x, extracted, now); !ok {
+		value, ok = a.value(x, origin, now)
 	}
 	return value, ok
 }
