@@ -82,13 +82,29 @@ func (k *checker) most(path string, n, most int) {
 	}
 }
 
-// once notes where a thing of a kind stands, and refuses it the second time.
-func (k *checker) once(path, kind, thing string) {
+// once notes where a thing of a kind stands, and refuses it the second time; false tells that it did.
+func (k *checker) once(path, kind, thing string) bool {
 	if before, taken := k.first[kind+thing]; taken {
 		k.add(path, "is the same as %s", before)
-		return
+		return false
 	}
 	k.first[kind+thing] = path
+	return true
+}
+
+// leads notes words that lead to a block. What differs in spaces and punctuation alone leads to one block,
+// in which it may stand more than once.
+func (k *checker) leads(block, path, text string) {
+	if !k.once(path, "words ", sayable(text)) {
+		return
+	}
+	folded := "folded " + fold(text)
+	switch before, taken := k.first[folded]; {
+	case !taken:
+		k.first[folded] = path
+	case !strings.HasPrefix(before, block+"."):
+		k.add(path, "is the same as %s but for spaces and punctuation, which are not compared", before)
+	}
 }
 
 // name checks a name that people read.
@@ -104,13 +120,13 @@ func (k *checker) name(path, name string) bool {
 	return false
 }
 
-// said checks words that a user may say, and returns them as they are compared.
-func (k *checker) said(path, text string) (words string, ok bool) {
-	if words = sayable(text); words == "" {
+// said checks words that a user may say.
+func (k *checker) said(path, text string) bool {
+	if plain(text) == "" {
 		k.add(path, "is empty")
-		return "", false
+		return false
 	}
-	return words, k.length(path, text, maxQuestion)
+	return k.length(path, text, maxQuestion)
 }
 
 // sayable makes what users may say comparable: as [plain], and whatever the case.

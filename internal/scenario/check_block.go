@@ -24,7 +24,7 @@ func (k *checker) block(path string, b Block) {
 		k.once(path+".name", "name ", sayable(b.Name))
 	}
 	if b.Kind == Normal && k.first["name "+sayable(b.Name)] == path+".name" { // its name is what users may say
-		k.once(path+".name", "words ", sayable(b.Name))
+		k.leads(path, path+".name", b.Name)
 	}
 	switch b.Kind {
 	case Welcome, Fallback, Exit:
@@ -57,8 +57,8 @@ func (k *checker) says(path string, b Block) {
 	k.most(path+".says", len(b.Says), maxSays)
 	for i, text := range b.Says {
 		at := fmt.Sprintf("%s.says[%d]", path, i)
-		if words, ok := k.said(at, text); ok && (words != sayable(b.Name) || b.Kind != Normal) {
-			k.once(at, "words ", words)
+		if k.said(at, text) && (sayable(text) != sayable(b.Name) || b.Kind != Normal) {
+			k.leads(path, at, text)
 		}
 	}
 }
