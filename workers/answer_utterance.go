@@ -19,6 +19,7 @@ const (
 	workUntil     = 50 * time.Second        // after receipt: then the callback carries a fallback text
 	callbackUntil = 55 * time.Second        // after receipt
 	callbackRest  = 500 * time.Millisecond  // after the promise: Kakao reads the first answer first
+	lookAfter     = 200 * time.Millisecond  // after receipt: an intake gives an enqueue up after 300 ms, by its own clock
 	settleGrace   = 500 * time.Millisecond  // after the deadline somebody may still read the answer
 	promiseGrace  = 1500 * time.Millisecond // after the deadline a callback may still be promised: Redis is slow, clocks are a second apart
 	settleTime    = time.Second             // one try
@@ -94,7 +95,8 @@ func (r *utteranceRun) answer(ctx context.Context) {
 	}
 	r.question = scenario.Question{ID: r.task.ID, BotID: r.task.Bot, Block: r.task.Block, Development: r.task.Development, Request: request, Raw: r.task.Request, At: r.received}
 	defer r.witness(ctx) // a call that comes too late to be answered still shows that the message arrived
-	if r.Now().After(r.deadline) && !r.awaited(ctx) {
+	switch now := r.Now(); {
+	case now.After(r.deadline) && !r.awaited(ctx), now.Sub(r.received) > lookAfter && r.taken(ctx):
 		r.Log.Debug("nobody waits for an utterance any more", "utterance_id", r.task.ID)
 		return
 	}
@@ -125,6 +127,15 @@ func (r *utteranceRun) awaited(ctx context.Context) bool {
 		return r.Now().Before(r.deadline.Add(promiseGrace))
 	}
 	return standing.Kind == queue.PromisedCallback
+}
+
+// taken reports whether somebody else has answered a task that took long to get here: an intake that
+// could not tell whether it was enqueued.
+func (r *utteranceRun) taken(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	standing, decided, err := r.Exchange.Standing(ctx, r.task.ID)
+	return err == nil && decided && standing.Kind != queue.PromisedCallback
 }
 
 // work answers within the time that the answer is good for. There is always a reply.

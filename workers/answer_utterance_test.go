@@ -83,6 +83,40 @@ func TestAnswerUtterance_loses(t *testing.T) {
 	}
 }
 
+// What took long to get here may have been answered by the intake, which did not know that it was
+// enqueued: then it is not answered again.
+func TestAnswerUtterance_cameLate(t *testing.T) {
+	for name, d := range map[string]queue.Decision{
+		"the intake answered":     {Kind: queue.TakenInline},
+		"another worker answered": {Kind: queue.Answered, Answer: []byte(`{"other":1}`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newUtteranceWorld(t)
+			w.decide(d)
+			w.run(t.Context(), lateBy(300*time.Millisecond))
+			w.wantNothing(0)
+		})
+	}
+	t.Run("nobody did", func(t *testing.T) {
+		w := newUtteranceWorld(t)
+		w.run(t.Context(), lateBy(300*time.Millisecond))
+		w.wantOutcome(scenario.Direct)
+	})
+	t.Run("a callback is promised", func(t *testing.T) {
+		w := newUtteranceWorld(t)
+		w.promise()
+		w.run(t.Context(), lateBy(300*time.Millisecond))
+		w.wantOutcome(scenario.Callback)
+	})
+}
+
+// lateBy is a call with a callback that came in a while ago and has a minute left.
+func lateBy(d time.Duration) tasks.AnswerUtterance {
+	p := call(time.Minute, true)
+	p.Received -= d.Milliseconds()
+	return p
+}
+
 func TestAnswerUtterance_callsBack(t *testing.T) {
 	w := newUtteranceWorld(t)
 	promised := time.Now()

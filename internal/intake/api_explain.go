@@ -12,7 +12,7 @@ import (
 type Words interface {
 	Explain(ctx context.Context, botID, side, utterance string) (scenario.Explanation, error)
 	Replay(ctx context.Context, botID, side string, heard []scenario.Heard, minimums []int) (scenario.Replay, error)
-	GroupUnanswered(ctx context.Context, botID, side string, heard []scenario.Heard) ([]scenario.Unanswered, error)
+	GroupUnanswered(ctx context.Context, botID, side string, heard []scenario.Heard, most int) ([]scenario.Unanswered, error)
 }
 
 type explainView struct {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/scenario"
 	"github.com/malgil/malgil/internal/store"
 )
@@ -93,6 +94,17 @@ func (s *Server) addHeard() {
 	add(s, operation{route: "GET /api/v1/bots/{id}/unanswered", id: "list-unanswered", group: group, summary: "List what a bot had no answer to, put together by likeness, those heard most first", errors: missing}, s.listUnanswered)
 }
 
+// studying waits for its turn to study what was heard, which takes a processor for a while: one at a time, so
+// that answers have the others.
+func (s *Server) studying(ctx context.Context) (done func(), err error) {
+	select {
+	case s.studies <- struct{}{}:
+		return func() { <-s.studies }, nil
+	case <-ctx.Done():
+		return nil, fault.Wrap(fault.Unavailable, ctx.Err(), "others study what was heard; try again")
+	}
+}
+
 type utterancesInput struct {
 	ByID
 	Why     string `query:"why" enum:"skill_url,kakao,asked,exit,first_entry,words,likeness,knowledge,choice,nothing" doc:"Only those that this rule answered"`
@@ -123,6 +135,11 @@ func (s *Server) replay(ctx context.Context, in *wordsReplayInput) (*body[replay
 	if err != nil {
 		return nil, err
 	}
+	done, err := s.studying(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	r, err := s.services.Words.Replay(ctx, in.ID, in.Side, heard, minimums)
 	if err != nil {
 		return nil, err
@@ -150,11 +167,15 @@ func (s *Server) listUnanswered(ctx context.Context, in *unansweredInput) (*body
 	if err != nil {
 		return nil, err
 	}
-	groups, err := s.services.Words.GroupUnanswered(ctx, in.ID, in.Side, heard)
+	done, err := s.studying(ctx)
 	if err != nil {
 		return nil, err
 	}
-	groups = groups[:min(len(groups), in.Limit)]
+	defer done()
+	groups, err := s.services.Words.GroupUnanswered(ctx, in.ID, in.Side, heard, in.Limit)
+	if err != nil {
+		return nil, err
+	}
 	list := page[unansweredView]{Items: make([]unansweredView, len(groups))}
 	for i, g := range groups {
 		view := unansweredView{Times: g.Times, Texts: g.Texts, Words: make([]heardView, len(g.Words))}

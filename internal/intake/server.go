@@ -58,6 +58,7 @@ type Server struct {
 
 	spools    chan struct{} // files being written
 	workbooks chan struct{} // workbooks being read
+	studies   chan struct{} // of what was heard
 	imports   chan struct{} // contents of bots being read and stored
 
 	feeds     *feeds
@@ -68,7 +69,7 @@ type Server struct {
 // to use. It panics when a route cannot be registered, which no configuration can cause.
 func New(config Config, services Services) *Server {
 	s := &Server{config: config, services: services, log: config.Log, mux: http.NewServeMux(), actions: map[string]string{},
-		spools: make(chan struct{}, spoolsAtOnce), workbooks: make(chan struct{}, workbooksAtOnce), imports: make(chan struct{}, importsAtOnce), heartbeat: heartbeat}
+		spools: make(chan struct{}, spoolsAtOnce), workbooks: make(chan struct{}, workbooksAtOnce), studies: make(chan struct{}, 1), imports: make(chan struct{}, importsAtOnce), heartbeat: heartbeat}
 	s.feeds = newFeeds(s.log, s.progressOf)
 	s.config.PublicURL = strings.TrimRight(config.PublicURL, "/")
 	if s.services.Observe == nil {

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"net"
+	"slices"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -25,8 +26,9 @@ type batches struct {
 
 // batched is one command of a batch. It is a copy: who asked may stop waiting for it.
 type batched struct {
-	cmd  *redis.Cmd
-	done chan struct{}
+	cmd     *redis.Cmd
+	done    chan struct{}
+	givenUp bool // nobody waits for it; it need not be sent
 }
 
 // batchScripts makes a client send scripts together.
@@ -69,7 +71,10 @@ func (b *batches) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 			script.SetVal(value)
 			return err
 		case <-ctx.Done():
-			return ctx.Err() // it may be sent all the same
+			b.mu.Lock()
+			mine.givenUp = true // it may be on its way all the same
+			b.mu.Unlock()
+			return ctx.Err()
 		}
 	}
 }
@@ -89,6 +94,7 @@ func (b *batches) goOn() {
 func (b *batches) next() (batch []*batched) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.waiting = slices.DeleteFunc(b.waiting, func(one *batched) bool { return one.givenUp })
 	if len(b.waiting) == 0 {
 		b.busy--
 		return nil

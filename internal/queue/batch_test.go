@@ -79,12 +79,17 @@ func TestClient_manyAtOnceInAnOutage(t *testing.T) {
 	if took := time.Since(began); failed.Load() != all || took > 2*time.Second {
 		t.Errorf("%d of %d failed in %v, want all of them in doubt within about 300 ms", failed.Load(), all, took)
 	}
+	time.Sleep(400 * time.Millisecond) // until what was on its way has ended, too
 	server.Thaw()
 	eventually(t, "the client works again", func() bool {
 		return client.Enqueue(t.Context(), tasks.NewSendChunk(chunk("after", 1))) == nil
 	})
 	if got := fates(t, inspector, chunkTask("after", 1)); got[0] != queue.Waiting {
 		t.Errorf("fate after the outage = %v, want waiting", got[0])
+	}
+	// Of those that were given up, none is sent that was not on its way.
+	if got := depth(t, inspector, tasks.QueueBroadcast); got.Pending > 2+4 {
+		t.Errorf("%d tasks wait after the outage, want the two that were said to and few more", got.Pending)
 	}
 }
 

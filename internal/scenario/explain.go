@@ -53,10 +53,10 @@ func (s *Service) Replay(ctx context.Context, botID, side string, heard []Heard,
 }
 
 // GroupUnanswered puts words together that a side of a bot has no answer to; see [Bot.GroupUnanswered].
-func (s *Service) GroupUnanswered(ctx context.Context, botID, side string, heard []Heard) ([]Unanswered, error) {
+func (s *Service) GroupUnanswered(ctx context.Context, botID, side string, heard []Heard, most int) ([]Unanswered, error) {
 	bot, err := s.bots.Bot(ctx, botID, side)
 	if err != nil {
 		return nil, fmt.Errorf("load bot %s: %w", botID, err)
 	}
-	return bot.GroupUnanswered(ctx, heard)
+	return bot.GroupUnanswered(ctx, heard, most)
 }

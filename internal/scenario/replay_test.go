@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/malgil/malgil/internal/knowledge"
 	"github.com/malgil/malgil/internal/scenario"
@@ -97,7 +98,7 @@ func TestReplay_ends(t *testing.T) {
 	if _, err := library().Replay(ctx, []scenario.Heard{{Asked: "x", Times: 1}}, []int{70}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Replay = %v, want %v", err, context.Canceled)
 	}
-	if _, err := library().GroupUnanswered(ctx, []scenario.Heard{{Asked: "x", Times: 1}}); !errors.Is(err, context.Canceled) {
+	if _, err := library().GroupUnanswered(ctx, []scenario.Heard{{Asked: "x", Times: 1}}, 9); !errors.Is(err, context.Canceled) {
 		t.Errorf("GroupUnanswered = %v, want %v", err, context.Canceled)
 	}
 }
@@ -110,7 +111,7 @@ func TestGroupUnanswered(t *testing.T) {
 		{Asked: "포인트 적립 돼요?", Times: 8},
 		{Asked: "와이파이 비번", Times: 1},
 	}
-	groups, err := library().GroupUnanswered(t.Context(), heard)
+	groups, err := library().GroupUnanswered(t.Context(), heard, 9)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +140,10 @@ func TestGroupUnanswered(t *testing.T) {
 	if !slices.IsSortedFunc(groups, func(a, b scenario.Unanswered) int { return b.Times - a.Times }) {
 		t.Error("groups are not those heard most first")
 	}
-	if none, err := library().GroupUnanswered(t.Context(), nil); err != nil || len(none) != 0 {
+	if two, err := library().GroupUnanswered(t.Context(), heard, 2); err != nil || !cmp.Equal(two, groups[:2], cmpopts.IgnoreUnexported(scenario.Candidate{})) {
+		t.Errorf("two at most = %+v, %v, want the first two", two, err)
+	}
+	if none, err := library().GroupUnanswered(t.Context(), nil, 9); err != nil || len(none) != 0 {
 		t.Errorf("of nothing = %+v, %v, want nothing", none, err)
 	}
 }

@@ -18,9 +18,9 @@ type Unanswered struct {
 
 const alikeMost = 20 // texts of a group that are told
 
-// GroupUnanswered puts words together that ask for much the same, those heard most first. The error is
-// that of ctx when it ends first.
-func (b Bot) GroupUnanswered(ctx context.Context, heard []Heard) ([]Unanswered, error) {
+// GroupUnanswered puts words together that ask for much the same, and returns so many groups at most,
+// those heard most first. The error is that of ctx when it ends first.
+func (b Bot) GroupUnanswered(ctx context.Context, heard []Heard, most int) ([]Unanswered, error) {
 	heard = slices.Clone(heard)
 	slices.SortStableFunc(heard, func(a, b Heard) int {
 		return cmp.Or(cmp.Compare(b.Times, a.Times), cmp.Compare(a.Asked, b.Asked))
@@ -29,10 +29,10 @@ func (b Bot) GroupUnanswered(ctx context.Context, heard []Heard) ([]Unanswered, 
 	for i, h := range heard {
 		items[i].Question = h.Asked
 	}
-	base, x := knowledge.New(items), b.index()
+	base := knowledge.New(items)
 	placed := make([]bool, len(heard))
 	var groups []Unanswered
-	for i, first := range heard {
+	for i := range heard {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -54,11 +54,18 @@ func (b Bot) GroupUnanswered(ctx context.Context, heard []Heard) ([]Unanswered, 
 				group.Words = append(group.Words, heard[member])
 			}
 		}
-		if nearest := b.candidates(x, first.Asked); len(nearest) > 0 {
-			group.Nearest = nearest[:1]
-		}
 		groups = append(groups, group)
 	}
 	slices.SortStableFunc(groups, func(a, b Unanswered) int { return cmp.Compare(b.Times, a.Times) })
+	groups = groups[:min(len(groups), most)]
+	x := b.index()
+	for i := range groups {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if nearest := b.candidates(x, groups[i].Words[0].Asked); len(nearest) > 0 {
+			groups[i].Nearest = nearest[:1]
+		}
+	}
 	return groups, nil
 }
