@@ -54,7 +54,10 @@ func (c botCheck) Run(e *env) error {
 		return fault.Field("folder", "cannot be opened: %v", err)
 	}
 	defer folder.Close()
-	content, header, problems := botfile.Read(folder.FS(), scenario.Rules{HTTPLoopback: c.Loopback})
+	content, header, problems := botfile.Read(e.ctx, folder.FS(), scenario.Rules{HTTPLoopback: c.Loopback})
+	if err := e.ctx.Err(); err != nil {
+		return err // the rest was not looked at
+	}
 	if c.JSON {
 		told := make([]checkedProblem, len(problems))
 		for i, p := range problems {

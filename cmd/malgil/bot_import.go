@@ -54,7 +54,7 @@ func (c botImport) sendFolder(e *env) error {
 		return fault.New(fault.Invalid, "%s", problems[0])
 	}
 	if c.Bot == "" {
-		_, header, _ := botfile.Read(folder.FS(), scenario.Rules{HTTPLoopback: true})
+		_, header, _ := botfile.Read(e.ctx, folder.FS(), scenario.Rules{HTTPLoopback: true})
 		if c.Bot = header.ID; c.Bot == "" {
 			return fault.Field("--bot", "is missing, and bot.yaml names no bot; malgil bot check tells what is wrong with it")
 		}

@@ -92,7 +92,9 @@ func (a *Admin) Import(ctx context.Context, id string, i Import) (Imported, erro
 	if i.Content.Blocks == nil {
 		i.Content.Blocks = []scenario.Block{}
 	}
-	if problems := a.rules.Check(i.Content); len(problems) > 0 {
+	if problems := a.rules.Check(ctx, i.Content); ctx.Err() != nil {
+		return Imported{}, fault.Wrap(fault.Unavailable, ctx.Err(), "the content was not checked to its end; try again")
+	} else if len(problems) > 0 {
 		return Imported{}, &ContentError{problems}
 	}
 	text, err := json.Marshal(i.Content)

@@ -4,6 +4,7 @@ package botfile
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io/fs"
 	"reflect"
@@ -68,7 +69,7 @@ func (p Problem) String() string {
 // Read reads a folder whole. It returns every problem of all files, sorted by file and place; content
 // and header count only when there is none. Files that begin with a point, and notes that end in .md, are
 // left aside; all else must be of the bot. Nothing of what it reads can make it panic.
-func Read(fsys fs.FS, rules scenario.Rules) (scenario.Content, Header, []Problem) {
+func Read(ctx context.Context, fsys fs.FS, rules scenario.Rules) (scenario.Content, Header, []Problem) {
 	r := &reader{}
 	var content scenario.Content
 	var header Header
@@ -93,7 +94,7 @@ func Read(fsys fs.FS, rules scenario.Rules) (scenario.Content, Header, []Problem
 			}
 		}
 	}
-	for _, part := range rules.Check(content) {
+	for _, part := range rules.Check(ctx, content) {
 		r.place(part)
 	}
 	return content, header, r.sorted()

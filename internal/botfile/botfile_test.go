@@ -31,7 +31,7 @@ func lines(problems []botfile.Problem) (all []string) {
 }
 
 func TestRead(t *testing.T) {
-	content, header, problems := botfile.Read(folder(map[string]string{
+	content, header, problems := botfile.Read(t.Context(), folder(map[string]string{
 		"bot.yaml": "id: b1 # Kakao's\nname: 한빛서점\nservers:\n  - name: shop\n    url: https://shop.example/skill\n    headers: {X-Shop: a}\n",
 		"blocks/hours.yaml": "\ufeffid: hours\nname: 영업시간\nsays: [몇 시까지 해요, \"언제 열어요?\"]\nanswer: |\n  평일 10시부터 21시까지\n  주말은 18시까지\n" +
 			"handoff: true\nevent: hours_changed\ncallback: true\ndelay_ms: 1500\n",
@@ -74,7 +74,7 @@ func TestRead(t *testing.T) {
 
 // Every problem of every file is told at once, each at its place.
 func TestRead_problems(t *testing.T) {
-	_, _, problems := botfile.Read(folder(map[string]string{
+	_, _, problems := botfile.Read(t.Context(), folder(map[string]string{
 		"bot.yaml":       "id: b1!\nname: 한빛\nservers:\n  - name: x\n    url: http://a\n",
 		"blocks/a.yaml":  "id: a\nname: 가나\nkind: normal\nsays: [안녕, 반가워, \"x\"]\nanswer:\n  outputs:\n    - simpleText: {text: 한글, txt: 3}\n    - textCard:\n        title: 'x'\n        buttons:\n          - {label: 상담, action: oprator}\n          - label: 상담상담상담상담상담상담상담상담상담상담\n            action: operator\n",
 		"blocks/b.yaml":  "id: b\nname: 가나\nanswer: |\n  하나\n  둘\nfoo: 1\nsays:\n- 안녕\n- 5\nid: c\nkind:\nhandoff: 예\n",
@@ -120,7 +120,7 @@ func TestRead_problems(t *testing.T) {
 
 // A message quotes what the author wrote, which may look like a path of something that is not there.
 func TestRead_quotedPath(t *testing.T) {
-	_, _, problems := botfile.Read(folder(map[string]string{
+	_, _, problems := botfile.Read(t.Context(), folder(map[string]string{
 		"blocks/a.yaml": "id: a\nname: 가\nanswer: \"#{knowledge[0].answer} #{blocks[9].id} #{servers[9].url}\"\n",
 		"blocks/b.yaml": "id: b\nname: 나\nwebhook: {server: \"knowledge[0]\"}\n",
 	}), scenario.Rules{})
@@ -146,7 +146,7 @@ func TestRead_tooMuch(t *testing.T) {
 		"bytes":         {strings.Repeat("a", 100), "is more than 1048576 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, problems := botfile.Read(folder(map[string]string{"blocks/a.yaml": strings.Repeat(tt.bit, 100_000)}), scenario.Rules{})
+			_, _, problems := botfile.Read(t.Context(), folder(map[string]string{"blocks/a.yaml": strings.Repeat(tt.bit, 100_000)}), scenario.Rules{})
 			if len(problems) != 1 || problems[0].File != "blocks/a.yaml" || !strings.Contains(problems[0].Message, tt.want) {
 				t.Errorf("Read() = %q, want one about what %s", lines(problems), tt.want)
 			}
@@ -156,7 +156,7 @@ func TestRead_tooMuch(t *testing.T) {
 
 // What a file has for a name is shown, and does nothing to a terminal.
 func TestProblem_String(t *testing.T) {
-	_, _, problems := botfile.Read(folder(map[string]string{"bot.yaml": "id: b1\nname: a\n\"\\e[2J\\n\u202e\": 1\n"}), scenario.Rules{})
+	_, _, problems := botfile.Read(t.Context(), folder(map[string]string{"bot.yaml": "id: b1\nname: a\n\"\\e[2J\\n\u202e\": 1\n"}), scenario.Rules{})
 	want := "bot.yaml:3:1: \ufffd[2J\ufffd\ufffd is no field here; there are id, name, servers"
 	if got := lines(problems); len(got) != 1 || got[0] != want {
 		t.Errorf("Read() = %q, want %q", got, want)

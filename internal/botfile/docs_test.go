@@ -40,7 +40,7 @@ func TestDocs(t *testing.T) {
 	_, example, _ := strings.Cut(docs, "```yaml\n")
 	example, _, _ = strings.Cut(example, "```")
 	fsys := fstest.MapFS{botYAML: {Data: []byte("id: b1\nname: a\n")}, "blocks/a.yaml": {Data: []byte(example)}}
-	if content, _, problems := Read(fsys, scenario.Rules{}); len(problems) > 0 || len(content.Blocks) != 1 {
+	if content, _, problems := Read(t.Context(), fsys, scenario.Rules{}); len(problems) > 0 || len(content.Blocks) != 1 {
 		t.Errorf("the block of docs/bots.md is %+v with problems %v, want a block", content.Blocks, problems)
 	}
 }

@@ -15,7 +15,7 @@ var noon = time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
 
 // The example answers what a customer of a bookshop says.
 func TestExample_answers(t *testing.T) {
-	content, header, problems := botfile.Read(botfile.Example(), scenario.Rules{})
+	content, header, problems := botfile.Read(t.Context(), botfile.Example(), scenario.Rules{})
 	if len(problems) > 0 {
 		t.Fatal(lines(problems))
 	}

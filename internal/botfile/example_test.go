@@ -13,7 +13,7 @@ import (
 
 // The example shows every kind of block and every way of answering, and passes its check.
 func TestExample(t *testing.T) {
-	content, header, problems := botfile.Read(botfile.Example(), scenario.Rules{})
+	content, header, problems := botfile.Read(t.Context(), botfile.Example(), scenario.Rules{})
 	if len(problems) > 0 {
 		t.Fatalf("Read(Example()) = %q, want no problem", lines(problems))
 	}
@@ -42,7 +42,7 @@ func TestExample(t *testing.T) {
 	for name, text := range botfile.Write(content, header) {
 		fsys[name] = &fstest.MapFile{Data: text}
 	}
-	again, _, problems := botfile.Read(fsys, scenario.Rules{})
+	again, _, problems := botfile.Read(t.Context(), fsys, scenario.Rules{})
 	if diff := cmp.Diff(content, again); diff != "" || len(problems) > 0 {
 		t.Errorf("Read(Write(Example())) problems %q (-want +got):\n%s", lines(problems), diff)
 	}

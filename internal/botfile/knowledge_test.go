@@ -40,7 +40,7 @@ func TestRead_knowledge(t *testing.T) {
 		})}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			content, _, problems := botfile.Read(file, scenario.Rules{})
+			content, _, problems := botfile.Read(t.Context(), file, scenario.Rules{})
 			if diff := cmp.Diff(want, content.Knowledge); diff != "" || len(problems) > 0 {
 				t.Errorf("Read() problems %q, knowledge (-want +got):\n%s", lines(problems), diff)
 			}
@@ -102,13 +102,13 @@ func TestRead_knowledgeProblems(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, _, problems := botfile.Read(folder(map[string]string{tt.file: tt.text}), scenario.Rules{})
+			_, _, problems := botfile.Read(t.Context(), folder(map[string]string{tt.file: tt.text}), scenario.Rules{})
 			if diff := cmp.Diff(tt.want, lines(problems)); diff != "" {
 				t.Errorf("Read() problems (-want +got):\n%s", diff)
 			}
 		})
 	}
-	_, _, problems := botfile.Read(folder(map[string]string{"knowledge.csv": header, "knowledge.xlsx": "x"}), scenario.Rules{})
+	_, _, problems := botfile.Read(t.Context(), folder(map[string]string{"knowledge.csv": header, "knowledge.xlsx": "x"}), scenario.Rules{})
 	if diff := cmp.Diff([]string{"knowledge.xlsx: stands beside knowledge.csv; have one of them"}, lines(problems)); diff != "" {
 		t.Errorf("Read(two of them) problems (-want +got):\n%s", diff)
 	}

@@ -27,7 +27,7 @@ func TestWrite_isRead(t *testing.T) {
 		for name, text := range files {
 			fsys[name] = &fstest.MapFile{Data: text}
 		}
-		got, gotHeader, problems := botfile.Read(fsys, scenario.Rules{})
+		got, gotHeader, problems := botfile.Read(t.Context(), fsys, scenario.Rules{})
 		if len(problems) > 0 {
 			t.Fatalf("Read(Write(content)) = %q of %s", lines(problems), printed(files))
 		}
@@ -92,7 +92,7 @@ func draw(t *rapid.T) (scenario.Content, botfile.Header) {
 		content.Knowledge = append(content.Knowledge, item)
 	}
 	content.Servers = slices.Repeat([]scenario.Server{{Name: "s", URL: "https://a.example", Headers: map[string]string{"X-A": ": # a"}}}, rapid.IntRange(0, 1).Draw(t, "servers"))
-	if parts := (scenario.Rules{}).Check(content); len(parts) > 0 {
+	if parts := (scenario.Rules{}).Check(t.Context(), content); len(parts) > 0 {
 		t.Skip(parts)
 	}
 	text0, err := json.Marshal(content)

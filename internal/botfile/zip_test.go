@@ -31,7 +31,7 @@ func TestPack(t *testing.T) {
 	if below, _ := fs.Glob(unpacked, "*/*"); err != nil || strings.Join(append(names, below...), " ") != "blocks bot.yaml blocks/a.yaml" {
 		t.Errorf("Unzip(Pack()) has %q and %q, %v, want the files of the bot alone", names, below, err)
 	}
-	content, header, problems := botfile.Read(unpacked, scenario.Rules{})
+	content, header, problems := botfile.Read(t.Context(), unpacked, scenario.Rules{})
 	if len(problems) > 0 || header.ID != "b1" || len(content.Blocks) != 1 {
 		t.Errorf("Read(Unzip(Pack())) = %+v, %+v, %q, want the bot", content, header, lines(problems))
 	}
@@ -57,7 +57,7 @@ func TestRead_links(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	content, _, problems := botfile.Read(os.DirFS(dir), scenario.Rules{})
+	content, _, problems := botfile.Read(t.Context(), os.DirFS(dir), scenario.Rules{})
 	want := "blocks/a.yaml: is a link; put the file itself there|blocks/b.yaml: is a link; put the file itself there|" +
 		"more: is no file of a bot; there are bot.yaml, blocks/*.yaml and one of knowledge.csv and knowledge.xlsx"
 	if got := strings.Join(lines(problems), "|"); got != want || len(content.Blocks) > 0 {
@@ -74,7 +74,7 @@ func TestUnzip_inOneFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, header, problems := botfile.Read(fsys, scenario.Rules{}); header.ID != "b1" || len(problems) > 0 {
+	if _, header, problems := botfile.Read(t.Context(), fsys, scenario.Rules{}); header.ID != "b1" || len(problems) > 0 {
 		t.Errorf("Read(Unzip(bot in a folder)) = %+v, %q, want the bot", header, lines(problems))
 	}
 }
@@ -121,7 +121,7 @@ func TestUnzip_bomb(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, problems := botfile.Read(fsys, scenario.Rules{}); len(problems) == 0 || problems[0].String() != "bot.yaml: cannot be read" {
+	if _, _, problems := botfile.Read(t.Context(), fsys, scenario.Rules{}); len(problems) == 0 || problems[0].String() != "bot.yaml: cannot be read" {
 		t.Errorf("Read(bomb) = %q, want a file that cannot be read", lines(problems))
 	}
 }

@@ -98,7 +98,7 @@ func (s *Server) takeImport(ctx context.Context, id string, text []byte, ask imp
 	}
 	folder := ask.media == botfile.MediaType
 	if folder {
-		ask.Content, err = readFolder(text, s.config.Content)
+		ask.Content, err = readFolder(ctx, text, s.config.Content)
 	} else {
 		ask.Content, err = readContent(text)
 	}
@@ -127,12 +127,15 @@ func inJSON(wrong *bot.ContentError) error {
 
 // readFolder reads the content of a version from a folder as a zip archive, and tells everything that is
 // wrong with its files.
-func readFolder(archive []byte, rules scenario.Rules) (scenario.Content, error) {
+func readFolder(ctx context.Context, archive []byte, rules scenario.Rules) (scenario.Content, error) {
 	files, err := botfile.Unzip(archive)
 	if err != nil {
 		return scenario.Content{}, err
 	}
-	content, _, problems := botfile.Read(files, rules)
+	content, _, problems := botfile.Read(ctx, files, rules)
+	if err := ctx.Err(); err != nil {
+		return content, fault.Wrap(fault.Unavailable, err, "the folder was not checked to its end; try again")
+	}
 	if len(problems) == 0 {
 		return content, nil
 	}

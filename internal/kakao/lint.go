@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// MaxOutputs is how many bubbles an answer has at most.
+const MaxOutputs = 3
+
 // limits are Kakao's, in UTF-16 units after NFC, lines, pieces and bytes. Source: "응답 타입별
 // JSON 포맷" of the skill guide; those marked observed are not in it. Where the guide differs
 // for a card inside a carousel, the second number is that of the carousel.
@@ -27,7 +30,7 @@ var limits = struct {
 	headerTitleLines, headerDescriptionLines             int
 	buttonsVertical, buttonsHorizontal, label, labelHalf int
 }{
-	outputs: 3, quickReplies: 10, quickReplyLabel: 14, // label: observed
+	outputs: MaxOutputs, quickReplies: 10, quickReplyLabel: 14, // label: observed
 	bubbleBytes: 30_000, // "30 KB", read as the smaller of its two meanings
 	simpleText:  1000, altText: 50,
 	textCardTitle: 50, textCard: 400, textCardInCarousel: 128,

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strings"
@@ -17,7 +18,7 @@ import (
 const (
 	MaxBlocks    = 1000
 	MaxKnowledge = 50_000
-	maxServers   = 20
+	MaxServers   = 20
 	maxSays      = 300 // of a block
 	maxAsks      = 10
 	maxHeaders   = 20
@@ -32,6 +33,15 @@ const (
 	maxAnswer    = 1000 // of a knowledge item: one simpleText
 )
 
+// What a check tells at most: so many problems, of so many bytes together.
+const (
+	MaxProblems     = 1000
+	MaxProblemBytes = 1 << 20
+)
+
+// MoreProblems is the last problem, of no field, where there may be more than are told.
+const MoreProblems = "has more problems than are told; mend these first, and check again"
+
 // Rules are what a check goes by besides Kakao's limits. The zero value is for production.
 type Rules struct {
 	HTTPLoopback bool // a server may be http on this machine, as the demo's is
@@ -40,46 +50,66 @@ type Rules struct {
 
 // Check returns everything that is wrong with the content of a bot, in the order in which it
 // stands there. Fields are paths such as "blocks[3].answer.outputs[0].simpleText.text" and
-// "knowledge[12].question"; a block's delay is "delay_ms". It changes nothing.
-func (r Rules) Check(c Content) []fault.Part {
+// "knowledge[12].question"; a block's delay is "delay_ms". It changes nothing. It ends where more is wrong
+// than is told, which [MoreProblems] then says, and when ctx does: who waits for it looks at ctx first.
+func (r Rules) Check(ctx context.Context, c Content) []fault.Part {
 	k := &checker{
-		rules: r, ids: map[string]bool{}, servers: map[string]bool{}, first: map[string]string{},
+		ctx: ctx, rules: r, ids: map[string]bool{}, servers: map[string]bool{}, first: map[string]string{},
 	}
-	k.most("blocks", len(c.Blocks), MaxBlocks)
-	k.most("knowledge", len(c.Knowledge), MaxKnowledge)
-	k.most("servers", len(c.Servers), maxServers)
+	fits := k.most("blocks", len(c.Blocks), MaxBlocks)
+	fits = k.most("knowledge", len(c.Knowledge), MaxKnowledge) && fits
+	fits = k.most("servers", len(c.Servers), MaxServers) && fits
+	if !fits {
+		return k.parts
+	}
 	for _, b := range c.Blocks {
 		k.ids[b.ID] = true
 	}
-	for i, server := range c.Servers {
-		k.server(fmt.Sprintf("servers[%d]", i), server)
+	for i := 0; i < len(c.Servers) && !k.over(); i++ {
+		k.server(fmt.Sprintf("servers[%d]", i), c.Servers[i])
 	}
-	for i, b := range c.Blocks {
-		k.block(fmt.Sprintf("blocks[%d]", i), b)
+	for i := 0; i < len(c.Blocks) && !k.over(); i++ {
+		k.block(fmt.Sprintf("blocks[%d]", i), c.Blocks[i])
 	}
-	for i, item := range c.Knowledge {
-		k.item(fmt.Sprintf("knowledge[%d]", i), item)
+	for i := 0; i < len(c.Knowledge) && !k.over(); i++ {
+		k.item(fmt.Sprintf("knowledge[%d]", i), c.Knowledge[i])
 	}
 	return k.parts
 }
 
 // checker gathers what is wrong.
 type checker struct {
+	ctx     context.Context
 	rules   Rules
 	ids     map[string]bool   // of blocks
 	servers map[string]bool   // names
 	first   map[string]string // what may stand once → the path where it stands
 	parts   []fault.Part
+	bytes   int  // of the parts
+	full    bool // no more are told
 }
 
 func (k *checker) add(path, format string, args ...any) {
-	k.parts = append(k.parts, fault.Part{Field: path, Message: fmt.Sprintf(format, args...)})
+	if k.full {
+		return
+	}
+	part := fault.Part{Field: path, Message: fmt.Sprintf(format, args...)}
+	k.bytes += len(part.Field) + len(part.Message)
+	if k.full = len(k.parts) == MaxProblems || k.bytes > MaxProblemBytes; k.full {
+		part = fault.Part{Message: MoreProblems}
+	}
+	k.parts = append(k.parts, part)
 }
 
-func (k *checker) most(path string, n, most int) {
+// over reports whether nothing more is to be checked.
+func (k *checker) over() bool { return k.full || k.ctx.Err() != nil }
+
+// most refuses more entries than are kept; false tells that it did.
+func (k *checker) most(path string, n, most int) bool {
 	if n > most {
 		k.add(path, "has %d entries, at most %d are kept", n, most)
 	}
+	return n <= most
 }
 
 // once notes where a thing of a kind stands, and refuses it the second time; false tells that it did.

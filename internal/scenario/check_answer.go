@@ -10,6 +10,10 @@ import (
 
 // template checks the bubbles of an answer, with what they lead to.
 func (k *checker) template(path string, t kakao.Template) {
+	if n := len(t.Outputs); n > kakao.MaxOutputs {
+		k.add(path+".outputs", "has %d entries, want 1 to %d", n, kakao.MaxOutputs)
+		return
+	}
 	for _, p := range lintFilled(path, t) {
 		k.add(p.Path, "%s", p.Message)
 	}
@@ -42,9 +46,11 @@ func lintFilled(path string, t kakao.Template) (problems []kakao.Problem) {
 	for _, found := range [][]kakao.Problem{
 		lintAt(path, fill(t, "", true)), lintAt(path, fill(t, "0", false)), lintAt(path, fill(t, "https://malgil.example/0", false)),
 	} {
-		always = slices.DeleteFunc(always, func(p kakao.Problem) bool {
-			return !slices.ContainsFunc(found, func(q kakao.Problem) bool { return p.Path == q.Path })
-		})
+		there := map[string]bool{}
+		for _, p := range found {
+			there[p.Path] = true
+		}
+		always = slices.DeleteFunc(always, func(p kakao.Problem) bool { return !there[p.Path] })
 	}
 	return append(problems, always...)
 }

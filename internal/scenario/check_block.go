@@ -13,8 +13,12 @@ import (
 	"github.com/malgil/malgil/internal/kakao"
 )
 
-// block checks one block of a bot.
+// block checks one block of a bot. One that is too large is looked at no further, nor is a list that is too long.
 func (k *checker) block(path string, b Block) {
+	if body, err := json.Marshal(b); err != nil || len(body) > maxBlock {
+		k.add(path, "must be at most %d bytes as JSON", maxBlock)
+		return
+	}
 	if wrong := WrongID(b.ID); wrong != "" {
 		k.add(path+".id", "%s", wrong)
 	} else {
@@ -43,9 +47,6 @@ func (k *checker) block(path string, b Block) {
 	k.asks(path, b)
 	k.answers(path, b)
 	k.leaves(path, b)
-	if body, err := json.Marshal(b); err != nil || len(body) > maxBlock {
-		k.add(path, "must be at most %d bytes as JSON", maxBlock)
-	}
 }
 
 // says checks the example utterances of a block.
@@ -54,7 +55,9 @@ func (k *checker) says(path string, b Block) {
 		k.add(path+".says", "has no place in a %s block, which no words lead to", b.Kind)
 		return
 	}
-	k.most(path+".says", len(b.Says), maxSays)
+	if !k.most(path+".says", len(b.Says), maxSays) {
+		return
+	}
 	for i, text := range b.Says {
 		at := fmt.Sprintf("%s.says[%d]", path, i)
 		if k.said(at, text) && (sayable(text) != sayable(b.Name) || b.Kind != Normal) {
@@ -97,19 +100,20 @@ func (k *checker) answers(path string, b Block) {
 
 // leaves checks what goes out beside an answer.
 func (k *checker) leaves(path string, b Block) {
-	if b.Handoff && b.Answer != nil {
+	if b.Handoff && b.Answer != nil && len(b.Answer.Outputs) <= kakao.MaxOutputs {
 		problems := len(lintFilled("", *b.Answer))
 		if _, fits := withPerson(*b.Answer, func(t kakao.Template) bool { return len(lintFilled("", t)) <= problems }); !fits {
 			k.add(path+".handoff", "finds no room for its button: have a card with room for one button more, or at most 2 outputs")
 		}
 	}
-	k.most(path+".context", len(b.Context), maxContext)
-	waiting := kakao.Waiting("")
-	waiting.Context = &kakao.Context{Values: b.Context}
-	for _, p := range kakao.Lint(waiting) {
-		k.add(path+"."+strings.Replace(p.Path, "context.values", "context", 1), "%s", p.Message)
+	if k.most(path+".context", len(b.Context), maxContext) {
+		waiting := kakao.Waiting("")
+		waiting.Context = &kakao.Context{Values: b.Context}
+		for _, p := range kakao.Lint(waiting) {
+			k.add(path+"."+strings.Replace(p.Path, "context.values", "context", 1), "%s", p.Message)
+		}
+		mapTexts(b.Context, path+".context", k.words)
 	}
-	mapTexts(b.Context, path+".context", k.words)
 	if body, err := json.Marshal(b.Data); err != nil || len(body) > maxData {
 		k.add(path+".data", "must be at most %d bytes as JSON", maxData)
 	}
@@ -122,7 +126,9 @@ func (k *checker) asks(path string, b Block) {
 		k.add(path+".asks", "has no place in a block of kind %s; only a normal one asks", b.Kind)
 		return
 	}
-	k.most(path+".asks", len(b.Asks), maxAsks)
+	if !k.most(path+".asks", len(b.Asks), maxAsks) {
+		return
+	}
 	params := map[string]bool{}
 	for i, ask := range b.Asks {
 		at := fmt.Sprintf("%s.asks[%d]", path, i)

@@ -17,7 +17,9 @@ func (k *checker) server(path string, s Server) {
 		k.servers[s.Name] = true
 	}
 	k.serverURL(path+".url", s.URL)
-	k.most(path+".headers", len(s.Headers), maxHeaders)
+	if !k.most(path+".headers", len(s.Headers), maxHeaders) {
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
 		k.header(path+".headers."+name, name, s.Headers[name])
 	}

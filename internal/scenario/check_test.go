@@ -1,6 +1,8 @@
 package scenario_test
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,29 +134,36 @@ func TestRules_Check(t *testing.T) {
 			b.Handoff, b.Answer = true, &kakao.Template{Outputs: append(append(says("a").Outputs, says("b").Outputs...), kakao.Output{TextCard: &kakao.TextCard{Title: "c"}})}
 		}), ""},
 
-		"no param":                 {ask(func(a *scenario.Ask) { a.Param = "" }), "blocks[3].asks[0].param is missing"},
-		"a param with a point":     {ask(func(a *scenario.Ask) { a.Param = "a.b" }), "blocks[3].asks[0].param must be"},
-		"a param twice":            {ask(func(a *scenario.Ask) { a.Param = "how" }), "blocks[3].asks[1].param is asked for twice"},
-		"no question":              {ask(func(a *scenario.Ask) { a.Ask = "" }), "blocks[3].asks[0].ask is required"},
-		"a question too long":      {ask(func(a *scenario.Ask) { a.Again = long(1001) }), "blocks[3].asks[0].again is 1001 characters"},
-		"a question with words":    {ask(func(a *scenario.Ask) { a.Ask = "#{user.name|고객}님, 번호는요?" }), ""},
-		"an unknown kind of ask":   {ask(func(a *scenario.Ask) { a.Is = "email"; a.Pattern = "" }), "blocks[3].asks[0].is must be text, number, phone, date or choice"},
-		"a pattern of Perl":        {ask(func(a *scenario.Ask) { a.Pattern = "(?=a)" }), "blocks[3].asks[0].pattern is no regular expression (RE2)"},
-		"a pattern of much work":   {ask(func(a *scenario.Ask) { a.Pattern = strings.Repeat("(?:.?){100}", 11) }), "blocks[3].asks[0].pattern takes too long to match"},
-		"a pattern of some work":   {ask(func(a *scenario.Ask) { a.Pattern = "[가-힣 ]{2,200}" }), ""},
-		"a pattern too long":       {ask(func(a *scenario.Ask) { a.Pattern = strings.Repeat("a", 501) }), "blocks[3].asks[0].pattern must be at most 500 bytes"},
-		"a pattern of a number":    {ask(func(a *scenario.Ask) { a.Is = "number" }), "blocks[3].asks[0].pattern is only for what is text"},
-		"a choice of nothing":      {ask(func(a *scenario.Ask) { a.Is = "choice"; a.Pattern = "" }), "blocks[3].asks[0].choices is missing"},
-		"choices of a text":        {ask(func(a *scenario.Ask) { a.Choices = []string{"a"} }), "blocks[3].asks[0].choices is only for"},
-		"a choice too long":        {block(order, func(b *scenario.Block) { b.Asks[1].Choices[1] = long(15) }), "blocks[3].asks[1].choices[1] is 15 characters"},
-		"a choice twice":           {block(order, func(b *scenario.Block) { b.Asks[1].Choices[1] = "문자" }), "blocks[3].asks[1].choices[1] stands twice"},
-		"eleven choices":           {block(order, func(b *scenario.Block) { b.Asks[1].Choices = strings.Split("a,b,c,d,e,f,g,h,i,j,k", ",") }), "blocks[3].asks[1].choices has 11 entries"},
-		"too many tries":           {ask(func(a *scenario.Ask) { a.Tries = 11 }), "blocks[3].asks[0].tries must be 1 to 10"},
-		"a context without name":   {block(order, func(b *scenario.Block) { b.Context[0].Name = "" }), "blocks[3].context[0].name is required"},
-		"a context in the past":    {block(order, func(b *scenario.Block) { b.Context[0].LifeSpan = -1 }), "blocks[3].context[0].lifeSpan must not be negative"},
-		"a context's word":         {block(order, func(b *scenario.Block) { b.Context[0].Params["no"] = "#{no}" }), "blocks[3].context[0].params.no has #{no}"},
-		"data's word":              {block(order, func(b *scenario.Block) { b.Data = map[string]any{"a": []any{"#{no}", nil, 1.5}} }), "blocks[3].data.a[0] has #{no}"},
-		"too much data":            {block(order, func(b *scenario.Block) { b.Data = map[string]any{"a": strings.Repeat("a", 30_000)} }), "blocks[3].data must be at most 30000 bytes"},
+		"no param":               {ask(func(a *scenario.Ask) { a.Param = "" }), "blocks[3].asks[0].param is missing"},
+		"a param with a point":   {ask(func(a *scenario.Ask) { a.Param = "a.b" }), "blocks[3].asks[0].param must be"},
+		"a param twice":          {ask(func(a *scenario.Ask) { a.Param = "how" }), "blocks[3].asks[1].param is asked for twice"},
+		"no question":            {ask(func(a *scenario.Ask) { a.Ask = "" }), "blocks[3].asks[0].ask is required"},
+		"a question too long":    {ask(func(a *scenario.Ask) { a.Again = long(1001) }), "blocks[3].asks[0].again is 1001 characters"},
+		"a question with words":  {ask(func(a *scenario.Ask) { a.Ask = "#{user.name|고객}님, 번호는요?" }), ""},
+		"an unknown kind of ask": {ask(func(a *scenario.Ask) { a.Is = "email"; a.Pattern = "" }), "blocks[3].asks[0].is must be text, number, phone, date or choice"},
+		"a pattern of Perl":      {ask(func(a *scenario.Ask) { a.Pattern = "(?=a)" }), "blocks[3].asks[0].pattern is no regular expression (RE2)"},
+		"a pattern of much work": {ask(func(a *scenario.Ask) { a.Pattern = strings.Repeat("(?:.?){100}", 11) }), "blocks[3].asks[0].pattern takes too long to match"},
+		"a pattern of some work": {ask(func(a *scenario.Ask) { a.Pattern = "[가-힣 ]{2,200}" }), ""},
+		"a pattern too long":     {ask(func(a *scenario.Ask) { a.Pattern = strings.Repeat("a", 501) }), "blocks[3].asks[0].pattern must be at most 500 bytes"},
+		"a pattern of a number":  {ask(func(a *scenario.Ask) { a.Is = "number" }), "blocks[3].asks[0].pattern is only for what is text"},
+		"a choice of nothing":    {ask(func(a *scenario.Ask) { a.Is = "choice"; a.Pattern = "" }), "blocks[3].asks[0].choices is missing"},
+		"choices of a text":      {ask(func(a *scenario.Ask) { a.Choices = []string{"a"} }), "blocks[3].asks[0].choices is only for"},
+		"a choice too long":      {block(order, func(b *scenario.Block) { b.Asks[1].Choices[1] = long(15) }), "blocks[3].asks[1].choices[1] is 15 characters"},
+		"a choice twice":         {block(order, func(b *scenario.Block) { b.Asks[1].Choices[1] = "문자" }), "blocks[3].asks[1].choices[1] stands twice"},
+		"eleven choices":         {block(order, func(b *scenario.Block) { b.Asks[1].Choices = strings.Split("a,b,c,d,e,f,g,h,i,j,k", ",") }), "blocks[3].asks[1].choices has 11 entries"},
+		"too many tries":         {ask(func(a *scenario.Ask) { a.Tries = 11 }), "blocks[3].asks[0].tries must be 1 to 10"},
+		"a context without name": {block(order, func(b *scenario.Block) { b.Context[0].Name = "" }), "blocks[3].context[0].name is required"},
+		"a context in the past":  {block(order, func(b *scenario.Block) { b.Context[0].LifeSpan = -1 }), "blocks[3].context[0].lifeSpan must not be negative"},
+		"a context's word":       {block(order, func(b *scenario.Block) { b.Context[0].Params["no"] = "#{no}" }), "blocks[3].context[0].params.no has #{no}"},
+		"data's word":            {block(order, func(b *scenario.Block) { b.Data = map[string]any{"a": []any{"#{no}", nil, 1.5}} }), "blocks[3].data.a[0] has #{no}"},
+		"too much data":          {block(order, func(b *scenario.Block) { b.Data = map[string]any{"a": strings.Repeat("a", 30_000)} }), "blocks[3].data must be at most 30000 bytes"},
+		"outputs without end": {block(order, func(b *scenario.Block) {
+			b.Handoff, b.Answer = true, &kakao.Template{Outputs: slices.Repeat(says("a").Outputs, 6000)}
+		}), "blocks[3].answer.outputs has 6000 entries, want 1 to 3"},
+		"more outputs than that": {block(order, func(b *scenario.Block) {
+			b.Handoff, b.Answer = true, &kakao.Template{Outputs: slices.Repeat(says("a").Outputs, 10_000)}
+		}), "blocks[3] must be at most 200000 bytes"},
+		"says without end":         {block(order, func(b *scenario.Block) { b.Says = slices.Repeat([]string{"a"}, 301) }), "blocks[3].says has 301 entries"},
 		"too much of all":          {answer(kakao.Template{Outputs: says("a").Outputs, QuickReplies: []kakao.QuickReply{{Label: "a", Action: "message", Extra: map[string]any{"a": long(70_000)}}}}), "blocks[3] must be at most 200000 bytes"},
 		"an unknown server":        {block(stock, func(b *scenario.Block) { b.Webhook.Server = "ship" }), `blocks[4].webhook.server names "ship", which is none of the servers`},
 		"no server":                {block(stock, func(b *scenario.Block) { b.Webhook.Server = "" }), "blocks[4].webhook.server is missing"},
@@ -187,7 +196,7 @@ func TestRules_Check(t *testing.T) {
 			content := shop(tt.change)
 			before := shop(tt.change)
 			var got []string
-			for _, part := range (scenario.Rules{}).Check(content) {
+			for _, part := range (scenario.Rules{}).Check(t.Context(), content) {
 				got = append(got, part.Field+" "+part.Message)
 			}
 			var want []string
@@ -209,10 +218,40 @@ func TestRules_Check(t *testing.T) {
 	}
 }
 
+// A check ends where it has told enough, so that no content takes the memory or the time of a process.
+func TestRules_Check_enough(t *testing.T) {
+	key := strings.Repeat("k", 100_000)
+	for name, content := range map[string]scenario.Content{
+		"many blocks":       {Blocks: make([]scenario.Block, scenario.MaxBlocks)},
+		"many items":        {Knowledge: make([]knowledge.Item, scenario.MaxKnowledge)},
+		"one block":         {Blocks: []scenario.Block{{ID: "a", Name: "a", Kind: scenario.Normal, Answer: says("a"), Data: map[string]any{"a": slices.Repeat([]any{"#{"}, 5000)}}}},
+		"few of long paths": {Blocks: []scenario.Block{{ID: "a", Name: "a", Kind: scenario.Normal, Answer: says("a"), Context: []kakao.ContextValue{{Name: "a", Params: map[string]string{key: "#{", "b" + key[:50_000]: "#{"}}}}, {ID: "b", Name: "b", Kind: scenario.Normal, Answer: &kakao.Template{Outputs: says("a").Outputs, QuickReplies: []kakao.QuickReply{{Label: "a", Action: "message", Extra: map[string]any{key: slices.Repeat([]any{"#{"}, 100)}}}}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parts := scenario.Rules{}.Check(t.Context(), content)
+			if n := len(parts); n > scenario.MaxProblems+1 || n == 0 || parts[n-1].Message != scenario.MoreProblems {
+				t.Fatalf("Check() tells %d problems, want at most %d and one that says that there are more", n, scenario.MaxProblems)
+			}
+			bytes := 0
+			for _, part := range parts[:len(parts)-1] {
+				bytes += len(part.Field) + len(part.Message)
+			}
+			if bytes > scenario.MaxProblemBytes {
+				t.Errorf("Check() tells %d bytes, want at most %d", bytes, scenario.MaxProblemBytes)
+			}
+		})
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if parts := (scenario.Rules{}).Check(ended, scenario.Content{Blocks: make([]scenario.Block, 2)}); len(parts) > 0 {
+		t.Errorf("Check(ended) = %v, want none", parts)
+	}
+}
+
 func TestRules_Check_counts(t *testing.T) {
 	c := scenario.Content{Blocks: make([]scenario.Block, 1001), Knowledge: make([]knowledge.Item, 50_001), Servers: make([]scenario.Server, 21)}
 	got := map[string]bool{}
-	for _, part := range (scenario.Rules{}).Check(c) {
+	for _, part := range (scenario.Rules{}).Check(t.Context(), c) {
 		got[part.Field+" "+part.Message] = true
 	}
 	for _, want := range []string{"blocks has 1001 entries, at most 1000 are kept", "knowledge has 50001 entries, at most 50000 are kept", "servers has 21 entries, at most 20 are kept"} {
@@ -224,16 +263,16 @@ func TestRules_Check_counts(t *testing.T) {
 
 func TestRules_Check_rules(t *testing.T) {
 	local := shop(func(c *scenario.Content) { c.Servers[0].URL = "http://127.0.0.1:8080/x" })
-	if parts := (scenario.Rules{HTTPLoopback: true}).Check(local); len(parts) > 0 {
+	if parts := (scenario.Rules{HTTPLoopback: true}).Check(t.Context(), local); len(parts) > 0 {
 		t.Errorf("Check(server on this machine, allowed) = %v, want none", parts)
 	}
 	far := shop(func(c *scenario.Content) { c.Servers[0].URL = "http://10.0.0.1/x" })
-	if parts := (scenario.Rules{HTTPLoopback: true}).Check(far); len(parts) != 1 {
+	if parts := (scenario.Rules{HTTPLoopback: true}).Check(t.Context(), far); len(parts) != 1 {
 		t.Errorf("Check(http to another machine) = %v, want one", parts)
 	}
 	part := shop(func(c *scenario.Content) { c.Servers = nil })
 	part.Blocks[0].Answer.QuickReplies = []kakao.QuickReply{{Label: "a", Action: "block", BlockID: "elsewhere"}}
-	if parts := (scenario.Rules{Partial: true}).Check(part); len(parts) > 0 {
+	if parts := (scenario.Rules{Partial: true}).Check(t.Context(), part); len(parts) > 0 {
 		t.Errorf("Check(partial) = %v, want none", parts)
 	}
 }

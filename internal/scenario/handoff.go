@@ -64,13 +64,15 @@ func withPerson(t kakao.Template, good func(kakao.Template) bool) (with kakao.Te
 	}
 	button := kakao.Button{Action: handoffAction, Label: handoffLabel}
 	for i := len(t.Outputs) - 1; i >= 0; i-- {
+		if len(t.Outputs[i].Cards()) == 0 {
+			continue
+		}
 		with = mapTexts(t, "", func(_, text string) string { return text })
-		cards := with.Outputs[i].Cards()
-		for _, card := range cards {
+		for _, card := range with.Outputs[i].Cards() {
 			buttons := card.Bottom()
 			buttons.List = append(buttons.List, button)
 		}
-		if len(cards) > 0 && good(with) {
+		if good(with) {
 			return with, true
 		}
 	}
