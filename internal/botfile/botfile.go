@@ -67,13 +67,17 @@ func (p Problem) String() string {
 }
 
 // Read reads a folder whole. It returns every problem of all files, sorted by file and place; content
-// and header count only when there is none. Files that begin with a point, and notes that end in .md, are
+// and header count only when there is none. Where more is wrong than a check tells the last problem is
+// [scenario.MoreProblems]. It ends when ctx does: who waits for it looks at ctx first. Files that begin with a point, and notes that end in .md, are
 // left aside; all else must be of the bot. Nothing of what it reads can make it panic.
 func Read(ctx context.Context, fsys fs.FS, rules scenario.Rules) (scenario.Content, Header, []Problem) {
-	r := &reader{}
+	r := &reader{ctx: ctx}
 	var content scenario.Content
 	var header Header
 	for _, f := range r.list(fsys) {
+		if r.over() {
+			return content, header, r.sorted()
+		}
 		if slices.Contains(knowledgeFiles, f.name) {
 			content.Knowledge, r.knowledge = f.knowledge(fsys), f
 			continue
@@ -94,16 +98,21 @@ func Read(ctx context.Context, fsys fs.FS, rules scenario.Rules) (scenario.Conte
 			}
 		}
 	}
-	for _, part := range rules.Check(ctx, content) {
-		r.place(part)
+	if !r.over() {
+		for _, part := range rules.Check(ctx, content) {
+			r.place(part)
+		}
 	}
 	return content, header, r.sorted()
 }
 
 // reader gathers what is wrong while it reads.
 type reader struct {
+	ctx       context.Context
 	problems  []Problem
-	square    int // of the names in each YAML file, together
+	bytes     int  // of the problems
+	full      bool // no more are told
+	square    int  // of the names in each YAML file, together
 	bot       *file
 	blocks    []*file // of each block of the content
 	knowledge *file
@@ -119,9 +128,22 @@ type file struct {
 }
 
 func (f *file) add(at place, path, format string, args ...any) {
+	if f.full {
+		return
+	}
 	f.wrong = append(f.wrong, path)
-	f.problems = append(f.problems, Problem{File: f.name, Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...)})
+	f.put(Problem{File: f.name, Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...)})
 }
+
+func (r *reader) put(p Problem) {
+	r.bytes += len(p.Path) + len(p.Message)
+	if r.full = r.full || len(r.problems) == scenario.MaxProblems || r.bytes > scenario.MaxProblemBytes; !r.full {
+		r.problems = append(r.problems, p)
+	}
+}
+
+// over reports whether nothing more is to be read.
+func (r *reader) over() bool { return r.full || r.ctx.Err() != nil }
 
 // header reads bot.yaml.
 func (f *file) header(text []byte) (Header, []scenario.Server) {
@@ -217,6 +239,10 @@ func (r *reader) find(field string) (f *file, path string, at place) {
 
 // place adds what a check found, with the file and the place in it.
 func (r *reader) place(part fault.Part) {
+	if part.Message == scenario.MoreProblems {
+		r.full = true
+		return
+	}
 	message := parts.ReplaceAllStringFunc(part.Message, func(named string) string {
 		f, _, at := r.find(named)
 		if f == nil {
@@ -226,7 +252,7 @@ func (r *reader) place(part fault.Part) {
 	})
 	switch f, path, at := r.find(part.Field); {
 	case f == nil:
-		r.problems = append(r.problems, Problem{Path: part.Field, Message: message})
+		r.put(Problem{Path: part.Field, Message: message})
 	case f.root == nil: // the rows of a table that were complained of are not checked
 		f.add(at, path, "%s", message)
 	default:
@@ -234,10 +260,14 @@ func (r *reader) place(part fault.Part) {
 	}
 }
 
-// sorted returns the problems by file and place, each once.
+// sorted returns the problems by file and place, each once, and last that there are more.
 func (r *reader) sorted() []Problem {
 	slices.SortStableFunc(r.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path))
 	})
-	return slices.Compact(r.problems)
+	told := slices.Compact(r.problems)
+	if r.full {
+		told = append(told, Problem{Message: scenario.MoreProblems})
+	}
+	return told
 }

@@ -1,6 +1,7 @@
 package botfile_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -160,5 +161,39 @@ func TestProblem_String(t *testing.T) {
 	want := "bot.yaml:3:1: \ufffd[2J\ufffd\ufffd is no field here; there are id, name, servers"
 	if got := lines(problems); len(got) != 1 || got[0] != want {
 		t.Errorf("Read() = %q, want %q", got, want)
+	}
+}
+
+// Reading ends where enough is told, so that no folder takes the memory or the time of a process.
+func TestRead_enough(t *testing.T) {
+	for name, files := range map[string]map[string]string{
+		"rows of a table": {"knowledge.csv": "question,answer\n" + strings.Repeat("a\n", 3_000_000)},
+		"columns":         {"knowledge.csv": strings.Repeat("a,", 100_000) + "a\na\n"},
+		"lines of says": {
+			"blocks/a.yaml": "id: a\nname: a\nanswer: a\nsays:\n" + strings.Repeat("- 5\n", 20_000),
+			"blocks/b.yaml": "id: b\nname: b\nanswer: b\nsays:\n" + strings.Repeat("- 5\n", 20_000),
+		},
+		"what a check finds": {"knowledge.csv": "question,answer\n" + strings.Repeat("a,\n", 5_000)},
+		"long paths":         {"blocks/a.yaml": "id: a\nname: a\nanswer: a\ndata:\n  " + strings.Repeat("k", 100_000) + ": [" + strings.Repeat("1e400,", 100) + "]\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, problems := botfile.Read(t.Context(), folder(files), scenario.Rules{})
+			n := len(problems)
+			if n > scenario.MaxProblems+1 || n == 0 || problems[n-1] != (botfile.Problem{Message: scenario.MoreProblems}) {
+				t.Fatalf("Read() tells %d problems, want at most %d and one that says that there are more", n, scenario.MaxProblems)
+			}
+			bytes := 0
+			for _, p := range problems[:n-1] {
+				bytes += len(p.Path) + len(p.Message)
+			}
+			if bytes > scenario.MaxProblemBytes {
+				t.Errorf("Read() tells %d bytes, want at most %d", bytes, scenario.MaxProblemBytes)
+			}
+		})
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if content, _, _ := botfile.Read(ended, botfile.Example(), scenario.Rules{}); len(content.Blocks) > 0 {
+		t.Errorf("Read(ended) reads %d blocks, want none", len(content.Blocks))
 	}
 }

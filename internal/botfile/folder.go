@@ -1,6 +1,7 @@
 package botfile
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -98,7 +99,7 @@ func (f *file) text(fsys fs.FS, most int64) (text []byte, ok bool) {
 // Pack returns a folder as a zip archive of the files that [Read] reads, the same bytes for the same
 // files. There are problems when it cannot be read, or holds what is not of a bot.
 func Pack(fsys fs.FS) ([]byte, []Problem) {
-	r := &reader{}
+	r := &reader{ctx: context.Background()} // a folder of few files is read in no time
 	files := map[string][]byte{}
 	for _, f := range r.list(fsys) {
 		if text, ok := f.text(fsys, MaxBytes); ok {

@@ -68,7 +68,7 @@ func (f *file) knowledge(fsys fs.FS) (read []knowledge.Item) {
 	}
 	defer rows.Close()
 	of, ok := f.columns(rows.Header())
-	for ok {
+	for ok && !f.over() {
 		cells, err := rows.Next()
 		var bad *sheet.BadRow
 		switch {
@@ -91,7 +91,7 @@ func (f *file) knowledge(fsys fs.FS) (read []knowledge.Item) {
 		}
 		read, f.items.lines = append(read, item), append(f.items.lines, rows.Line())
 	}
-	return nil
+	return read
 }
 
 // item reads a row.
@@ -112,7 +112,7 @@ func (f *file) item(line int, cells []string, of []column) (item knowledge.Item,
 
 // columns returns what the columns of a header are.
 func (f *file) columns(header []string, line int) (of []column, ok bool) {
-	before := len(f.problems)
+	ok = true
 	f.items.at = map[string]place{}
 	for i, name := range header {
 		found := slices.IndexFunc(columns, func(c column) bool {
@@ -123,9 +123,11 @@ func (f *file) columns(header []string, line int) (of []column, ok bool) {
 		switch {
 		case found < 0:
 			f.add(at, "", "%q is no column of a knowledge base; there are %s", name, strings.Join(names(), ", "))
+			ok = false
 			continue
 		case f.items.at[columns[found].path] != place{}:
 			f.add(at, columns[found].name, "stands twice in the header")
+			ok = false
 		}
 		f.items.at[columns[found].path] = at
 		of = append(of, columns[found])
@@ -133,9 +135,10 @@ func (f *file) columns(header []string, line int) (of []column, ok bool) {
 	for _, needed := range []string{"question", "answer"} {
 		if f.items.at[needed] == (place{}) {
 			f.add(place{line, 1}, needed, "is a column that is missing")
+			ok = false
 		}
 	}
-	return of, len(f.problems) == before
+	return of, ok
 }
 
 func names() (all []string) {
