@@ -148,8 +148,8 @@ type botUtterances struct {
 	remote
 	list
 	Bot     string `arg:"" help:"Bot."`
-	Why     string `help:"Only what this rule answered: skill_url, kakao, asked, exit, first_entry, words, likeness, knowledge, choice or nothing."`
-	Outcome string `help:"Only what ended so: direct, inline, callback, callback_failed, callback_unknown, late, refused or failed."`
+	Why     string `help:"Only what this rule answered: ${rules}."`
+	Outcome string `help:"Only what ended so: ${outcomes}."`
 }
 
 // Run prints a line for each utterance, newest first.

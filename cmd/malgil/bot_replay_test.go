@@ -87,4 +87,7 @@ func TestBotUtterances(t *testing.T) {
 	if want := "2026-11-24 10:00:00 KST"; !strings.Contains(got.stdout, want) || !strings.Contains(got.stdout, "배송은 며칠 걸리나요?") || !strings.Contains(got.stdout, "3987 ms") {
 		t.Errorf("it prints\n%s\nwant %q, the answer and the time left", got.stdout, want)
 	}
+	if help := malgil(t, "bot", "utterances", "--help").stdout; !strings.Contains(help, "first_entry") || !strings.Contains(help, "server_failed") {
+		t.Errorf("its help is\n%s\nwant every rule and every outcome in it", help)
+	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/malgil/malgil/internal/app"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/scenario"
 	"github.com/malgil/malgil/tasks"
 )
 
@@ -87,6 +88,17 @@ type env struct {
 // teller is a command that runs with settings that cannot be read, and tells of them itself.
 type teller interface{ tells() }
 
+// helpWords are what the help of commands says by a name.
+var helpWords = kong.Vars{"fileHelp": fileHelp, "rules": anyOf(scenario.Whys), "outcomes": anyOf(scenario.Recorded)}
+
+func anyOf[T ~string](words []T) string {
+	all := make([]string, len(words))
+	for i, word := range words {
+		all[i] = string(word)
+	}
+	return strings.Join(all, ", ")
+}
+
 // run is the whole program, so that a test can start it more than once.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var cli commands
@@ -97,7 +109,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		permissions(),
 		kong.Description("The engine room behind KakaoTalk channel chatbots."),
 		kong.UsageOnError(),
-		kong.Vars{"queues": strings.Join(tasks.Queues, ","), "fileHelp": fileHelp},
+		kong.Vars{"queues": strings.Join(tasks.Queues, ",")},
+		helpWords,
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Vars{"version": "malgil " + app.Version},
 		kong.Writers(stdout, stderr),

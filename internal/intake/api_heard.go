@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/scenario"
 	"github.com/malgil/malgil/internal/store"
@@ -107,9 +109,26 @@ func (s *Server) studying(ctx context.Context) (done func(), err error) {
 
 type utterancesInput struct {
 	ByID
-	Why     string `query:"why" enum:"skill_url,kakao,asked,exit,first_entry,words,likeness,knowledge,choice,nothing" doc:"Only those that this rule answered"`
-	Outcome string `query:"outcome" enum:"direct,inline,callback,callback_failed,callback_unknown,late,refused,failed" doc:"Only those that ended so"`
+	Why     rule    `query:"why" doc:"Only those that this rule answered"`
+	Outcome outcome `query:"outcome" doc:"Only those that ended so"`
 	Paged
+}
+
+// rule is one of [scenario.Whys], and outcome one of [scenario.Recorded].
+type (
+	rule    string
+	outcome string
+)
+
+func (rule) Schema(huma.Registry) *huma.Schema    { return oneOf(scenario.Whys) }
+func (outcome) Schema(huma.Registry) *huma.Schema { return oneOf(scenario.Recorded) }
+
+func oneOf[T ~string](words []T) *huma.Schema {
+	schema := &huma.Schema{Type: huma.TypeString}
+	for _, word := range words {
+		schema.Enum = append(schema.Enum, string(word))
+	}
+	return schema
 }
 
 func (s *Server) listUtterances(ctx context.Context, in *utterancesInput) (*body[page[utteranceView]], error) {
@@ -117,7 +136,7 @@ func (s *Server) listUtterances(ctx context.Context, in *utterancesInput) (*body
 	if err := in.after(&after); err != nil {
 		return nil, err
 	}
-	list, err := s.services.Read.UtteranceList(ctx, in.ID, in.Why, in.Outcome, after, in.Limit+1)
+	list, err := s.services.Read.UtteranceList(ctx, in.ID, string(in.Why), string(in.Outcome), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

@@ -56,6 +56,16 @@ func TestHeard(t *testing.T) {
 		"items.0.times": 3, "items.0.texts": 2, "items.0.words.0.asked": "선물 포장 되나요", "items.0.words.0.times": 2, "items.1": nil,
 	})
 
+	for _, rule := range scenario.Whys {
+		h.do(call{method: "GET", path: path + "/utterances?why=" + string(rule)}).want(200)
+	}
+	for _, outcome := range scenario.Outcomes {
+		status := 200
+		if outcome == scenario.Unreadable {
+			status = 422 // it is not kept
+		}
+		h.do(call{method: "GET", path: path + "/utterances?outcome=" + string(outcome)}).want(status)
+	}
 	for query, field := range map[string]string{
 		"/replay?last=0": "query.last", "/replay?last=5001": "query.last", "/replay?side=both": "query.side", "/unanswered?days=0": "query.days",
 		"/utterances?why=luck": "query.why", "/utterances?outcome=unreadable": "query.outcome", "/utterances?cursor=x": "query.cursor",

@@ -23,6 +23,9 @@ const (
 	ByNothing   Why = "nothing"     // the fallback
 )
 
+// Whys lists every rule.
+var Whys = []Why{ByURL, ByKakao, ByAsk, ByExit, ByEntry, ByWords, ByLikeness, ByKnowledge, ByChoice, ByNothing}
+
 // choice is what is to answer: a block, an item, or one of several that the user chooses.
 type choice struct {
 	why        Why

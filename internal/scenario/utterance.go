@@ -3,6 +3,7 @@ package scenario
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -27,8 +28,11 @@ const (
 	Unreadable      Outcome = "unreadable"       // a safe text: the call was no skill payload; counted, not kept
 )
 
-// Outcomes lists every outcome.
-var Outcomes = []Outcome{Direct, Inline, Callback, CallbackFailed, CallbackUnknown, Late, Refused, Failed, ServerFailed, Unreadable}
+// Recorded lists the outcomes of utterances that are kept, and Outcomes every outcome.
+var (
+	Recorded = []Outcome{Direct, Inline, Callback, CallbackFailed, CallbackUnknown, Late, Refused, Failed, ServerFailed}
+	Outcomes = slices.Concat(Recorded, []Outcome{Unreadable})
+)
 
 // The two sides of a bot: its live channel (운영채널) and its development channel (개발채널).
 const (
