@@ -58,12 +58,21 @@ func (p *pool) ProcessTask(theirs context.Context, task *asynq.Task) error {
 			p.loose.Done()
 		}
 	}()
+	return s.outcome(ended)
+}
+
+// outcome waits for what asynq is told of a run: that its task is done, once the slot is given back, else how
+// it ended. It panics as the run did.
+func (s *slot) outcome(ended <-chan run) error {
 	select {
 	case <-s.given:
 		return nil
 	case r := <-ended:
 		s.keep()
-		if r.panicked != nil && !s.isGiven() {
+		switch {
+		case s.isGiven(): // at the same moment
+			return nil
+		case r.panicked != nil:
 			panic(r.panicked) // as if it had run here
 		}
 		return r.err
