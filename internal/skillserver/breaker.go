@@ -21,8 +21,9 @@ const (
 	forgetAfter = 10 * time.Minute // without a call
 )
 
-// breakerKey is a server of a bot. That of its development side mostly has another address.
-type breakerKey struct{ bot, url string }
+// breakerKey is a server as a side of a bot uses it: who tries out a broken block on the development channel
+// does not take the server from the live one.
+type breakerKey struct{ bot, side, url string }
 
 // breakers are those of all bots. They are safe for concurrent use.
 type breakers struct {
@@ -41,7 +42,7 @@ type breaker struct {
 
 func (b *breakers) of(call scenario.BackendCall) *breaker {
 	now := time.Now()
-	key := breakerKey{call.BotID, call.Server.URL}
+	key := breakerKey{call.BotID, call.Side, call.Server.URL}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now.Sub(b.looked) >= forgetAfter {
@@ -55,7 +56,7 @@ func (b *breakers) of(call scenario.BackendCall) *breaker {
 	}
 	known := b.all[key]
 	if known == nil {
-		known = &breaker{two: b.make(call.BotID, call.Server.Name)}
+		known = &breaker{two: b.make(call)}
 		b.all[key] = known
 		b.meter.SkillServerBreaker("", word(gobreaker.StateClosed))
 	}
@@ -66,7 +67,8 @@ func (b *breakers) of(call scenario.BackendCall) *breaker {
 // errFailed and errNotTheirs are what a breaker is told of.
 var errFailed, errNotTheirs = errors.New("it failed"), errors.New("it is not at fault")
 
-func (b *breakers) make(botID, server string) *gobreaker.TwoStepCircuitBreaker[struct{}] {
+func (b *breakers) make(call scenario.BackendCall) *gobreaker.TwoStepCircuitBreaker[struct{}] {
+	log := b.log.With("bot_id", call.BotID, "side", call.Side, "server", call.Server.Name)
 	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Interval: window, BucketPeriod: windowStep, Timeout: openFor,
 		ReadyToTrip: func(n gobreaker.Counts) bool {
@@ -77,9 +79,9 @@ func (b *breakers) make(botID, server string) *gobreaker.TwoStepCircuitBreaker[s
 			b.meter.SkillServerBreaker(word(from), word(to))
 			switch to {
 			case gobreaker.StateOpen:
-				b.log.Warn("skill server is left alone: it failed again and again", "bot_id", botID, "server", server, "for", openFor.String())
+				log.Warn("skill server is left alone: it failed again and again", "for", openFor.String())
 			case gobreaker.StateClosed:
-				b.log.Info("skill server answers again", "bot_id", botID, "server", server)
+				log.Info("skill server answers again")
 			}
 		},
 	})

@@ -122,6 +122,22 @@ func TestBreaker_slowAndOld(t *testing.T) {
 	})
 }
 
+// Who tries out a broken block on the development channel does not take the server from the live one.
+func TestBreakers_eachSide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, states := newBreakers()
+		live := serverCall("b1", "https://a.example")
+		live.Side = scenario.Live
+		development := live
+		development.Side = scenario.Development
+		end(t, b, development, down, down, down, down, down)
+		if !b.of(development).isOpen() || b.of(live).isOpen() {
+			t.Errorf("open on the development side: %v, on the live side: %v, want true and false", b.of(development).isOpen(), b.of(live).isOpen())
+		}
+		states.want(t, 1, 0, 1)
+	})
+}
+
 func TestBreakers_forgetsTheUnused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, states := newBreakers()
