@@ -21,48 +21,84 @@ type secrets struct {
 	opener Opener
 
 	mu    sync.Mutex
-	known map[string]knownSecret
+	known map[string]*knownSecret
 }
 
+// knownSecret is the secrets of a bot, as they were last found.
 type knownSecret struct {
+	found  bool // once, at least
+	values secretValues
+	err    error         // of the last look
+	looked time.Time     // end of it
+	news   chan struct{} // closed when the look under way has ended; nil when none is
+}
+
+type secretValues struct {
 	current, former string // "" for none
 	formerUntil     time.Time
-	looked          time.Time
 }
 
 // of returns what a bot's calls are signed with at a time: nothing, one secret, or the new one and the old.
 func (s *secrets) of(ctx context.Context, botID string, now time.Time) ([]string, error) {
-	s.mu.Lock()
-	known, found := s.known[botID]
-	s.mu.Unlock()
-	if !found || time.Since(known.looked) >= secretTTL {
-		fresh, err := s.look(ctx, botID)
-		if err != nil && !found {
-			return nil, err
-		}
-		if err == nil {
-			known = fresh
-		}
-		known.looked = time.Now() // also of a look that failed: the database is not asked by every call
-		s.mu.Lock()
-		s.known[botID] = known
-		s.mu.Unlock()
-	}
+	values, err := s.valuesOf(ctx, botID)
 	switch {
-	case known.current == "":
-		return nil, nil
-	case known.former == "" || !now.Before(known.formerUntil):
-		return []string{known.current}, nil
+	case err != nil || values.current == "":
+		return nil, err
+	case values.former == "" || !now.Before(values.formerUntil):
+		return []string{values.current}, nil
 	}
-	return []string{known.current, known.former}, nil
+	return []string{values.current, values.former}, nil
 }
 
-func (s *secrets) look(ctx context.Context, botID string) (known knownSecret, err error) {
+// valuesOf waits for the look under way, if any: one serves all who ask.
+func (s *secrets) valuesOf(ctx context.Context, botID string) (secretValues, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.known[botID]
+	if known == nil {
+		known = &knownSecret{}
+		s.known[botID] = known
+	}
+	if known.news == nil && (!known.found || time.Since(known.looked) >= secretTTL) {
+		known.news = make(chan struct{})
+		go s.renew(context.WithoutCancel(ctx), botID, known)
+	}
+	if news := known.news; news != nil {
+		s.mu.Unlock()
+		select {
+		case <-news:
+		case <-ctx.Done():
+		}
+		s.mu.Lock()
+	}
+	switch {
+	case known.found:
+		return known.values, nil
+	case known.err != nil:
+		return secretValues{}, known.err
+	}
+	return secretValues{}, fault.Wrap(fault.Unavailable, ctx.Err(), "the database does not answer")
+}
+
+// renew looks once. After a look that failed the values stand, and the next look is as far away: the database is
+// not asked by every call.
+func (s *secrets) renew(ctx context.Context, botID string, known *knownSecret) {
+	values, err := s.look(ctx, botID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known.err, known.looked = err, time.Now(); err == nil {
+		known.values, known.found = values, true
+	}
+	close(known.news)
+	known.news = nil
+}
+
+func (s *secrets) look(ctx context.Context, botID string) (values secretValues, err error) {
 	ctx, cancel := context.WithTimeout(ctx, secretTime)
 	defer cancel()
 	sealed, err := s.source.WebhookSecret(ctx, botID)
 	if err != nil {
-		return known, fault.Wrap(fault.Unavailable, err, "the database does not answer")
+		return values, fault.Wrap(fault.Unavailable, err, "the database does not answer")
 	}
 	open := func(sealed []byte) (string, error) {
 		if len(sealed) == 0 {
@@ -71,12 +107,12 @@ func (s *secrets) look(ctx context.Context, botID string) (known knownSecret, er
 		plain, err := s.opener.Open(sealed, bot.WebhookSecretTable, botID)
 		return string(plain), err
 	}
-	if known.current, err = open(sealed.Current); err != nil {
-		return known, fault.Wrap(fault.Internal, err, "it does not open; see malgil doctor")
+	if values.current, err = open(sealed.Current); err != nil {
+		return values, fault.Wrap(fault.Internal, err, "it does not open; see malgil doctor")
 	}
-	if known.former, err = open(sealed.Former); err != nil {
-		return known, fault.Wrap(fault.Internal, err, "the one before it does not open; see malgil doctor")
+	if values.former, err = open(sealed.Former); err != nil {
+		return values, fault.Wrap(fault.Internal, err, "the one before it does not open; see malgil doctor")
 	}
-	known.formerUntil = sealed.FormerUntil()
-	return known, nil
+	values.formerUntil = sealed.FormerUntil()
+	return values, nil
 }

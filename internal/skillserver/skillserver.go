@@ -119,7 +119,7 @@ func New(options Options) *Client {
 		http:     options.Guard.KeepingClient(idlePerHost),
 		lanes:    lanes{most: options.MaxCalls, all: map[laneKey]*lane{}},
 		breakers: breakers{all: map[breakerKey]*breaker{}, meter: options.Meter, log: options.Log},
-		secrets:  secrets{source: options.Secrets, opener: options.Opener, known: map[string]knownSecret{}},
+		secrets:  secrets{source: options.Secrets, opener: options.Opener, known: map[string]*knownSecret{}},
 	}
 }
 
@@ -168,10 +168,6 @@ func (c *Client) call(ctx context.Context, call scenario.BackendCall) (kakao.Ski
 	if err != nil {
 		return kakao.SkillResponse{}, barred(call, err)
 	}
-	keys, err := c.secrets.of(ctx, call.BotID, c.Now())
-	if err != nil {
-		return kakao.SkillResponse{}, barred(call, fault.Wrap(fault.Internal, err, "the bot's webhook secret cannot be read: %s", fault.MessageOf(err)))
-	}
 	breaker := c.breakers.of(call)
 	if breaker.isOpen() {
 		return kakao.SkillResponse{}, leftAlone(call)
@@ -189,6 +185,10 @@ func (c *Client) call(ctx context.Context, call scenario.BackendCall) (kakao.Ski
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
+	keys, err := c.secrets.of(ctx, call.BotID, c.Now())
+	if err != nil {
+		return kakao.SkillResponse{}, barred(call, fault.Wrap(fault.Internal, err, "the bot's webhook secret cannot be read: %s", fault.MessageOf(err)))
+	}
 	if err := place.wait(ctx); err != nil {
 		if errors.Is(err, context.Canceled) {
 			return kakao.SkillResponse{}, failed(Stopped, false, fault.Unavailable, "server %q was not called: nobody waits any more", call.Server.Name)
