@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/malgil/malgil/internal/botfile"
+	"github.com/malgil/malgil/internal/scenario"
 )
 
 func hello(text string) map[string]any {
@@ -99,12 +100,15 @@ func TestVersions_refusesAll(t *testing.T) {
 		status int
 		fields []string
 	}{
-		"no JSON":          {body: `{"blocks":`, status: 422},
-		"an unknown list":  {body: map[string]any{"block": []any{}}, status: 422},
-		"nested too deep":  {body: `{"blocks":[` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `]}`, status: 422},
-		"two values":       {body: `{} {}`, status: 422},
-		"an unknown field": {body: map[string]any{"blocks": []any{blockOf("a", "x", nil), blockOf("b", "x", map[string]any{"evnt": "e"})}}, status: 422, fields: []string{"body.blocks[1]"}},
-		"wrong kinds":      {body: `{"blocks":[{"id":1},{"name":[]}],"knowledge":[{"question":{}}],"servers":[7]}`, status: 422, fields: []string{"body.blocks[0]", "body.blocks[1]", "body.knowledge[0]", "body.servers[0]"}},
+		"no JSON":               {body: `{"blocks":`, status: 422},
+		"an unknown list":       {body: map[string]any{"block": []any{}}, status: 422},
+		"nested too deep":       {body: `{"blocks":[` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `]}`, status: 422},
+		"two values":            {body: `{} {}`, status: 422},
+		"an unknown field":      {body: map[string]any{"blocks": []any{blockOf("a", "x", nil), blockOf("b", "x", map[string]any{"evnt": "e"})}}, status: 422, fields: []string{"body.blocks[1]"}},
+		"wrong kinds":           {body: `{"blocks":[{"id":1},{"name":[]}],"knowledge":[{"question":{}}],"servers":[7]}`, status: 422, fields: []string{"body.blocks[0]", "body.blocks[1]", "body.knowledge[0]", "body.servers[0]"}},
+		"no list":               {body: `{"blocks":{}}`, status: 422, fields: []string{"body.blocks"}},
+		"more blocks than kept": {body: `{"blocks":[{}` + strings.Repeat(",{}", 1_000_000) + `]}`, status: 422, fields: []string{"body.blocks"}},
+		"a block without end":   {body: `{"blocks":[{"handoff":true,"answer":{"outputs":[{}` + strings.Repeat(",{}", 500_000) + `]}}]}`, status: 422, fields: []string{"body.blocks[0]"}},
 		"two answers": {body: map[string]any{"blocks": []any{blockOf("a", long, nil), blockOf("b", "x", nil), blockOf("c", "x", map[string]any{"answer": map[string]any{"outputs": []any{}}})}}, status: 422,
 			fields: []string{"body.blocks[0].answer.outputs[0].simpleText.text", "body.blocks[2].answer.outputs"}},
 		"a long note":      {body: `{}`, query: "?note=" + strings.Repeat("a", 501), status: 422, fields: []string{"query.note"}},
@@ -126,6 +130,12 @@ func TestVersions_refusesAll(t *testing.T) {
 				t.Errorf("problem = %+v, want those about %v", p, tt.fields)
 			}
 		})
+	}
+	for first, body := range map[string]string{"body.knowledge[0]": "7", "body.knowledge[0].question": "{}"} {
+		p := h.do(call{method: "POST", path: path, body: `{"knowledge":[` + body + strings.Repeat(","+body, 5_000) + `]}`}).wantProblem(422, "INVALID", first)
+		if n := len(p.Errors); n != scenario.MaxProblems+1 || p.Errors[n-1].Location != "body" || p.Errors[n-1].Message != scenario.MoreProblems {
+			t.Errorf("%s first: %d errors, want %d and one that says that there are more", first, n, scenario.MaxProblems)
+		}
 	}
 	h.do(call{method: "POST", path: path, body: `{}`, header: map[string]string{"Content-Type": "text/csv"}}).wantProblem(415, "UNSUPPORTED_MEDIA_TYPE", "")
 	h.do(call{method: "POST", path: path, body: `{"blocks":[]}` + strings.Repeat(" ", maxImport)}).wantProblem(413, "TOO_LARGE", "")

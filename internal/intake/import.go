@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -25,8 +26,10 @@ import (
 
 const (
 	importVersionRoute = "POST /api/v1/bots/{id}/versions"
-	maxImport          = 16 << 20 // bytes
-	importsAtOnce      = 2        // by one process: what a folder unpacks to is in memory
+	maxImport          = 16 << 20        // bytes
+	maxEntry           = 1 << 20         // bytes of one block, item or server in JSON, spaces and all
+	importsAtOnce      = 2               // by one process: what a folder unpacks to is in memory
+	importTime         = 2 * time.Minute // that one has, when it is in: others wait for its place
 )
 
 // addImport registers and describes the import, which huma does not serve: it reads bodies whole, and
@@ -96,6 +99,8 @@ func (s *Server) takeImport(ctx context.Context, id string, text []byte, ask imp
 	case <-ctx.Done():
 		return made, fault.Wrap(fault.Unavailable, ctx.Err(), "too many bots are being imported; try again")
 	}
+	ctx, cancel := context.WithTimeout(ctx, importTime)
+	defer cancel()
 	folder := ask.media == botfile.MediaType
 	if folder {
 		ask.Content, err = readFolder(ctx, text, s.config.Content)
@@ -186,30 +191,61 @@ func readImportAsk(r *http.Request) (ask importAsk, err error) {
 }
 
 // readContent reads the content of a version from JSON that has no field which is not known. Every part
-// that does not read is told of, in a [bot.ContentError].
+// that does not read is told of, in a [bot.ContentError], up to so many as a check tells.
 func readContent(text []byte) (c scenario.Content, err error) {
 	if depth(text) > maxDepth {
 		return c, fault.New(fault.Invalid, "the body is nested deeper than %d levels", maxDepth)
 	}
-	var parts struct{ Blocks, Knowledge, Servers []json.RawMessage }
+	var parts struct{ Blocks, Knowledge, Servers json.RawMessage }
 	if err := strictly(text, &parts); err != nil {
 		return c, fault.New(fault.Invalid, "the body is not the content of a bot, an object of blocks, knowledge and servers: %s", plainJSON(err))
 	}
 	var problems []fault.Part
-	c.Blocks = readEach(parts.Blocks, "blocks", c.Blocks, &problems)
-	c.Knowledge = readEach(parts.Knowledge, "knowledge", c.Knowledge, &problems)
-	c.Servers = readEach(parts.Servers, "servers", c.Servers, &problems)
+	c.Blocks = readEach(parts.Blocks, "blocks", scenario.MaxBlocks, c.Blocks, &problems)
+	c.Knowledge = readEach(parts.Knowledge, "knowledge", scenario.MaxKnowledge, c.Knowledge, &problems)
+	c.Servers = readEach(parts.Servers, "servers", scenario.MaxServers, c.Servers, &problems)
 	if len(problems) > 0 {
 		return c, &bot.ContentError{Problems: problems}
 	}
 	return c, nil
 }
 
-func readEach[T any](parts []json.RawMessage, name string, list []T, problems *[]fault.Part) []T {
-	for i, text := range parts {
+// readEach reads the entries of a list one by one, so that no list that is too long and no entry that is
+// too large is ever decoded.
+func readEach[T any](text json.RawMessage, name string, most int, list []T, problems *[]fault.Part) []T {
+	add := func(field, format string, args ...any) {
+		switch n := len(*problems); {
+		case n < scenario.MaxProblems:
+			*problems = append(*problems, fault.Part{Field: field, Message: fmt.Sprintf(format, args...)})
+		case n == scenario.MaxProblems:
+			*problems = append(*problems, fault.Part{Message: scenario.MoreProblems})
+		}
+	}
+	if len(text) == 0 || string(text) == "null" {
+		return list
+	}
+	entries := json.NewDecoder(bytes.NewReader(text))
+	if first, err := entries.Token(); err != nil || first != json.Delim('[') {
+		add(name, "must be a list")
+		return list
+	}
+	for i := 0; entries.More() && len(*problems) <= scenario.MaxProblems; i++ {
+		if i == most {
+			add(name, "has more than %d entries, which is the most that is kept", most)
+			break
+		}
+		var entry json.RawMessage
 		var one T
-		if err := strictly(text, &one); err != nil {
-			*problems = append(*problems, fault.Part{Field: fmt.Sprintf("%s[%d]", name, i), Message: "does not read: " + plainJSON(err)})
+		field, err := fmt.Sprintf("%s[%d]", name, i), entries.Decode(&entry)
+		if len(entry) > maxEntry {
+			add(field, "is %d bytes long, at most %d are read", len(entry), maxEntry)
+			continue
+		}
+		if err == nil {
+			err = strictly(entry, &one)
+		}
+		if err != nil {
+			add(field, "does not read: %s", plainJSON(err))
 		}
 		list = append(list, one)
 	}

@@ -134,7 +134,7 @@ func location(field string) string {
 			return field
 		}
 	}
-	return "body." + field
+	return strings.TrimSuffix("body."+field, ".") // the body itself, where no field is wrong
 }
 
 // statusCodes are the words for what is refused before it reaches a rule.
