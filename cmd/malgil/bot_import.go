@@ -16,7 +16,7 @@ import (
 type botImport struct {
 	remote
 	Folder string `arg:"" help:"Folder of the bot, or a JSON file of its blocks, knowledge and servers."`
-	Bot    string `help:"Bot; the one that bot.yaml names, when left out."`
+	Bot    string `help:"Bot; of a folder the one that its bot.yaml names, when left out."`
 	Note   string `help:"What is new; one line."`
 	Deploy bool   `help:"Make it live at once."`
 	DryRun bool   `help:"Have it checked, and store nothing."`
@@ -53,11 +53,14 @@ func (c botImport) sendFolder(e *env) error {
 	if len(problems) > 0 {
 		return fault.New(fault.Invalid, "%s", problems[0])
 	}
-	if c.Bot == "" {
-		_, header, _ := botfile.Read(e.ctx, folder.FS(), scenario.Rules{HTTPLoopback: true})
-		if c.Bot = header.ID; c.Bot == "" {
-			return fault.Field("--bot", "is missing, and bot.yaml names no bot; malgil bot check tells what is wrong with it")
-		}
+	_, header, _ := botfile.Read(e.ctx, folder.FS(), scenario.Rules{HTTPLoopback: true})
+	switch {
+	case c.Bot == "" && header.ID == "":
+		return fault.Field("--bot", "is missing, and bot.yaml names no bot; malgil bot check tells what is wrong with it")
+	case c.Bot == "":
+		c.Bot = header.ID
+	case header.ID != "" && !header.Names(c.Bot):
+		return fault.Field("--bot", "is %s, but the folder is of bot %s; leave --bot out, or write the other id into bot.yaml", c.Bot, header.ID)
 	}
 	return c.send(e, bytes.NewReader(archive), botfile.MediaType)
 }

@@ -177,6 +177,17 @@ func TestCommands(t *testing.T) {
 	}
 	folder := filepath.Join(t.TempDir(), "shop")
 	ok(t, "bot", "init", folder)
+	if got := malgil(t, "bot", "import", folder, "--bot", "77b2f0", "--dry-run"); got.code == exitOK || !strings.Contains(got.stderr, "--bot is 77b2f0, but the folder is of bot 66a1f0c2d4b7e83f5a9c1d20") {
+		t.Errorf("bot import of another bot's folder = exit %d, %q, want which is which", got.code, got.stderr)
+	}
+	about := filepath.Join(folder, "bot.yaml")
+	text, err := os.ReadFile(about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(about, bytes.ReplaceAll(text, []byte("66a1f0c2d4b7e83f5a9c1d20"), []byte("77b2f0")), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if got := ok(t, "bot", "import", folder, "--bot", "77b2f0", "--dry-run"); !strings.Contains(got, "would be version 3") {
 		t.Errorf("bot import of a folder = %q, want what would be", got)
 	}

@@ -37,6 +37,11 @@ type Header struct {
 	Name string `json:"name"`
 }
 
+// Names reports whether the header is of a bot, on whichever of its channels.
+func (h Header) Names(bot string) bool {
+	return strings.TrimSuffix(h.ID, "!") == strings.TrimSuffix(bot, "!")
+}
+
 // Problem is something that is wrong with a file of a folder.
 type Problem struct {
 	File         string // with slashes, from the folder on; "" for the folder itself

@@ -149,10 +149,17 @@ func TestVersions_folder(t *testing.T) {
 	_, _, botID := h.seed(0)
 	path := "/api/v1/bots/" + botID + "/versions"
 	zipped := map[string]string{"Content-Type": "application/zip"}
-	archive, problems := botfile.Pack(botfile.Example())
+	content, header, problems := botfile.Read(t.Context(), botfile.Example(), scenario.Rules{})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
+	header.ID = "77b2f0"
+	another := h.do(call{method: "POST", path: path, body: string(botfile.Zip(botfile.Write(content, header))), header: zipped}).wantProblem(422, "INVALID", "body.id")
+	if e := another.Errors[0]; e.File != "bot.yaml" || !strings.Contains(e.Message, header.ID) || !strings.Contains(e.Message, botID) {
+		t.Errorf("the folder of another bot: %+v, want both ids and their file", e)
+	}
+	header.ID = botID
+	archive := botfile.Zip(botfile.Write(content, header))
 	wantAt(t, "the example", h.do(call{method: "POST", path: path + "?deploy=true", body: string(archive), header: zipped}).want(201),
 		map[string]any{"version": 1, "added": true, "live": true})
 	wantAt(t, "the example again", h.do(call{method: "POST", path: path, body: string(archive), header: zipped}).want(200), map[string]any{"version": 1, "added": false})

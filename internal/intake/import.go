@@ -103,7 +103,7 @@ func (s *Server) takeImport(ctx context.Context, id string, text []byte, ask imp
 	defer cancel()
 	folder := ask.media == botfile.MediaType
 	if folder {
-		ask.Content, err = readFolder(ctx, text, s.config.Content)
+		ask.Content, err = readFolder(ctx, id, text, s.config.Content)
 	} else {
 		ask.Content, err = readContent(text)
 	}
@@ -130,16 +130,19 @@ func inJSON(wrong *bot.ContentError) error {
 	return said
 }
 
-// readFolder reads the content of a version from a folder as a zip archive, and tells everything that is
-// wrong with its files.
-func readFolder(ctx context.Context, archive []byte, rules scenario.Rules) (scenario.Content, error) {
+// readFolder reads the content of a version of a bot from a folder as a zip archive, and tells everything that
+// is wrong with its files. A folder of another bot is wrong: its answers would be given to the users of this one.
+func readFolder(ctx context.Context, id string, archive []byte, rules scenario.Rules) (scenario.Content, error) {
 	files, err := botfile.Unzip(archive)
 	if err != nil {
 		return scenario.Content{}, err
 	}
-	content, _, problems := botfile.Read(ctx, files, rules)
+	content, header, problems := botfile.Read(ctx, files, rules)
 	if err := ctx.Err(); err != nil {
 		return content, fault.Wrap(fault.Unavailable, err, "the folder was not checked to its end; try again")
+	}
+	if len(problems) == 0 && !header.Names(id) {
+		problems = []botfile.Problem{{File: "bot.yaml", Path: "id", Message: fmt.Sprintf("is that of bot %s, and the folder was sent to bot %s; send it there, or change the id", header.ID, id)}}
 	}
 	if len(problems) == 0 {
 		return content, nil
