@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ type Config struct {
 	PublicURL     string `name:"public-url" env:"MALGIL_PUBLIC_URL" url:"" default:"http://127.0.0.1:8080" help:"Where people and Kakao reach the intake; goes into skill URLs and payment returns."`
 
 	KakaoURL          string   `name:"kakao-url" env:"MALGIL_KAKAO_URL" url:"" default:"https://bot-api.kakao.com" help:"Event API."`
-	SkillPrivateHosts []string `env:"MALGIL_SKILL_PRIVATE_HOSTS" placeholder:"HOST" help:"Hosts of skill servers that may be on a private network, and be spoken to over plain HTTP; a leading dot means any host below."`
+	SkillPrivateHosts []string `env:"MALGIL_SKILL_PRIVATE_HOSTS" placeholder:"HOST" help:"Hosts of skill servers that may be on a private network, and be spoken to over plain HTTP, for every bot; a leading dot means any host below. At the ports 80 and 443, or at the one of HOST:PORT."`
 	CallbackHosts     []string `env:"MALGIL_CALLBACK_HOSTS" default:".kakao.com" help:"Hosts that callback URLs may name; a leading dot means any host below."`
 
 	KakaoPayURL       string `name:"kakaopay-url" env:"MALGIL_KAKAOPAY_URL" url:"" default:"https://open-api.kakaopay.com" help:"Card gateway."`
@@ -163,7 +164,13 @@ func (c Config) checkURLs(bad func(name, format string, args ...any)) {
 		}
 	}
 	checkHosts(bad, "MALGIL_CALLBACK_HOSTS", c.CallbackHosts, ".kakao.com")
-	checkHosts(bad, "MALGIL_SKILL_PRIVATE_HOSTS", c.SkillPrivateHosts, "skill.corp.example or 10.0.0.7")
+	for _, host := range c.SkillPrivateHosts {
+		name, port, given := strings.Cut(host, ":")
+		if n, err := strconv.ParseUint(port, 10, 16); given && (err != nil || strconv.FormatUint(max(n, 1), 10) != port) {
+			name = host
+		}
+		checkHosts(bad, "MALGIL_SKILL_PRIVATE_HOSTS", []string{name}, "skill.corp.example or 10.0.0.7:8080")
+	}
 }
 
 func checkHosts(bad func(name, format string, args ...any), name string, hosts []string, example string) {

@@ -77,6 +77,22 @@ func TestConfig_Check_namesEveryProblem(t *testing.T) {
 	}
 }
 
+func TestConfig_Check_privateHosts(t *testing.T) {
+	for host, good := range map[string]bool{
+		"skill.corp.example": true, ".corp.example:8443": true, "10.0.0.7:8080": true,
+		"10.0.0.7:": false, "10.0.0.7:0": false, "10.0.0.7:080": false, "10.0.0.7:65536": false, "a:b": false, ":80": false, "::1": false, "http://a": false, "a/b": false, "*": false,
+	} {
+		named := false
+		err := app.Config{SkillPrivateHosts: []string{host}}.Check(app.Roles{})
+		for _, one := range err.(interface{ Unwrap() []error }).Unwrap() {
+			named = named || one.(*fault.Error).Field == "MALGIL_SKILL_PRIVATE_HOSTS"
+		}
+		if named == good {
+			t.Errorf("Check() with the private host %q refuses it: %v, want %v", host, named, !good)
+		}
+	}
+}
+
 // The name of a setting is put in front of what is wrong with it, once.
 func TestConfig_Check_namesASettingOnce(t *testing.T) {
 	wrong := app.Config{Parts: app.Parts{DB: "mysql://x", Redis: "http://x"}, SealKeys: "short", SMTP: "mail"}

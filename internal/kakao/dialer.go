@@ -1,12 +1,14 @@
 package kakao
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -26,7 +28,8 @@ type Guard struct {
 	// Loopback also allows this machine, over http too: for the demo and the sandbox only.
 	Loopback bool
 	// Private are hosts, written as Hosts are, that are of our own network: they may resolve to private
-	// addresses and this machine, and be called over http.
+	// addresses and this machine, and be called over http. One is meant at the ports 80 and 443, or at the
+	// one that it names, as host:port.
 	Private []string
 	// Resolver is nil for the machine's own.
 	Resolver *net.Resolver
@@ -53,7 +56,7 @@ func (g Guard) Check(address string) error {
 	if g.Loopback && isLoopbackHost(u.Hostname()) && (u.Scheme == "http" || u.Scheme == "https") {
 		return nil
 	}
-	if matchesHost(g.Private, u.Hostname()) && (u.Scheme == "http" || u.Scheme == "https") {
+	if LeadsTo(g.Private, u) {
 		return nil
 	}
 	if u.Scheme != "https" {
@@ -86,6 +89,20 @@ func matchesHost(hosts []string, host string) bool {
 		}
 	}
 	return false
+}
+
+// LeadsTo reports whether an address, http or https, leads to one of some hosts, written as [Guard.Private]
+// has them.
+func LeadsTo(hosts []string, u *url.URL) bool {
+	usual, is := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return is && matchesAddress(hosts, u.Hostname(), cmp.Or(u.Port(), usual))
+}
+
+func matchesAddress(hosts []string, host, port string) bool {
+	return slices.ContainsFunc(hosts, func(allowed string) bool {
+		name, only, given := strings.Cut(allowed, ":")
+		return matchesHost([]string{name}, host) && (given && port == only || !given && (port == "80" || port == "443"))
+	})
 }
 
 func isLoopbackHost(host string) bool {
@@ -148,7 +165,7 @@ func (t guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (g Guard) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +173,7 @@ func (g Guard) dial(ctx context.Context, network, address string) (net.Conn, err
 	switch {
 	case g.Loopback && isLoopbackHost(host):
 		permitted = netip.Addr.IsLoopback
-	case matchesHost(g.Private, host):
+	case matchesAddress(g.Private, host, port):
 		permitted = isOurs
 	}
 	return g.dialer(permitted).DialContext(ctx, network, address)

@@ -18,7 +18,7 @@ import (
 func TestGuard_Check(t *testing.T) {
 	wide := Guard{Loopback: true}
 	own := Guard{Hosts: []string{".kakaoenterprise.com", "skill.hanbit.example"}}
-	house := Guard{AnyHost: true, Private: []string{"10.0.0.7", ".corp.example"}}
+	house := Guard{AnyHost: true, Private: []string{"10.0.0.7", ".corp.example", "10.0.0.8:8080"}}
 	tests := map[string]struct {
 		guard   Guard
 		address string
@@ -55,9 +55,13 @@ func TestGuard_Check(t *testing.T) {
 		"no private address":        {Guard{AnyHost: true}, "https://192.168.0.1/hook", false},
 		"no address of one's own":   {Guard{AnyHost: true}, "https://[::1]/hook", false},
 		"none inside an IPv6":       {Guard{AnyHost: true}, "https://[::ffff:10.0.0.1]/hook", false},
-		"a private host":            {house, "http://skill.corp.example:8080/x", true},
+		"a private host":            {house, "http://skill.corp.example/x", true},
 		"a private address":         {house, "http://10.0.0.7/x", true},
-		"not every private address": {house, "https://10.0.0.8/x", false},
+		"its usual port":            {house, "https://10.0.0.7:443/x", true},
+		"another port of it":        {house, "https://10.0.0.7:6379/x", false},
+		"the port that is named":    {house, "http://10.0.0.8:8080/x", true},
+		"beside the port":           {house, "https://10.0.0.8/x", false},
+		"not every private address": {house, "https://10.0.0.9/x", false},
 		"beside a private host":     {house, "http://corp.example/x", false},
 		"ftp to a private host":     {house, "ftp://skill.corp.example/x", false},
 		"own hosts replace Kakao's": {own, "https://bot-api.kakao.com/x", false},
@@ -187,6 +191,31 @@ func TestGuard_Client_refusesANameOfOurNetwork(t *testing.T) {
 	}
 	if len(touched) > 0 {
 		t.Error("the server behind the name was called")
+	}
+}
+
+// Nothing but the named port of a private host is connected to.
+func TestGuard_Client_privatePort(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	name, port, _ := strings.Cut(host, ":")
+	for private, allowed := range map[string]bool{host: true, name: false, name + ":1": false} {
+		guard := Guard{AnyHost: true, Private: []string{private}}
+		answer, err := guard.Client().Get(server.URL)
+		if err == nil {
+			_ = answer.Body.Close()
+		}
+		if (err == nil) != allowed {
+			t.Errorf("a call of port %s with the private host %s = %v, want allowed %v", port, private, err, allowed)
+		}
+		conn, err := guard.dial(t.Context(), "tcp", host)
+		if err == nil {
+			_ = conn.Close()
+		}
+		if (err == nil) != allowed {
+			t.Errorf("a dial to port %s with the private host %s = %v, want allowed %v", port, private, err, allowed)
+		}
 	}
 }
 
