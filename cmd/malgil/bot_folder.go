@@ -33,9 +33,10 @@ func (c botInit) Run(e *env) error {
 }
 
 type botCheck struct {
-	Folder   string `arg:"" help:"Folder of a bot."`
-	Loopback bool   `help:"Let skill servers be http on this machine, as those of a demo are."`
-	JSON     bool   `help:"Print JSON."`
+	Folder   string   `arg:"" help:"Folder of a bot."`
+	Loopback bool     `help:"Let skill servers be http on this machine, as those of a demo are."`
+	Private  []string `name:"private-host" placeholder:"HOST" env:"MALGIL_SKILL_PRIVATE_HOSTS" help:"Hosts whose skill servers may be http, as the server has them set."`
+	JSON     bool     `help:"Print JSON."`
 }
 
 // checkedProblem is a problem as JSON.
@@ -54,7 +55,7 @@ func (c botCheck) Run(e *env) error {
 		return fault.Field("folder", "cannot be opened: %v", err)
 	}
 	defer folder.Close()
-	content, header, problems := botfile.Read(e.ctx, folder.FS(), scenario.Rules{HTTPLoopback: c.Loopback})
+	content, header, problems := botfile.Read(e.ctx, folder.FS(), scenario.Rules{HTTPLoopback: c.Loopback, HTTPHosts: c.Private})
 	if err := e.ctx.Err(); err != nil {
 		return err // the rest was not looked at
 	}

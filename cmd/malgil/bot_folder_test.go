@@ -47,6 +47,20 @@ blocks/stock.yaml:4:1: answr is no field here; there are id, name, kind, says, e
 	}
 }
 
+func TestBotCheck_privateHost(t *testing.T) {
+	folder := t.TempDir()
+	text := "id: b1\nname: a\nservers: [{name: shop, url: 'http://skill.corp.example/x'}]\n"
+	if err := os.WriteFile(filepath.Join(folder, "bot.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := malgil(t, "bot", "check", folder); got.code != exitFailed {
+		t.Errorf("bot check = %d, %q, want http refused", got.code, got.stdout)
+	}
+	if got := malgil(t, "bot", "check", folder, "--private-host", ".corp.example"); got.code != exitOK {
+		t.Errorf("bot check --private-host = %d, %q, want http taken", got.code, got.stdout)
+	}
+}
+
 func TestBotCheck_loopback(t *testing.T) {
 	folder := t.TempDir()
 	text := "id: b1\nname: a\nservers: [{name: shop, url: 'http://127.0.0.1:9/x'}]\n"

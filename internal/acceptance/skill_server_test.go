@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/malgil/malgil/internal/apiclient"
 	"github.com/malgil/malgil/internal/app"
 	"github.com/malgil/malgil/internal/webhook"
 )
@@ -19,7 +20,24 @@ import (
 // Skill servers behind Malgil take 0.1, 2, 4, 20 and 60 s, where people wait 4 s, or 1.5 s with a callback, and a server has
 // 50 s. Here all of it is shorter, and stands to each other as that does.
 func TestSkillServer(t *testing.T) {
-	show(t, map[string]func(*testing.T){"what_its_users_see": skillServer})
+	show(t, map[string]func(*testing.T){
+		"what_its_users_see": skillServer,
+		"on_a_private_host":  privateSkillServer,
+	})
+}
+
+// A host that is named may be spoken to over plain HTTP; others may not.
+func privateSkillServer(t *testing.T) {
+	h := open(t, plan{config: func(c *app.Config) { c.SkillPrivateHosts = []string{".corp.example:8080"} }})
+	s := h.openShop(0)
+	for address, status := range map[string]int{"http://skill.corp.example:8080/x": 0, "http://skill.corp.example/x": 422, "http://skill.example:8080/x": 422} {
+		content := hoursAre("11시부터 20시까지 열어요.")
+		content["servers"] = []any{map[string]any{"name": "shop", "url": address}}
+		err := h.api.Call(t.Context(), "POST", s.botPath()+"/versions?dry_run=true", content, nil)
+		if p, _ := err.(*apiclient.Problem); (err == nil) != (status == 0) || p != nil && (p.Status != status || p.Errors[0].Location != "body.servers[0].url") {
+			t.Errorf("a bot with a server at %s is answered %v, want %d", address, err, status)
+		}
+	}
 }
 
 const (

@@ -174,7 +174,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.gate = access.NewGate(db, clk.Now, p.ids.Next, rand.Reader)
 	p.accounts = access.NewAccounts(db, clk.Now, p.ids.Next)
 	p.wallets = access.NewWallets(db, clk.Now, p.ids.Next)
-	p.rules = scenario.Rules{HTTPLoopback: config.Sandboxed || config.kakaoIsSandbox()}
+	p.rules = scenario.Rules{HTTPLoopback: config.Sandboxed || config.kakaoIsSandbox(), HTTPHosts: config.SkillPrivateHosts}
 	p.bots = bot.NewAdmin(db, keys, p.rules, clk.Now, rand.Reader)
 	p.desk = broadcast.NewDesk(db, db, db, db, clk.Now, p.ids.Next)
 	p.times = broadcast.NewTimetable(p.desk, db)

@@ -44,8 +44,9 @@ const MoreProblems = "has more problems than are told; mend these first, and che
 
 // Rules are what a check goes by besides Kakao's limits. The zero value is for production.
 type Rules struct {
-	HTTPLoopback bool // a server may be http on this machine, as the demo's is
-	Partial      bool // there are blocks and servers more: nothing is said of what names one that is not there
+	HTTPLoopback bool     // a server may be http on this machine, as the demo's is
+	HTTPHosts    []string // where a server may be http too, written as [kakao.Guard.Private]
+	Partial      bool     // there are blocks and servers more: nothing is said of what names one that is not there
 }
 
 // Check returns everything that is wrong with the content of a bot, in the order in which it

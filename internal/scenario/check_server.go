@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/malgil/malgil/internal/kakao"
 )
 
 // server checks a skill server. Where its name leads is looked at again at every call.
@@ -42,7 +44,8 @@ func (k *checker) serverURL(path, address string) {
 	case u.RawQuery != "" || u.Fragment != "":
 		k.add(path, "must end before ? and #; the path of a webhook is added to it")
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !k.rules.HTTPLoopback || !loopback(u.Hostname())) {
+	here := u.Scheme == "http" && k.rules.HTTPLoopback && loopback(u.Hostname())
+	if u.Scheme != "https" && !here && !kakao.LeadsTo(k.rules.HTTPHosts, u) {
 		k.add(path, "must be an https address")
 	}
 }

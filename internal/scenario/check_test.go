@@ -266,6 +266,16 @@ func TestRules_Check_rules(t *testing.T) {
 	if parts := (scenario.Rules{HTTPLoopback: true}).Check(t.Context(), local); len(parts) > 0 {
 		t.Errorf("Check(server on this machine, allowed) = %v, want none", parts)
 	}
+	ours := scenario.Rules{HTTPHosts: []string{".corp.example", "10.0.0.7:8080"}}
+	for address, good := range map[string]bool{
+		"http://skill.corp.example/x": true, "http://10.0.0.7:8080/x": true, "https://shop.example/x": true,
+		"http://10.0.0.7/x": false, "http://skill.corp.example:6379/x": false, "http://corp.example/x": false, "ftp://skill.corp.example/x": false, "http://127.0.0.1/x": false,
+	} {
+		parts := ours.Check(t.Context(), shop(func(c *scenario.Content) { c.Servers[0].URL = address }))
+		if good != (len(parts) == 0) {
+			t.Errorf("Check(server at %s) = %v, want good %v", address, parts, good)
+		}
+	}
 	far := shop(func(c *scenario.Content) { c.Servers[0].URL = "http://10.0.0.1/x" })
 	if parts := (scenario.Rules{HTTPLoopback: true}).Check(t.Context(), far); len(parts) != 1 {
 		t.Errorf("Check(http to another machine) = %v, want one", parts)
