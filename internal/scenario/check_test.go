@@ -220,12 +220,13 @@ func TestRules_Check(t *testing.T) {
 
 // A check ends where it has told enough, so that no content takes the memory or the time of a process.
 func TestRules_Check_enough(t *testing.T) {
-	key := strings.Repeat("k", 100_000)
 	for name, content := range map[string]scenario.Content{
-		"many blocks":       {Blocks: make([]scenario.Block, scenario.MaxBlocks)},
-		"many items":        {Knowledge: make([]knowledge.Item, scenario.MaxKnowledge)},
-		"one block":         {Blocks: []scenario.Block{{ID: "a", Name: "a", Kind: scenario.Normal, Answer: says("a"), Data: map[string]any{"a": slices.Repeat([]any{"#{"}, 5000)}}}},
-		"few of long paths": {Blocks: []scenario.Block{{ID: "a", Name: "a", Kind: scenario.Normal, Answer: says("a"), Context: []kakao.ContextValue{{Name: "a", Params: map[string]string{key: "#{", "b" + key[:50_000]: "#{"}}}}, {ID: "b", Name: "b", Kind: scenario.Normal, Answer: &kakao.Template{Outputs: says("a").Outputs, QuickReplies: []kakao.QuickReply{{Label: "a", Action: "message", Extra: map[string]any{key: slices.Repeat([]any{"#{"}, 100)}}}}}}},
+		"many blocks": {Blocks: make([]scenario.Block, scenario.MaxBlocks)},
+		"many items":  {Knowledge: make([]knowledge.Item, scenario.MaxKnowledge)},
+		"one block":   {Blocks: []scenario.Block{{ID: "a", Name: "a", Kind: scenario.Normal, Answer: says("a"), Data: map[string]any{"a": slices.Repeat([]any{"#{"}, 5000)}}}},
+		"few of long texts": {Blocks: slices.Repeat([]scenario.Block{{ID: "a", Name: "a", Kind: scenario.Normal, Answer: &kakao.Template{
+			Outputs: says("a").Outputs, QuickReplies: []kakao.QuickReply{{Label: "a", Action: "block", BlockID: strings.Repeat("k", 150_000)}},
+		}}}, 10)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			parts := scenario.Rules{}.Check(t.Context(), content)
@@ -240,6 +241,11 @@ func TestRules_Check_enough(t *testing.T) {
 				t.Errorf("Check() tells %d bytes, want at most %d", bytes, scenario.MaxProblemBytes)
 			}
 		})
+	}
+	long := strings.Repeat("가", 30_000)
+	keyed := shop(func(c *scenario.Content) { c.Blocks[3].Context[0].Params = map[string]string{long: "#{"} })
+	if parts := (scenario.Rules{}).Check(t.Context(), keyed); len(parts) != 1 || len(parts[0].Field) > 200 {
+		t.Errorf("Check(a long key) tells %d problems at paths such as %.300q, want one at a short one", len(parts), parts)
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()

@@ -7,9 +7,20 @@ import (
 )
 
 // mapTexts returns a copy of a value in which every text has become what do makes of it; path says
-// where the text stands, in the words of JSON. Names and keys of maps stay.
+// where the text stands, in the words of JSON, with the beginning alone of a long key of a map: a path is made
+// for every text. Names and keys of maps stay.
 func mapTexts[T any](value T, path string, do func(path, text string) string) T {
 	return mapped(reflect.ValueOf(&value).Elem(), path, do).Interface().(T)
+}
+
+// maxKey is how much of a key a path shows, in bytes.
+const maxKey = 100
+
+func shortKey(key string) string {
+	if len(key) <= maxKey {
+		return key
+	}
+	return strings.ToValidUTF8(key[:maxKey], "")
 }
 
 func mapped(v reflect.Value, path string, do func(path, text string) string) reflect.Value {
@@ -43,7 +54,7 @@ func mapped(v reflect.Value, path string, do func(path, text string) string) ref
 		}
 		copied := reflect.MakeMapWithSize(v.Type(), v.Len())
 		for each := v.MapRange(); each.Next(); {
-			copied.SetMapIndex(each.Key(), mapped(each.Value(), path+"."+each.Key().String(), do))
+			copied.SetMapIndex(each.Key(), mapped(each.Value(), path+"."+shortKey(each.Key().String()), do))
 		}
 		return copied
 	case reflect.Struct:
