@@ -174,7 +174,7 @@ func TestRead_enough(t *testing.T) {
 			"blocks/b.yaml": "id: b\nname: b\nanswer: b\nsays:\n" + strings.Repeat("- 5\n", 20_000),
 		},
 		"what a check finds": {"knowledge.csv": "question,answer\n" + strings.Repeat("a,\n", 5_000)},
-		"long paths":         {"blocks/a.yaml": "id: a\nname: a\nanswer: a\ndata:\n  " + strings.Repeat("k", 100_000) + ": [" + strings.Repeat("1e400,", 100) + "]\n"},
+		"a long column":      {"knowledge.csv": strings.Repeat("\x01", 500_000) + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, problems := botfile.Read(t.Context(), folder(files), scenario.Rules{})
@@ -190,6 +190,12 @@ func TestRead_enough(t *testing.T) {
 				t.Errorf("Read() tells %d bytes, want at most %d", bytes, scenario.MaxProblemBytes)
 			}
 		})
+	}
+	_, _, problems := botfile.Read(t.Context(), folder(map[string]string{
+		"blocks/a.yaml": "id: a\nname: a\nanswer: a\ndata:\n  " + strings.Repeat("가", 30_000) + ": [" + strings.Repeat("1e400,", 100) + "]\n",
+	}), scenario.Rules{})
+	if len(problems) != 100 || len(problems[0].Path) > 200 {
+		t.Errorf("Read(a long name) tells %d problems at paths such as %.300q, want 100 at short ones", len(problems), problems[0].Path)
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()

@@ -189,7 +189,13 @@ func (f *file) want(n *node, path, what string) {
 	}
 }
 
+// maxKey is how much of a name a path shows, in bytes: a path is made for every value below it.
+const maxKey = 100
+
 func join(path, name string) string {
+	if len(name) > maxKey {
+		name = strings.ToValidUTF8(name[:maxKey], "")
+	}
 	if path == "" {
 		return name
 	}

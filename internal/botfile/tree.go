@@ -245,7 +245,7 @@ func (f *file) mapping(values []*ast.MappingValueNode, path string, depth int) m
 		case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
 			name, ok = key.GetToken().Value, true
 		}
-		below := strings.TrimPrefix(path+"."+name, ".")
+		below := join(path, name)
 		switch {
 		case !ok:
 			f.add(at, path, "has a name that is no text; write it in quotes, without & * ! ? and <<")
