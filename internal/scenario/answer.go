@@ -130,7 +130,7 @@ func (t *turn) find(entry Entry) {
 		ask := t.block.missing(t.params)
 		switch {
 		case ask != nil && entry.Nobody: // the answer to a question would not be known for one
-			t.choice = choice{why: ByNothing, block: t.bot.ofKind(Fallback), item: -1}
+			t.choice = choice{why: ByUnknownUser, block: t.bot.ofKind(Fallback), item: -1}
 		case ask != nil:
 			t.begin(ask, t.params)
 		}
@@ -151,7 +151,11 @@ func (t *turn) decided(response kakao.SkillResponse) { t.response = &response }
 
 // fallsBack reports whether the answer is that there is none.
 func (t *turn) fallsBack() bool {
-	return t.why == ByNothing || t.block != nil && t.block.Kind == Fallback
+	switch t.why {
+	case ByNothing, ByUnknownBlock, ByUnknownUser:
+		return true
+	}
+	return t.block != nil && t.block.Kind == Fallback
 }
 
 // answer gives the answer that was decided for.

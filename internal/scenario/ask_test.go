@@ -178,8 +178,8 @@ func TestAsk(t *testing.T) {
 	})
 	t.Run("nobody to ask", func(t *testing.T) {
 		reply, err := scenario.Answer(t.Context(), party(), utterance("예약"), scenario.Entry{Nobody: true}, nil)
-		if err != nil || reply.BlockID != "fallback" {
-			t.Errorf("Answer(예약) = block %q, %v, want the fallback", reply.BlockID, err)
+		if err != nil || reply.BlockID != "fallback" || reply.Why != scenario.ByUnknownUser {
+			t.Errorf("Answer(예약) = block %q by %s, %v, want the fallback for want of a user", reply.BlockID, reply.Why, err)
 		}
 	})
 }

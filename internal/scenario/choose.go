@@ -21,10 +21,14 @@ const (
 	ByKnowledge Why = "knowledge"   // a knowledge item
 	ByChoice    Why = "choice"      // several answers fit alike; the user is asked which one
 	ByNothing   Why = "nothing"     // the fallback
+
+	// The fallback too, whatever the words were.
+	ByUnknownBlock Why = "unknown_block" // a button leads to a block that the bot does not have
+	ByUnknownUser  Why = "unknown_user"  // the block asks, and nothing can be remembered of who speaks
 )
 
 // Whys lists every rule.
-var Whys = []Why{ByURL, ByKakao, ByAsk, ByExit, ByEntry, ByWords, ByLikeness, ByKnowledge, ByChoice, ByNothing}
+var Whys = []Why{ByURL, ByKakao, ByAsk, ByExit, ByEntry, ByWords, ByLikeness, ByKnowledge, ByChoice, ByNothing, ByUnknownBlock, ByUnknownUser}
 
 // choice is what is to answer: a block, an item, or one of several that the user chooses.
 type choice struct {
@@ -49,7 +53,7 @@ func (b Bot) choose(x *index, q Question, first bool) choice {
 		}
 	}
 	if b.touchedBlock(q.Request) { // of a block that is not here; its label says nothing to match
-		return choice{why: ByNothing, block: b.ofKind(Fallback), item: -1}
+		return choice{why: ByUnknownBlock, block: b.ofKind(Fallback), item: -1}
 	}
 	return b.understand(x, q.Request.Utterance)
 }

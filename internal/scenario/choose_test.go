@@ -109,6 +109,9 @@ func TestAnswer_buttons(t *testing.T) {
 			if err != nil || got.BlockID != tt.want {
 				t.Errorf("Answer = block %q by %s, %v, want %q", got.BlockID, got.Why, err, tt.want)
 			}
+			if gone := tt.q.Request.Block.ID == "gone" && tt.want == "fallback"; gone != (got.Why == scenario.ByUnknownBlock) {
+				t.Errorf("Answer = by %s, want by %s where a button leads to no block, and only there", got.Why, scenario.ByUnknownBlock)
+			}
 		})
 	}
 }
