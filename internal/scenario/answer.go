@@ -109,6 +109,9 @@ func decide(bot Bot, q Question, entry Entry) *turn {
 func (e Entry) again(q Question) bool { return q.ID != "" && e.State.By == q.ID }
 
 func (t *turn) find(entry Entry) {
+	if ended := entry.State.Ended; ended != nil && entry.again(t.q) && t.endAgain(*ended) {
+		return
+	}
 	if asked := t.bot.waiting(entry.State, t.q.At); asked != nil && !t.bot.touchedBlock(t.q.Request) {
 		if entry.again(t.q) {
 			t.repeat(asked)

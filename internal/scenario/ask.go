@@ -107,6 +107,8 @@ func (t *turn) resume(r *reask, value string, fits bool) {
 		t.params[r.Param] = value
 		if next := r.block.missing(t.params); next != nil {
 			t.begin(next, t.params)
+		} else {
+			t.ended(r.block.ID)
 		}
 	case r.Tries >= tries:
 		t.leave()
@@ -133,6 +135,26 @@ func (t *turn) repeat(r *reask) {
 func (t *turn) leave() {
 	t.choice = choice{why: ByExit, block: t.bot.ofKind(Exit), item: -1}
 	t.decided(kakao.Text(ExitText))
+	t.ended("")
+}
+
+// ended has it remembered what the talk came to.
+func (t *turn) ended(blockID string) {
+	t.state.Ended = &Ended{BlockID: blockID, Values: t.params, Until: t.q.At.Add(endedTime)}
+}
+
+// endAgain ends a talk as another run of the same utterance has; it reports false where the bot has the block no more.
+func (t *turn) endAgain(ended Ended) bool {
+	if ended.BlockID == "" {
+		t.leave()
+		return true
+	}
+	block := t.bot.find(func(block *Block) bool { return block.ID == ended.BlockID })
+	if block == nil {
+		return false
+	}
+	t.choice, t.params = choice{why: ByAsk, block: block, item: -1}, ended.Values
+	return true
 }
 
 // question answers with a question.

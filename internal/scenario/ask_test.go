@@ -344,8 +344,9 @@ func TestService_keepsWhatIsAsked(t *testing.T) {
 		{question("", "모레"), "다시 말씀해 주세요.", 3},   // nobody
 		{question("u1", "내일"), "2026-11-25, 몇 분이세요?", 4},
 		{question("u1", "취소"), scenario.ExitText, 5},
-		{question("u1", "영업시간"), "10시부터입니다.", 5},
-		{question("", "예약"), "다시 말씀해 주세요.", 5},
+		{question("u1", "영업시간"), "10시부터입니다.", 6}, // what the talk came to is not kept
+		{question("u1", "영업시간"), "10시부터입니다.", 6},
+		{question("", "예약"), "다시 말씀해 주세요.", 6},
 	} {
 		if got := say(step.q); got != step.want || u.kept != step.kept {
 			t.Errorf("%q by %q is answered %q after %d writes, want %q after %d", step.q.Request.Utterance, step.q.Request.User.ID, got, u.kept, step.want, step.kept)
@@ -371,6 +372,13 @@ func TestService_answersTwice(t *testing.T) {
 		{"모레", "2026-11-26, 몇 분이세요?"},
 		{"많이요", "2026-11-26, 몇 분이세요?"},
 		{"2", "어디에 앉으시겠어요?"},
+		{"창가", "2026-11-26 2명, 창가 자리로 예약했어요."},
+		{"예약", "언제 오세요?"},
+		{"그만", scenario.ExitText},
+		{"예약", "언제 오세요?"},
+		{"글쎄요", "날짜로 말씀해 주세요."},
+		{"글쎄요", "날짜로 말씀해 주세요."},
+		{"글쎄요", scenario.ExitText},
 	} {
 		q := question("u1", step.words)
 		q.ID, q.At = fmt.Sprintf("utt_%d", i), now
@@ -383,6 +391,13 @@ func TestService_answersTwice(t *testing.T) {
 			if got := reply.Response.Template.Outputs[0].SimpleText.Text; got != step.want || u.kept-before != 1-run {
 				t.Errorf("run %d of %q is answered %q after %d writes, want %q after %d", run, step.words, got, u.kept-before, step.want, 1-run)
 			}
+		}
+	}
+	for _, words := range []string{"글쎄요", "모레"} { // said anew, they end nothing
+		q := question("u1", words)
+		q.ID = "utt_" + words
+		if reply, err := s.Answer(t.Context(), q); err != nil || reply.Why != scenario.ByNothing || reply.State.Ended != nil {
+			t.Errorf("%s is answered by %s with %+v, %v, want the fallback", words, reply.Why, reply.State, err)
 		}
 	}
 	q := question("u2", "우주선")

@@ -19,14 +19,14 @@ type Bots interface {
 
 // Visit is what is known of a user who speaks.
 type Visit struct {
-	First bool // they have never spoken to the bot before, on either side
+	First bool // they had never spoken to the bot before, on either side, when this was said
 	State State
 }
 
 // Users remembers who has spoken to a bot, apart from the log of utterances.
 type Users interface {
 	// Visit remembers a user of a bot and returns what is known of them on one of its sides. Of several
-	// calls at once for one new user, one says that they are.
+	// calls at once for one new user, those of one time say that they are: an utterance may be answered twice.
 	Visit(ctx context.Context, botID, side string, userHash []byte, at time.Time) (Visit, error)
 	// Keep replaces the state of a user who has visited.
 	Keep(ctx context.Context, botID, side string, userHash []byte, state State) error

@@ -32,6 +32,7 @@ func (o one) Bot(ctx context.Context, id, _ string) (scenario.Bot, error) {
 }
 
 type users struct {
+	first    map[string]time.Time // by bot and user
 	seen     map[string]bool
 	states   map[string]scenario.State // by bot, side and user
 	kept     int
@@ -39,14 +40,18 @@ type users struct {
 	err      error
 }
 
-func (u *users) Visit(_ context.Context, botID, side string, hash []byte, _ time.Time) (scenario.Visit, error) {
+func (u *users) Visit(_ context.Context, botID, side string, hash []byte, at time.Time) (scenario.Visit, error) {
 	if u.err != nil {
 		return scenario.Visit{}, u.err
 	}
 	key := botID + string(hash)
-	first := !u.seen[key]
-	u.seen[key] = true
-	return scenario.Visit{First: first, State: u.states[botID+side+string(hash)]}, nil
+	if u.first == nil {
+		u.first = map[string]time.Time{}
+	}
+	if !u.seen[key] {
+		u.seen[key], u.first[key] = true, at
+	}
+	return scenario.Visit{First: u.first[key].Equal(at), State: u.states[botID+side+string(hash)]}, nil
 }
 
 func (u *users) Keep(_ context.Context, botID, side string, hash []byte, state scenario.State) error {
@@ -88,10 +93,13 @@ func TestService_welcomesOnce(t *testing.T) {
 		{"first contact after it", question("u2", "영업시간"), "welcome"},
 		{"nobody named", question("", "영업시간"), "hours"},
 	}
-	for _, step := range steps {
-		reply, err := s.Answer(t.Context(), step.q)
-		if err != nil || reply.BlockID != step.want {
-			t.Errorf("%s: Answer = %q, %v, want %q", step.name, reply.BlockID, err, step.want)
+	for i, step := range steps {
+		step.q.At = step.q.At.Add(time.Duration(i) * time.Second)
+		for run := range 2 { // by a worker, and by the intake that cannot know of it
+			reply, err := s.Answer(t.Context(), step.q)
+			if err != nil || reply.BlockID != step.want {
+				t.Errorf("%s, run %d: Answer = %q, %v, want %q", step.name, run, reply.BlockID, err, step.want)
+			}
 		}
 	}
 }
@@ -198,9 +206,12 @@ func TestService_UtteranceOfWords(t *testing.T) {
 	bot := desk()
 	bot.Settings.PlainUserKeys = true
 	s := scenario.NewService(one{bot}, &users{seen: map[string]bool{}}, []byte("key"))
+	at := question("u1", "").At
 	record := func(words string) scenario.Utterance {
 		t.Helper()
 		q := question("u1", words)
+		at = at.Add(time.Second)
+		q.At = at
 		reply, err := s.Answer(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)

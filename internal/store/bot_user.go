@@ -16,19 +16,31 @@ var talkColumns = map[string][2]string{
 	scenario.Development: {"talk_development", "talk_development_until"},
 }
 
-// Visit remembers a user of a bot and returns what is known of them on one of its sides. Of several
-// calls at once for one new user, one says that they are. It writes only for a new user.
-func (s *Store) Visit(ctx context.Context, botID, side string, userHash []byte, at time.Time) (visit scenario.Visit, err error) {
+// Visit remembers a user of a bot and returns what is known of them on one of its sides. Of several calls
+// at once for one new user, those of one millisecond say that they are: an utterance may be answered twice.
+// It writes only for a new user.
+func (s *Store) Visit(ctx context.Context, botID, side string, userHash []byte, at time.Time) (scenario.Visit, error) {
+	visit, err := s.visit(ctx, botID, side, userHash, at)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return visit, err
+	}
+	first, err := changed(s.write.ExecContext(ctx, `INSERT INTO bot_user (bot_id, user_hash, first_seen_at) VALUES ($1, $2, $3)
+		ON CONFLICT (bot_id, user_hash) DO NOTHING`, botID, userHash, millis(at)))
+	if err != nil || first {
+		return scenario.Visit{First: first}, err
+	}
+	return s.visit(ctx, botID, side, userHash, at)
+}
+
+// visit returns what is known of a user who has visited; it is [sql.ErrNoRows] for any other.
+func (s *Store) visit(ctx context.Context, botID, side string, userHash []byte, at time.Time) (visit scenario.Visit, err error) {
 	var talk string
-	err = s.read.QueryRowContext(ctx, `SELECT `+talkColumns[side][0]+` FROM bot_user WHERE bot_id = $1 AND user_hash = $2`, botID, userHash).Scan(&talk)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		visit.First, err = changed(s.write.ExecContext(ctx, `INSERT INTO bot_user (bot_id, user_hash, first_seen_at) VALUES ($1, $2, $3)
-			ON CONFLICT (bot_id, user_hash) DO NOTHING`, botID, userHash, millis(at)))
-	case err == nil && talk != "":
-		if json.Unmarshal([]byte(talk), &visit.State) != nil { // of another program: the talk begins anew
-			visit.State = scenario.State{}
-		}
+	var first int64
+	err = s.read.QueryRowContext(ctx, `SELECT `+talkColumns[side][0]+`, first_seen_at FROM bot_user WHERE bot_id = $1 AND user_hash = $2`,
+		botID, userHash).Scan(&talk, &first)
+	visit.First = err == nil && first == millis(at)
+	if talk != "" && json.Unmarshal([]byte(talk), &visit.State) != nil { // of another program: the talk begins anew
+		visit.State = scenario.State{}
 	}
 	return visit, err
 }

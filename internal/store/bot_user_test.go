@@ -16,9 +16,9 @@ func TestVisit(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		var firsts atomic.Int64
 		var all sync.WaitGroup
-		for range 8 {
+		for i := range 8 {
 			all.Go(func() {
-				visit, err := s.Visit(context.Background(), "b1", scenario.Live, []byte("u1"), t0)
+				visit, err := s.Visit(context.Background(), "b1", scenario.Live, []byte("u1"), t0.Add(time.Duration(i+1)*time.Millisecond))
 				if err != nil {
 					t.Errorf("Visit = %v", err)
 				}
@@ -31,8 +31,16 @@ func TestVisit(t *testing.T) {
 		if firsts.Load() != 1 {
 			t.Errorf("%d of 8 calls at once saw the user first, want 1", firsts.Load())
 		}
+		for range 8 { // an utterance that is answered more than once
+			all.Go(func() {
+				if visit, err := s.Visit(context.Background(), "b1", scenario.Live, []byte("u0"), t0); err != nil || !visit.First {
+					t.Errorf("Visit = %+v, %v, want first at every run of the first utterance", visit, err)
+				}
+			})
+		}
+		all.Wait()
 		exec(t, s, `DELETE FROM utterance`) // users are remembered apart from the log
-		for _, tt := range []struct {
+		for i, tt := range []struct {
 			bot, side, user string
 			want            bool
 		}{
@@ -42,7 +50,7 @@ func TestVisit(t *testing.T) {
 			{"b2", scenario.Development, "u1", true},
 			{"b2", scenario.Live, "u1", false},
 		} {
-			got, err := s.Visit(t.Context(), tt.bot, tt.side, []byte(tt.user), t0)
+			got, err := s.Visit(t.Context(), tt.bot, tt.side, []byte(tt.user), t0.Add(time.Duration(i+1)*time.Second))
 			if err != nil || got.First != tt.want || !got.State.Equal(scenario.State{}) {
 				t.Errorf("Visit(%s, %s, %s) = %+v, %v, want first %v and no state", tt.bot, tt.side, tt.user, got, err, tt.want)
 			}
@@ -83,6 +91,11 @@ func TestKeep(t *testing.T) {
 		if diff := cmp.Diff(scenario.State{}, visit("b2", scenario.Live)); diff != "" {
 			t.Errorf("state of another bot (-want +got):\n%s", diff)
 		}
+		ended := scenario.State{By: "utt_9", Ended: &scenario.Ended{BlockID: "book", Values: map[string]string{"day": "2026-11-24"}, Until: t0.Add(time.Minute)}}
+		keep(scenario.Live, ended)
+		if diff := cmp.Diff(ended, visit("b1", scenario.Live)); diff != "" {
+			t.Errorf("state after a talk (-want +got):\n%s", diff)
+		}
 		keep(scenario.Live, scenario.State{})
 		var talk string
 		var until int64
@@ -109,7 +122,7 @@ func TestForgetTalks(t *testing.T) {
 			}
 			state := scenario.State{Fallbacks: 1, Asking: &scenario.Asking{BlockID: "book", Values: map[string]string{"phone": "010-1234-5678"}, Until: t0.Add(time.Minute)}}
 			if user == "u3" {
-				state.Asking.Until = t0.Add(2 * time.Minute)
+				state = scenario.State{Ended: &scenario.Ended{BlockID: "book", Values: state.Asking.Values, Until: t0.Add(2 * time.Minute)}}
 			}
 			if err := s.Keep(t.Context(), "b1", side, []byte(user), state); err != nil {
 				t.Fatal(err)
