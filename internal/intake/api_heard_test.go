@@ -28,6 +28,7 @@ func TestHeard(t *testing.T) {
 	h.do(call{method: "POST", path: path + "/versions?deploy=true", body: map[string]any{"blocks": []any{
 		map[string]any{"id": "b", "name": "재입고 알림", "kind": "normal", "answer": map[string]any{"outputs": []any{map[string]any{"simpleText": map[string]any{"text": "들어왔어요."}}}}},
 	}}}).want(201)
+	h.do(call{method: "PATCH", path: path, body: map[string]any{"talking": map[string]any{"plain_user_keys": true}}}).want(200)
 	hash := []byte{0x9f, 0x2c, 0x1a, 0x7b, 0xe0, 0x04, 0xff, 0xff}
 	h.hear(bot,
 		scenario.Utterance{Asked: "선물 포장 되나요", Why: scenario.ByNothing, UserHash: hash, Matches: `[{"question":"배송","score":41}]`, Score: 41},

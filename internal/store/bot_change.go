@@ -14,13 +14,14 @@ import (
 
 // ChangeBot sets what is given of a bot. A worker of its wallet who works on none of the wallet's
 // bots after it, and did on this one, loses the wallet permission: he and his cards come off the
-// wallet.
+// wallet. A bot that is said to record no user keys loses those that it has recorded, after the change;
+// where that fails, a second call goes on.
 func (s *Store) ChangeBot(ctx context.Context, id string, c bot.SealedChange) error {
 	before, err := s.BotDetails(ctx, id)
 	if err != nil {
 		return err
 	}
-	return s.inTx(ctx, func(tx *sql.Tx) error {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		if c.Sending != nil { // what is queued goes by what is said now
 			others := []string{before.WalletID}
 			if c.WalletID != nil {
@@ -55,6 +56,33 @@ func (s *Store) ChangeBot(ctx context.Context, id string, c bot.SealedChange) er
 		deed.OnWallet(before.WalletID)
 		return nil
 	})
+	if err != nil || c.Talking == nil || c.Talking.PlainUserKeys == nil || *c.Talking.PlainUserKeys {
+		return err
+	}
+	return s.forgetUserKeys(ctx, id)
+}
+
+// userKeyBatch bounds a transaction: whoever records waits no longer.
+const userKeyBatch = 1000
+
+// forgetUserKeys removes the user keys of a bot's utterances.
+func (s *Store) forgetUserKeys(ctx context.Context, botID string) error {
+	var since int64
+	for {
+		rows, err := s.write.QueryContext(ctx, `UPDATE utterance SET user_key = '' WHERE id IN (
+			SELECT id FROM utterance WHERE bot_id = $1 AND at >= $2 AND user_key <> '' ORDER BY at LIMIT $3) RETURNING at`, botID, since, userKeyBatch)
+		times, err := collect(rows, err, func(row scanner) (ms int64, err error) {
+			err = row.Scan(&ms)
+			return ms, err
+		})
+		if err != nil {
+			return fmt.Errorf("remove the user keys that bot %s has recorded: %w", botID, err)
+		}
+		if len(times) < userKeyBatch {
+			return nil
+		}
+		since = slices.Max(times)
+	}
 }
 
 // lockForBot locks a bot and, before it, the wallets that a change of it may concern.

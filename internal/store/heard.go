@@ -41,16 +41,27 @@ type UtteranceMark struct {
 }
 
 // UtteranceList lists what was said to a bot after a mark, newest first. Why "" and outcome "" stand
-// for all. It is NotFound when there is no such bot.
+// for all. A bot that records no user keys shows none. It is NotFound when there is no such bot.
 func (s *Store) UtteranceList(ctx context.Context, botID, why, outcome string, after UtteranceMark, limit int) ([]scenario.Utterance, error) {
-	if err := hasBot(ctx, s.read, botID); err != nil {
+	var text string
+	if err := s.read.QueryRowContext(ctx, `SELECT settings FROM bot WHERE id = $1`, botID).Scan(&text); err != nil {
+		return nil, orNotFound(err, "bot", botID)
+	}
+	settings, err := talking(text)
+	if err != nil {
 		return nil, err
 	}
 	rows, err := s.read.QueryContext(ctx, `SELECT id, bot_id, side, user_hash, user_key, asked, block_id, item, chosen_by, score, matches, offered, outcome, budget_left_ms, at
 		FROM utterance WHERE bot_id = $1 AND (CAST($2 AS BIGINT) = 0 OR at <= $2 AND (at < $2 OR id > $3))
 			AND ($4 = '' OR chosen_by = $4) AND ($5 = '' OR outcome = $5) ORDER BY at DESC, id LIMIT $6`,
 		botID, after.At, after.ID, why, outcome, limit)
-	list, err := collect(rows, err, scanUtterance)
+	list, err := collect(rows, err, func(row scanner) (scenario.Utterance, error) {
+		u, err := scanUtterance(row)
+		if !settings.PlainUserKeys { // one may have been on its way when that was set
+			u.UserKey = ""
+		}
+		return u, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list utterances of bot %s: %w", botID, err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/scenario"
 )
 
@@ -69,6 +70,8 @@ func TestUtteranceList(t *testing.T) {
 			all = append(all, u)
 		}
 		newBot(t, s, "b1", "")
+		plain := true
+		must(t, s.ChangeBot(t.Context(), "b1", bot.SealedChange{Talking: &bot.TalkingChange{PlainUserKeys: &plain}}))
 		other := said("utt_other", scenario.Direct)
 		other.BotID = "b2"
 		must(t, s.RecordUtterances(t.Context(), append(all, other)))
@@ -94,6 +97,42 @@ func TestUtteranceList(t *testing.T) {
 		}
 		if got, err := s.UtteranceList(t.Context(), "b1", "nothing", "direct", UtteranceMark{}, 10); err != nil || len(got) != 0 {
 			t.Errorf("by what there is not = %+v, %v, want none", got, err)
+		}
+	})
+}
+
+// A bot that no longer records user keys loses those that it has, and shows none that comes in late.
+func TestChangeBot_forgetsUserKeys(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		set := func(plain bool) {
+			t.Helper()
+			must(t, s.ChangeBot(t.Context(), "b1", bot.SealedChange{Talking: &bot.TalkingChange{PlainUserKeys: &plain}}))
+		}
+		newBot(t, s, "b1", "")
+		newBot(t, s, "b2", "")
+		set(true)
+		var all []scenario.Utterance
+		for n := range 2*userKeyBatch + 1 {
+			u := said(fmt.Sprintf("utt_%05d", n), scenario.Direct)
+			u.UserKey, u.At = "reader-17", t0.Add(time.Duration(n/3)*time.Millisecond)
+			all = append(all, u)
+		}
+		all[7].BotID = "b2"
+		must(t, s.RecordUtterances(t.Context(), all))
+		accuracy := 80
+		must(t, s.ChangeBot(t.Context(), "b1", bot.SealedChange{Talking: &bot.TalkingChange{MinimumAccuracy: &accuracy}}))
+		if got := texts(t, s, `SELECT id FROM utterance WHERE bot_id = $1 AND user_key <> ''`, "b1"); len(got) != 2*userKeyBatch {
+			t.Fatalf("%d user keys are kept after another change, want all %d", len(got), 2*userKeyBatch)
+		}
+		set(false)
+		if got := texts(t, s, `SELECT id FROM utterance WHERE user_key <> $1`, ""); len(got) != 1 || got[0] != "utt_00007" {
+			t.Errorf("%d user keys are kept, want that of the other bot", len(got))
+		}
+		late := said("utt_late", scenario.Direct)
+		late.UserKey, late.At = "reader-17", t0.Add(time.Hour)
+		must(t, s.RecordUtterances(t.Context(), []scenario.Utterance{late}))
+		if list, err := s.UtteranceList(t.Context(), "b1", "", "", UtteranceMark{}, 1); err != nil || len(list) != 1 || list[0].ID != "utt_late" || list[0].UserKey != "" {
+			t.Errorf("UtteranceList() = %+v, %v, want the late one without its key", list, err)
 		}
 	})
 }
