@@ -44,6 +44,7 @@ type docTerm struct {
 	within []int32 // of the words that it is put together of
 	text   string  // as written
 	kind   kind
+	pairs  []uint64 // of its syllables
 }
 
 // New makes a base of items, which it keeps.
@@ -118,7 +119,7 @@ func (b *Base) add(i int32, plain string, texts itemTexts) {
 		if id < 0 || slices.ContainsFunc(doc.terms, func(o docTerm) bool { return o.id == id }) {
 			continue
 		}
-		doc.terms = append(doc.terms, docTerm{id: id, within: t.within, text: t.text, kind: t.kind})
+		doc.terms = append(doc.terms, docTerm{id: id, within: t.within, text: t.text, kind: t.kind, pairs: pairsIn([]term{t})})
 		b.posts[id] = append(b.posts[id], i)
 		for _, id := range t.within {
 			b.within[id] = append(b.within[id], i)

@@ -40,6 +40,7 @@ type lexicon struct {
 	names     []string           // of concepts
 	kinds     []kind             // of concepts
 	weights   map[int32]float64  // of topics that tell more than others, or less, when an item does not speak of them
+	asked     map[int32]bool     // what may be asked of a thing: when, how long, what it costs
 	near      map[int32][]credit // concepts that may stand for each other
 	within    map[string][]int32 // further meanings of a variant, and those of the words in it: 결과 in 검진결과
 	suffixes  map[rune]int32     // syllables put behind a noun, to their concept; -1 for none
@@ -90,7 +91,7 @@ var dictionary = sync.OnceValue(func() *lexicon { return readLexicon(func(string
 
 // readLexicon reads the files of data, without the variants of concepts that are not to be kept.
 func readLexicon(keep func(variant string) bool) *lexicon {
-	d := &lexicon{slang: map[string]string{}, stopwords: map[string]bool{}, endings: map[string]bool{}, concepts: map[string]int32{}, longest: map[rune]int{}, near: map[int32][]credit{}, within: map[string][]int32{}, suffixes: map[rune]int32{}, units: map[string][]int32{}, weights: map[int32]float64{}}
+	d := &lexicon{slang: map[string]string{}, stopwords: map[string]bool{}, endings: map[string]bool{}, concepts: map[string]int32{}, longest: map[rune]int{}, near: map[int32][]credit{}, within: map[string][]int32{}, suffixes: map[rune]int32{}, units: map[string][]int32{}, weights: map[int32]float64{}, asked: map[int32]bool{}}
 	for _, row := range rowsOf("slang.tsv") {
 		d.slang[row[0]] = row[1]
 	}
@@ -142,6 +143,8 @@ func readLexicon(keep func(variant string) bool) *lexicon {
 				d.weights[id] = 2.5
 			case "companion":
 				d.weights[id] = 0.5
+			case "asked":
+				d.asked[id] = true
 			default:
 				d.kinds[id] = kindNamed[row[0]]
 			}

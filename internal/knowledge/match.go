@@ -33,6 +33,7 @@ type said struct {
 	same      float64 // the same, where it is written the same
 	odd       float64 // how much it weighs against an item that does not speak of it
 	near      []credit
+	pairs     []uint64 // of its syllables
 }
 
 // query is an utterance as it is matched.
@@ -41,12 +42,14 @@ type query struct {
 	said  []said
 	total float64
 	pairs []uint64
+	long  float64 // how much was said: 0 for a few words, 1 for a story
 }
 
 func (b *Base) query(utterance string) query {
 	words := wordsOf(utterance)
 	terms := question(words, &b.vocab)
 	q := query{plain: strings.Join(words, ""), pairs: pairsIn(terms)}
+	told := 0.0
 	for _, t := range terms {
 		if t.kind == filler || t.kind == polite || t.kind == number && len(t.within) == 0 ||
 			slices.ContainsFunc(q.said, func(o said) bool { return o.key == t.key }) {
@@ -55,19 +58,27 @@ func (b *Base) query(utterance string) query {
 		one := b.said(t)
 		q.said = append(q.said, one)
 		q.total += one.tells
+		if t.kind != setting {
+			told++
+		}
 	}
+	const few, many = 3, 8 // words that say something
+	q.long = min(1, max(0, (told-few)/(many-few)))
 	return q
 }
+
+// inSpeech is how much of a word tells that is said on the way to the question.
+const inSpeech = 0.6
 
 // said weighs a term of an utterance.
 func (b *Base) said(t term) said {
 	d := dictionary()
 	const (
 		loneSyllable = 0.15 // of a word that nobody knows
-		inSpeech     = 0.6  // of what is said on the way to the question
+		inParts      = 0.8  // of a variant whose parts stand apart: other words may be meant
 		saidAllOver  = 0.4  // of what the whole base speaks of
 	)
-	s := said{term: t, num: b.id(t), tells: 1, elsewhere: 1, near: d.near[t.id]}
+	s := said{term: t, num: b.id(t), tells: 1, elsewhere: 1, near: d.near[t.id], pairs: pairsIn([]term{t})}
 	if s.num >= 0 {
 		s.tells, s.elsewhere = b.rare[s.num], b.rareIn[s.num]
 	}
@@ -82,6 +93,9 @@ func (b *Base) said(t term) said {
 	}
 	if s.num >= 0 && b.usual[s.num] {
 		s.odd *= saidAllOver
+	}
+	if strings.Contains(t.text, gap) {
+		s.tells, s.same, s.odd = s.tells*inParts, s.same*inParts, s.odd*inParts/2
 	}
 	if t.aside {
 		s.tells, s.same = s.tells*inSpeech, s.same*inSpeech
@@ -180,11 +194,13 @@ func (b *Base) Match(utterance string, most int) []Match {
 			rival = all[1].logit
 		}
 		m.f[lead] = math.Max(-far, math.Min(far, m.logit-rival)) / far
+		m.f[longLead] = m.f[lead] * q.long
+		m.f[lead] *= m.f[focus]
 	}
 	kept := all[:0]
 	for i := range all {
 		m := &all[i]
-		m.logit += m.f[lead]*weights[lead] + shift
+		m.logit += m.f[lead]*weights[lead] + m.f[longLead]*weights[longLead] + shift
 		m.Score = int(100 / (1 + math.Exp(-m.logit)))
 		if b.docs[m.Item].plain == q.plain {
 			m.Score = 100
@@ -228,7 +244,10 @@ func (b *Base) parts(q *query, m *Match) (all []Part) {
 				best, with = m, d.terms[j].text
 			}
 		}
-		switch also := b.alsoIn(s, d); {
+		also, spelt := b.alsoIn(s, d), inLetters*shared(s.pairs, d.pairs)
+		switch {
+		case spelt > max(best, also):
+			all = append(all, Part{Name: "said " + s.text + ", in the letters of the question", Value: spelt})
 		case best >= also && best > 0:
 			all = append(all, Part{Name: "said " + s.text + ", in the question " + with, Value: best})
 		case also > 0:
@@ -238,8 +257,8 @@ func (b *Base) parts(q *query, m *Match) (all []Part) {
 		}
 	}
 	for j, is := range unsaid {
-		if is && d.terms[j].weight > 0 {
-			all = append(all, Part{Name: "not said: " + d.terms[j].text})
+		if t := &d.terms[j]; is && t.weight > 0 && shared(t.pairs, q.pairs) == 0 {
+			all = append(all, Part{Name: "not said: " + t.text})
 		}
 	}
 	return all

@@ -1,6 +1,7 @@
 package knowledge
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -26,7 +27,11 @@ const (
 	spelling            // the pairs of syllables that they share
 	bare                // one topic was said, and it is in the question
 	focus               // share of the topics in the question itself, what leads to it left out, that the item speaks of
-	lead                // how far the item is before the next best
+	same                // what was said is the question, in other words: explained and covered
+	letter              // it is spelt as the question, nearly: the square of spelling
+	oddShare            // share of what was said that the item does not speak of, topics or not
+	longLead            // the lead where much was said, all of which hardly ever meets an item
+	lead                // how far the item is before the next best, as far as it speaks of what is asked for
 	size
 )
 
@@ -36,33 +41,37 @@ var featureNames = [size]string{
 	always: "always", explained: "said, in the question", covered: "in the question, said", bestWord: "best word in common", sharedTopics: "topics in common",
 	sharedRest: "other words in common", inAnswer: "topics in answer or categories", oddTopic: "topics not in the item", oddWord: "unknown words",
 	oddRest: "other words not in the item", oddAside: "by the way, not in the item", otherAsk: "asks another thing", missingTopic: "topics not said",
-	missingRest: "other words not said", spelling: "spelt alike", bare: "one word", focus: "topics asked for, in the item", lead: "before the next",
+	missingRest: "other words not said", spelling: "spelt alike", bare: "one word", focus: "topics asked for, in the item", same: "the same", letter: "spelt the same", oddShare: "share not in the item", longLead: "before the next, much said", lead: "before the next",
 }
 
 // weights are fitted to the suites in testdata by TestFit.
 var weights = features{
-	always:       -2.05,
-	explained:    0.31,
-	covered:      1.16,
-	bestWord:     0.29,
-	sharedTopics: 0.78,
-	sharedRest:   0.42,
-	inAnswer:     1.66,
-	oddTopic:     -0.99,
-	oddWord:      -0.30,
-	oddRest:      0.37,
-	oddAside:     -0.34,
-	otherAsk:     -0.41,
-	missingTopic: -0.18,
-	missingRest:  0.26,
-	spelling:     0.77,
-	bare:         0.06,
-	focus:        0.39,
-	lead:         2.43,
+	always:       -1.55,
+	explained:    -0.08,
+	covered:      1.05,
+	bestWord:     0.34,
+	sharedTopics: 0.64,
+	sharedRest:   1.02,
+	inAnswer:     1.23,
+	oddTopic:     -0.70,
+	oddWord:      0.39,
+	oddRest:      0.89,
+	oddAside:     0.17,
+	otherAsk:     -0.43,
+	missingTopic: -0.13,
+	missingRest:  0.44,
+	spelling:     0.72,
+	bare:         -0.04,
+	focus:        -0.25,
+	same:         0.63,
+	letter:       0.83,
+	oddShare:     -1.90,
+	longLead:     2.00,
+	lead:         4.39,
 }
 
 // shift makes the odds stricter than those of the suites: a wrong answer is worse than none.
-const shift = -0.4
+const shift = -0.5
 
 // part is how far one word of those that a word is put together of stands for it.
 const part = 0.7
@@ -114,7 +123,7 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 	for i := range unsaid {
 		unsaid[i] = 1
 	}
-	share, asked := 0.0, 0.0
+	share, asked, weighed := 0.0, 0.0, 0.0
 	topics, met := 0, 0
 	for i := range q.said {
 		s := &q.said[i]
@@ -131,6 +140,10 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 			best = max(best, m)
 			unsaid[j] *= 1 - m
 		}
+		if m := inLetters * shared(s.pairs, d.pairs); m > best {
+			best = m
+			told = max(told, s.tells*m)
+		}
 		also := b.alsoIn(s, d)
 		lost := s.odd * (1 - max(best, also))
 		share += told
@@ -145,6 +158,14 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 			f[inAnswer] += s.elsewhere * max(0, also-best)
 		} else {
 			f[sharedRest] += told
+		}
+		if s.kind != setting && s.kind != number {
+			w := s.odd
+			if s.aside {
+				w *= inSpeech
+			}
+			weighed += w
+			f[oddShare] += w * (1 - max(best, also))
 		}
 		if isTopic && !s.aside {
 			asked += s.odd
@@ -166,11 +187,19 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 	if asked > 0 {
 		f[focus] /= asked
 	}
+	if b.asksOther(q, d) {
+		weighed++
+		f[oddShare]++
+	}
+	if weighed > 0 {
+		f[oddShare] /= weighed
+	}
 	if q.total > 0 {
 		f[explained] = share / q.total
 	}
 	said := 0.0
 	for i, t := range d.terms {
+		unsaid[i] = min(unsaid[i], 1-inLetters*shared(t.pairs, q.pairs))
 		said += t.weight * (1 - unsaid[i])
 		if b.isTopic(t.id) {
 			f[missingTopic] += t.weight * unsaid[i]
@@ -181,15 +210,9 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 	if d.total > 0 {
 		f[covered] = said / d.total
 	}
-	common := 0
-	for _, p := range q.pairs {
-		if _, ok := slices.BinarySearch(d.pairs, p); ok {
-			common++
-		}
-	}
-	if n := len(q.pairs) + len(d.pairs); n > 0 {
-		f[spelling] = 2 * float64(common) / float64(n)
-	}
+	f[spelling] = b.spelt(q, d)
+	f[letter] = f[spelling] * f[spelling]
+	f[same] = f[explained] * f[covered]
 	if topics == 1 && met == 1 {
 		f[bare] = 1
 	}
@@ -198,6 +221,71 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 		f[n] = min(f[n], most)
 	}
 	return f
+}
+
+// asksOther reports whether a question asks one thing, and the utterance another: how long, and what it costs.
+func (b *Base) asksOther(q *query, d *doc) bool {
+	asked := dictionary().asked
+	if !slices.ContainsFunc(d.terms, func(t docTerm) bool { return asked[t.id] }) {
+		return false
+	}
+	asks := false
+	for i := range q.said {
+		s := &q.said[i]
+		if !asked[s.num] {
+			continue
+		}
+		asks = true
+		for _, t := range d.terms {
+			if t.id == s.num || slices.ContainsFunc(s.near, func(c credit) bool { return c.concept == t.id }) {
+				return false
+			}
+		}
+	}
+	return asks
+}
+
+// inLetters is how far a word stands for one that has its letters and was read otherwise: 벽걸이티비 in one text, 벽걸이
+// in another.
+const inLetters = 0.8
+
+// shared is the share of pairs of syllables that a text has too; 0 for less than half, which says nothing.
+func shared(pairs, text []uint64) float64 {
+	common := 0
+	for _, p := range pairs {
+		if _, ok := slices.BinarySearch(text, p); ok {
+			common++
+		}
+	}
+	if 2*common < len(pairs) || common == 0 {
+		return 0
+	}
+	return float64(common) / float64(len(pairs))
+}
+
+// spelt is how alike an utterance and a question are spelt: the share of their pairs of syllables that they have in
+// common, of rare ones more than of those that many questions have.
+func (b *Base) spelt(q *query, d *doc) float64 {
+	common, all := 0.0, 0.0
+	for _, p := range q.pairs {
+		w := b.rarePair(p)
+		all += w
+		if _, ok := slices.BinarySearch(d.pairs, p); ok {
+			common += w
+		}
+	}
+	for _, p := range d.pairs {
+		all += b.rarePair(p)
+	}
+	if all == 0 {
+		return 0
+	}
+	return 2 * common / all
+}
+
+func (b *Base) rarePair(p uint64) float64 {
+	n := float64(len(b.docs))
+	return math.Log((n+1)/float64(max(len(b.pairs[p]), 1))) / math.Log(n+1)
 }
 
 // What the categories and the answer of an item say stands for what its question says so far.
