@@ -16,6 +16,7 @@ type botExplain struct {
 
 type explainRow struct {
 	Version      int    `json:"version"`
+	Failing      int    `json:"failing_version"`
 	Why          string `json:"why"`
 	Block        string `json:"block"`
 	BlockName    string `json:"block_name"`
@@ -43,6 +44,9 @@ func (c botExplain) Run(e *env) error {
 	query := url.Values{"utterance": {c.Utterance}, "side": {c.Side}}
 	var x explainRow
 	return c.call(e, "GET", botPath(c.Bot)+"/explain?"+query.Encode(), nil, &x, func() {
+		if x.Failing != 0 {
+			fmt.Fprintf(e.stdout, "version %d cannot be read or compiled, so version %d still answers; the log says why\n", x.Failing, x.Version)
+		}
 		fmt.Fprintln(e.stdout, x.verdict())
 		if len(x.Candidates) == 0 {
 			return

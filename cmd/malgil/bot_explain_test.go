@@ -15,12 +15,13 @@ func TestBotExplain(t *testing.T) {
 		answer string
 		says   []string
 	}{
-		"an item":         {`{"why":"knowledge","question":"반품 기한은 며칠인가요","score":83,` + rest, []string{`item "반품 기한은 며칠인가요": it scores 83, and 70 is enough`, "block k1", "0.50 (+1.39)", "1.00 (-4.29)  1.00 (-4.29)"}},
-		"a block's words": {`{"why":"words","block":"k1","block_name":"반품","score":100,` + rest, []string{"block 반품 (k1): these are its own words"}},
-		"an example":      {`{"why":"likeness","block":"k1","block_name":"반품","score":81,` + rest, []string{"block 반품 (k1): its example scores 81, and 70 is enough"}},
-		"a choice":        {`{"why":"choice","score":83,` + rest, []string{"which of 2 answers", "within 3 of 83"}},
-		"nothing":         {`{"why":"nothing","block":"f","block_name":"폴백 블록","score":62,` + rest, []string{"block 폴백 블록 (f): the best scores 62, and 70 would be enough"}},
-		"nothing at all":  {`{"why":"nothing","score":0,"candidates":[]}`, []string{"the bot has no fallback: nothing is like these words"}},
+		"an item":                   {`{"why":"knowledge","question":"반품 기한은 며칠인가요","score":83,` + rest, []string{`item "반품 기한은 며칠인가요": it scores 83, and 70 is enough`, "block k1", "0.50 (+1.39)", "1.00 (-4.29)  1.00 (-4.29)"}},
+		"a block's words":           {`{"why":"words","block":"k1","block_name":"반품","score":100,` + rest, []string{"block 반품 (k1): these are its own words"}},
+		"an example":                {`{"why":"likeness","block":"k1","block_name":"반품","score":81,` + rest, []string{"block 반품 (k1): its example scores 81, and 70 is enough"}},
+		"a choice":                  {`{"why":"choice","score":83,` + rest, []string{"which of 2 answers", "within 3 of 83"}},
+		"nothing":                   {`{"why":"nothing","block":"f","block_name":"폴백 블록","score":62,` + rest, []string{"block 폴백 블록 (f): the best scores 62, and 70 would be enough"}},
+		"a version that is not had": {`{"version":4,"failing_version":5,"why":"nothing","score":0,"candidates":[]}`, []string{"version 5 cannot be read or compiled, so version 4 still answers"}},
+		"nothing at all":            {`{"why":"nothing","score":0,"candidates":[]}`, []string{"the bot has no fallback: nothing is like these words"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

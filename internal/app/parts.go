@@ -183,6 +183,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.giver = wallet.NewGiver(db, p.metrics, clk.Now, p.ids.Next)
 	p.prices = wallet.NewPriceSetter(db, clk.Now)
 	p.known = scenario.NewCache(db, botTTL)
+	p.known.TellFailures(versionFailures(p.metrics, log))
 	p.answers = scenario.NewService(p.known, db, hashKey).WithBackend(p.skillServers(a, config))
 	p.recorder = scenario.NewRecorder(db, func(n int, err error) {
 		p.metrics.Unrecorded(n)
@@ -196,4 +197,14 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.purger = retention.New(db, p.metrics, clk.Now)
 	p.sweep = scheduler.NewSweep(countedStore{db, p.metrics}, p.queue, p.inspector, config.SweepAge, clk.Now)
 	return p, nil
+}
+
+// versionFailures counts tries at a version of a bot that cannot be had, and logs the first.
+func versionFailures(m *metrics.Metrics, log *slog.Logger) func(botID string, version int64, err error, again bool) {
+	return func(botID string, version int64, err error, again bool) {
+		m.VersionFailed()
+		if !again {
+			log.Error("version of a bot cannot be read or compiled; the one before it answers, if any", "bot_id", botID, "version", version, "err", err)
+		}
+	}
 }

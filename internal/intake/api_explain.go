@@ -18,6 +18,7 @@ type Words interface {
 type explainView struct {
 	Side         string          `json:"side" enum:"live,development"`
 	Version      int64           `json:"version" doc:"Of the bot that the side runs"`
+	Failing      int64           `json:"failing_version,omitempty" doc:"That the side is to run, and that this server cannot read or compile; version is the one before"`
 	Why          scenario.Why    `json:"why" enum:"words,likeness,knowledge,choice,nothing" doc:"words: a block's own; likeness: an example of a block; knowledge: a knowledge item; choice: several that are close are offered; nothing: the fallback"`
 	Block        string          `json:"block,omitempty" doc:"Id of the block that answers"`
 	BlockName    string          `json:"block_name,omitempty"`
@@ -69,7 +70,7 @@ func (s *Server) explain(ctx context.Context, in *explainInput) (*body[explainVi
 		return nil, err
 	}
 	view := explainView{
-		Side: x.Side, Version: x.Version, Why: x.Why, Question: x.Item, Score: x.Score, Minimum: x.Minimum, ChooseWithin: x.ChooseWithin,
+		Side: x.Side, Version: x.Version, Failing: x.Failing, Why: x.Why, Question: x.Item, Score: x.Score, Minimum: x.Minimum, ChooseWithin: x.ChooseWithin,
 		Candidates: make([]candidateView, len(x.Candidates)),
 	}
 	if x.Block != nil {

@@ -72,6 +72,7 @@ type Metrics struct {
 	mails, webhooks      *counters
 	webhooksDropped      *counters
 	purged               *counters
+	versionFailures      *counters
 	scheduleRuns         *counters
 
 	answers, callbacks, callbackFailures *counters
@@ -151,6 +152,8 @@ func New(reg prometheus.Registerer) *Metrics {
 		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{Name: "malgil_utterances_unrecorded_total",
 			Help: "Utterances that were answered and could not be kept in the log of utterances."}),
 
+		versionFailures: newCounters(reg, "malgil_bot_version_failures_total",
+			"Tries at a version of a bot that could not be read or compiled; until it can be, the version before it answers."),
 		serverCalls: newHistograms(reg, "malgil_skill_server_call_duration_seconds",
 			"Time from when a block asked for a call of a business's skill server until it had an answer or its failure, by outcome; those full, open and barred were not made.",
 			serverBuckets, closed("outcome", serverCalls)),
@@ -249,6 +252,9 @@ func (m *Metrics) Callback(outcome, reason string) {
 		m.callbackFailures.add(1, reason)
 	}
 }
+
+// VersionFailed notes a try at a version of a bot that could not be read or compiled.
+func (m *Metrics) VersionFailed() { m.versionFailures.add(1) }
 
 // SkillServerCalled notes the end of a call of a skill server, with its time in line.
 func (m *Metrics) SkillServerCalled(outcome string, took time.Duration) {

@@ -104,6 +104,7 @@ func TestMetrics_countWhatTheyAreTold(t *testing.T) {
 		"a mail of an invoice":          {func(m *metrics.Metrics) { m.Mailed("invoice_failed", "sent") }, "malgil_mails_total", "invoice_failed,sent", 1},
 		"a webhook":                     {func(m *metrics.Metrics) { m.WebhookTried("broadcast.paused", "failed") }, "malgil_webhooks_total", "broadcast.paused,failed", 1},
 		"webhooks without room":         {func(m *metrics.Metrics) { m.WebhooksDropped(12) }, "malgil_webhooks_dropped_total", "", 12},
+		"a version that is not had":     {func(m *metrics.Metrics) { m.VersionFailed() }, "malgil_bot_version_failures_total", "", 1},
 		"utterances that were too old":  {func(m *metrics.Metrics) { m.UtterancesPurged(12) }, "malgil_utterances_purged_total", "", 12},
 		"an answer":                     {func(m *metrics.Metrics) { m.Answered("direct", time.Second) }, "malgil_answers_total", "direct", 1},
 		"its budget":                    {func(m *metrics.Metrics) { m.Answered("direct", time.Second) }, "malgil_answer_budget_left_seconds", "", 1},

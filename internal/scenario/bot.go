@@ -13,6 +13,7 @@ type Bot struct {
 	ID, Name     string
 	SkillKeyHash []byte // SHA-256 of the key in the bot's skill URLs
 	Version      int64  // of the content; 0 while the side runs none
+	Failing      int64  // version that the side is to run and that cannot be had; Version is the one before. 0 for none
 	Content
 	Settings Settings
 	Script   *Script // the content, ready to answer; nil where it is not compiled yet

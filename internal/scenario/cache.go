@@ -47,6 +47,7 @@ type Source interface {
 type Cache struct {
 	source Source
 	ttl    time.Duration
+	failed func(botID string, version int64, err error, again bool) // nil for nobody
 
 	mu    sync.Mutex
 	bots  map[string]*cached
@@ -69,12 +70,19 @@ type look[T any] struct {
 	tried  time.Time     // end of the last look
 	news   chan struct{} // closed when the look under way has ended; nil when none is
 	began  time.Time     // of that look
+	failed bool          // a look did not succeed
 }
 
 // NewCache returns a cache before a source. A change of a bot is seen after ttl at most, and a new
 // version once it was read, which is begun with the first question after that.
 func NewCache(source Source, ttl time.Duration) *Cache {
 	return &Cache{source: source, ttl: ttl, bots: map[string]*cached{}}
+}
+
+// TellFailures has failed called for each try at a version that could not be read or compiled, from any goroutine;
+// again is false for the first of a version. Until it can be, the version before it answers. Call it before the first use.
+func (c *Cache) TellFailures(failed func(botID string, version int64, err error, again bool)) {
+	c.failed = failed
 }
 
 // Head returns what may change of a bot. An older state is served when the source fails or takes
@@ -133,7 +141,11 @@ func (c *Cache) Bot(ctx context.Context, id, side string) (Bot, error) {
 		entry.forgetVersions()
 		return botOf(head, script.value), nil
 	case before != nil:
-		return botOf(head, before), nil
+		bot := botOf(head, before)
+		if script.err != nil {
+			bot.Failing = version
+		}
+		return bot, nil
 	case script.err != nil:
 		return Bot{}, fmt.Errorf("load version %d: %w", version, script.err)
 	}
@@ -231,8 +243,12 @@ func (c *Cache) loadScript(ctx context.Context, id string, version int64, script
 		return Compile(version, content), nil
 	}()
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	again := script.failed
 	script.done(compiled, err)
+	c.mu.Unlock()
+	if err != nil && c.failed != nil {
+		c.failed(id, version, err, again)
+	}
 }
 
 func (l *look[T]) begin() { l.news, l.began = make(chan struct{}), time.Now() }
@@ -240,6 +256,7 @@ func (l *look[T]) begin() { l.news, l.began = make(chan struct{}), time.Now() }
 // done ends a look.
 func (l *look[T]) done(value T, err error) {
 	l.tried, l.err = time.Now(), err
+	l.failed = l.failed || err != nil
 	switch {
 	case err == nil:
 		l.value, l.loaded = value, true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -224,6 +225,37 @@ func TestCache_servesTheVersionBefore(t *testing.T) {
 		if want := []int64{1, 2, 3, 3}; fmt.Sprint(src.readVersions) != fmt.Sprint(want) {
 			t.Errorf("versions %v were read, want %v", src.readVersions, want)
 		}
+	})
+}
+
+// That a version cannot be read is told at every try, and as news once.
+func TestCache_TellFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := running(1, 1)
+		cache := scenario.NewCache(src, ttl)
+		var told []string
+		cache.TellFailures(func(botID string, version int64, err error, again bool) {
+			told = append(told, fmt.Sprint(botID, " ", version, " ", err, " ", again))
+		})
+		ask := func(version, failing int64, want ...string) {
+			t.Helper()
+			time.Sleep(ttl)
+			bot, err := cache.Bot(t.Context(), "b1", scenario.Live)
+			synctest.Wait()
+			explained, _ := scenario.NewService(cache, nil, nil).Explain(t.Context(), "b1", scenario.Live, "안녕")
+			if err != nil || bot.Version != version || bot.Failing != failing || explained.Failing != failing || !slices.Equal(told, want) {
+				t.Errorf("Bot = version %d while %d fails, %v, and %q is told, want %d, %d and %q", bot.Version, bot.Failing, err, told, version, failing, want)
+			}
+		}
+		ask(1, 0)
+		src.run(2, 2)
+		src.set(func(s *source) { s.contentErr = errors.New("torn") })
+		ask(1, 2, "b1 2 torn false")
+		ask(1, 2, "b1 2 torn false", "b1 2 torn true")
+		src.run(3, 3)
+		ask(1, 3, "b1 2 torn false", "b1 2 torn true", "b1 3 torn false")
+		src.set(func(s *source) { s.contentErr = nil })
+		ask(3, 0, "b1 2 torn false", "b1 2 torn true", "b1 3 torn false")
 	})
 }
 

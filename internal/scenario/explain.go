@@ -9,6 +9,7 @@ import (
 type Explanation struct {
 	BotID, Side string
 	Version     int64
+	Failing     int64 // see [Bot.Failing]
 	Utterance   string
 
 	Why   Why
@@ -33,7 +34,7 @@ func (s *Service) Explain(ctx context.Context, botID, side, utterance string) (E
 	x := bot.index()
 	c := bot.understand(x, utterance)
 	explained := Explanation{
-		BotID: botID, Side: side, Version: bot.Version, Utterance: utterance,
+		BotID: botID, Side: side, Version: bot.Version, Failing: bot.Failing, Utterance: utterance,
 		Why: c.why, Block: c.block, Score: c.score, Minimum: bot.Settings.MinimumAccuracy, ChooseWithin: bot.Settings.ChooseWithin,
 		Candidates: bot.candidates(x, utterance), Among: len(c.among),
 	}
