@@ -119,19 +119,19 @@ func measure(trades []trade, tell func(tr trade, p pair, got string, best []Matc
 func TestSuite(t *testing.T) {
 	for folder, want := range map[string]struct{ precision, recall float64 }{
 		"a": {0.98, 0.77},
-		"b": {0.94, 0.52},
-		"c": {0.97, 0.73},
-		"d": {0.97, 0.57},
-		"e": {0.95, 0.60},
-		"f": {0.96, 0.71},
-		"g": {0.94, 0.64},
-		"h": {0.97, 0.64},
-		"i": {0.96, 0.48},
-		"j": {0.97, 0.59},
-		"k": {0.99, 0.62},
-		"l": {0.95, 0.79},
+		"b": {0.97, 0.52},
+		"c": {0.97, 0.74},
+		"d": {0.97, 0.58},
+		"e": {0.95, 0.61},
+		"f": {0.95, 0.71},
+		"g": {0.94, 0.62},
+		"h": {0.96, 0.61},
+		"i": {0.96, 0.50},
+		"j": {0.97, 0.56},
+		"k": {0.99, 0.61},
+		"l": {0.95, 0.80},
 		"m": {0.97, 0.86},
-		"n": {0.96, 0.82},
+		"n": {0.96, 0.83},
 	} {
 		trades := suite(t, folder)
 		var tell func(tr trade, p pair, got string, best []Match)
