@@ -4,7 +4,6 @@
 package tasks
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -65,11 +64,13 @@ func rowTask(taskType, kind string, row Row, queue string, timeout time.Duration
 func RowTaskID(kind string, row Row) string { return fmt.Sprintf("%s:%s:%d", kind, row.ID, row.Epoch) }
 
 func newTask(taskType string, payload any, opts ...asynq.Option) *asynq.Task {
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false) // Kakao's request goes on to skill servers as it was written, but for space
-	if err := encoder.Encode(payload); err != nil {
+	return asynq.NewTask(taskType, encode(taskType, payload), opts...)
+}
+
+func encode(taskType string, payload any) []byte {
+	body, err := json.Marshal(payload)
+	if err != nil {
 		panic(fmt.Sprintf("tasks: payload of %s: %v", taskType, err)) // payloads are plain structs; a test builds each
 	}
-	return asynq.NewTask(taskType, bytes.TrimSuffix(body.Bytes(), []byte("\n")), opts...)
+	return body
 }

@@ -17,7 +17,7 @@ type AnswerUtterance struct {
 	Bot         string          `json:"bot"`                   // bot id without the development mark
 	Block       string          `json:"block,omitempty"`       // block that the skill URL stands for, by id or name
 	Development bool            `json:"development,omitempty"` // the skill URL is of the development channel
-	Request     json.RawMessage `json:"request"`               // skill payload 2.0 as Kakao posted it
+	Request     json.RawMessage `json:"request,omitempty"`     // skill payload 2.0 as Kakao posted it
 	Mailbox     string          `json:"mailbox"`               // pub/sub channel of the intake that waits
 	Received    int64           `json:"received"`              // Unix ms
 	Deadline    int64           `json:"deadline"`              // Unix ms at which the intake stops waiting
@@ -26,8 +26,23 @@ type AnswerUtterance struct {
 // NewAnswerUtterance returns the task for one utterance on queue reply or echo. It is never
 // retried: its handler records a failure itself and returns nil, so nothing of it is archived.
 func NewAnswerUtterance(u AnswerUtterance, queue string) *asynq.Task {
-	return newTask(TypeAnswerUtterance, u,
+	return asynq.NewTask(TypeAnswerUtterance, withRequest(u),
 		asynq.Queue(queue),
 		asynq.MaxRetry(0),
 		asynq.Timeout(60*time.Second)) // a callback URL lives for a minute
+}
+
+// withRequest encodes a payload with the request as it was written: encoding it again would read all
+// of it once more, for every utterance, and change how it looks to skill servers.
+func withRequest(u AnswerUtterance) []byte {
+	request := u.Request
+	u.Request = nil
+	body := encode(TypeAnswerUtterance, u)
+	if len(request) == 0 {
+		return body
+	}
+	const name = `,"request":`
+	whole := make([]byte, 0, len(body)+len(name)+len(request))
+	whole = append(append(whole, body[:len(body)-1]...), name...)
+	return append(append(whole, request...), '}')
 }
