@@ -65,7 +65,7 @@ func Lint(r SkillResponse) []Problem {
 		l.add("template", "is ignored when useCallback is true; leave it out")
 	case r.Template != nil:
 		l.problems = append(l.problems, LintTemplate(*r.Template)...)
-	case !r.UseCallback && r.Data == nil:
+	case !r.UseCallback && len(r.Data) == 0: // an empty one is not written
 		l.add("template", "is required")
 	}
 	if r.Context != nil {
