@@ -100,7 +100,7 @@ func (s *Store) newBroadcast(ctx context.Context, b broadcast.Broadcast, chunks 
 	may func(tx *sql.Tx, at bot.Standing, price wallet.KRW) error,
 ) (broadcast.Broadcast, error) {
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		answer, again, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
+		answer, again, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash, string(b.ID))
 		if err != nil {
 			return err
 		}
@@ -135,10 +135,7 @@ func (s *Store) newBroadcast(ctx context.Context, b broadcast.Broadcast, chunks 
 		if err := storeChunks(ctx, tx, b, chunks); err != nil {
 			return err
 		}
-		if err := tellHooks(ctx, tx, b.BotID, b.Counts.Audience, webhook.Of(b, b.CreatedAt)...); err != nil {
-			return err
-		}
-		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(b.ID))
+		return tellHooks(ctx, tx, b.BotID, b.Counts.Audience, webhook.Of(b, b.CreatedAt)...)
 	})
 	return b, err
 }
@@ -158,7 +155,7 @@ func (s *Store) RepeatedBroadcast(ctx context.Context, r broadcast.Request) (b b
 func (s *Store) repeatedRequest(ctx context.Context, r broadcast.Request) (answer []byte, repeated bool, err error) {
 	errFirst := errors.New("no earlier call") // takes the claim back
 	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
-		answer, repeated, err = claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
+		answer, repeated, err = claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash, "")
 		if err == nil && !repeated {
 			err = errFirst
 		}

@@ -44,7 +44,7 @@ func (s *Store) Checkout(ctx context.Context, id string) (billing.Checkout, erro
 // CreateCheckout stores a checkout, or finds the one that the same request made.
 func (s *Store) CreateCheckout(ctx context.Context, c billing.Checkout, r billing.Request) (created billing.Checkout, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		answer, repeated, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
+		answer, repeated, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash, c.ID)
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (s *Store) CreateCheckout(ctx context.Context, c billing.Checkout, r billin
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfCheckout, ID: c.ID}, nil, map[string]any{
 			"kind": c.Kind, "account": c.AccountID, "supply_krw": c.Supply, "vat_krw": c.VAT,
 		})
-		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(c.ID))
+		return nil
 	})
 	return created, err
 }

@@ -26,7 +26,7 @@ func (s *Store) correct(ctx context.Context, c reconcile.Correction, make func(t
 	}
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		posted = nil
-		ref, again, err := claimRequest(ctx, tx, c.Request.Scope, c.Request.Key, c.Request.BodyHash)
+		ref, again, err := claimRequest(ctx, tx, c.Request.Scope, c.Request.Key, c.Request.BodyHash, "")
 		if err != nil {
 			return err
 		}
@@ -43,7 +43,7 @@ func (s *Store) correct(ctx context.Context, c reconcile.Correction, make func(t
 		}
 		if posted == nil {
 			access.DeedOf(ctx).Nothing()
-			return answerRequest(ctx, tx, c.Request.Scope, c.Request.Key, nil)
+			return nil
 		}
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: c.WalletID}, nil,
 			map[string]any{"correction": posted.Ref, "kind": c.Kind, "difference_krw": c.Difference})

@@ -31,7 +31,7 @@ func (s *Store) DecideChunks(ctx context.Context, d broadcast.Decision) (done br
 	}
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		done = broadcast.Decided{}
-		answer, repeated, err := claimRequest(ctx, tx, d.Request.Scope, d.Request.Key, d.Request.BodyHash)
+		answer, repeated, err := claimRequest(ctx, tx, d.Request.Scope, d.Request.Key, d.Request.BodyHash, "")
 		if err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ func (s *Store) Gifts(ctx context.Context, walletID, before string, limit int) (
 // once; free cash waits for somebody to press use.
 func (s *Store) Give(ctx context.Context, g wallet.Gift, r wallet.Request) (given wallet.Gift, repeated bool, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		answer, again, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
+		answer, again, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash, g.ID)
 		if err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func (s *Store) Give(ctx context.Context, g wallet.Gift, r wallet.Request) (give
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: g.WalletID}, nil, map[string]any{
 			"grant": g.ID, "kind": g.Kind, "amount_krw": g.Amount, "reason": g.Reason,
 		})
-		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(g.ID))
+		return nil
 	})
 	return given, repeated, err
 }
@@ -118,7 +118,7 @@ func (s *Store) givePaid(ctx context.Context, tx *sql.Tx, w wallet.Wallet, g wal
 // StartGift makes free cash count.
 func (s *Store) StartGift(ctx context.Context, walletID, id string, now time.Time, r wallet.Request) (started wallet.Gift, repeated bool, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		_, again, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
+		_, again, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash, id)
 		if err != nil {
 			return err
 		}
@@ -150,7 +150,7 @@ func (s *Store) StartGift(ctx context.Context, walletID, id string, now time.Tim
 			return err
 		}
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: walletID}, nil, map[string]any{"grant": id, "used_krw": started.Amount})
-		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(id))
+		return nil
 	})
 	return started, repeated, err
 }

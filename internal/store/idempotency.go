@@ -12,19 +12,20 @@ import (
 )
 
 // claimRequest makes a call that changes something repeatable: the first call with a scope (who
-// calls) and a key takes them, and its transaction has to end with [answerRequest]. A later call
-// with the same body is repeated and gets that answer; with another body it is Invalid. Of two
-// calls at once the second waits for the first, and goes on in its place if that fails.
+// calls) and a key takes them, with what it will be answered, an id or JSON; the transaction of one
+// that does not know it yet ends with [answerRequest]. A later call with the same body is repeated
+// and gets that answer; with another body it is Invalid. Of two calls at once the second waits for
+// the first, and goes on in its place if that fails.
 //
 // An empty scope or key is a call that may not be repeated: nothing is stored and it is never
 // repeated.
-func claimRequest(ctx context.Context, tx *sql.Tx, scope, key string, bodyHash []byte) (answer []byte, repeated bool, err error) {
+func claimRequest(ctx context.Context, tx *sql.Tx, scope, key string, bodyHash []byte, will string) (answer []byte, repeated bool, err error) {
 	if scope == "" || key == "" {
 		return nil, false, nil
 	}
 	// Keys age in real time, whatever clock the rules are given: their callers do.
 	first, err := changed(tx.ExecContext(ctx, `INSERT INTO idempotency (scope, idem_key, body_hash, answer, at)
-		VALUES ($1, $2, $3, '', $4) ON CONFLICT (scope, idem_key) DO NOTHING`, scope, key, bodyHash, time.Now().UnixMilli()))
+		VALUES ($1, $2, $3, $4, $5) ON CONFLICT (scope, idem_key) DO NOTHING`, scope, key, bodyHash, will, time.Now().UnixMilli()))
 	if err != nil {
 		return nil, false, fmt.Errorf("claim an idempotency key: %w", err)
 	}
@@ -46,8 +47,8 @@ func claimRequest(ctx context.Context, tx *sql.Tx, scope, key string, bodyHash [
 	return []byte(text), true, nil
 }
 
-// answerRequest stores what the first call of [claimRequest] is answered with, as text: an id
-// or JSON. It does nothing for a call that may not be repeated.
+// answerRequest stores what the first call of [claimRequest] is answered with, where that was not
+// known before. It does nothing for a call that may not be repeated.
 func answerRequest(ctx context.Context, tx *sql.Tx, scope, key string, answer []byte) error {
 	if scope == "" || key == "" {
 		return nil

@@ -16,7 +16,7 @@ import (
 // something do.
 func repeatableCall(ctx context.Context, s *Store, scope, key, body, id string, effect error) (answer string, repeated bool, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		stored, again, err := claimRequest(ctx, tx, scope, key, []byte(body))
+		stored, again, err := claimRequest(ctx, tx, scope, key, []byte(body), id)
 		if err != nil {
 			return err
 		}
@@ -30,7 +30,7 @@ func repeatableCall(ctx context.Context, s *Store, scope, key, body, id string, 
 			return err
 		}
 		answer = id
-		return answerRequest(ctx, tx, scope, key, []byte(id))
+		return nil
 	})
 	return answer, repeated, err
 }

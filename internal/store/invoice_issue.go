@@ -168,7 +168,7 @@ func failInvoice(ctx context.Context, tx *sql.Tx, i invoice.Invoice, attemptID s
 func (s *Store) askInvoice(ctx context.Context, o billing.InvoiceOrder, do func(tx *sql.Tx, i invoice.Invoice) (becomes string, err error)) (i invoice.Invoice, repeated bool, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		r := o.Request
-		answer, known, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
+		answer, known, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash, "")
 		if err != nil {
 			return err
 		}

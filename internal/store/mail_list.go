@@ -38,7 +38,7 @@ func (s *Store) Mails(ctx context.Context, walletID string, n notice.Narrow, lim
 // waits or is being sent, and Refused when its receiver would not get the wallet's mails any more.
 func (s *Store) ResendMail(ctx context.Context, r notice.Resend) (again notice.Record, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		answer, repeated, err := claimRequest(ctx, tx, r.Request.Scope, r.Request.Key, r.Request.BodyHash)
+		answer, repeated, err := claimRequest(ctx, tx, r.Request.Scope, r.Request.Key, r.Request.BodyHash, "")
 		if err != nil {
 			return err
 		}

@@ -133,7 +133,7 @@ func (s *Store) OpenRefund(ctx context.Context, o billing.RefundOpening) (refund
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		next = nil
 		r := o.Request
-		answer, repeated, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
+		answer, repeated, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash, "")
 		if err != nil {
 			return err
 		}

@@ -108,7 +108,7 @@ func (s *Store) reviewLine(ctx context.Context, tx *sql.Tx, w wallet.Wallet, l h
 // SettleRefund ends the open lines of a refund in review as a person says.
 func (s *Store) SettleRefund(ctx context.Context, walletID, id string, wentBack bool, now time.Time, r billing.Request) (refund billing.Refund, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		_, repeated, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
+		_, repeated, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash, id)
 		if err != nil {
 			return err
 		}
@@ -134,10 +134,8 @@ func (s *Store) SettleRefund(ctx context.Context, walletID, id string, wentBack 
 		}
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfWallet, ID: walletID},
 			map[string]any{"refund": id, "state": refund.State}, map[string]any{"refund": id, "went_back": wentBack})
-		if refund, err = readRefund(ctx, tx, id); err != nil {
-			return err
-		}
-		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(id))
+		refund, err = readRefund(ctx, tx, id)
+		return err
 	})
 	return refund, err
 }

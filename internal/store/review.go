@@ -21,7 +21,7 @@ func (s *Store) DecideCharge(ctx context.Context, d billing.Decision) (result bi
 	}
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		result = billing.Result{Outcome: billing.Skipped, WalletID: walletID}
-		_, repeated, err := claimRequest(ctx, tx, d.Request.Scope, d.Request.Key, d.Request.BodyHash)
+		_, repeated, err := claimRequest(ctx, tx, d.Request.Scope, d.Request.Key, d.Request.BodyHash, d.ChargeID)
 		if err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (s *Store) DecideCharge(ctx context.Context, d billing.Decision) (result bi
 		deed.Did(access.Object{Kind: access.OfWallet, ID: walletID},
 			map[string]any{"charge": c.id, "state": billing.ChargeReview, "attempt": a.id, "outcome": a.state},
 			map[string]any{"charge": c.id, "finding": d.Finding, "then": d.Then, "tid": d.TID, "paid_krw": d.Paid, "reason": d.Reason})
-		return answerRequest(ctx, tx, d.Request.Scope, d.Request.Key, []byte(c.id))
+		return nil
 	})
 	return result, err
 }

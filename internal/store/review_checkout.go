@@ -17,7 +17,7 @@ func (s *Store) DecideCheckout(ctx context.Context, d billing.CheckoutDecision) 
 		return err
 	}
 	return s.inTx(ctx, func(tx *sql.Tx) error {
-		_, repeated, err := claimRequest(ctx, tx, d.Request.Scope, d.Request.Key, d.Request.BodyHash)
+		_, repeated, err := claimRequest(ctx, tx, d.Request.Scope, d.Request.Key, d.Request.BodyHash, d.CheckoutID)
 		if err != nil || repeated {
 			return err
 		}
@@ -48,7 +48,7 @@ func (s *Store) DecideCheckout(ctx context.Context, d billing.CheckoutDecision) 
 		access.DeedOf(ctx).Did(access.Object{Kind: access.OfCheckout, ID: c.ID},
 			map[string]any{"state": c.State, "attempt": a.id, "outcome": a.state, "total_krw": c.Supply + c.VAT},
 			map[string]any{"finding": d.Finding, "tid": d.TID, "paid_krw": d.Paid, "reason": d.Reason})
-		return answerRequest(ctx, tx, d.Request.Scope, d.Request.Key, []byte(c.ID))
+		return nil
 	})
 }
 

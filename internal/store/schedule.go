@@ -61,7 +61,7 @@ func (s *Store) ScheduleList(ctx context.Context, f ScheduleFilter, after broadc
 // CreateSchedule stores a schedule. A repeated request returns the one that the first made.
 func (s *Store) CreateSchedule(ctx context.Context, sch broadcast.Schedule, r broadcast.Request) (broadcast.Schedule, error) {
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		answer, again, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash)
+		answer, again, err := claimRequest(ctx, tx, r.Scope, r.Key, r.BodyHash, string(sch.ID))
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (s *Store) CreateSchedule(ctx context.Context, sch broadcast.Schedule, r br
 		access.DeedOf(ctx).Did(scheduleObject(sch.ID), nil, map[string]any{
 			"bot": sch.BotID, "name": sch.Name, "event": sch.Message.Event, "audience": sch.Audience, "cron": sch.Cron, "zone": sch.Zone,
 		})
-		return answerRequest(ctx, tx, r.Scope, r.Key, []byte(sch.ID))
+		return nil
 	})
 	return sch, err
 }
