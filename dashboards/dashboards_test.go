@@ -2,119 +2,16 @@ package dashboards
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/goccy/go-yaml"
-	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
-
-	"github.com/malgil/malgil/internal/holiday"
-	"github.com/malgil/malgil/internal/metrics"
-	"github.com/malgil/malgil/internal/queue"
-	"github.com/malgil/malgil/internal/store"
-	"github.com/malgil/malgil/internal/testserver"
-	"github.com/malgil/malgil/internal/wallet"
 )
-
-type noQueues struct{}
-
-func (noQueues) Depth(context.Context, string) (queue.Depth, error)           { return queue.Depth{}, nil }
-func (noQueues) OldestWaiting(context.Context, string) (time.Duration, error) { return 0, nil }
-
-type noRows struct{}
-
-func (noRows) Sample(_ context.Context, now time.Time) (store.Sample, error) {
-	return store.Sample{Wallets: map[string]int64{"ACTIVE": 0}, Differences: map[string]wallet.KRW{"balance": 0}, InvoiceDeadline: now}, nil
-}
-
-// knownMetrics are the names that a process of malgil tells, each with its labels. A histogram
-// has three names.
-func knownMetrics(t *testing.T) map[string][]string {
-	t.Helper()
-	reg := prometheus.NewRegistry()
-	m := metrics.New(reg)
-	reg.MustRegister(metrics.NewSampler(noQueues{}, noRows{}, time.Now), metrics.NewHolidays(holiday.Default(), time.Now))
-	m.HTTPServed("/healthz", "GET", 200, time.Millisecond) // routes and loops are known once they were used
-	m.LoopRan("sweep", time.Millisecond, nil)
-	families, err := reg.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := map[string][]string{"up": nil}
-	for _, family := range families {
-		var labels []string
-		for _, pair := range family.GetMetric()[0].GetLabel() {
-			labels = append(labels, pair.GetName())
-		}
-		name := family.GetName()
-		if family.GetType() != dto.MetricType_HISTOGRAM {
-			known[name] = labels
-			continue
-		}
-		known[name+"_bucket"] = append(slices.Clone(labels), "le")
-		known[name+"_sum"], known[name+"_count"] = labels, labels
-	}
-	return known
-}
-
-// targetLabels are what Prometheus adds to every series (prometheus/prometheus.yml).
-var targetLabels = []string{"job", "instance", "role"}
-
-// unknown says what of an expression no process of malgil tells.
-func unknown(expr string, known map[string][]string) []string {
-	var wrong []string
-	used := readPromQL(expr)
-	if len(used.metrics) == 0 {
-		wrong = append(wrong, "it takes no metric")
-	}
-	labels := slices.Clone(targetLabels)
-	for _, name := range used.metrics {
-		has, ok := known[name]
-		if !ok {
-			wrong = append(wrong, "there is no metric "+name)
-		}
-		labels = append(labels, has...)
-	}
-	for _, label := range used.labels {
-		if !slices.Contains(labels, label) {
-			wrong = append(wrong, "none of its metrics has the label "+label)
-		}
-	}
-	return wrong
-}
-
-func TestUnknown(t *testing.T) {
-	known := knownMetrics(t)
-	tests := map[string]struct {
-		expr  string
-		wrong int
-	}{
-		"all there":              {`sum by (outcome) (rate(malgil_answers_total[5m]))`, 0},
-		"a metric that is not":   {`rate(malgil_answer_total[5m])`, 1},
-		"a histogram as a whole": {`rate(malgil_task_duration_seconds[5m])`, 1},
-		"a label that is not":    {`malgil_chunks{status="sent"}`, 1},
-		"a group that is not":    {`max by (state, broadcast_id) (malgil_chunks)`, 1},
-		"no metric":              {`vector(1)`, 1},
-		"a target's label":       {`sum by (role) (go_goroutines{job="malgil"})`, 0},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			if got := unknown(tt.expr, known); len(got) != tt.wrong {
-				t.Errorf("unknown(%s) = %q, want %d", tt.expr, got, tt.wrong)
-			}
-		})
-	}
-}
 
 func panels() []panel {
 	var all []panel
@@ -215,102 +112,6 @@ func TestJSON_layout(t *testing.T) {
 }
 
 // rules is a file of alert rules.
-type rules struct {
-	Groups []struct {
-		Rules []struct {
-			Alert, Expr         string
-			Labels, Annotations map[string]string
-		}
-	}
-}
-
-func readRules(t *testing.T) rules {
-	t.Helper()
-	text, err := os.ReadFile("prometheus/alerts.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r rules
-	if err := yaml.Unmarshal(text, &r); err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-func TestAlerts(t *testing.T) {
-	known := knownMetrics(t)
-	sections := sections(t)
-	tested, err := os.ReadFile("prometheus/alerts_test.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, group := range readRules(t).Groups {
-		for _, rule := range group.Rules {
-			n++
-			for _, wrong := range unknown(rule.Expr, known) {
-				t.Errorf("alert %s: %s", rule.Alert, wrong)
-			}
-			file, anchor, _ := strings.Cut(rule.Annotations["runbook"], "#")
-			if file != "docs/operations.md" || anchor != strings.ToLower(rule.Alert) || !slices.Contains(sections, anchor) {
-				t.Errorf("alert %s links %q, want a section of docs/operations.md of its own", rule.Alert, rule.Annotations["runbook"])
-			}
-			if severity := rule.Labels["severity"]; severity != "page" && severity != "ticket" {
-				t.Errorf("alert %s has the severity %q, want page or ticket", rule.Alert, severity)
-			}
-			if !korean.MatchString(rule.Annotations["summary"]) {
-				t.Errorf("alert %s has the summary %q, want one in Korean", rule.Alert, rule.Annotations["summary"])
-			}
-			if !bytes.Contains(tested, []byte("alertname: "+rule.Alert)) {
-				t.Errorf("alert %s is not in alerts_test.yml", rule.Alert)
-			}
-		}
-	}
-	if n == 0 {
-		t.Error("there are no alerts")
-	}
-}
-
-var heading = regexp.MustCompile(`(?m)^#+ +(.+)$`)
-
-// sections are the anchors of the headings of docs/operations.md.
-func sections(t *testing.T) []string {
-	t.Helper()
-	text, err := os.ReadFile("../docs/operations.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var anchors []string
-	for _, match := range heading.FindAllSubmatch(text, -1) {
-		anchors = append(anchors, strings.ReplaceAll(strings.ToLower(string(match[1])), " ", "-"))
-	}
-	return anchors
-}
-
-// promtool runs Prometheus' own judge.
-func promtool(t *testing.T, args ...string) {
-	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		testserver.Missing(t, "promtool is not installed", "install Debian's package prometheus")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, args...)
-	if output, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, output)
-	}
-}
-
-func TestPrometheus_takesTheConfiguration(t *testing.T) {
-	promtool(t, "check", "config", "prometheus/prometheus.yml")
-}
-
-func TestPrometheus_alertsFireWhenTheyShould(t *testing.T) {
-	promtool(t, "test", "rules", "prometheus/alerts_test.yml")
-}
-
-// Every panel's expression is taken as a rule, so that Prometheus parses it.
 func TestPrometheus_takesThePanels(t *testing.T) {
 	type rule struct {
 		Record string `yaml:"record"`
