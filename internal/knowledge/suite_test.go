@@ -14,8 +14,8 @@ import (
 )
 
 // A suite is a folder of trades in testdata: <trade>.csv is a knowledge base as it is imported, <trade>-pairs.csv what
-// customers say, the question that answers it (none: it must fall back) and the kind of the pair. Suites b and l
-// are held out: nothing is tuned on them.
+// customers say, the question that answers it (none: it must fall back) and the kind of the pair. Suites b, l
+// and p are held out: nothing is tuned on them.
 type trade struct {
 	name  string
 	base  *Base
@@ -132,6 +132,8 @@ func TestSuite(t *testing.T) {
 		"l": {0.95, 0.80},
 		"m": {0.97, 0.86},
 		"n": {0.96, 0.83},
+		"o": {0.96, 0.69},
+		"p": {0.98, 0.82},
 	} {
 		trades := suite(t, folder)
 		var tell func(tr trade, p pair, got string, best []Match)
