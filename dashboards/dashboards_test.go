@@ -111,7 +111,7 @@ func TestJSON_layout(t *testing.T) {
 	}
 }
 
-// rules is a file of alert rules.
+// Every panel's expression is taken as a rule, so that Prometheus parses it.
 func TestPrometheus_takesThePanels(t *testing.T) {
 	type rule struct {
 		Record string `yaml:"record"`
