@@ -10,120 +10,95 @@ import (
 
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
-	"github.com/grafana/grafana-foundation-sdk/go/stat"
-	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 )
 
-// File is where [JSON] is kept, from this folder.
-const File = "grafana/malgil.json"
+// Folder is where the dashboards are kept, from this one.
+const Folder = "grafana"
+
+// Board is a dashboard as Grafana reads it.
+type Board struct {
+	File string // in [Folder]
+	JSON []byte
+}
+
+// Boards returns every dashboard.
+func Boards() ([]Board, error) {
+	var all []Board
+	for _, b := range boards {
+		text, err := b.json()
+		if err != nil {
+			return nil, fmt.Errorf("write dashboard %s: %w", b.name, err)
+		}
+		all = append(all, Board{File: b.name + ".json", JSON: text})
+	}
+	return all, nil
+}
+
+// boards are the dashboards in the order in which an operator looks at them.
+var boards = []board{overview, conversations, broadcasts, money, invoices, queues}
+
+// board is a dashboard. Its name is that of its file and the end of its uid.
+type board struct {
+	name, title string
+	help        string
+	variables   []variable
+	rows        []row
+}
+
+// variable is a choice at the head of a board: values of a label, all of them at first. Wallets, bots
+// and users are no labels (docs/decisions/0078-boards-vary-by-queue-and-task.md).
+type variable struct{ label, title, metric string }
+
+const (
+	tag     = "malgil"
+	columns = 24 // Grafana's grid
+)
 
 // source is the data source that provisioning makes.
 var source = common.DataSourceRef{Type: ptr("prometheus"), Uid: ptr("malgil-prometheus")}
 
-// row is a row of panels.
-type row struct {
-	title  string
-	panels []panel
-}
+func uid(name string) string { return "malgil-" + name }
 
-// panel is a graph over time or, with now set, one number.
-type panel struct {
-	title   string
-	help    string // one line: what is seen and what is good
-	empty   string // why it may show nothing, or empty when it always shows something
-	unit    string // Grafana's name of the unit
-	now     bool
-	stacked bool
-	queries []query
-}
-
-// query is a PromQL expression; $__rate_interval stands for Grafana's choice of a range.
-type query struct{ expr, legend string }
-
-const (
-	columns    = 24 // Grafana's grid
-	statHeight = 4
-	height     = 8
-)
-
-// JSON returns the overview dashboard as Grafana reads it.
-func JSON() ([]byte, error) {
+func (b board) json() ([]byte, error) {
 	//lint:ignore SA1019 every Grafana reads this form from a file; the one that replaces it needs Grafana 12 or later
-	board := dashboard.NewDashboardBuilder("말길 한눈에").Uid("malgil-overview").
-		Description("대화, 발송, 돈, 대기열이 지금 어떤지 한 장으로 봅니다.").
-		Tags([]string{"malgil"}).Timezone("Asia/Seoul").Time("now-3h", "now").Refresh("30s").Readonly().
-		Tooltip(dashboard.DashboardCursorSyncCrosshair)
+	built := dashboard.NewDashboardBuilder(b.title).Uid(uid(b.name)).Description(b.help).
+		Tags([]string{tag}).Timezone("Asia/Seoul").Time("now-3h", "now").Refresh("30s").Readonly().
+		Tooltip(dashboard.DashboardCursorSyncCrosshair).
+		Link(dashboard.NewDashboardLinkBuilder("말길").Type(dashboard.DashboardLinkTypeDashboards).Tags([]string{tag}).
+			Icon("external link").KeepTime(true).IncludeVars(true))
+	for _, v := range b.variables {
+		built.WithVariable(v.query())
+	}
 	id := uint32(0)
-	for _, r := range overview {
+	for _, r := range b.rows {
 		id++
-		board.WithRow(dashboard.NewRowBuilder(r.title).Id(id))
+		built.WithRow(dashboard.NewRowBuilder(r.title).Id(id))
 		for i, p := range r.panels {
 			id++
-			if p.now {
-				board.WithPanel(p.number(id).Span(r.width(i)))
-			} else {
-				board.WithPanel(p.graph(id).Span(r.width(i)))
-			}
+			built.WithPanel(p.build(id, r.width(i), r.link()))
 		}
 	}
-	built, err := board.Build()
+	board, err := built.Build()
 	if err != nil {
-		return nil, fmt.Errorf("build the dashboard: %w", err)
+		return nil, err
 	}
-	text, err := json.MarshalIndent(built, "", "  ")
+	for i := range board.Links {
+		board.Links[i].Placement = nil // above the panels; the SDK knows only a menu
+	}
+	text, err := json.MarshalIndent(board, "", "  ")
 	if err != nil {
-		return nil, fmt.Errorf("write the dashboard: %w", err)
+		return nil, err
 	}
 	return append(text, '\n'), nil
 }
 
-// width shares a line among its panels: numbers stand in one, graphs by three.
-func (r row) width(i int) uint32 {
-	line, n := 3, len(r.panels)
-	switch last := n % line; {
-	case r.panels[i].now:
-		line = n
-	case i >= n-last:
-		line = last
-	}
-	return uint32(columns / line)
-}
-
-func (p panel) number(id uint32) *stat.PanelBuilder {
-	b := stat.NewPanelBuilder().Id(id).Title(p.title).Description(p.describe()).Datasource(source).Unit(p.unit).Height(statHeight).
-		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"})).
-		GraphMode(common.BigValueGraphModeArea).NoValue("–")
-	for i, q := range p.queries {
-		b.WithTarget(q.target(i))
-	}
-	return b
-}
-
-func (p panel) graph(id uint32) *timeseries.PanelBuilder {
-	b := timeseries.NewPanelBuilder().Id(id).Title(p.title).Description(p.describe()).Datasource(source).Unit(p.unit).Height(height).
-		Min(0).LineWidth(1).FillOpacity(10).ShowPoints(common.VisibilityModeNever).
-		Legend(common.NewVizLegendOptionsBuilder().ShowLegend(true).DisplayMode(common.LegendDisplayModeList).Placement(common.LegendPlacementBottom)).
-		Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeMulti).Sort(common.SortOrderDescending))
-	if p.stacked {
-		b.Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal))
-	}
-	for i, q := range p.queries {
-		b.WithTarget(q.target(i))
-	}
-	return b
-}
-
-func (p panel) describe() string {
-	if p.empty == "" {
-		return p.help
-	}
-	return p.help + " (비어 있을 때: " + p.empty + ")"
-}
-
-func (q query) target(i int) *prometheus.DataqueryBuilder {
-	return prometheus.NewDataqueryBuilder().RefId(string(rune('A' + i))).Datasource(source).
-		Expr(q.expr).LegendFormat(q.legend).Range()
+func (v variable) query() *dashboard.QueryVariableBuilder {
+	text, value := dashboard.StringOrArrayOfString{ArrayOfString: []string{"All"}}, dashboard.StringOrArrayOfString{ArrayOfString: []string{"$__all"}}
+	query := fmt.Sprintf("label_values(%s, %s)", v.metric, v.label)
+	return dashboard.NewQueryVariableBuilder(v.label).Label(v.title).Datasource(source).
+		Query(dashboard.StringOrMap{String: &query}).Refresh(dashboard.VariableRefreshOnDashboardLoad).
+		Sort(dashboard.VariableSortAlphabeticalAsc).Multi(true).IncludeAll(true).AllValue(".*").
+		Current(dashboard.VariableOption{Selected: ptr(true), Text: text, Value: value})
 }
 
 func ptr[T any](v T) *T { return &v }

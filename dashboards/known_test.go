@@ -40,7 +40,7 @@ func knownMetrics(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := map[string][]string{"up": nil}
+	known := map[string][]string{"up": nil, "ALERTS": {"alertname", "alertstate", "severity"}} // Prometheus' own
 	for _, family := range families {
 		var labels []string
 		for _, pair := range family.GetMetric()[0].GetLabel() {
