@@ -1,7 +1,9 @@
 package dashboards
 
 import (
+	"bytes"
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"regexp"
@@ -161,18 +163,30 @@ func sections(t *testing.T) []string {
 }
 
 // promtool runs Prometheus' own judge.
-func promtool(t *testing.T, args ...string) {
+func promtool(t *testing.T, args ...string) { judge(t, "promtool", "prometheus", args...) }
+
+// amtool runs Alertmanager's own judge, and returns what it says.
+func amtool(t *testing.T, args ...string) string {
+	return judge(t, "amtool", "prometheus-alertmanager", args...)
+}
+
+// judge runs a program of a package of Debian's, which must find nothing wrong, and returns its output.
+func judge(t *testing.T, program, debian string, args ...string) string {
 	t.Helper()
-	path, err := exec.LookPath("promtool")
+	path, err := exec.LookPath(program)
 	if err != nil {
-		testserver.Missing(t, "promtool is not installed", "install Debian's package prometheus")
+		testserver.Missing(t, program+" is not installed", "install Debian's package "+debian)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	var complaints bytes.Buffer
 	cmd := exec.CommandContext(ctx, path, args...)
-	if output, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, output)
+	cmd.Stderr = &complaints
+	output, err := cmd.Output()
+	if err != nil {
+		t.Errorf("%s %s: %v\n%s%s", program, strings.Join(args, " "), err, output, complaints.Bytes())
 	}
+	return string(output)
 }
 
 func TestPrometheus_takesTheConfiguration(t *testing.T) {
@@ -181,4 +195,28 @@ func TestPrometheus_takesTheConfiguration(t *testing.T) {
 
 func TestPrometheus_alertsFireWhenTheyShould(t *testing.T) {
 	promtool(t, "test", "rules", "prometheus/alerts_test.yml")
+}
+
+const alertmanager = "prometheus/alertmanager.yml"
+
+func TestAlertmanager_takesTheConfiguration(t *testing.T) {
+	amtool(t, "check-config", alertmanager)
+}
+
+// An alert reaches the receiver that is called as its severity, and one without reaches somebody.
+func TestAlertmanager_tellsSomebodyOfEach(t *testing.T) {
+	receivers := map[string]string{"none": "ticket"}
+	for _, group := range readRules(t).Groups {
+		for _, rule := range group.Rules {
+			receivers[rule.Labels["severity"]] = rule.Labels["severity"]
+		}
+	}
+	if len(receivers) != 3 {
+		t.Errorf("alerts have the severities %v, want page and ticket", slices.Sorted(maps.Keys(receivers)))
+	}
+	for severity, want := range receivers {
+		if got := strings.TrimSpace(amtool(t, "config", "routes", "test", "--config.file="+alertmanager, "severity="+severity)); got != want {
+			t.Errorf("an alert of the severity %s goes to %q, want %s", severity, got, want)
+		}
+	}
 }

@@ -20,20 +20,22 @@ import (
 
 // composeService is a service as docker-compose understands it.
 type composeService struct {
-	User        string
-	ReadOnly    bool     `yaml:"read_only"`
-	CapDrop     []string `yaml:"cap_drop"`
-	Command     []string
-	Environment map[string]string
-	Profiles    []string
-	DependsOn   map[string]any `yaml:"depends_on"`
-	Ports       []string
-	Volumes     []string
-	Healthcheck struct{ Test []string } // [NONE] is none
+	User          string
+	ContainerName string   `yaml:"container_name"`
+	ReadOnly      bool     `yaml:"read_only"`
+	CapDrop       []string `yaml:"cap_drop"`
+	Command       []string
+	Environment   map[string]string
+	Profiles      []string
+	DependsOn     map[string]any `yaml:"depends_on"`
+	Ports         []string
+	Volumes       []string
+	Healthcheck   struct{ Test []string } // [NONE] is none
 }
 
-// compose runs docker-compose over our file with a profile, or none, and returns what it read.
-func compose(t *testing.T, profile string) map[string]composeService {
+// compose runs docker-compose over our file with profiles, or none, and returns what it read of the
+// services that they start.
+func compose(t *testing.T, profiles ...string) map[string]composeService {
 	t.Helper()
 	path, err := exec.LookPath("docker-compose")
 	if err != nil {
@@ -44,7 +46,7 @@ func compose(t *testing.T, profile string) map[string]composeService {
 		t.Fatal(err)
 	}
 	args := []string{"--file", "docker-compose.yml", "--env-file", empty}
-	if profile != "" {
+	for _, profile := range profiles {
 		args = append(args, "--profile", profile)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -56,40 +58,96 @@ func compose(t *testing.T, profile string) map[string]composeService {
 	cmd.Stderr = &complaints
 	text, err := cmd.Output()
 	if err != nil || complaints.Len() > 0 {
-		t.Fatalf("docker-compose config with profile %q: %v, %s; want no word", profile, err, complaints.String())
+		t.Fatalf("docker-compose config with the profiles %q: %v, %s; want no word", profiles, err, complaints.String())
 	}
 	var read struct{ Services map[string]composeService }
 	if err := yaml.Unmarshal(text, &read); err != nil {
 		t.Fatal(err)
 	}
+	maps.DeleteFunc(read.Services, func(_ string, s composeService) bool { // config prints all
+		return len(s.Profiles) > 0 && !slices.ContainsFunc(s.Profiles, func(p string) bool { return slices.Contains(profiles, p) })
+	})
 	return read.Services
 }
 
 func TestCompose(t *testing.T) {
-	tests := map[string]struct{ profile, services string }{
-		"as it is":           {"", "intake migrate postgres redis scheduler worker"},
-		"with observability": {"observability", "grafana intake migrate postgres prometheus redis scheduler worker"},
-		"with an inbox":      {"mail", "intake mail-worker mailpit migrate postgres redis scheduler worker"},
-		"with demo":          {"demo", "demo intake migrate postgres redis scheduler worker"},
+	tests := map[string]struct {
+		profiles []string
+		services string
+	}{
+		"as it is":           {nil, "intake migrate postgres redis scheduler worker"},
+		"with observability": {[]string{"observability"}, "alertmanager grafana intake migrate postgres prometheus redis scheduler worker"},
+		"with an inbox":      {[]string{"mail"}, "intake mail-worker mailpit migrate postgres redis scheduler worker"},
+		"with demo":          {[]string{"demo"}, "demo intake migrate postgres redis scheduler worker"},
+		"with all": {[]string{"observability", "mail", "demo"},
+			"alertmanager demo grafana intake mail-worker mailpit migrate postgres prometheus redis scheduler worker"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			services := compose(t, tt.profile)
-			maps.DeleteFunc(services, func(_ string, s composeService) bool { // config prints all
-				return len(s.Profiles) > 0 && !slices.Contains(s.Profiles, tt.profile)
-			})
+			services := compose(t, tt.profiles...)
 			if got := strings.Join(slices.Sorted(maps.Keys(services)), " "); got != tt.services {
-				t.Errorf("profile %q has %s, want %s", tt.profile, got, tt.services)
+				t.Errorf("the profiles %q have %s, want %s", tt.profiles, got, tt.services)
 			}
 			for name, service := range services {
 				checkService(t, name, service)
 				for needed := range service.DependsOn {
 					if _, there := services[needed]; !there {
-						t.Errorf("%s depends on %s, which profile %q does not start", name, needed, tt.profile)
+						t.Errorf("%s depends on %s, which the profiles %q do not start", name, needed, tt.profiles)
 					}
 				}
 			}
 		})
+	}
+}
+
+// What Prometheus scrapes and tells alerts to are services beside it, and what is scaled can be: it has
+// neither a port of this machine nor a name of its own.
+func TestCompose_watches(t *testing.T) {
+	text, err := os.ReadFile("../dashboards/prometheus/prometheus.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Alerting struct {
+			Alertmanagers []struct {
+				Static []struct{ Targets []string } `yaml:"static_configs"`
+			}
+		}
+		Scrapes []struct {
+			DNS []struct {
+				Names []string
+				Port  string
+			} `yaml:"dns_sd_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	services := compose(t, "observability")
+	var told, scraped []string
+	for _, manager := range config.Alerting.Alertmanagers {
+		for _, static := range manager.Static {
+			told = append(told, static.Targets...)
+		}
+	}
+	if !slices.Equal(told, []string{"alertmanager:9093"}) || services["alertmanager"].User == "" {
+		t.Errorf("alerts are told to %q, want to the service alertmanager", told)
+	}
+	for _, scrape := range config.Scrapes {
+		for _, dns := range scrape.DNS {
+			for _, name := range dns.Names {
+				scraped = append(scraped, name)
+				if listen := services[name].Environment["MALGIL_METRICS_LISTEN"]; listen != "0.0.0.0:"+dns.Port {
+					t.Errorf("%s is scraped at port %s and listens at %q", name, dns.Port, listen)
+				}
+			}
+		}
+	}
+	if slices.Sort(scraped); !slices.Equal(scraped, []string{"intake", "scheduler", "worker"}) {
+		t.Errorf("Prometheus scrapes %q, want every role", scraped)
+	}
+	if worker := services["worker"]; len(worker.Ports) > 0 || worker.ContainerName != "" {
+		t.Errorf("worker has the ports %q and the name %q, so that only one can run", worker.Ports, worker.ContainerName)
 	}
 }
 
