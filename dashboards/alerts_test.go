@@ -17,57 +17,106 @@ import (
 	"github.com/malgil/malgil/internal/testserver"
 )
 
-// rules is a file of alert rules.
-type rules struct {
-	Groups []struct {
-		Rules []struct {
-			Alert, Expr         string
-			Labels, Annotations map[string]string
-		}
-	}
+// rule is a rule of Prometheus, which has either an alert or a record.
+type rule struct {
+	Alert, Record, Expr string
+	Labels, Annotations map[string]string
 }
 
-func readRules(t *testing.T) rules {
+// readRules returns the rules of a file.
+func readRules(t *testing.T, file string) []rule {
 	t.Helper()
-	text, err := os.ReadFile("prometheus/alerts.yml")
+	var read struct{ Groups []struct{ Rules []rule } }
+	readYAML(t, file, &read)
+	var all []rule
+	for _, group := range read.Groups {
+		all = append(all, group.Rules...)
+	}
+	return all
+}
+
+func readYAML(t *testing.T, file string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r rules
-	if err := yaml.Unmarshal(text, &r); err != nil {
-		t.Fatal(err)
+	if err := yaml.Unmarshal(text, into); err != nil {
+		t.Fatalf("read %s: %v", file, err)
 	}
-	return r
+}
+
+const (
+	alertsFile  = "prometheus/alerts.yml"
+	recordsFile = "prometheus/records.yml"
+	casesFile   = "prometheus/alerts_test.yml"
+)
+
+var recordName = regexp.MustCompile(`^malgil:[a-z_]+:[a-z0-9_]+$`)
+
+// addRecords adds the names that Prometheus itself makes of known ones.
+func addRecords(t *testing.T, known map[string][]string) {
+	t.Helper()
+	for _, r := range readRules(t, recordsFile) {
+		known[r.Record] = readPromQL(r.Expr).labels
+	}
+}
+
+func TestRecords(t *testing.T) {
+	known, seen := knownMetrics(t), map[string]bool{}
+	for _, r := range readRules(t, recordsFile) {
+		if !recordName.MatchString(r.Record) || seen[r.Record] {
+			t.Errorf("a rule records %q, want malgil:<thing>:<operation>, once", r.Record)
+		}
+		seen[r.Record] = true
+		for _, wrong := range unknown(r.Expr, known) {
+			t.Errorf("record %s: %s", r.Record, wrong)
+		}
+	}
+	if len(seen) == 0 {
+		t.Error("there are no records")
+	}
+}
+
+// fedBy are the metrics that an expression takes in the end, whatever is recorded in between.
+func fedBy(expr string, records []rule) []string {
+	var fed []string
+	for _, name := range readPromQL(expr).metrics {
+		i := slices.IndexFunc(records, func(r rule) bool { return r.Record == name })
+		if i < 0 {
+			fed = append(fed, name)
+			continue
+		}
+		fed = append(fed, fedBy(records[i].Expr, records[:i])...) // only what stands before: no circle
+	}
+	return fed
 }
 
 func TestAlerts(t *testing.T) {
 	known := knownMetrics(t)
 	sections := sections(t)
 	tested := readCases(t)
-	n := 0
-	for _, group := range readRules(t).Groups {
-		for _, rule := range group.Rules {
-			n++
-			for _, wrong := range unknown(rule.Expr, known) {
-				t.Errorf("alert %s: %s", rule.Alert, wrong)
-			}
-			file, anchor, _ := strings.Cut(rule.Annotations["runbook"], "#")
-			if file != "docs/operations.md" || anchor != strings.ToLower(rule.Alert) || !slices.Contains(sections, anchor) {
-				t.Errorf("alert %s links %q, want a section of docs/operations.md of its own", rule.Alert, rule.Annotations["runbook"])
-			}
-			if severity := rule.Labels["severity"]; severity != "page" && severity != "ticket" {
-				t.Errorf("alert %s has the severity %q, want page or ticket", rule.Alert, severity)
-			}
-			if !korean.MatchString(rule.Annotations["summary"]) {
-				t.Errorf("alert %s has the summary %q, want one in Korean", rule.Alert, rule.Annotations["summary"])
-			}
-			if got := tested.of(rule.Alert, readPromQL(rule.Expr).metrics); !got.fires || !got.silent {
-				t.Errorf("alert %s fires in alerts_test.yml: %v, and stays silent over its own metrics: %v; want both", rule.Alert, got.fires, got.silent)
-			}
-		}
-	}
-	if n == 0 {
+	records, alerts := readRules(t, recordsFile), readRules(t, alertsFile)
+	if len(alerts) == 0 {
 		t.Error("there are no alerts")
+	}
+	for _, rule := range alerts {
+		for _, wrong := range unknown(rule.Expr, known) {
+			t.Errorf("alert %s: %s", rule.Alert, wrong)
+		}
+		file, anchor, _ := strings.Cut(rule.Annotations["runbook"], "#")
+		if file != "docs/operations.md" || anchor != strings.ToLower(rule.Alert) || !slices.Contains(sections, anchor) {
+			t.Errorf("alert %s links %q, want a section of docs/operations.md of its own", rule.Alert, rule.Annotations["runbook"])
+		}
+		if severity := rule.Labels["severity"]; severity != "page" && severity != "ticket" {
+			t.Errorf("alert %s has the severity %q, want page or ticket", rule.Alert, severity)
+		}
+		if !korean.MatchString(rule.Annotations["summary"]) {
+			t.Errorf("alert %s has the summary %q, want one in Korean", rule.Alert, rule.Annotations["summary"])
+		}
+		if got := tested.of(rule.Alert, fedBy(rule.Expr, records)); !got.fires || !got.silent {
+			t.Errorf("alert %s fires in alerts_test.yml: %v, and stays silent over its own metrics: %v; want both", rule.Alert, got.fires, got.silent)
+		}
 	}
 }
 
@@ -84,14 +133,8 @@ type cases struct {
 
 func readCases(t *testing.T) cases {
 	t.Helper()
-	text, err := os.ReadFile("prometheus/alerts_test.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var c cases
-	if err := yaml.Unmarshal(text, &c); err != nil {
-		t.Fatal(err)
-	}
+	readYAML(t, casesFile, &c)
 	return c
 }
 
@@ -194,7 +237,7 @@ func TestPrometheus_takesTheConfiguration(t *testing.T) {
 }
 
 func TestPrometheus_alertsFireWhenTheyShould(t *testing.T) {
-	promtool(t, "test", "rules", "prometheus/alerts_test.yml")
+	promtool(t, "test", "rules", casesFile)
 }
 
 const alertmanager = "prometheus/alertmanager.yml"
@@ -206,10 +249,8 @@ func TestAlertmanager_takesTheConfiguration(t *testing.T) {
 // An alert reaches the receiver that is called as its severity, and one without reaches somebody.
 func TestAlertmanager_tellsSomebodyOfEach(t *testing.T) {
 	receivers := map[string]string{"none": "ticket"}
-	for _, group := range readRules(t).Groups {
-		for _, rule := range group.Rules {
-			receivers[rule.Labels["severity"]] = rule.Labels["severity"]
-		}
+	for _, rule := range readRules(t, alertsFile) {
+		receivers[rule.Labels["severity"]] = rule.Labels["severity"]
 	}
 	if len(receivers) != 3 {
 		t.Errorf("alerts have the severities %v, want page and ticket", slices.Sorted(maps.Keys(receivers)))

@@ -54,6 +54,7 @@ func knownMetrics(t *testing.T) map[string][]string {
 		known[name+"_bucket"] = append(slices.Clone(labels), "le")
 		known[name+"_sum"], known[name+"_count"] = labels, labels
 	}
+	addRecords(t, known)
 	return known
 }
 
