@@ -34,7 +34,7 @@ var outsideForRules = []string{
 var insideForRules = []string{"internal/fault", "internal/clock", "internal/id", "internal/kakao", "internal/holiday", "internal/word"}
 
 // leafPackages are the plain types that everything may use; they use nothing but each other.
-var leafPackages = []string{"fault", "clock", "id", "kakao", "holiday", "word"}
+var leafPackages = []string{"fault", "clock", "id", "kakao", "holiday", "word", "backlog"}
 
 // adapterPackages speak to the outside in the types that rules declare.
 var adapterPackages = []string{"internal/store", "internal/mail", "internal/kakaopay", "internal/provider", "internal/bank", "internal/tax", "internal/courier", "internal/skillserver"}

@@ -4,6 +4,7 @@ package workers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/hibiken/asynq"
@@ -11,13 +12,16 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 )
 
+// errUndecodable is a payload of another shape than its type's.
+var errUndecodable = errors.New("the payload cannot be read")
+
 // handle adapts a typed function to asynq. A payload that does not decode now never will, so
 // its task is archived at once.
 func handle[P any](work func(context.Context, P) error) asynq.HandlerFunc {
 	return func(ctx context.Context, t *asynq.Task) error {
 		var p P
 		if err := json.Unmarshal(t.Payload(), &p); err != nil {
-			return fmt.Errorf("decode %s: %w: %w", t.Type(), err, asynq.SkipRetry)
+			return fmt.Errorf("decode %s: %w: %w: %w", t.Type(), errUndecodable, err, asynq.SkipRetry)
 		}
 		return verdict(work(ctx, p))
 	}

@@ -37,6 +37,7 @@ import (
 	"github.com/malgil/malgil/internal/tax"
 	"github.com/malgil/malgil/internal/wallet"
 	"github.com/malgil/malgil/internal/webhook"
+	"github.com/malgil/malgil/tasks"
 )
 
 // parts are the services of a process, whichever roles it plays.
@@ -72,6 +73,7 @@ type parts struct {
 	guard    kakao.Guard // for the addresses of webhooks
 	keys     *seal.Box
 	sweep    *scheduler.Sweep
+	pauses   *scheduler.Pauses
 	purger   *retention.Purger
 	calendar func(context.Context) error // starts what schedules order
 	copies   func(context.Context) error // gives it its people
@@ -195,6 +197,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 		Dates: func(month time.Time) invoice.Dates { return invoice.DatesOf(month, p.holidays) }})
 	p.calendar, p.copies = scheduler.Calendar(p.times.Turn, p.metrics, log), scheduler.Calendar(p.times.Copy, p.metrics, log)
 	p.purger = retention.New(db, p.metrics, clk.Now)
+	p.pauses = scheduler.NewPauses(db, p.inspector, tasks.Queues, clk.Now)
 	p.sweep = scheduler.NewSweep(countedStore{db, p.metrics}, p.queue, p.inspector, config.SweepAge, clk.Now)
 	return p, nil
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -44,9 +45,12 @@ func (a *App) startWorkers(config Config, address queue.Address, names []string)
 		return err
 	}
 	serving, err := queue.NewPools(address, pools, queue.PoolOptions{
-		Handlers:   handlers,
-		Middleware: []asynq.MiddlewareFunc{workers.Observe(a.parts.metrics, a.parts.log)},
-		Logger:     a.parts.log,
+		Handlers: handlers,
+		Middleware: []asynq.MiddlewareFunc{
+			workers.Mirror(a.parts.store, a.parts.ids.Next, a.parts.clock.Now, a.parts.log),
+			workers.Observe(a.parts.metrics, a.parts.log),
+		},
+		Logger: a.parts.log,
 	})
 	if err != nil {
 		return err
@@ -148,8 +152,8 @@ func (a *App) startScheduler(config Config) {
 	pace := broadcast.DefaultPace
 	pace.MaxQueued = config.QueuedChunks
 	loops := []scheduler.Loop{
-		{Name: "dispatch", Every: dispatchEvery, Within: dispatchWithin, Run: scheduler.Dispatch(broadcast.NewDispatcher(p.store, pace, p.clock.Now), p.queue)},
-		{Name: "sweep", Every: sweepEvery, Within: sweepWithin, Run: p.sweep.Run},
+		{Name: "dispatch", Every: dispatchEvery, Within: dispatchWithin, Run: p.dispatch(pace)},
+		{Name: "sweep", Every: sweepEvery, Within: sweepWithin, Run: p.lookAfter},
 		{Name: "calendar", Every: calendarEvery, Within: calendarWithin, Run: p.calendar},
 		{Name: "copy", Every: copyEvery, Within: copyWithin, Run: p.copies},
 		{Name: "tidy", Every: tidyEvery, Within: tidyWithin, Run: p.tidy},
@@ -169,17 +173,50 @@ func (a *App) startScheduler(config Config) {
 	})
 }
 
+// dispatch returns one run of the dispatch loop. While nothing is taken off the queue of broadcasts nothing is put
+// on it: chunks would hold money, and be recalled and queued again every ten minutes.
+func (p *parts) dispatch(pace broadcast.Pace) func(context.Context) error {
+	run := scheduler.Dispatch(broadcast.NewDispatcher(p.store, pace, p.clock.Now), p.queue)
+	return func(ctx context.Context) error {
+		if p.pauses.Paused(tasks.QueueBroadcast) {
+			return nil
+		}
+		return run(ctx)
+	}
+}
+
+// lookAfter makes queues stand that are paused, and sweeps.
+func (p *parts) lookAfter(ctx context.Context) error {
+	return errors.Join(p.pauses.Run(ctx), p.sweep.Run(ctx))
+}
+
 // tidy keeps Redis small and its list of queues whole, and forgets old keys of repeatable calls.
 // What fails keeps nothing else from being done.
 func (p *parts) tidy(ctx context.Context) error {
 	_, keys := p.store.ForgetKeys(ctx, time.Now())
 	_, contacts := p.store.ForgetContacts(ctx, p.clock.Now())
 	_, deliveries := p.store.ForgetDeliveries(ctx, p.clock.Now())
+	_, dead := p.store.ForgetDead(ctx, p.clock.Now())
 	lines := p.shorten(ctx)
 	_, relist := p.inspector.Relist(ctx, tasks.Queues)
-	_, utterances := p.inspector.TrimUtterances(ctx)
-	_, archives := p.inspector.TrimArchives(ctx)
-	return errors.Join(keys, contacts, deliveries, lines, relist, utterances, archives)
+	archives := p.bury(ctx)
+	_, utterances := p.inspector.TrimUtterances(ctx) // written down or not: what a person said goes
+	return errors.Join(keys, contacts, deliveries, dead, lines, relist, archives, utterances)
+}
+
+// bury writes down which tasks have died, and only then trims their archives.
+func (p *parts) bury(ctx context.Context) error {
+	var failed []error
+	for _, name := range tasks.Queues {
+		if _, err := scheduler.Mirror(ctx, p.store, p.inspector, name, p.ids.Next); err != nil {
+			failed = append(failed, fmt.Errorf("write down the dead tasks of queue %s: %w", name, err))
+		}
+	}
+	if len(failed) == 0 {
+		_, err := p.inspector.TrimArchives(ctx)
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
 }
 
 // shorten gives up what the lines of webhooks have no room for, and says how much that was.

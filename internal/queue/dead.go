@@ -1,0 +1,115 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/malgil/malgil/internal/backlog"
+	"github.com/malgil/malgil/tasks"
+)
+
+// ArchivePage is how many tasks of an archive are looked at together.
+const ArchivePage = archivePage
+
+// Archived lists the ids of archived tasks of a queue, those that died first, from an offset on: at most
+// [ArchivePage]. An archive that is trimmed meanwhile is listed with gaps; list it again.
+func (i *Inspector) Archived(ctx context.Context, queue string, offset int) ([]string, error) {
+	ids, err := i.redis.ZRange(ctx, queueKey(queue, "archived"), int64(offset), int64(offset)+archivePage-1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list the archive of queue %s: %w", queue, err)
+	}
+	return ids, nil
+}
+
+// Autopsy tells what an archive knows of some of its tasks; one that is not archived any more is left out.
+// Of an utterance it tells neither what was said nor what the error was. asynq finds a queue only if it is
+// listed, see [Inspector.Relist].
+func (i *Inspector) Autopsy(ctx context.Context, queue string, taskIDs []string) ([]backlog.Dead, error) {
+	archive := asynq.NewInspectorFromRedisClient(i.redis) // whoever owns the connection closes it
+	dead := make([]backlog.Dead, 0, len(taskIDs))
+	for _, id := range taskIDs {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		info, err := archive.GetTaskInfo(queue, id)
+		switch {
+		case errors.Is(err, asynq.ErrTaskNotFound):
+		case err != nil:
+			return nil, fmt.Errorf("look at archived task %s of queue %s: %w", id, queue, err)
+		case info.State == asynq.TaskStateArchived:
+			dead = append(dead, deadOf(info))
+		}
+	}
+	return dead, nil
+}
+
+func deadOf(info *asynq.TaskInfo) backlog.Dead {
+	d := backlog.Dead{
+		Queue: info.Queue, Type: info.Type, TaskID: info.ID, Cause: causeOf(info), Retried: info.Retried, DiedAt: info.LastFailedAt.UTC(),
+	}
+	if info.Type == tasks.TypeAnswerUtterance {
+		return d
+	}
+	d.Error = backlog.ErrorText(info.LastErr)
+	var row tasks.Row
+	if json.Unmarshal(info.Payload, &row) == nil {
+		d.RowID, d.Epoch = row.ID, row.Epoch
+	}
+	return d
+}
+
+// causeOf tells why a task died that no handler wrote down: asynq leaves a text only.
+func causeOf(info *asynq.TaskInfo) backlog.Cause {
+	_, known := tasks.Types[info.Type]
+	switch {
+	case !known:
+		return backlog.UnknownType
+	case info.LastErr == asynq.ErrLeaseExpired.Error():
+		return backlog.LeaseOver
+	case strings.Contains(info.LastErr, context.DeadlineExceeded.Error()):
+		return backlog.Timeout
+	}
+	return backlog.Unrecorded
+}
+
+// buryScript deletes tasks from an archive.
+//
+// KEYS[1] archived set; ARGV[1] prefix of task keys, which share the set's hash tag, then task ids.
+// Returns how many it deleted.
+var buryScript = redis.NewScript(`
+local gone = 0
+for n = 2, #ARGV do
+	if redis.call("ZREM", KEYS[1], ARGV[n]) == 1 then
+		local key = ARGV[1] .. ARGV[n]
+		if redis.call("HGET", key, "state") == "archived" then
+			redis.call("DEL", key)
+		end
+		gone = gone + 1
+	end
+end
+return gone
+`)
+
+// Bury deletes tasks from the archive of a queue and returns how many there were. Called twice it finds none.
+func (i *Inspector) Bury(ctx context.Context, queue string, taskIDs []string) (int, error) {
+	total := 0
+	for page := range slices.Chunk(taskIDs, archivePage) {
+		args := []any{queueKey(queue, "t:")}
+		for _, id := range page {
+			args = append(args, id)
+		}
+		n, err := buryScript.Run(ctx, i.redis, []string{queueKey(queue, "archived")}, args...).Int()
+		if err != nil {
+			return total, fmt.Errorf("delete archived tasks of queue %s: %w", queue, err)
+		}
+		total += n
+	}
+	return total, nil
+}

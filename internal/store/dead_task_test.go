@@ -1,0 +1,318 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/backlog"
+	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/fault"
+)
+
+var opener = backlog.Decision{By: "acc_1", At: t0.Add(time.Hour)}
+
+// deadOf is the task of an epoch of a chunk, given up.
+func deadOf(n int, c chunkRow, cause backlog.Cause) backlog.Dead {
+	return backlog.Dead{
+		ID: fmt.Sprintf("dead_%06d", n), Queue: "broadcast", Type: "broadcast:send_chunk", TaskID: fmt.Sprintf("chunk:%s:%d", c.ID, c.Epoch),
+		RowID: string(c.ID), Epoch: c.Epoch, Cause: cause, Error: "claim chunk: the database is away", Retried: 8, DiedAt: t0.Add(time.Duration(n) * time.Second),
+	}
+}
+
+func mirror(t testing.TB, s *Store, dead ...backlog.Dead) int {
+	t.Helper()
+	n, err := s.MirrorDead(t.Context(), dead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func openDead(t testing.TB, s *Store) []string {
+	t.Helper()
+	all, err := s.DeadTasks(t.Context(), backlog.Filter{State: backlog.Open}, "", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, d := range all {
+		ids = append(ids, d.ID)
+	}
+	return ids
+}
+
+func wantConflict(t *testing.T, what string, err error, code, says string) {
+	t.Helper()
+	if fault.KindOf(err) != fault.Conflict || fault.CodeOf(err) != code || !strings.Contains(fault.MessageOf(err), says) {
+		t.Errorf("%s error = %v, want the conflict %s that says %q", what, err, code, says)
+	}
+}
+
+// A task is kept once, with everything that is known of it, and what is known is not asked for again.
+func TestMirrorDead(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 1000)
+		running(t, s, order("brd_1", botID), 2)
+		dispatch(t, s, t0)
+		first := deadOf(1, chunkOf(t, s, "brd_1", 1), "internal")
+		utterance := backlog.Dead{ID: "dead_000002", Queue: "reply", Type: "utterance:answer", TaskID: "0b8d", Cause: backlog.LeaseOver, DiedAt: t0}
+		if n := mirror(t, s, first, utterance); n != 2 {
+			t.Errorf("MirrorDead = %d, want 2", n)
+		}
+		again := first
+		again.ID, again.Cause, again.Error = "dead_000009", backlog.Unrecorded, "said by the archive"
+		if n := mirror(t, s, again); n != 0 {
+			t.Errorf("MirrorDead of a task that is kept = %d, want 0", n)
+		}
+		got, err := s.DeadTasks(t.Context(), backlog.Filter{}, "", 10)
+		first.State, utterance.State = backlog.Open, backlog.Open
+		if want := []backlog.Dead{utterance, first}; err != nil || !slices.Equal(got, want) {
+			t.Errorf("DeadTasks = %+v, %v, want %+v", got, err, want)
+		}
+		unknown, err := s.UnknownDead(t.Context(), "broadcast", []string{"chunk:x:1", first.TaskID, "0b8d"})
+		if want := []string{"chunk:x:1", "0b8d"}; err != nil || !slices.Equal(unknown, want) {
+			t.Errorf("UnknownDead = %v, %v, want %v", unknown, err, want)
+		}
+		for _, f := range []backlog.Filter{{Queue: "reply"}, {Type: "utterance:answer"}, {Cause: backlog.LeaseOver}} {
+			if got, err := s.DeadTasks(t.Context(), f, "", 10); err != nil || len(got) != 1 || got[0].ID != utterance.ID {
+				t.Errorf("DeadTasks(%+v) = %+v, %v, want the utterance", f, got, err)
+			}
+		}
+		if got, err := s.DeadTasks(t.Context(), backlog.Filter{}, utterance.ID, 10); err != nil || len(got) != 1 || got[0].ID != first.ID {
+			t.Errorf("DeadTasks before %s = %+v, %v, want the one", utterance.ID, got, err)
+		}
+	})
+}
+
+// A retried task has its row wait for the sweep at once, whatever the age at which that looks itself; a
+// row that has gone on is left alone, and an operator hears what to do instead.
+func TestRetryDead(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		walletID, botID := shop(t, s, "1", 1000)
+		newAccount(t, s, "acc_1")
+		b := running(t, s, order("brd_1", botID), 2, 3, 1)
+		dispatch(t, s, t0)
+		var chunks []chunkRow
+		for seq := 1; seq <= 3; seq++ {
+			chunks = append(chunks, chunkOf(t, s, b.ID, seq))
+			mirror(t, s, deadOf(seq, chunks[seq-1], "internal"))
+		}
+		mirror(t, s, backlog.Dead{ID: "dead_000004", Queue: "reply", Type: "utterance:answer", TaskID: "0b8d", Cause: backlog.LeaseOver, DiedAt: t0})
+
+		ctx := doing(t, "retry-dead-tasks")
+		o, err := s.RetryDead(ctx, backlog.Pick{IDs: []string{"dead_000001", "dead_000001"}}, opener)
+		if err != nil || len(o.Done) != 1 || o.Done[0].State != backlog.Retried || o.Left != 0 {
+			t.Fatalf("RetryDead = %+v, %v, want one retried", o, err)
+		}
+		if got, want := stamp(t, s, WorkChunk, t0, 10), []broadcast.Row{{ID: string(chunks[0].ID), Epoch: chunks[0].Epoch + 1}}; !slices.Equal(got, want) {
+			t.Errorf("Stamp after it = %v, want %v", got, want)
+		}
+		if c := chunkOf(t, s, b.ID, 1); c.Dead != 0 {
+			t.Errorf("it counts as dead %d times, want 0: a person says that it may go", c.Dead)
+		}
+		entry := audited(t, s, AuditFilter{})[0]
+		if entry.Action != "retry-dead-tasks" || entry.Reason != "연습" || entry.Subject.Kind != access.Platform ||
+			!strings.Contains(entry.After, `"chunk:`+string(chunks[0].ID)+`:1"`) || !strings.Contains(entry.After, "retried") || !strings.Contains(entry.Before, "dead") {
+			t.Errorf("the audit log has %+v", entry)
+		}
+
+		_, err = s.RetryDead(doing(t, "retry-dead-tasks"), backlog.Pick{IDs: []string{"dead_000002", "dead_000001"}}, opener)
+		wantConflict(t, "RetryDead of a decided one", err, "DEAD_TASK_DECIDED", "retried already")
+		if got := openDead(t, s); !slices.Contains(got, "dead_000002") {
+			t.Errorf("open = %v, want the other one that was named left alone", got)
+		}
+		_, err = s.RetryDead(t.Context(), backlog.Pick{IDs: []string{"dead_9"}}, opener)
+		if fault.KindOf(err) != fault.NotFound {
+			t.Errorf("RetryDead of an unknown one error = %v, want NotFound", err)
+		}
+		_, err = s.RetryDead(t.Context(), backlog.Pick{IDs: []string{"dead_000004"}}, opener)
+		wantConflict(t, "RetryDead of an utterance", err, "DEAD_TASK_OVER", "has no row")
+
+		// The sweep was there first: the row has another task.
+		if err := s.Forget(t.Context(), WorkChunk, []broadcast.Row{{ID: string(chunks[1].ID), Epoch: chunks[1].Epoch}}, true, t0); err != nil {
+			t.Fatal(err)
+		}
+		stamp(t, s, WorkChunk, t0, 10)
+		_, err = s.RetryDead(t.Context(), backlog.Pick{IDs: []string{"dead_000002"}}, opener)
+		wantConflict(t, "RetryDead of an old epoch", err, "DEAD_TASK_OVER", "discard it")
+		exec(t, s, `UPDATE chunk SET dead = 2 WHERE id = $1`, string(chunks[2].ID))
+		if err := s.Forget(t.Context(), WorkChunk, []broadcast.Row{{ID: string(chunks[2].ID), Epoch: chunks[2].Epoch}}, true, t0); err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.RetryDead(t.Context(), backlog.Pick{IDs: []string{"dead_000003"}}, opener)
+		wantConflict(t, "RetryDead of a parked one", err, "CHUNK_PARKED", "malgil broadcast decide brd_1 brd_1-000003")
+
+		entries := len(audited(t, s, AuditFilter{}))
+		o, err = s.RetryDead(doing(t, "retry-dead-tasks"), backlog.Pick{Type: "broadcast:send_chunk", Cause: "internal"}, opener)
+		if err != nil || len(o.Done) != 0 || o.Left != 2 || o.Next != "" {
+			t.Errorf("RetryDead of the group = %+v, %v, want two left", o, err)
+		}
+		if got := len(audited(t, s, AuditFilter{})); got != entries {
+			t.Errorf("what had no effect wrote %d entries", got-entries)
+		}
+		wantBroadcast(t, s, b.ID)
+		wantWallet(t, s, walletID)
+	})
+}
+
+// Each kind of row behind a task is found by what the id of the task begins with.
+func TestRetryDead_everyKindOfRow(t *testing.T) {
+	for work, table := range workTables {
+		if table.table == "" {
+			t.Errorf("work %s has no table", work)
+		}
+	}
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		for work := range workTables {
+			id := "dead_" + string(work)
+			mirror(t, s, backlog.Dead{ID: id, Queue: "q", Type: "t", TaskID: string(work) + ":none:1", RowID: "none", Epoch: 1, Cause: "internal", DiedAt: t0})
+			_, err := s.RetryDead(t.Context(), backlog.Pick{IDs: []string{id}}, opener)
+			wantConflict(t, "RetryDead of a "+string(work)+" that is gone", err, "DEAD_TASK_OVER", "none waits")
+			if _, err := s.DiscardDead(t.Context(), backlog.Pick{IDs: []string{id}}, opener); err != nil {
+				t.Errorf("DiscardDead of a %s that is gone error = %v", work, err)
+			}
+		}
+	})
+}
+
+// What is discarded is seen to; what the sweep has yet to find dead is not, or it would not count.
+func TestDiscardDead(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 1000)
+		b := running(t, s, order("brd_1", botID), 2, 3)
+		rows := dispatch(t, s, t0)
+		for seq := 1; seq <= 2; seq++ {
+			mirror(t, s, deadOf(seq, chunkOf(t, s, b.ID, seq), backlog.LeaseOver))
+		}
+		group := backlog.Pick{Type: "broadcast:send_chunk", Cause: backlog.LeaseOver}
+		if o, err := s.DiscardDead(t.Context(), group, opener); err != nil || len(o.Done) != 0 || o.Left != 2 {
+			t.Errorf("DiscardDead before the sweep = %+v, %v, want two left", o, err)
+		}
+		_, err := s.DiscardDead(t.Context(), backlog.Pick{IDs: []string{"dead_000001"}}, opener)
+		wantConflict(t, "DiscardDead before the sweep", err, "ROW_WAITS", "retry it")
+		if err := s.Forget(t.Context(), WorkChunk, rows[:1], true, t0); err != nil {
+			t.Fatal(err)
+		}
+		o, err := s.DiscardDead(doing(t, "discard-dead-tasks"), group, opener)
+		if err != nil || len(o.Done) != 1 || o.Done[0].RowID != rows[0].ID || o.Left != 1 {
+			t.Errorf("DiscardDead after the sweep found one = %+v, %v, want it alone", o, err)
+		}
+		got, err := s.DeadTasks(t.Context(), backlog.Filter{State: backlog.Discarded}, "", 10)
+		if err != nil || len(got) != 1 || got[0].DecidedBy != "acc_1" || !got[0].DecidedAt.Equal(opener.At) {
+			t.Errorf("discarded = %+v, %v, want one, by whom and when", got, err)
+		}
+		if after := audited(t, s, AuditFilter{Action: "discard-dead-tasks"}); len(after) != 1 || !strings.Contains(after[0].Before, "lease_expired") {
+			t.Errorf("the audit log has %+v, want the group that was named", after)
+		}
+	})
+}
+
+// A group of more than are decided about at once is gone through from an id on.
+func TestDiscardDead_inPages(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		const all = backlog.MaxPick + 20
+		var dead []backlog.Dead
+		for n := range all {
+			dead = append(dead, backlog.Dead{
+				ID: fmt.Sprintf("dead_%06d", n), Queue: "mail", Type: "mail:send", TaskID: fmt.Sprintf("mail:m%d:1", n), RowID: fmt.Sprint("m", n), Epoch: 1,
+				Cause: backlog.Panic, Error: fmt.Sprint("panic ", n), DiedAt: t0.Add(time.Duration(n) * time.Second),
+			})
+		}
+		mirror(t, s, dead...)
+		mirror(t, s, backlog.Dead{ID: "dead_x", Queue: "mail", Type: "mail:send", TaskID: "mail:x:1", RowID: "x", Epoch: 1, Cause: backlog.Timeout, DiedAt: t0})
+		groups, err := s.DeadGroups(t.Context())
+		want := []backlog.Group{
+			{Queue: "mail", Type: "mail:send", Cause: backlog.Panic, Tasks: all, First: t0, Last: dead[all-1].DiedAt, Error: fmt.Sprint("panic ", all-1)},
+			{Queue: "mail", Type: "mail:send", Cause: backlog.Timeout, Tasks: 1, First: t0, Last: t0},
+		}
+		if err != nil || !slices.Equal(groups, want) {
+			t.Errorf("DeadGroups = %+v, %v, want %+v", groups, err, want)
+		}
+		p := backlog.Pick{Type: "mail:send", Cause: backlog.Panic}
+		done := 0
+		for page := 1; ; page++ {
+			o, err := s.DiscardDead(t.Context(), p, opener)
+			if err != nil {
+				t.Fatal(err)
+			}
+			done += len(o.Done)
+			if p.After = o.Next; p.After == "" {
+				if page != 2 {
+					t.Errorf("it took %d pages, want 2", page)
+				}
+				break
+			}
+		}
+		if left := openDead(t, s); done != all || !slices.Equal(left, []string{"dead_x"}) {
+			t.Errorf("discarded %d, left %v, want %d and the one of another cause", done, left, all)
+		}
+	})
+}
+
+func TestForgetDead(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		for n, age := range []time.Duration{deadLife + time.Millisecond, deadLife, 0} {
+			mirror(t, s, backlog.Dead{ID: fmt.Sprint("dead_", n), Queue: "mail", Type: "mail:send", TaskID: fmt.Sprint("mail:m:", n), Cause: backlog.Panic, DiedAt: t0.Add(-age)})
+		}
+		for _, want := range []int{1, 0} {
+			if n, err := s.ForgetDead(t.Context(), t0); err != nil || n != want {
+				t.Errorf("ForgetDead = %d, %v, want %d", n, err, want)
+			}
+		}
+		if got := openDead(t, s); !slices.Equal(got, []string{"dead_2", "dead_1"}) {
+			t.Errorf("left = %v, want the two that are young enough", got)
+		}
+	})
+}
+
+// A pause stands in SQL until its end, and in the audit log.
+func TestPauses(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		pauses := func() []backlog.Pause {
+			t.Helper()
+			got, err := s.Pauses(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		first := backlog.Pause{Queue: "mail", Until: t0.Add(time.Hour), Reason: "the mail server moves", By: "acc_1", Since: t0}
+		put := func(p backlog.Pause) error { return s.PutPause(doing(t, "pause-queue"), p) }
+		must(put(first))
+		must(put(backlog.Pause{Queue: "billing", Until: t0.Add(time.Minute), Reason: "r", By: "tok_1", Since: t0}))
+		longer := first
+		longer.Until, longer.Reason, longer.By, longer.Since = t0.Add(2*time.Hour), "still", "acc_2", t0.Add(time.Minute)
+		must(put(longer))
+		longer.Since = t0 // since when it stands, whoever prolonged it
+		if got := pauses(); len(got) != 2 || got[1] != longer {
+			t.Errorf("Pauses = %+v, want billing and %+v", got, longer)
+		}
+		if e := audited(t, s, AuditFilter{})[0]; e.Action != "pause-queue" || e.Reason != "연습" || !strings.Contains(e.Before, "2026") || e.Subject.Kind != access.Platform {
+			t.Errorf("the audit log has %+v, want the pause before and after", e)
+		}
+		for _, tt := range []struct {
+			at        time.Time
+			want, let int
+		}{{t0.Add(time.Minute - time.Millisecond), 0, 2}, {t0.Add(time.Minute), 1, 1}, {t0.Add(time.Minute), 0, 1}} {
+			if n, err := s.EndPauses(t.Context(), tt.at); err != nil || n != tt.want || len(pauses()) != tt.let {
+				t.Errorf("EndPauses(%v) = %d, %v with %d left, want %d, %d", tt.at, n, err, len(pauses()), tt.want, tt.let)
+			}
+		}
+		must(s.DropPause(doing(t, "resume-queue"), "mail"))
+		wantConflict(t, "DropPause of a queue that works", s.DropPause(context.Background(), "mail"), "QUEUE_NOT_PAUSED", "mail is not paused")
+		if e := audited(t, s, AuditFilter{}); len(pauses()) != 0 || len(e) != 4 || e[0].Action != "resume-queue" {
+			t.Errorf("the audit log has %d entries, the latest %+v, want three pauses and a resume", len(e), e[0])
+		}
+	})
+}
