@@ -135,6 +135,27 @@ func TestRead_quotedPath(t *testing.T) {
 	}
 }
 
+// Words that are filled in, of a text without quotes, are a comment in YAML: nobody means that.
+func TestRead_lostWords(t *testing.T) {
+	_, _, problems := botfile.Read(t.Context(), folder(map[string]string{
+		"blocks/a.yaml": "id: a\nname: 가\nhandoff: 예\nanswer: 주문 #{params.no|1} 입니다\n",
+		"blocks/b.yaml": "id: b\nname: 나\nsays:\n- 안녕\n  #{user.name}님\nanswer: #{utterance}\n",
+		"blocks/c.yaml": "id: c\nname: 다 # {}, #{x}\nsays: [라, '마 #{x}']\nanswer: |\n  주문 #{utterance}\n",
+		"blocks/d.yaml": "id: d\nname: 바\nanswer: 주문#{utterance}\n",
+	}), scenario.Rules{})
+	const wrong = "#{ begins a comment here; put the whole text in quotes, or a space after the # of a comment"
+	want := []string{
+		"blocks/a.yaml:3:10: handoff must be true or false",
+		"blocks/a.yaml:4:12: " + wrong,
+		"blocks/b.yaml:5:3: " + wrong,
+		"blocks/b.yaml:6:9: " + wrong,
+		"blocks/b.yaml:6:9: answer has no value; write one, or leave the line out",
+	}
+	if diff := cmp.Diff(want, lines(problems)); diff != "" {
+		t.Errorf("Read() problems (-want +got):\n%s", diff)
+	}
+}
+
 // What is long or deep is refused before anything goes down into it.
 func TestRead_tooMuch(t *testing.T) {
 	for name, tt := range map[string]struct{ bit, want string }{

@@ -79,6 +79,7 @@ func (f *file) tree(text []byte) (root *node) {
 		f.add(at, "", "%s", wrong)
 		return nil
 	}
+	f.lostWords(tokens)
 	parsed, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		f.addSyntax(err)
@@ -142,6 +143,16 @@ func (f *file) tooMuch(tokens token.Tokens) (at place, wrong string) {
 		return place{1, 1}, "is one of too many long files; shorten them"
 	}
 	return place{}, ""
+}
+
+// lostWords finds comments that were meant as words to fill in: in YAML a # behind a space begins a comment.
+func (f *file) lostWords(tokens token.Tokens) {
+	for _, t := range tokens {
+		if t.Type == token.CommentType && strings.HasPrefix(t.Value, "{") {
+			f.put(Problem{File: f.name, Line: t.Position.Line, Column: t.Position.Column,
+				Message: "#{ begins a comment here; put the whole text in quotes, or a space after the # of a comment"})
+		}
+	}
 }
 
 var tooDeep = fmt.Sprintf("nests deeper than %d levels", maxDepth)
