@@ -2,11 +2,13 @@ package dashboards
 
 import (
 	"context"
+	"database/sql"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/malgil/malgil/internal/holiday"
@@ -20,6 +22,9 @@ type noQueues struct{}
 
 func (noQueues) Depth(context.Context, string) (queue.Depth, error)           { return queue.Depth{}, nil }
 func (noQueues) OldestWaiting(context.Context, string) (time.Duration, error) { return 0, nil }
+func (noQueues) Settings(context.Context) (queue.Settings, error) {
+	return queue.Settings{Wrong: map[queue.Setting]bool{queue.SettingEviction: false, queue.SettingPersistence: false}, MemoryUsed: .1}, nil
+}
 
 type noRows struct{}
 
@@ -33,7 +38,10 @@ func knownMetrics(t *testing.T) map[string][]string {
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	m := metrics.New(reg)
-	reg.MustRegister(metrics.NewSampler(noQueues{}, noRows{}, time.Now), metrics.NewHolidays(holiday.Default(), time.Now))
+	reg.MustRegister(metrics.NewSampler(noQueues{}, noRows{}, time.Now), metrics.NewHolidays(holiday.Default(), time.Now),
+		metrics.NewRedisClient("enqueue", func() queue.Connections { return queue.Connections{} }),
+		metrics.NewDisk("temporary", func() (float64, error) { return 1, nil }),
+		collectors.NewDBStatsCollector(&sql.DB{}, "write"))
 	m.HTTPServed("/healthz", "GET", 200, time.Millisecond) // routes and loops are known once they were used
 	m.LoopRan("sweep", time.Millisecond, nil)
 	families, err := reg.Gather()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/malgil/malgil/internal/disk"
 	"github.com/malgil/malgil/internal/doctor"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/holiday"
@@ -29,10 +30,6 @@ func (c Config) Installation(wrong error) doctor.Installation {
 		}
 	}
 	_, noSupplier := c.Supplier()
-	folders := []doctor.Folder{{What: "temporary", Path: os.TempDir()}}
-	if path, isFile := strings.CutPrefix(c.DB, "sqlite:"); isFile {
-		folders = append([]doctor.Folder{{What: "database", Path: filepath.Dir(path)}}, folders...)
-	}
 	return doctor.Installation{
 		Wrong: wrong, Settings: shown, DB: c.DB, Redis: c.Redis, Keys: c.keysFit,
 		Kakao: c.KakaoURL, KakaoPay: c.KakaoPayURL, KakaoPaySecret: c.KakaoPaySecret,
@@ -40,8 +37,17 @@ func (c Config) Installation(wrong error) doctor.Installation {
 		Bank:     c.BankURL, BankSecret: c.BankSecret, Tax: c.TaxURL, TaxSecret: c.TaxSecret,
 		Supplier: supplier, NoSupplier: noSupplier, SMTP: c.SMTP,
 		Holidays: func() (holiday.Calendar, error) { return Holidays(c.Holidays) },
-		Folders:  folders, Now: time.Now,
+		Folders:  c.folders(), Now: time.Now,
 	}
+}
+
+// folders are those in which this process writes.
+func (c Config) folders() []disk.Folder {
+	folders := []disk.Folder{{What: "temporary", Path: os.TempDir()}}
+	if path, isFile := strings.CutPrefix(c.DB, "sqlite:"); isFile {
+		folders = append([]disk.Folder{{What: "database", Path: filepath.Dir(path)}}, folders...)
+	}
+	return folders
 }
 
 // keysFit is nil when a start would find keys that open what a database holds, or may make them. It

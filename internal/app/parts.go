@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/malgil/malgil/internal/access"
@@ -121,6 +122,15 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.redis = address.EnqueueClient()
 	p.queue = queue.NewClient(address.EnqueueClient())
 	p.inspector = queue.NewInspector(address.InspectClient())
+	p.registry.MustRegister(
+		metrics.NewRedisClient("wait", func() queue.Connections { return queue.ConnectionsOf(p.redis) }),
+		metrics.NewRedisClient("enqueue", p.queue.Connections), metrics.NewRedisClient("inspect", p.inspector.Connections))
+	for name, db := range db.Pools() {
+		p.registry.MustRegister(collectors.NewDBStatsCollector(db, name))
+	}
+	for _, folder := range config.folders() {
+		p.registry.MustRegister(metrics.NewDisk(folder.What, folder.Free))
+	}
 	a.onClose("queue clients", shortLimit, func(context.Context) error {
 		return errors.Join(p.queue.Close(), p.inspector.Close(), p.redis.Close())
 	})

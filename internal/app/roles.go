@@ -14,6 +14,7 @@ import (
 	"github.com/malgil/malgil/internal/intake"
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/mail"
+	"github.com/malgil/malgil/internal/metrics"
 	"github.com/malgil/malgil/internal/notice"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/scheduler"
@@ -55,6 +56,7 @@ func (a *App) startWorkers(config Config, address queue.Address, names []string)
 	if err != nil {
 		return err
 	}
+	a.parts.registry.MustRegister(metrics.NewRedisClient("serve", serving.Connections))
 	a.onClose("worker pools", serving.Grace(), serving.Shutdown)
 	return serving.Start()
 }

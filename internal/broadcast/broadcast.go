@@ -99,6 +99,10 @@ const (
 	WaitProvider     Wait = "provider" // Kakao's own balance is empty
 )
 
+// Waits are all reasons for which a broadcast waits.
+var Waits = []Wait{WaitUploading, WaitScheduled, WaitFunds, WaitDailyLimit, WaitRate, WaitKakao, WaitWindow, WaitCanary,
+	WaitPaused, WaitApproval, WaitUnpaid, WaitStopped, WaitDisconnected, WaitConfig, WaitProvider}
+
 // ChunkState is where a chunk stands.
 type ChunkState string
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/malgil/malgil/internal/disk"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/holiday"
 	"github.com/malgil/malgil/internal/kakaopay"
@@ -67,12 +68,9 @@ type Installation struct {
 	SMTP           string   // empty for none
 
 	Holidays func() (holiday.Calendar, error)
-	Folders  []Folder
+	Folders  []disk.Folder
 	Now      func() time.Time
 }
-
-// Folder is a place on a disk that needs free space.
-type Folder struct{ What, Path string }
 
 // check is one look at something.
 type check struct {

@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/disk"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/holiday"
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/kakaopay"
+	"github.com/malgil/malgil/internal/queue"
 )
 
 // expect compares a result, of which found is a part.
@@ -43,14 +45,14 @@ func TestVersion(t *testing.T) {
 		"INFO is not told": {nil, Warning, "version could not be checked"},
 	}
 	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) { expect(t, version(redisServer{address: "r", info: tt.info}), tt.state, tt.found) })
+		t.Run(name, func(t *testing.T) { expect(t, version(queue.Server{Address: "r", Info: tt.info}), tt.state, tt.found) })
 	}
 }
 
 // What a server tells counts, from whichever source.
 func TestRedisSettings(t *testing.T) {
 	tests := map[string]struct {
-		look         func(redisServer) Result
+		look         func(queue.Server) Result
 		info, config map[string]string
 		state        State
 		found        string
@@ -70,7 +72,7 @@ func TestRedisSettings(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			expect(t, tt.look(redisServer{info: tt.info, config: tt.config}), tt.state, tt.found)
+			expect(t, tt.look(queue.Server{Info: tt.info, Config: tt.config}), tt.state, tt.found)
 		})
 	}
 }
@@ -78,11 +80,11 @@ func TestRedisSettings(t *testing.T) {
 // Of several servers the worst counts, and is named.
 func TestWorst(t *testing.T) {
 	good, bad := map[string]string{"maxmemory_policy": "noeviction"}, map[string]string{"maxmemory_policy": "allkeys-lru"}
-	cluster := &redisServers{servers: []redisServer{{address: "a:1", info: good}, {address: "b:2", info: bad}, {address: "c:3"}}}
+	cluster := &redisServers{servers: []queue.Server{{Address: "a:1", Info: good}, {Address: "b:2", Info: bad}, {Address: "c:3"}}}
 	expect(t, cluster.worst(eviction), Problem, "b:2: maxmemory-policy is allkeys-lru")
 	cluster.servers = cluster.servers[:1]
 	expect(t, cluster.worst(eviction), OK, "maxmemory-policy is noeviction")
-	cluster.servers = append(cluster.servers, redisServer{address: "d:4", info: good})
+	cluster.servers = append(cluster.servers, queue.Server{Address: "d:4", Info: good})
 	expect(t, cluster.worst(eviction), OK, "2 masters")
 }
 
@@ -112,12 +114,12 @@ func TestSkew(t *testing.T) {
 
 func TestRoom(t *testing.T) {
 	const tera = 1 << 40
-	expect(t, room("/", tera/2, tera), OK, "512.0 GiB free at /, 50 %")
-	expect(t, room("/", tera/11, tera), Warning, "9 %")
-	expect(t, room("/", tera/51, tera), Problem, "1 %")
-	expect(t, room("/", 0, tera), Problem, "0 KiB free")
-	expect(t, room("/", 0, 0), OK, "no size")
-	expect(t, Folder{Path: t.TempDir() + "/not/there/yet"}.space(), (Folder{Path: t.TempDir()}).space().State, "free at")
+	expect(t, room(disk.Space{Path: "/", Free: tera / 2, All: tera}), OK, "512.0 GiB free at /, 50 %")
+	expect(t, room(disk.Space{Path: "/", Free: tera / 11, All: tera}), Warning, "9 %")
+	expect(t, room(disk.Space{Path: "/", Free: tera / 51, All: tera}), Problem, "1 %")
+	expect(t, room(disk.Space{Path: "/", Free: 0, All: tera}), Problem, "0 KiB free")
+	expect(t, room(disk.Space{Path: "/", Free: 0, All: 0}), OK, "no size")
+	expect(t, space(disk.Folder{Path: t.TempDir() + "/not/there/yet"}), space(disk.Folder{Path: t.TempDir()}).State, "free at")
 }
 
 func TestHolidays(t *testing.T) {

@@ -3,10 +3,9 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
+
+	"github.com/malgil/malgil/internal/disk"
 )
 
 // localChecks look at what is on this machine.
@@ -16,7 +15,7 @@ func (i Installation) localChecks() []check {
 		{"holidays", func(context.Context) Result { return i.holidays() }},
 	}
 	for _, f := range i.Folders {
-		checks = append(checks, check{"disk (" + f.What + ")", func(context.Context) Result { return f.space() }})
+		checks = append(checks, check{"disk (" + f.What + ")", func(context.Context) Result { return space(f) }})
 	}
 	return checks
 }
@@ -60,25 +59,12 @@ func (i Installation) holidays() Result {
 }
 
 // space tells how much room a disk has for who is not root.
-func (f Folder) space() Result {
-	path := existing(f.Path)
-	var disk syscall.Statfs_t
-	if err := syscall.Statfs(path, &disk); err != nil {
-		return problem("See whether the folder is there and its disk mounted.", "%s cannot be looked at: %v", path, err)
+func space(f disk.Folder) Result {
+	s, err := f.Space()
+	if err != nil {
+		return problem("See whether the folder is there and its disk mounted.", "%v", err)
 	}
-	size := uint64(disk.Bsize)
-	free := uint64(disk.Bavail) * size
-	return room(path, free, (uint64(disk.Blocks)-uint64(disk.Bfree))*size+free)
-}
-
-// existing returns a folder, or the nearest one above it that is there already.
-func existing(path string) string {
-	for {
-		if _, err := os.Stat(path); err == nil || path == filepath.Dir(path) {
-			return path
-		}
-		path = filepath.Dir(path)
-	}
+	return room(s)
 }
 
 // How much of a disk has to be free, in per cent.
@@ -87,13 +73,13 @@ const (
 	diskProblem = 2
 )
 
-// room judges a disk by its bytes, as df counts them.
-func room(path string, free, all uint64) Result {
-	if all == 0 {
-		return ok("%s has no size", path)
+// room judges a disk.
+func room(s disk.Space) Result {
+	if s.All == 0 {
+		return ok("%s has no size", s.Path)
 	}
-	share := float64(free) * 100 / float64(all)
-	found := fmt.Sprintf("%s free at %s, %d %%", bytes(free), path, int(share))
+	share := float64(s.Free) * 100 / float64(s.All)
+	found := fmt.Sprintf("%s free at %s, %d %%", bytes(s.Free), s.Path, int(share))
 	switch {
 	case share < diskProblem:
 		return problem("Make room at once: nothing can be written on a full disk.", "%s", found)

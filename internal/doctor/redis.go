@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -20,18 +18,8 @@ import (
 type redisServers struct {
 	client    redis.UniversalClient
 	inspector *queue.Inspector // over the same client
-	servers   []redisServer
+	servers   []queue.Server
 }
-
-// redisServer is what one server tells of itself.
-type redisServer struct {
-	address string
-	info    map[string]string // by the names of INFO; nil where that is forbidden
-	config  map[string]string // by the names of CONFIG GET; nil where that is forbidden
-}
-
-// wanted are the settings of Redis that are looked at.
-var wanted = []string{"appendonly", "appendfsync", "maxmemory", "maxmemory-policy"}
 
 func (i Installation) openRedis(ctx context.Context) (*redisServers, error) {
 	address, err := queue.ParseAddress(i.Redis)
@@ -44,70 +32,17 @@ func (i Installation) openRedis(ctx context.Context) (*redisServers, error) {
 		return nil, err
 	}
 	r := &redisServers{client: client, inspector: queue.NewInspector(client)}
-	cluster, is := client.(*redis.ClusterClient)
-	if !is {
-		r.servers = []redisServer{describe(ctx, address.String(), client)}
-		return r, nil
-	}
-	var mu sync.Mutex
-	err = cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-		one := describe(ctx, node.Options().Addr, node)
-		mu.Lock()
-		defer mu.Unlock()
-		r.servers = append(r.servers, one)
-		return nil
-	})
-	slices.SortFunc(r.servers, func(a, b redisServer) int { return strings.Compare(a.address, b.address) })
-	if err != nil {
+	if r.servers, err = r.inspector.Servers(ctx); err != nil {
 		_ = client.Close()
 		return nil, err
+	}
+	if len(r.servers) == 1 {
+		r.servers[0].Address = address.String() // Sentinels know it by the name of the master
 	}
 	return r, nil
 }
 
 func (r *redisServers) close() { _ = r.client.Close() }
-
-// describe asks a server for what it may tell.
-func describe(ctx context.Context, address string, client redis.Cmdable) redisServer {
-	s := redisServer{address: address}
-	if text, err := client.Info(ctx).Result(); err == nil {
-		s.info = map[string]string{}
-		for line := range strings.Lines(text) {
-			if name, value, is := strings.Cut(strings.TrimSpace(line), ":"); is {
-				s.info[name] = value
-			}
-		}
-	}
-	for _, name := range wanted { // one by one: servers before 7 take one at a time
-		values, err := client.ConfigGet(ctx, name).Result()
-		if err != nil {
-			break
-		}
-		if s.config == nil {
-			s.config = map[string]string{}
-		}
-		for name, value := range values {
-			s.config[name] = value
-		}
-	}
-	return s
-}
-
-// setting returns a setting of a server from whichever source tells of it.
-func (s redisServer) setting(name string) (value string, known bool) {
-	if value, known = s.config[name]; known {
-		return value, true
-	}
-	switch name {
-	case "appendonly":
-		if value, known = s.info["aof_enabled"]; known {
-			return map[string]string{"0": "no", "1": "yes"}[value], true
-		}
-	case "maxmemory", "maxmemory-policy":
-		value, known = s.info[strings.ReplaceAll(name, "-", "_")]
-	}
-	return value, known
-}
 
 // redisChecks look at Redis over one connection.
 func (i Installation) redisChecks(r *visit[*redisServers]) []check {
@@ -128,7 +63,7 @@ func (i Installation) redisChecks(r *visit[*redisServers]) []check {
 			return look(ctx, servers)
 		}
 	}
-	every := func(look func(s redisServer) Result) func(ctx context.Context) Result {
+	every := func(look func(s queue.Server) Result) func(ctx context.Context) Result {
 		return on(func(_ context.Context, r *redisServers) Result { return r.worst(look) })
 	}
 	return []check{
@@ -160,13 +95,13 @@ func (i Installation) redis(ctx context.Context, r *visit[*redisServers]) Result
 }
 
 // worst looks at every server and returns what is worst, with the server's address where there are several.
-func (r *redisServers) worst(look func(s redisServer) Result) Result {
+func (r *redisServers) worst(look func(s queue.Server) Result) Result {
 	order := []State{OK, Skipped, Warning, Problem}
 	var worst Result
 	for n, s := range r.servers {
 		one := look(s)
 		if len(r.servers) > 1 && one.State != OK {
-			one.Found = s.address + ": " + one.Found
+			one.Found = s.Address + ": " + one.Found
 		}
 		if n == 0 || slices.Index(order, one.State) > slices.Index(order, worst.State) {
 			worst = one
@@ -182,58 +117,56 @@ func (r *redisServers) worst(look func(s redisServer) Result) Result {
 const onThePage = "Look at the settings page of whoever runs this Redis (docs/operations.md, Settings of Redis and PostgreSQL)."
 
 // version judges the server's version: archiving uses what Redis has since 6.2.
-func version(s redisServer) Result {
-	text, known := s.info["redis_version"]
+func version(s queue.Server) Result {
+	text, known := s.Info["redis_version"]
 	if !known {
-		return warning(onThePage, "%s is reached; its version could not be checked: INFO is forbidden", s.address)
+		return warning(onThePage, "%s is reached; its version could not be checked: INFO is forbidden", s.Address)
 	}
 	name := "Redis " + text
-	if valkey := s.info["valkey_version"]; valkey != "" {
+	if valkey := s.Info["valkey_version"]; valkey != "" {
 		name = "Valkey " + valkey
 	}
 	var major, minor int
 	if _, err := fmt.Sscanf(text, "%d.%d", &major, &minor); err != nil {
-		return warning(onThePage, "%s is %s, which is no version to compare", s.address, name)
+		return warning(onThePage, "%s is %s, which is no version to compare", s.Address, name)
 	}
 	switch {
 	case major < 6 || major == 6 && minor < 2:
-		return problem("Use Redis 6.2 or later, or Valkey: older ones lack commands that tasks are archived with.", "%s is %s", s.address, name)
-	case s.info["role"] == "slave":
-		return problem("Name the master in MALGIL_REDIS, or use redis-sentinel:// so that it is always found.", "%s is %s and a replica, which takes no tasks", s.address, name)
+		return problem("Use Redis 6.2 or later, or Valkey: older ones lack commands that tasks are archived with.", "%s is %s", s.Address, name)
+	case s.Info["role"] == "slave":
+		return problem("Name the master in MALGIL_REDIS, or use redis-sentinel:// so that it is always found.", "%s is %s and a replica, which takes no tasks", s.Address, name)
 	}
-	return ok("%s is %s", s.address, name)
+	return ok("%s is %s", s.Address, name)
 }
 
 // persistence judges what a Redis that is killed loses.
-func persistence(s redisServer) Result {
+func persistence(s queue.Server) Result {
 	const do = "Set appendonly yes and appendfsync everysec; until then a restart of Redis empties the queue and everything waits for the sweep."
-	on, known := s.setting("appendonly")
-	if !known {
+	on, _ := s.Setting("appendonly")
+	sync, _ := s.Setting("appendfsync")
+	switch s.Persistence() {
+	case queue.PersistenceUnknown:
 		return warning(onThePage, "appendonly and appendfsync could not be checked: CONFIG and INFO are forbidden")
-	}
-	if on != "yes" {
+	case queue.Volatile:
 		return warning(do, "appendonly is %s", on)
-	}
-	if status := s.info["aof_last_write_status"]; status != "" && status != "ok" {
-		return problem("See the log of Redis and the space on its disk.", "the append-only file cannot be written: %s", status)
-	}
-	sync, known := s.setting("appendfsync")
-	switch {
-	case !known:
+	case queue.Failing:
+		return problem("See the log of Redis and the space on its disk.", "the append-only file cannot be written: %s", s.Info["aof_last_write_status"])
+	case queue.SyncUnknown:
 		return warning(onThePage, "appendonly is yes; appendfsync could not be checked: CONFIG is forbidden")
-	case sync == "no":
+	case queue.Unsynced:
 		return warning("Set appendfsync everysec; without it the system decides how many seconds of tasks are lost.", "appendonly is yes, appendfsync no")
+	case queue.Durable:
 	}
 	return ok("appendonly is yes, appendfsync %s", sync)
 }
 
 // eviction judges what a Redis that is full does.
-func eviction(s redisServer) Result {
-	policy, known := s.setting("maxmemory-policy")
-	switch {
+func eviction(s queue.Server) Result {
+	switch evicts, known := s.Evicts(); {
 	case !known:
 		return warning(onThePage, "maxmemory-policy could not be checked: CONFIG and INFO are forbidden")
-	case policy != "noeviction":
+	case evicts:
+		policy, _ := s.Setting("maxmemory-policy")
 		return problem("Set maxmemory-policy noeviction: an evicted key is a task that nobody finds until the sweep does.", "maxmemory-policy is %s", policy)
 	}
 	return ok("maxmemory-policy is noeviction")
@@ -246,20 +179,20 @@ const (
 )
 
 // memory judges how much room there is.
-func memory(s redisServer) Result {
-	used, err := strconv.ParseUint(s.info["used_memory"], 10, 64)
-	if err != nil {
+func memory(s queue.Server) Result {
+	m, known := s.Memory()
+	if !known {
 		return warning(onThePage, "memory could not be checked: INFO is forbidden")
 	}
-	limit, what := number(s.setting("maxmemory")), "maxmemory"
-	if limit == 0 {
-		limit, what = number(s.info["total_system_memory"], true), "the memory of its machine, as maxmemory is not set"
+	if m.Limit == 0 {
+		return ok("%s used; there is no limit", bytes(m.Used))
 	}
-	if limit == 0 {
-		return ok("%s used; there is no limit", bytes(used))
+	what := "maxmemory"
+	if m.OfMachine {
+		what = "the memory of its machine, as maxmemory is not set"
 	}
-	share := used * 100 / limit
-	found := fmt.Sprintf("%s used, %d %% of %s (%s)", bytes(used), share, what, bytes(limit))
+	share := m.Used * 100 / m.Limit
+	found := fmt.Sprintf("%s used, %d %% of %s (%s)", bytes(m.Used), share, what, bytes(m.Limit))
 	const do = "Give Redis more memory, and look for a queue that is not served or an archive that grows (docs/operations.md, MalgilQueueWaits and MalgilArchiveFills)."
 	switch {
 	case share >= memoryProblem:
@@ -268,14 +201,6 @@ func memory(s redisServer) Result {
 		return warning(do, "%s", found)
 	}
 	return ok("%s", found)
-}
-
-func number(text string, known bool) uint64 {
-	n, err := strconv.ParseUint(text, 10, 64)
-	if !known || err != nil {
-		return 0
-	}
-	return n
 }
 
 // bytes writes a size.
@@ -293,8 +218,8 @@ func bytes(n uint64) string {
 // for it removes what dead ones have left, which a replica refuses.
 func workers(ctx context.Context, r *redisServers) Result {
 	for _, s := range r.servers {
-		if s.info["role"] == "slave" {
-			return skipped("%s is a replica, see redis", s.address)
+		if s.Info["role"] == "slave" {
+			return skipped("%s is a replica, see redis", s.Address)
 		}
 	}
 	servers, err := asynq.NewInspectorFromRedisClient(r.client).Servers()

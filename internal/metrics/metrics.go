@@ -16,6 +16,7 @@ import (
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/notice"
+	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/scenario"
 	"github.com/malgil/malgil/internal/skillserver"
 	"github.com/malgil/malgil/internal/wallet"
@@ -43,6 +44,9 @@ var (
 	scheduleRuns = words(broadcast.RunStarted, broadcast.RunSkipped, broadcast.RunMissed, broadcast.RunFailed)
 	answers      = words(scenario.Outcomes...)
 	handoffSpots = words(scenario.Spots...)
+	rateOutcomes = words(queue.RateOutcomes...)
+	peers        = []string{"kakao", "kakaopay", "bank", "tax", "webhook"}
+	peerOutcomes = []string{"2xx", "3xx", "4xx", "5xx", "no_answer", "unsent"}
 	serverCalls  = words(skillserver.Outcomes...)
 	callbacks    = words(kakao.CallbackDelivered, kakao.CallbackFailed, kakao.CallbackUnknown)
 	reasons      = []string{kakao.ReasonRefused, kakao.ReasonUnreachable, kakao.ReasonTestToken, kakao.ReasonToken,
@@ -57,6 +61,7 @@ var (
 	taskBuckets   = []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 30, 60, 300, 900}
 	loopBuckets   = []float64{.001, .005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 	serverBuckets = []float64{.025, .05, .1, .25, .5, 1, 1.5, 2.5, 4, 5, 10, 20, 30, 50}
+	peerBuckets   = []float64{.025, .1, .25, .5, 1, 2.5, 5, 15}
 	budgetBuckets = []float64{0, .1, .25, .5, .75, 1, 1.5, 2, 2.5, 3, 3.5, 4}
 )
 
@@ -74,6 +79,8 @@ type Metrics struct {
 	purged               *counters
 	versionFailures      *counters
 	scheduleRuns         *counters
+	rateWaits            *counters
+	peerRequests         *histograms
 
 	answers, callbacks, callbackFailures *counters
 	handoffs                             *counters
@@ -131,6 +138,12 @@ func New(reg prometheus.Registerer) *Metrics {
 		scheduleRuns: newCounters(reg, "malgil_schedule_runs_total",
 			"Occurrences of recurring broadcasts by what became of them: started, skipped, missed because no scheduler looked in time, or failed.",
 			closed("outcome", scheduleRuns)),
+		rateWaits: newCounters(reg, "malgil_rate_waits_total",
+			"Times that a worker asked whether a bot may send: taken when it might, full when too many of the bot's requests were in flight, later when its rate was used up, stands when Kakao asks to wait or does not answer, unavailable when Redis did not say.",
+			closed("outcome", rateOutcomes)),
+		peerRequests: newHistograms(reg, "malgil_peer_request_duration_seconds",
+			"Time that one request to somebody else's server took, by what it answered; no_answer may have reached it, unsent has not.",
+			peerBuckets, closed("peer", peers), closed("outcome", peerOutcomes)),
 
 		answers: newCounters(reg, "malgil_answers_total",
 			"Utterances by how they were answered.",
@@ -234,6 +247,22 @@ func (m *Metrics) WebhooksDropped(n int) { m.webhooksDropped.add(float64(n)) }
 // ScheduleRan notes so many occurrences of a schedule that came to the same.
 func (m *Metrics) ScheduleRan(state broadcast.RunState, times int) {
 	m.scheduleRuns.add(float64(times), string(state))
+}
+
+// RateAsked notes what a worker was told that asked whether a bot may send.
+func (m *Metrics) RateAsked(outcome queue.RateOutcome) { m.rateWaits.add(1, string(outcome)) }
+
+// PeerAsked notes one request to somebody else's server. A status of 0 stands for no answer, and sent
+// says whether any of it may have arrived.
+func (m *Metrics) PeerAsked(peer string, status int, sent bool, took time.Duration) {
+	outcome := strconv.Itoa(status/100) + "xx"
+	switch {
+	case status == 0 && sent:
+		outcome = "no_answer"
+	case status == 0:
+		outcome = "unsent"
+	}
+	m.peerRequests.observe(took, peer, outcome)
 }
 
 // Answered notes an utterance and the time that was left for its answer, negative when late.

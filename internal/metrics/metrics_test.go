@@ -16,6 +16,7 @@ import (
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/metrics"
 	"github.com/malgil/malgil/internal/notice"
+	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/scheduler"
 	"github.com/malgil/malgil/tasks"
 	"github.com/malgil/malgil/workers"
@@ -112,6 +113,11 @@ func TestMetrics_countWhatTheyAreTold(t *testing.T) {
 		"a callback":                    {func(m *metrics.Metrics) { m.Callback("delivered", "") }, "malgil_callbacks_total", "delivered", 1},
 		"a callback that failed":        {func(m *metrics.Metrics) { m.Callback("failed", "token") }, "malgil_callback_failures_total", "token", 1},
 		"a lost record":                 {func(m *metrics.Metrics) { m.Unrecorded(12) }, "malgil_utterances_unrecorded_total", "", 12},
+		"a bot that may send":           {func(m *metrics.Metrics) { m.RateAsked(queue.RateTaken) }, "malgil_rate_waits_total", "taken", 1},
+		"a peer that answers":           {func(m *metrics.Metrics) { m.PeerAsked("kakaopay", 503, true, time.Second) }, "malgil_peer_request_duration_seconds", "5xx,kakaopay", 1},
+		"a peer that does not":          {func(m *metrics.Metrics) { m.PeerAsked("bank", 0, true, time.Second) }, "malgil_peer_request_duration_seconds", "no_answer,bank", 1},
+		"a peer that is not reached":    {func(m *metrics.Metrics) { m.PeerAsked("tax", 0, false, time.Second) }, "malgil_peer_request_duration_seconds", "unsent,tax", 1},
+		"a peer that nobody knows":      {func(m *metrics.Metrics) { m.PeerAsked("x", 200, true, time.Second) }, "malgil_peer_request_duration_seconds", "2xx,other", 1},
 		"a loop":                        {func(m *metrics.Metrics) { m.LoopRan("sweep", time.Second, nil) }, "malgil_loop_duration_seconds", "sweep", 1},
 		"a loop that failed":            {func(m *metrics.Metrics) { m.LoopRan("sweep", time.Second, errors.New("x")) }, "malgil_loop_failures_total", "sweep", 1},
 		"a loop that did not":           {func(m *metrics.Metrics) { m.LoopRan("sweep", time.Second, nil) }, "malgil_loop_failures_total", "sweep", 0},
@@ -172,6 +178,9 @@ func TestMetrics_startAtZero(t *testing.T) {
 		"malgil_webhooks_dropped_total":  1,
 		"malgil_callbacks_total":         3,
 		"malgil_callback_failures_total": 11,
+		"malgil_rate_waits_total":        5,
+
+		"malgil_peer_request_duration_seconds": 5 * 6,
 	}
 	for name, n := range want {
 		got := series(families[name])
@@ -197,7 +206,9 @@ func TestMetrics_followTheForm(t *testing.T) {
 	m := metrics.New(reg)
 	m.HTTPServed("/healthz", "GET", 200, time.Millisecond) // routes and loops are known once they were used
 	m.LoopRan("sweep", time.Millisecond, nil)
-	reg.MustRegister(metrics.NewSampler(steadyQueues{}, steadyRows{}, time.Now))
+	reg.MustRegister(metrics.NewSampler(steadyQueues{}, steadyRows{}, time.Now),
+		metrics.NewRedisClient("enqueue", func() queue.Connections { return queue.Connections{} }),
+		metrics.NewDisk("temporary", func() (float64, error) { return 1, nil }))
 	banned := []string{"wallet", "wallet_id", "bot", "bot_id", "user", "user_key", "chunk", "chunk_id", "broadcast_id", "account", "card"}
 	for name, family := range gathered(t, reg) {
 		if !nameForm.MatchString(name) {

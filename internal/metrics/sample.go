@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/invoice"
 	"github.com/malgil/malgil/internal/queue"
@@ -19,6 +20,7 @@ import (
 type QueueSampler interface {
 	Depth(ctx context.Context, queue string) (queue.Depth, error)
 	OldestWaiting(ctx context.Context, queue string) (time.Duration, error)
+	Settings(ctx context.Context) (queue.Settings, error)
 }
 
 // StoreSampler counts what stands in the database at a time.
@@ -43,6 +45,7 @@ const (
 type Sampler struct {
 	now    func() time.Time
 	queues *look[map[string]queueSample]
+	redis  *look[queue.Settings]
 	store  *look[store.Sample]
 }
 
@@ -50,6 +53,7 @@ type Sampler struct {
 func NewSampler(queues QueueSampler, rows StoreSampler, now func() time.Time) *Sampler {
 	return &Sampler{now: now,
 		queues: &look[map[string]queueSample]{take: func(ctx context.Context) (map[string]queueSample, error) { return sampleQueues(ctx, queues) }},
+		redis:  &look[queue.Settings]{take: queues.Settings},
 		store:  &look[store.Sample]{take: func(ctx context.Context) (store.Sample, error) { return rows.Sample(ctx, now()) }},
 	}
 }
@@ -81,7 +85,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	sampleTimestamp = describe("malgil_sample_timestamp_seconds",
-		"When the queue and the store were last looked at with success, in Unix seconds; 0 for never.", "source")
+		"When the queue, the settings of Redis and the store were last looked at with success, in Unix seconds; 0 for never.", "source")
 	queueTasks = describe("malgil_queue_tasks",
 		"Tasks of a queue by asynq's state.", "queue", "state")
 	queueOldest = describe("malgil_queue_oldest_waiting_seconds",
@@ -120,6 +124,30 @@ var (
 		"Deliveries to webhooks that are not made yet, those that are tried again among them.")
 	refusedAddresses = describe("malgil_refused_addresses",
 		"Addresses of mail whose server said that nobody is there.")
+	broadcastsWaiting = describe("malgil_broadcasts_waiting",
+		"Broadcasts with chunks that are not sent yet and wait, by the reason.", "reason")
+	botsStanding = describe("malgil_bots_standing",
+		"Bots whose broadcasts wait because Kakao asked for a pause or does not answer.")
+	botsPaused = describe("malgil_bots_paused",
+		"Bots that send nothing until a person resumes them, by the reason: Kakao does not accept the key (config), or its own balance is empty (provider).", "reason")
+	walletsUnpaid = describe("malgil_wallets_unpaid",
+		"Unpaid wallets by how long they have been.", "age")
+	unpaidOldest = describe("malgil_unpaid_oldest_seconds",
+		"For how long the wallet has been unpaid that was not paid for longest; 0 when none is unpaid.")
+	walletsRunway = describe("malgil_wallets_runway",
+		"Wallets without a card that have used cash in the last seven days, by for how many days what they have is enough at that pace.", "days")
+	cards = describe("malgil_cards",
+		"Cards that their owners have not removed, by state.", "state")
+	mailsWaiting = describe("malgil_mails_waiting",
+		"Mails that are not sent yet, those that are tried again among them.")
+	mailOldest = describe("malgil_mail_oldest_waiting_seconds",
+		"Age of the oldest mail that is not sent yet; 0 when none waits.")
+	deadTasks = describe("malgil_dead_tasks",
+		"Tasks that were given up and wait for a person, by type.", "type")
+	redisWrong = describe("malgil_redis_setting_wrong",
+		"1 while a server of the queue's Redis is not set as a queue needs it, else 0; absent where Redis does not tell.", "setting")
+	redisMemory = describe("malgil_redis_memory_ratio",
+		"Part of its memory that the fullest server of the queue's Redis uses; absent where Redis does not tell, or has no limit.")
 	timesLost = describe("malgil_schedule_times_lost",
 		"Times of schedules at which nothing was sent, as found in the last 24 hours: missed because no scheduler looked in time, or failed.", "outcome")
 )
@@ -128,7 +156,9 @@ var (
 func (s *Sampler) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{sampleTimestamp, queueTasks, queueOldest, chunks, doubtOldest, doubtHeld,
 		wallets, attemptsUnknown, attemptOldest, chargesInReview, chargingHalted, chargingStorm,
-		ledgerDifference, ledgerOldest, invoices, invoiceDeadline, invoicesLate, monthsUnclosed, refusedAddresses, timesLost, webhooksWaiting} {
+		ledgerDifference, ledgerOldest, invoices, invoiceDeadline, invoicesLate, monthsUnclosed, refusedAddresses, timesLost, webhooksWaiting,
+		broadcastsWaiting, botsStanding, botsPaused, walletsUnpaid, unpaidOldest, walletsRunway, cards, mailsWaiting, mailOldest,
+		deadTasks, redisWrong, redisMemory} {
 		descs <- desc
 	}
 }
@@ -140,7 +170,8 @@ func (s *Sampler) Collect(metrics chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sampleWait)
 	defer cancel()
-	s.queues.begin() // both at once, so that together they take no longer than one
+	s.queues.begin() // all at once, so that together they take no longer than one
+	s.redis.begin()
 	s.store.begin()
 
 	queues, seen := s.queues.get(ctx)
@@ -151,6 +182,15 @@ func (s *Sampler) Collect(metrics chan<- prometheus.Metric) {
 			gauge(queueTasks, float64(n), name, state)
 		}
 		gauge(queueOldest, q.oldest.Seconds(), name)
+	}
+
+	settings, seen := s.redis.get(ctx)
+	gauge(sampleTimestamp, unix(seen), "redis")
+	for setting, wrong := range settings.Wrong {
+		gauge(redisWrong, flag(wrong), string(setting))
+	}
+	if settings.MemoryUsed > 0 {
+		gauge(redisMemory, settings.MemoryUsed)
 	}
 
 	rows, seen := s.store.get(ctx)
@@ -188,11 +228,35 @@ func (s *Sampler) Collect(metrics chan<- prometheus.Metric) {
 	gauge(timesLost, float64(rows.TimesMissed), string(broadcast.RunMissed))
 	gauge(timesLost, float64(rows.TimesFailed), string(broadcast.RunFailed))
 	gauge(webhooksWaiting, float64(rows.WebhooksWaiting))
+	for _, reason := range broadcast.Waits {
+		gauge(broadcastsWaiting, float64(rows.Waits[reason]), string(reason))
+	}
+	gauge(botsStanding, float64(rows.BotsStanding))
+	gauge(botsPaused, float64(rows.BotsConfig), string(broadcast.WaitConfig))
+	gauge(botsPaused, float64(rows.BotsProvider), string(broadcast.WaitProvider))
+	for _, age := range store.UnpaidAges {
+		gauge(walletsUnpaid, float64(rows.Unpaid[age]), string(age))
+	}
+	gauge(unpaidOldest, age(now, rows.UnpaidSince))
+	for _, days := range store.Runways {
+		gauge(walletsRunway, float64(rows.Runways[days]), string(days))
+	}
+	for state, n := range map[billing.CardState]int64{billing.CardUsable: rows.CardsUsable, billing.CardDormant: rows.CardsDormant, billing.CardDead: rows.CardsDead} {
+		gauge(cards, float64(n), string(state))
+	}
+	gauge(mailsWaiting, float64(rows.MailsWaiting))
+	gauge(mailOldest, age(now, rows.MailSince))
+	for taskType := range tasks.Types {
+		gauge(deadTasks, float64(rows.DeadTasks[taskType]), taskType)
+	}
 }
 
 // ahead returns 1 for a time that is still to come, else 0.
-func ahead(now, t time.Time) float64 {
-	if t.After(now) {
+func ahead(now, t time.Time) float64 { return flag(t.After(now)) }
+
+// flag returns 1 for true, 0 for false.
+func flag(is bool) float64 {
+	if is {
 		return 1
 	}
 	return 0

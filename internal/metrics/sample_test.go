@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/metrics"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/store"
@@ -39,6 +40,10 @@ func (steadyQueues) OldestWaiting(_ context.Context, name string) (time.Duration
 	return 0, nil
 }
 
+func (steadyQueues) Settings(context.Context) (queue.Settings, error) {
+	return queue.Settings{Wrong: map[queue.Setting]bool{queue.SettingEviction: false, queue.SettingPersistence: true}, MemoryUsed: .25}, nil
+}
+
 type steadyRows struct{}
 
 func (steadyRows) Sample(context.Context, time.Time) (store.Sample, error) {
@@ -47,6 +52,9 @@ func (steadyRows) Sample(context.Context, time.Time) (store.Sample, error) {
 		DoubtHeld: wallet.KRW(3000), Wallets: map[string]int64{"ACTIVE": 7, "UNPAID": 1, "AWAITING_RECONNECT": 0}, InReview: 1,
 		Differences:     map[string]wallet.KRW{"balance": 77, "messages": 0},
 		InvoicesWaiting: 12, InvoicesFailed: 3, InvoicesLate: 1, MonthsUnclosed: 5, RefusedAddresses: 6, TimesMissed: 7, TimesFailed: 2, WebhooksWaiting: 8,
+		Waits: map[broadcast.Wait]int64{broadcast.WaitFunds: 3}, BotsStanding: 2, BotsConfig: 1, BotsProvider: 4,
+		Unpaid: map[store.UnpaidAge]int64{"over_5d": 1}, Runways: map[store.Runway]int64{"under_3": 6},
+		CardsUsable: 9, CardsDormant: 2, CardsDead: 1, MailsWaiting: 11, DeadTasks: map[string]int64{tasks.TypeSendMail: 3},
 	}, nil
 }
 
@@ -71,6 +79,7 @@ func TestSampler_tellsEverything(t *testing.T) {
 	reg := newRegistry(&rows{sample: func(ctx context.Context, _ int) (store.Sample, error) {
 		s, err := steadyRows{}.Sample(ctx, now)
 		s.DoubtSince, s.Unknown, s.UnknownSince, s.HaltedUntil = now.Add(-time.Hour), 1, now.Add(-time.Minute), now.Add(time.Second)
+		s.UnpaidSince, s.MailSince = now.Add(-26*time.Hour), now.Add(-5*time.Minute)
 		s.CheckedSince, s.InvoiceDeadline = now.Add(-2*time.Hour), now.Add(-time.Minute)
 		return s, err
 	}}, func() time.Time { return now })
@@ -94,6 +103,18 @@ func TestSampler_tellsEverything(t *testing.T) {
 		"malgil_refused_addresses":              {"": 6},
 		"malgil_schedule_times_lost":            {"missed": 7, "failed": 2},
 		"malgil_webhooks_waiting":               {"": 8},
+		"malgil_broadcasts_waiting":             {"funds": 3, "kakao": 0, "uploading": 0},
+		"malgil_bots_standing":                  {"": 2},
+		"malgil_bots_paused":                    {"config": 1, "provider": 4},
+		"malgil_wallets_unpaid":                 {"under_1d": 0, "under_5d": 0, "over_5d": 1},
+		"malgil_unpaid_oldest_seconds":          {"": 26 * 3600},
+		"malgil_wallets_runway":                 {"under_1": 0, "under_3": 6, "under_7": 0, "over_7": 0},
+		"malgil_cards":                          {"usable": 9, "dormant": 2, "dead": 1},
+		"malgil_mails_waiting":                  {"": 11},
+		"malgil_mail_oldest_waiting_seconds":    {"": 300},
+		"malgil_dead_tasks":                     {tasks.TypeSendMail: 3, tasks.TypeSendChunk: 0},
+		"malgil_redis_setting_wrong":            {"eviction": 0, "persistence": 1},
+		"malgil_redis_memory_ratio":             {"": .25},
 		"malgil_queue_tasks":                    {"mail,pending": 3, "mail,active": 2, "mail,scheduled": 1, "mail,retry": 4, "mail,archived": 5, "mail,completed": 6, "reply,pending": 0},
 		"malgil_queue_oldest_waiting_seconds":   {"mail": 90, "reply": 0, "billing": 0},
 	}
@@ -105,15 +126,17 @@ func TestSampler_tellsEverything(t *testing.T) {
 			}
 		}
 	}
-	if got, want := len(series(families["malgil_queue_tasks"])), 6*len(tasks.Queues); got != want {
-		t.Errorf("malgil_queue_tasks has %d series, want %d", got, want)
+	for name, want := range map[string]int{"malgil_queue_tasks": 6 * len(tasks.Queues), "malgil_broadcasts_waiting": 15, "malgil_dead_tasks": len(tasks.Types)} {
+		if got := len(series(families[name])); got != want {
+			t.Errorf("%s has %d series, want %d", name, got, want)
+		}
 	}
 }
 
 // A halt that is over and the age of nothing are 0.
 func TestSampler_zeroTimes(t *testing.T) {
 	families := gathered(t, newRegistry(steadyRows{}, time.Now))
-	for _, name := range []string{"malgil_doubt_oldest_seconds", "malgil_attempt_oldest_unknown_seconds", "malgil_charging_halted", "malgil_charging_storm"} {
+	for _, name := range []string{"malgil_doubt_oldest_seconds", "malgil_attempt_oldest_unknown_seconds", "malgil_unpaid_oldest_seconds", "malgil_mail_oldest_waiting_seconds", "malgil_charging_halted", "malgil_charging_storm"} {
 		if got, ok := series(families[name])[""]; !ok || got != 0 {
 			t.Errorf("%s = %v (there: %v), want 0", name, got, ok)
 		}

@@ -19,6 +19,21 @@ const (
 	minBurst        = 100             // people in one request: less would never let a full one through
 )
 
+// RateOutcome is what a worker is told that asks whether a bot may send.
+type RateOutcome string
+
+// What [Limiter.Acquire] says.
+const (
+	RateTaken       RateOutcome = "taken"       // it may
+	RateFull        RateOutcome = "full"        // as many requests as may be are in flight
+	RateLater       RateOutcome = "later"       // the bot's rate is used up
+	RateStands      RateOutcome = "stands"      // Kakao asks to wait, or does not answer
+	RateUnavailable RateOutcome = "unavailable" // Redis does not say
+)
+
+// RateOutcomes are all of them.
+var RateOutcomes = []RateOutcome{RateTaken, RateFull, RateLater, RateStands, RateUnavailable}
+
 // Limiter bounds, for all workers on one Redis together, how many messages a bot sends a second
 // and how many requests it has in flight. It is safe for concurrent use.
 type Limiter struct {

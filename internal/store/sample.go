@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/invoice"
 	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/wallet"
@@ -45,7 +46,34 @@ type Sample struct {
 	// the last 24 hours.
 	TimesMissed, TimesFailed int64
 	WebhooksWaiting          int64 // deliveries that are not made yet
+
+	// Waits are broadcasts with planned chunks that wait, by the reason; a reason that none has is not there.
+	Waits                    map[broadcast.Wait]int64
+	BotsStanding             int64 // bots whose broadcasts wait for Kakao
+	BotsConfig, BotsProvider int64 // paused bots, by why
+	// Unpaid are unpaid wallets by age, UnpaidSince since when the first of them is.
+	Unpaid      map[UnpaidAge]int64
+	UnpaidSince time.Time
+	// Runways are wallets without a card that have used cash in the last seven days, by how long what they
+	// have lasts at that pace.
+	Runways                              map[Runway]int64
+	CardsUsable, CardsDormant, CardsDead int64            // that were not removed
+	MailsWaiting                         int64            // that are not sent yet
+	MailSince                            time.Time        // when the oldest of them was written, zero for none
+	DeadTasks                            map[string]int64 // tasks that wait for a person, by type
 }
+
+// UnpaidAge is for how long a wallet has been unpaid.
+type UnpaidAge string
+
+// UnpaidAges are all of them: up to a day, up to five days (5일 이상 장기 결제 실패), and longer.
+var UnpaidAges = []UnpaidAge{"under_1d", "under_5d", "over_5d"}
+
+// Runway is for how many days a wallet has cash.
+type Runway string
+
+// Runways are all of them.
+var Runways = []Runway{"under_1", "under_3", "under_7", "over_7"}
 
 // sampleChunks counts by partial indexes, and planned chunks by the sums that broadcasts keep, so
 // that it is cheap however many chunks have ended.

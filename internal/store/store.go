@@ -94,6 +94,14 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
+// Pools are the pools of connections by what goes through them.
+func (s *Store) Pools() map[string]*sql.DB {
+	if s.write == s.read {
+		return map[string]*sql.DB{"all": s.write}
+	}
+	return map[string]*sql.DB{"write": s.write, "read": s.read}
+}
+
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.read.PingContext(ctx) }
 
