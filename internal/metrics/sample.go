@@ -241,11 +241,18 @@ func (s *Sampler) Collect(metrics chan<- prometheus.Metric) {
 	for _, days := range store.Runways {
 		gauge(walletsRunway, float64(rows.Runways[days]), string(days))
 	}
-	for state, n := range map[billing.CardState]int64{billing.CardUsable: rows.CardsUsable, billing.CardDormant: rows.CardsDormant, billing.CardDead: rows.CardsDead} {
-		gauge(cards, float64(n), string(state))
+	for _, state := range []billing.CardState{billing.CardUsable, billing.CardDormant, billing.CardDead} {
+		gauge(cards, float64(rows.Cards[state]), string(state))
 	}
 	gauge(mailsWaiting, float64(rows.MailsWaiting))
 	gauge(mailOldest, age(now, rows.MailSince))
+	strange := int64(0) // of a type that this program lacks
+	for taskType, n := range rows.DeadTasks {
+		if tasks.Types[taskType] == nil {
+			strange += n
+		}
+	}
+	gauge(deadTasks, float64(strange), other)
 	for taskType := range tasks.Types {
 		gauge(deadTasks, float64(rows.DeadTasks[taskType]), taskType)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/metrics"
 	"github.com/malgil/malgil/internal/queue"
@@ -54,7 +55,8 @@ func (steadyRows) Sample(context.Context, time.Time) (store.Sample, error) {
 		InvoicesWaiting: 12, InvoicesFailed: 3, InvoicesLate: 1, MonthsUnclosed: 5, RefusedAddresses: 6, TimesMissed: 7, TimesFailed: 2, WebhooksWaiting: 8,
 		Waits: map[broadcast.Wait]int64{broadcast.WaitFunds: 3}, BotsStanding: 2, BotsConfig: 1, BotsProvider: 4,
 		Unpaid: map[store.UnpaidAge]int64{"over_5d": 1}, Runways: map[store.Runway]int64{"under_3": 6},
-		CardsUsable: 9, CardsDormant: 2, CardsDead: 1, MailsWaiting: 11, DeadTasks: map[string]int64{tasks.TypeSendMail: 3},
+		Cards: map[billing.CardState]int64{"usable": 9, "dormant": 2, "dead": 1}, MailsWaiting: 11,
+		DeadTasks: map[string]int64{tasks.TypeSendMail: 3, "later:thing": 2, "even:later": 3},
 	}, nil
 }
 
@@ -112,7 +114,7 @@ func TestSampler_tellsEverything(t *testing.T) {
 		"malgil_cards":                          {"usable": 9, "dormant": 2, "dead": 1},
 		"malgil_mails_waiting":                  {"": 11},
 		"malgil_mail_oldest_waiting_seconds":    {"": 300},
-		"malgil_dead_tasks":                     {tasks.TypeSendMail: 3, tasks.TypeSendChunk: 0},
+		"malgil_dead_tasks":                     {tasks.TypeSendMail: 3, tasks.TypeSendChunk: 0, "other": 5},
 		"malgil_redis_setting_wrong":            {"eviction": 0, "persistence": 1},
 		"malgil_redis_memory_ratio":             {"": .25},
 		"malgil_queue_tasks":                    {"mail,pending": 3, "mail,active": 2, "mail,scheduled": 1, "mail,retry": 4, "mail,archived": 5, "mail,completed": 6, "reply,pending": 0},
@@ -126,7 +128,7 @@ func TestSampler_tellsEverything(t *testing.T) {
 			}
 		}
 	}
-	for name, want := range map[string]int{"malgil_queue_tasks": 6 * len(tasks.Queues), "malgil_broadcasts_waiting": 15, "malgil_dead_tasks": len(tasks.Types)} {
+	for name, want := range map[string]int{"malgil_queue_tasks": 6 * len(tasks.Queues), "malgil_broadcasts_waiting": 15, "malgil_dead_tasks": len(tasks.Types) + 1} {
 		if got := len(series(families[name])); got != want {
 			t.Errorf("%s has %d series, want %d", name, got, want)
 		}

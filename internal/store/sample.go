@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/invoice"
 	"github.com/malgil/malgil/internal/reconcile"
@@ -56,11 +57,11 @@ type Sample struct {
 	UnpaidSince time.Time
 	// Runways are wallets without a card that have used cash in the last seven days, by how long what they
 	// have lasts at that pace.
-	Runways                              map[Runway]int64
-	CardsUsable, CardsDormant, CardsDead int64            // that were not removed
-	MailsWaiting                         int64            // that are not sent yet
-	MailSince                            time.Time        // when the oldest of them was written, zero for none
-	DeadTasks                            map[string]int64 // tasks that wait for a person, by type
+	Runways      map[Runway]int64
+	Cards        map[billing.CardState]int64 // that were not removed, by state; a state that none is in is not there
+	MailsWaiting int64                       // that are not sent yet
+	MailSince    time.Time                   // when the oldest of them was written, zero for none
+	DeadTasks    map[string]int64            // tasks that wait for a person, by type; a type that has none is not there
 }
 
 // UnpaidAge is for how long a wallet has been unpaid.
@@ -166,6 +167,9 @@ func (s *Store) Sample(ctx context.Context, now time.Time) (Sample, error) {
 	}
 	if err := s.read.QueryRowContext(ctx, sampleTimes, millis(now.Add(-24*time.Hour))).Scan(&v.TimesMissed, &v.TimesFailed); err != nil {
 		return Sample{}, fmt.Errorf("count times of schedules: %w", err)
+	}
+	if err := s.sampleWaiting(ctx, now, &v); err != nil {
+		return Sample{}, err
 	}
 	v.Wallets = map[string]int64{"ACTIVE": active, "UNPAID": unpaid, "AWAITING_RECONNECT": awaiting}
 	return v, nil

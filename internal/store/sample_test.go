@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/clock"
@@ -20,9 +21,9 @@ import (
 
 func TestSample_empty(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
-		want := Sample{Wallets: map[string]int64{"ACTIVE": 0, "UNPAID": 0, "AWAITING_RECONNECT": 0}, Differences: agreeing()}
+		want := Sample{Wallets: map[string]int64{"ACTIVE": 0, "UNPAID": 0, "AWAITING_RECONNECT": 0}, Differences: agreeing(), Unpaid: allPaid()}
 		got, err := s.Sample(t.Context(), t0)
-		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
 			t.Errorf("Sample() error = %v (-want +got):\n%s", err, diff)
 		}
 	})
@@ -76,7 +77,7 @@ func TestSample_money(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		for id, state := range map[string]string{"wal_1": "ACTIVE", "wal_2": "ACTIVE", "wal_3": "UNPAID", "wal_4": "AWAITING_RECONNECT"} {
 			newWallet(t, s, id, 0)
-			exec(t, s, `UPDATE wallet SET payment_state = $2, invoiced_to = $3 WHERE id = $1`, id, state, millis(t0))
+			exec(t, s, `UPDATE wallet SET payment_state = $2, unpaid_since = CASE $2 WHEN 'UNPAID' THEN CAST($3 AS BIGINT) ELSE 0 END, invoiced_to = $3 WHERE id = $1`, id, state, millis(t0))
 		}
 		for _, charge := range [][2]string{{"wal_1", "open"}, {"wal_2", "review"}, {"wal_3", "failed"}, {"wal_4", "paid"}} {
 			exec(t, s, `INSERT INTO charge (id, wallet_id, supply_krw, vat_krw, state, opened_at, closed_at) VALUES ($1, $2, 100, 10, $3, 1, 0)`,
@@ -98,9 +99,10 @@ func TestSample_money(t *testing.T) {
 		want := Sample{
 			Wallets: map[string]int64{"ACTIVE": 2, "UNPAID": 1, "AWAITING_RECONNECT": 1},
 			Unknown: 2, UnknownSince: t0, InReview: 2, HaltedUntil: t0.Add(time.Hour), Differences: agreeing(),
+			Unpaid: map[UnpaidAge]int64{"under_1d": 1, "under_5d": 0, "over_5d": 0}, UnpaidSince: t0,
 		}
 		got, err := s.Sample(t.Context(), t0)
-		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
 			t.Errorf("Sample() error = %v (-want +got):\n%s", err, diff)
 		}
 	})
@@ -255,6 +257,7 @@ func TestSample_timesLost(t *testing.T) {
 // A scrape comes every few seconds: tables that grow are read by their indexes.
 func TestSample_readsIndexes(t *testing.T) {
 	queries := []string{sampleChunks, sampleDoubt, sampleMoney, sampleChecks,
+		sampleWaits, sampleStill, sampleCards, sampleDead, strings.NewReplacer("$1", "2", "$2", "1").Replace(sampleUnpaid),
 		strings.NewReplacer("$1", "1", "$2", "1").Replace(sampleInvoices), strings.ReplaceAll(sampleTimes, "$1", "1")}
 	t.Run("sqlite", func(t *testing.T) {
 		steps := plan(t, openTest(t, sqliteAddress(t)), `EXPLAIN QUERY PLAN `, queries)
@@ -296,7 +299,7 @@ func wantUnissued(t *testing.T, steps []string) {
 // scans reports whether a step of a plan reads a table that grows in one of these ways.
 func scans(step string, ways ...string) bool {
 	return slices.ContainsFunc(ways, func(way string) bool {
-		return slices.ContainsFunc([]string{"broadcast", "chunk", "wallet", "charge", "attempt", "ledger_check", "invoice", "i ", "a ", "refused_address", "schedule_run"}, func(table string) bool {
+		return slices.ContainsFunc([]string{"broadcast", "chunk", "wallet", "charge", "attempt", "ledger_check", "invoice", "i ", "a ", "refused_address", "schedule_run", "bot", "card", "mail", "dead_task"}, func(table string) bool {
 			return strings.Contains(step, way+table)
 		})
 	})
@@ -326,6 +329,11 @@ func plan(t *testing.T, s *Store, explain string, queries []string) []string {
 		t.Fatal("the database told no plan")
 	}
 	return steps
+}
+
+// allPaid is nobody unpaid.
+func allPaid() map[UnpaidAge]int64 {
+	return map[UnpaidAge]int64{"under_1d": 0, "under_5d": 0, "over_5d": 0}
 }
 
 // agreeing is the differences of books that agree.
