@@ -248,7 +248,7 @@ func (a *App) startIntake(config Config, door net.Listener) {
 	server := intake.New(intake.Config{
 		PublicURL: config.PublicURL, Supplier: p.supplier, Version: Version, Content: p.rules, Log: p.log, Now: p.clock.Now,
 	}, intake.Services{
-		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Schedules: p.times, Billing: p.billing, Books: p.books, Explain: p.store, Words: p.answers, Lists: p.store, Mails: p.store, Webhooks: p.hooks, MuteLinks: p.mutes, Read: p.store,
+		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Schedules: p.times, Billing: p.billing, Books: p.books, Explain: p.store, Words: p.answers, Lists: p.store, Mails: p.store, Webhooks: p.hooks, Queues: p.inspector, Backlog: p.store, MuteLinks: p.mutes, Read: p.store,
 		Follow: workers.Billing{Queue: p.queue, Log: p.log}.Follow, Skill: skill, Observe: p.metrics.HTTPServed,
 		Checks: []intake.Check{
 			{Name: "database", Ask: p.store.Ping},

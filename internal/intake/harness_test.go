@@ -24,6 +24,7 @@ import (
 	"github.com/malgil/malgil/internal/id"
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/notice"
+	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/scenario"
 	"github.com/malgil/malgil/internal/seal"
@@ -145,6 +146,8 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		Words:     scenario.NewService(scenario.NewCache(db, time.Second), db, nil),
 		Lists:     db,
 		Mails:     db,
+		Queues:    &idleQueues{stands: map[string]bool{}},
+		Backlog:   db,
 		Webhooks:  webhook.NewAdmin(db, box, kakao.Guard{AnyHost: true}.Check, atNoon, ids.Next, rand.NewChaCha8([32]byte{5})),
 		MuteLinks: notice.NewMuteLinks("https://malgil.example", []byte("secret")),
 		Read:      db,
@@ -160,6 +163,39 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Now: atNoon,
 	}, services)
 	return h
+}
+
+// idleQueues is a Redis whose queues never change but for being stopped.
+type idleQueues struct {
+	broken error
+	stands map[string]bool
+	buried []string
+}
+
+func (q *idleQueues) Depth(context.Context, string) (queue.Depth, error) {
+	return queue.Depth{Pending: 3, Archived: 1}, q.broken
+}
+
+func (q *idleQueues) OldestWaiting(context.Context, string) (time.Duration, error) {
+	return 1500 * time.Millisecond, q.broken
+}
+
+func (q *idleQueues) Paused(context.Context, []string) (map[string]bool, error) {
+	return q.stands, q.broken
+}
+
+func (q *idleQueues) SetPaused(_ context.Context, name string, paused bool) error {
+	if q.broken == nil {
+		q.stands[name] = paused
+	}
+	return q.broken
+}
+
+func (q *idleQueues) Bury(_ context.Context, name string, ids []string) (int, error) {
+	for _, id := range ids {
+		q.buried = append(q.buried, name+" "+id)
+	}
+	return len(ids), q.broken
 }
 
 // posted is a meter of what is posted.

@@ -155,6 +155,13 @@ GET /api/v1/broadcasts/{id}/chunks PAMOWKVv -
 GET /api/v1/broadcasts/{id}/failures PAMO WKVv
 GET /api/v1/audit PAMOWKVvS -
 GET /api/v1/audit/verify PA MOWKVvS
+GET /api/v1/queues PA MOWKVvS
+PUT /api/v1/queues/{queue}/pause PA MOWKVvS
+DELETE /api/v1/queues/{queue}/pause PA MOWKVvS
+GET /api/v1/dead-tasks PA MOWKVvS
+GET /api/v1/dead-tasks/groups PA MOWKVvS
+POST /api/v1/dead-tasks/retry PA MOWKVvS
+POST /api/v1/dead-tasks/discard PA MOWKVvS
 GET /api/v1/prices PAMOWKVvS -
 POST /api/v1/prices PA MOWKVvS
 GET /api/v1/bots/{id}/suppressions PAMO WKVv

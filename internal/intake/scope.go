@@ -238,6 +238,14 @@ var routes = map[string]guard{
 	"GET /api/v1/audit":        {scope: access.Read, right: access.ListOwn, on: platform},
 	"GET /api/v1/audit/verify": {scope: access.Read, right: access.CheckAudit, on: platform},
 
+	"GET /api/v1/queues":                  {scope: access.Read, right: access.KeepPlatform, on: platform},
+	"PUT /api/v1/queues/{queue}/pause":    {scope: access.Admin, right: access.KeepPlatform, on: platform},
+	"DELETE /api/v1/queues/{queue}/pause": {scope: access.Admin, right: access.KeepPlatform, on: platform},
+	"GET /api/v1/dead-tasks":              {scope: access.Read, right: access.KeepPlatform, on: platform},
+	"GET /api/v1/dead-tasks/groups":       {scope: access.Read, right: access.KeepPlatform, on: platform},
+	"POST /api/v1/dead-tasks/retry":       {scope: access.Admin, right: access.KeepPlatform, on: platform},
+	"POST /api/v1/dead-tasks/discard":     {scope: access.Admin, right: access.KeepPlatform, on: platform},
+
 	"GET /api/v1/prices":  {scope: access.Read, right: access.SeePublic, on: platform},
 	"POST /api/v1/prices": {scope: access.Admin, right: access.KeepPlatform, on: platform},
 	"POST /api/v1/quote":  {scope: access.Read, right: access.QuoteWallet, on: named(access.OfWallet, "wallet"), and: &demand{access.ReadBot, named(access.OfBot, "bot")}},

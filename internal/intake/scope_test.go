@@ -141,6 +141,13 @@ GET /api/v1/broadcasts/{id}/chunks read read_broadcast broadcast path.id
 GET /api/v1/broadcasts/{id}/failures read read_people broadcast path.id
 GET /api/v1/audit read list_own platform
 GET /api/v1/audit/verify read check_audit platform
+GET /api/v1/queues read keep_platform platform
+PUT /api/v1/queues/{queue}/pause admin keep_platform platform
+DELETE /api/v1/queues/{queue}/pause admin keep_platform platform
+GET /api/v1/dead-tasks read keep_platform platform
+GET /api/v1/dead-tasks/groups read keep_platform platform
+POST /api/v1/dead-tasks/retry admin keep_platform platform
+POST /api/v1/dead-tasks/discard admin keep_platform platform
 GET /api/v1/prices read see_public platform
 POST /api/v1/prices admin keep_platform platform
 GET /api/v1/bots/{id}/suppressions read read_people bot path.id

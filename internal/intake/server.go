@@ -103,6 +103,7 @@ func New(config Config, services Services) *Server {
 	s.addMails()
 	s.addWebhooks()
 	s.addAudit()
+	s.addQueues()
 	s.docsOnce = sync.OnceValue(s.renderDocs)
 	s.addUploads()
 	s.HandleFunc("GET /api/docs", s.docs)

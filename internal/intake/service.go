@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/access"
+	"github.com/malgil/malgil/internal/backlog"
 	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/invoice"
 	"github.com/malgil/malgil/internal/knowledge"
 	"github.com/malgil/malgil/internal/notice"
+	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/retention"
 	"github.com/malgil/malgil/internal/scenario"
 	"github.com/malgil/malgil/internal/store"
@@ -36,6 +38,8 @@ type Services struct {
 	Words      Words
 	Mails      Mails
 	Webhooks   Webhooks
+	Queues     Queues
+	Backlog    Backlog
 	MuteLinks  notice.MuteLinks // the addresses in mails at which receivers mute them
 	Read       Reader
 	// Follow is told which rows billing made due; it enqueues them. The sweep finds what it drops.
@@ -188,6 +192,26 @@ type Webhooks interface {
 	Delete(ctx context.Context, id string) error
 	Ping(ctx context.Context, id string) (webhook.Delivery, error)
 	Replay(ctx context.Context, id, delivery string) (webhook.Delivery, error)
+}
+
+// Queues looks into the queues and stops them; [queue.Inspector] does.
+type Queues interface {
+	Depth(ctx context.Context, queue string) (queue.Depth, error)
+	OldestWaiting(ctx context.Context, queue string) (time.Duration, error)
+	Paused(ctx context.Context, queues []string) (map[string]bool, error)
+	SetPaused(ctx context.Context, queue string, paused bool) error
+	Bury(ctx context.Context, queue string, taskIDs []string) (int, error)
+}
+
+// Backlog keeps which tasks died and which queues are paused; [store.Store] does.
+type Backlog interface {
+	Pauses(ctx context.Context) ([]backlog.Pause, error)
+	PutPause(ctx context.Context, p backlog.Pause) (backlog.Pause, error)
+	DropPause(ctx context.Context, queue string) error
+	DeadTasks(ctx context.Context, f backlog.Filter, before string, limit int) ([]backlog.Dead, error)
+	DeadGroups(ctx context.Context) ([]backlog.Group, error)
+	RetryDead(ctx context.Context, p backlog.Pick, by backlog.Decision) (backlog.Outcome, error)
+	DiscardDead(ctx context.Context, p backlog.Pick, by backlog.Decision) (backlog.Outcome, error)
 }
 
 // Reader reads what is shown, and changes what no rule has a word on; [store.Store] does.

@@ -44,7 +44,8 @@ func TestPauses(t *testing.T) {
 	}
 	put := func(name string, until time.Duration) {
 		t.Helper()
-		h.must(h.store.PutPause(t.Context(), backlog.Pause{Queue: name, Until: h.now.Add(until), Reason: "r", By: "acc_1", Since: h.now}))
+		_, err := h.store.PutPause(t.Context(), backlog.Pause{Queue: name, Until: h.now.Add(until), Reason: "r", By: "acc_1", Since: h.now})
+		h.must(err)
 	}
 	if pauses.Paused(tasks.QueueMail) {
 		t.Error("a queue is paused before anybody looked")

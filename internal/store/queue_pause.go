@@ -28,26 +28,29 @@ func (s *Store) Pauses(ctx context.Context) ([]backlog.Pause, error) {
 	return pauses, nil
 }
 
-// PutPause pauses a queue. One that is paused already gets the new end and reason.
-func (s *Store) PutPause(ctx context.Context, p backlog.Pause) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
+// PutPause pauses a queue and returns the pause as it stands: one that was paused already gets the new end
+// and reason, and stands since before.
+func (s *Store) PutPause(ctx context.Context, p backlog.Pause) (stands backlog.Pause, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, `SELECT `+pauseColumns+` FROM queue_pause WHERE queue = $1`+s.dialect.lock, p.Queue)
 		stood, err := collect(rows, err, scanPause)
 		if err != nil {
 			return fmt.Errorf("look whether queue %s is paused: %w", p.Queue, err)
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO queue_pause (queue, until_at, reason, by_whom, since) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (queue) DO UPDATE SET until_at = excluded.until_at, reason = excluded.reason, by_whom = excluded.by_whom`,
-			p.Queue, millis(p.Until), p.Reason, p.By, millis(p.Since)); err != nil {
+		stands, err = scanPause(tx.QueryRowContext(ctx, `INSERT INTO queue_pause (queue, until_at, reason, by_whom, since) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (queue) DO UPDATE SET until_at = excluded.until_at, reason = excluded.reason, by_whom = excluded.by_whom
+			RETURNING `+pauseColumns, p.Queue, millis(p.Until), p.Reason, p.By, millis(p.Since)))
+		if err != nil {
 			return fmt.Errorf("pause queue %s: %w", p.Queue, err)
 		}
 		before := map[string]any{"queue": p.Queue}
 		if len(stood) > 0 {
 			before["until"] = stood[0].Until
 		}
-		access.DeedOf(ctx).Did(access.Object{Kind: access.Platform}, before, map[string]any{"queue": p.Queue, "until": p.Until})
+		access.DeedOf(ctx).Did(access.Object{Kind: access.Platform}, before, map[string]any{"queue": p.Queue, "until": stands.Until})
 		return nil
 	})
+	return stands, err
 }
 
 // DropPause ends the pause of a queue. It is a Conflict when the queue is not paused.
