@@ -58,6 +58,7 @@ type commands struct {
 	Account   accountCommand   `cmd:"" help:"People and their cards."`
 	Card      cardCommand      `cmd:"" help:"Cards: at their owners, and on wallets."`
 	Wallet    walletCommand    `cmd:"" help:"Wallets: money, people, cards."`
+	Queue     queueCommand     `cmd:"" help:"Queues: how they stand, pauses, tasks that died."`
 	Reconcile reconcileCommand `cmd:"" help:"Compare messages, ledger, balances and the providers' books; exit 3 where they differ."`
 	Price     priceCommand     `cmd:"" help:"The price list."`
 	Bot       botCommand       `cmd:"" help:"Bots: blocks, channels, keys."`

@@ -46,7 +46,11 @@ func (r remote) call(e *env, method, path string, in, out any, show func(), opti
 		options = append(options, apiclient.Reason(r.Why))
 	}
 	if out == nil {
-		return lines(client.Call(e.ctx, method, path, in, nil, options...))
+		err := client.Call(e.ctx, method, path, in, nil, options...)
+		if err == nil && show != nil && !r.JSON {
+			show()
+		}
+		return lines(err)
 	}
 	var answer json.RawMessage
 	if err := client.Call(e.ctx, method, path, in, &answer, options...); err != nil {
