@@ -41,7 +41,7 @@ var queues = board{
 		}},
 		{title: "HTTP", panels: []panel{
 			{title: "HTTP 요청", help: "초당 요청 수를 상태 코드 묶음별로 봅니다.", unit: "reqps", stacked: true, empty: "요청을 받은 적이 없습니다.",
-				queries: []query{{`sum by (status) (rate(malgil_http_request_duration_seconds_count[$__rate_interval]))`, "{{status}}"}}},
+				queries: []query{{`sum by (status) (rate(malgil_http_requests_total[$__rate_interval]))`, "{{status}}"}}},
 			{title: "HTTP 응답 시간", help: "경로별로 99%가 끝나는 시간. 스킬 경로는 4.5초를 넘지 않아야 합니다.", unit: "s", many: true, empty: "요청이 없으면 값이 없습니다.",
 				queries: []query{{`histogram_quantile(0.99, sum by (le, route) (rate(malgil_http_request_duration_seconds_bucket[$__rate_interval])))`, "{{route}}"}}},
 		}},

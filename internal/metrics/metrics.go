@@ -27,8 +27,7 @@ import (
 // The values that labels may have. Any other value is counted as [other], so that a mistake of a
 // caller is seen and never makes series without end.
 var (
-	httpMethods  = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
-	httpStatuses = []string{"1xx", "2xx", "3xx", "4xx", "5xx"}
+	httpStatuses = []string{"2xx", "3xx", "4xx", "5xx"}
 	taskVerdicts = []string{"done", "retry", "archived", "panic"}
 	requests     = words(broadcast.Accepted, broadcast.NotSent, broadcast.Refused, broadcast.BadConfig,
 		broadcast.ProviderEmpty, broadcast.OutcomeInDoubt, broadcast.Stale, broadcast.GivenBack)
@@ -55,21 +54,22 @@ var (
 )
 
 // Buckets in seconds. Kakao gives up on a skill after 5 seconds and ours answers within 4.5; a
-// task may run for a minute, and a mail for a quarter of an hour.
+// task may run for a minute, and a mail for a quarter of an hour. Each costs a series for every
+// combination of labels, so they are few.
 var (
-	httpBuckets   = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 1.5, 2.5, 4, 4.5, 5, 10, 30}
-	taskBuckets   = []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 30, 60, 300, 900}
-	loopBuckets   = []float64{.001, .005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
-	serverBuckets = []float64{.025, .05, .1, .25, .5, 1, 1.5, 2.5, 4, 5, 10, 20, 30, 50}
-	peerBuckets   = []float64{.025, .1, .25, .5, 1, 2.5, 5, 15}
+	httpBuckets   = []float64{.01, .05, .25, 1, 2.5, 4.5, 10}
+	taskBuckets   = []float64{.01, .05, .25, 1, 5, 30, 300}
+	loopBuckets   = []float64{.005, .025, .1, .5, 2.5, 30}
+	serverBuckets = []float64{.05, .25, .5, 1, 2.5, 4, 10, 50}
+	peerBuckets   = []float64{.1, .25, .5, 1, 5, 15}
 	budgetBuckets = []float64{0, .1, .25, .5, .75, 1, 1.5, 2, 2.5, 3, 3.5, 4}
 )
 
 // Metrics are the metrics that the edges of one process fill in. All methods are safe for
 // concurrent use and never block.
 type Metrics struct {
-	http *histograms
-	task *histograms
+	http, task   *histograms
+	httpRequests *counters
 
 	requests, recipients *counters
 	messages, posted     *counters
@@ -103,8 +103,11 @@ func New(reg prometheus.Registerer) *Metrics {
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	m := &Metrics{
 		http: newHistograms(reg, "malgil_http_request_duration_seconds",
-			"Time from the first byte of an HTTP request to the end of its answer, by the route's pattern.",
-			httpBuckets, open("route"), closed("method", httpMethods), closed("status", httpStatuses)),
+			"Time from the first byte of an HTTP request to the end of its answer, by what its route is about.",
+			httpBuckets, closed("route", routeClasses())),
+		httpRequests: newCounters(reg, "malgil_http_requests_total",
+			"HTTP requests by what their route is about and the class of the answer's status; other is one that was never answered.",
+			closed("route", routeClasses()), closed("status", httpStatuses)),
 		task: newHistograms(reg, "malgil_task_duration_seconds",
 			"Time that one run of a task took, by what became of it.",
 			taskBuckets, closed("type", taskTypes()), closed("verdict", taskVerdicts)),
@@ -192,9 +195,11 @@ func New(reg prometheus.Registerer) *Metrics {
 }
 
 // HTTPServed notes one answered HTTP request. The route is the router's pattern, without method,
-// and never a path.
-func (m *Metrics) HTTPServed(route, method string, status int, took time.Duration) {
-	m.http.observe(took, route, method, strconv.Itoa(status/100)+"xx")
+// and never a path; it counts in its class.
+func (m *Metrics) HTTPServed(route, _ string, status int, took time.Duration) {
+	class := RouteClass(route)
+	m.http.observe(took, class)
+	m.httpRequests.add(1, class, strconv.Itoa(status/100)+"xx")
 }
 
 // TaskRan notes one run of a task. Verdicts are done, retry, archived and panic.

@@ -68,15 +68,18 @@ func TestMetrics_countWhatTheyAreTold(t *testing.T) {
 		labels string
 		want   float64
 	}{
-		"a request is in the class of its status": {func(m *metrics.Metrics) {
-			m.HTTPServed("/skill/{bot}/{key}", "POST", 200, time.Millisecond)
-		}, "malgil_http_request_duration_seconds", "POST,/skill/{bot}/{key},2xx", 1},
-		"a method nobody knows": {func(m *metrics.Metrics) {
-			m.HTTPServed("/", "BREW", 405, time.Millisecond)
-		}, "malgil_http_request_duration_seconds", "other,/,4xx", 1},
+		"a request is in the class of its route": {func(m *metrics.Metrics) {
+			m.HTTPServed("/api/v1/bots/{id}/versions", "POST", 200, time.Millisecond)
+		}, "malgil_http_request_duration_seconds", "api/bots", 1},
+		"and of its status": {func(m *metrics.Metrics) {
+			m.HTTPServed("/skill/{bot}/{key}", "POST", 204, time.Millisecond)
+		}, "malgil_http_requests_total", "skill,2xx", 1},
+		"no route": {func(m *metrics.Metrics) {
+			m.HTTPServed("", "BREW", 404, time.Millisecond)
+		}, "malgil_http_requests_total", "other,4xx", 1},
 		"a status that is none": {func(m *metrics.Metrics) {
-			m.HTTPServed("/", "GET", 0, time.Millisecond)
-		}, "malgil_http_request_duration_seconds", "GET,/,other", 1},
+			m.HTTPServed("/healthz", "GET", 0, time.Millisecond)
+		}, "malgil_http_requests_total", "health,other", 1},
 		"a task": {func(m *metrics.Metrics) {
 			m.TaskRan(tasks.TypeSendChunk, "retry", time.Second)
 		}, "malgil_task_duration_seconds", "broadcast:send_chunk,retry", 1},
@@ -166,6 +169,7 @@ func TestMetrics_startAtZero(t *testing.T) {
 	metrics.New(reg)
 	families := gathered(t, reg)
 	want := map[string]int{
+		"malgil_http_requests_total":     4 * 27,
 		"malgil_task_duration_seconds":   len(tasks.Types) * 4,
 		"malgil_event_requests_total":    8,
 		"malgil_event_recipients_total":  8,
@@ -203,9 +207,7 @@ var (
 // The form of names, the sentences of help and the labels are promises to whoever builds on them.
 func TestMetrics_followTheForm(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	m := metrics.New(reg)
-	m.HTTPServed("/healthz", "GET", 200, time.Millisecond) // routes and loops are known once they were used
-	m.LoopRan("sweep", time.Millisecond, nil)
+	metrics.New(reg).LoopRan("sweep", time.Millisecond, nil) // loops are known once they were used
 	reg.MustRegister(metrics.NewSampler(steadyQueues{}, steadyRows{}, time.Now),
 		metrics.NewRedisClient("enqueue", func() queue.Connections { return queue.Connections{} }),
 		metrics.NewDisk("temporary", func() (float64, error) { return 1, nil }))
