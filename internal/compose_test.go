@@ -20,6 +20,7 @@ import (
 
 // composeService is a service as docker-compose understands it.
 type composeService struct {
+	Image         string
 	User          string
 	ContainerName string   `yaml:"container_name"`
 	ReadOnly      bool     `yaml:"read_only"`
@@ -148,6 +149,32 @@ func TestCompose_watches(t *testing.T) {
 	}
 	if worker := services["worker"]; len(worker.Ports) > 0 || worker.ContainerName != "" {
 		t.Errorf("worker has the ports %q and the name %q, so that only one can run", worker.Ports, worker.ContainerName)
+	}
+}
+
+// TestDockerfile looks at what the image ends as; internal/acceptance runs what it holds.
+func TestDockerfile(t *testing.T) {
+	text, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, last, many := strings.Cut(string(text), "\nFROM scratch\n")
+	if !many || strings.Contains(last, "\nFROM ") {
+		t.Fatal("the Dockerfile does not end with an image from scratch, after one that builds")
+	}
+	var user string
+	for line := range strings.Lines(last) {
+		if name, is := strings.CutPrefix(line, "USER "); is {
+			user = strings.TrimSpace(name)
+		}
+	}
+	if user != "65532:65532" {
+		t.Errorf("the image runs as %q, want 65532:65532", user)
+	}
+	for name, service := range compose(t, "mail", "demo") {
+		if strings.HasPrefix(service.Image, "malgil:") && service.User != user {
+			t.Errorf("%s runs as %s, the image as %s", name, service.User, user)
+		}
 	}
 }
 

@@ -6,9 +6,9 @@ import (
 	"github.com/malgil/malgil/internal/demo"
 )
 
-// TestTour_onRealParts plays the tour of the demo where every role is a process of its own.
-func TestTour_onRealParts(t *testing.T) {
-	town := settle(t, 2)
+// playTour plays the tour of the demo where every role is a process of its own.
+func playTour(t *testing.T, town *town) {
+	t.Helper()
 	world := town.world
 	world.FixedClock = true
 	books, stationery, err := world.Seed(t.Context())

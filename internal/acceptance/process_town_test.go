@@ -13,6 +13,7 @@ import (
 // role of malgil as a process of its own. Its clock never moves.
 type town struct {
 	*house
+	image             string // where every role runs; empty for this machine
 	redis             *testserver.RedisServer
 	env               []string // what every role is told
 	intake, scheduler *testserver.Program
@@ -23,7 +24,13 @@ type town struct {
 // settle starts a town with so many workers. settings are added to what every role is told.
 func settle(t *testing.T, workers int, settings ...string) *town {
 	t.Helper()
-	town := &town{redis: testserver.Redis(t)}
+	return settleIn(t, "", workers, settings...)
+}
+
+// settleIn is settle, with every role in an image.
+func settleIn(t *testing.T, image string, workers int, settings ...string) *town {
+	t.Helper()
+	town := &town{image: image, redis: testserver.Redis(t)}
 	database := testserver.Postgres(t)
 	outside := testserver.StartProgram(t, testserver.Command{
 		Args: []string{"sandbox"}, Ready: `"sandbox":`,
@@ -65,7 +72,7 @@ func settle(t *testing.T, workers int, settings ...string) *town {
 func (town *town) start(t *testing.T, role string, settings ...string) *testserver.Program {
 	t.Helper()
 	p := testserver.StartProgram(t, testserver.Command{
-		Args: []string{role}, Ready: `"malgil is up"`, Env: append(settings, town.env...),
+		Args: []string{role}, Ready: `"malgil is up"`, Env: append(settings, town.env...), Image: town.image,
 	})
 	town.everyone = append(town.everyone, p)
 	return p

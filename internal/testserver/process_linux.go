@@ -2,6 +2,7 @@ package testserver
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"syscall"
 
@@ -14,6 +15,22 @@ func dieWithParent(cmd *exec.Cmd, signal syscall.Signal) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Pdeathsig = signal
+}
+
+// imageUser is whom the image runs as (Dockerfile).
+const imageUser = 65532
+
+// confine makes a folder all that the command sees, and takes its rights. What it may write to is what
+// that folder lets others, or for a test that is not root its owner, write to.
+func confine(cmd *exec.Cmd, root string) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: imageUser, Gid: imageUser}
+		return
+	}
+	cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
+	cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: imageUser, HostID: os.Getuid(), Size: 1}}
+	cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: imageUser, HostID: os.Getgid(), Size: 1}}
 }
 
 // waitStopped returns when the process has stopped after SIGSTOP: until then it still answers.

@@ -66,6 +66,9 @@ type Command struct {
 	Env []string
 	// Ready is a text that its output holds when it is up.
 	Ready string
+	// Image is a folder that is the whole file system to it. It has /malgil, which then runs without
+	// any right, as the user 65532. When empty it runs on this machine's, as the user of the test.
+	Image string
 }
 
 func (c Command) name() string { return "malgil " + strings.Join(c.Args, " ") }
@@ -74,6 +77,11 @@ func (c Command) exec(dir, address string) *exec.Cmd {
 	cmd := exec.Command(program.path(), c.Args...)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
+	if c.Image != "" {
+		cmd = exec.Command("/malgil", c.Args...)
+		cmd.Dir = "/"
+		confine(cmd, c.Image)
+	}
 	for _, setting := range c.Env {
 		cmd.Env = append(cmd.Env, strings.ReplaceAll(setting, "{address}", address))
 	}
