@@ -24,4 +24,14 @@ func TestBotTeach(t *testing.T) {
 	if got := malgil(t, "bot", "teach", "b1", "q", "a", "--deploy"); !strings.HasSuffix(got.stdout, "live\n") || got.stderr != "" {
 		t.Errorf("live at once, it says %q and %q", got.stdout, got.stderr)
 	}
+	came = uploads(t, `{"version":5,"blocks":6,"items":13,"live":true,"near":[{"question":"포장이 되나요?","score":97},{"block":"wrap","words":"포장","score":90}]}`)
+	got = malgil(t, "bot", "teach", "b1", "포장 되나요", "네", "--deploy", "--on=3")
+	for _, text := range []string{`item "포장이 되나요?", which scores 97`, `"포장" of block wrap, which scores 90`} {
+		if !strings.Contains(got.stderr, text) {
+			t.Errorf("beside near ones it says %q, want %q in it", got.stderr, text)
+		}
+	}
+	if call := came(); !strings.Contains(call, `"on":3`) {
+		t.Errorf("it sent %q, want the version to build on", call)
+	}
 }

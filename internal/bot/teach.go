@@ -6,23 +6,43 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/knowledge"
+	"github.com/malgil/malgil/internal/scenario"
 )
 
-// Teach adds an item to the knowledge base of a bot's newest version, which makes a new one. What is
-// wrong with the item is told in a [ContentError] by its own fields: question, answer, image_url,
-// landing_url, categories. It is a Conflict when somebody else imports at the same moment.
-func (a *Admin) Teach(ctx context.Context, id string, item knowledge.Item, i Import) (Imported, error) {
+// Taught is what became of an item that was taught.
+type Taught struct {
+	Imported
+	Near []scenario.Candidate // other answers that are much like its question, best first
+}
+
+// Teach adds an item to the knowledge base of a version of a bot, the newest one for 0, which makes a new
+// version. What is wrong with the item is told in a [ContentError] by its own fields: question, answer,
+// image_url, landing_url, categories. It is a Conflict when somebody else imports at the same moment, and
+// when the newest version would come to the live channel that nobody deployed or named.
+func (a *Admin) Teach(ctx context.Context, id string, item knowledge.Item, on int64, i Import) (Taught, error) {
 	b, err := a.store.BotDetails(ctx, id)
 	if err != nil {
-		return Imported{}, fmt.Errorf("read bot %s: %w", id, err)
+		return Taught{}, fmt.Errorf("read bot %s: %w", id, err)
 	}
-	if b.Version > 0 {
-		if i.Content, err = a.store.BotContent(ctx, id, b.Version); err != nil {
-			return Imported{}, fmt.Errorf("read version %d of bot %s: %w", b.Version, id, err)
+	if i.Deploy && on == 0 && b.Version != b.Live {
+		live := "no version is live"
+		if b.Live != 0 {
+			live = fmt.Sprintf("version %d is live", b.Live)
 		}
+		return Taught{}, fault.Coded(fault.Conflict, "NEWEST_NOT_LIVE", "%s and version %d is the newest, all of which would go live with the item; "+
+			"deploy that first, teach without deploying, or name the version to build on", live, b.Version)
 	}
 	i.Follows = b.Version
+	if on == 0 {
+		on = b.Version
+	}
+	if on > 0 {
+		if i.Content, err = a.store.BotContent(ctx, id, on); err != nil {
+			return Taught{}, fmt.Errorf("read version %d of bot %s: %w", on, id, err)
+		}
+	}
 	i.Content.Knowledge = append(slices.Clip(i.Content.Knowledge), item)
 	own := fmt.Sprintf("knowledge[%d]", len(i.Content.Knowledge)-1)
 	made, err := a.Import(ctx, id, i)
@@ -34,5 +54,9 @@ func (a *Admin) Teach(ctx context.Context, id string, item knowledge.Item, i Imp
 			}
 		}
 	}
-	return made, err
+	if err != nil {
+		return Taught{}, err
+	}
+	taught := scenario.Bot{ID: id, Content: i.Content, Settings: b.Talking}
+	return Taught{made, taught.Near(item.Question)}, nil
 }

@@ -96,7 +96,7 @@ type Bots interface {
 	RotateKey(ctx context.Context, id string) (skillKey string, err error)
 	RotateWebhookSecret(ctx context.Context, id string) (secret string, formerUntil time.Time, err error)
 	Import(ctx context.Context, id string, i bot.Import) (bot.Imported, error)
-	Teach(ctx context.Context, id string, item knowledge.Item, i bot.Import) (bot.Imported, error)
+	Teach(ctx context.Context, id string, item knowledge.Item, on int64, i bot.Import) (bot.Taught, error)
 	Deploy(ctx context.Context, id string, version int64, by, reason string) (bot.Deploy, error)
 	RollBack(ctx context.Context, id string, from int64, by, reason string) (bot.Deploy, error)
 	PutChannel(ctx context.Context, id string, side bot.Side, name string) (bot.Channel, error)

@@ -44,6 +44,26 @@ func (s *Service) Explain(ctx context.Context, botID, side, utterance string) (E
 	return explained, nil
 }
 
+// nearTwin is the score from which on words for one answer are much like those for another: whoever says
+// them in his own way may be asked which one is meant, or gets the other.
+const nearTwin = 90
+
+// Near tells which answers of the bot, other than the item that has it, are much like a question, best
+// first. A block whose own words the question is comes first, and before the item too.
+func (b Bot) Near(question string) (near []Candidate) {
+	x := b.index()
+	if i, found := x.words[fold(question)]; found {
+		return []Candidate{{BlockID: b.Blocks[i].ID, Words: question, Score: 100, block: i, item: -1}}
+	}
+	for _, c := range b.candidates(x, question) {
+		if c.Score >= nearTwin && (c.item < 0 || fold(c.Question) != fold(question)) {
+			c.Parts = nil
+			near = append(near, c)
+		}
+	}
+	return near
+}
+
 // Replay answers words again on one side of a bot; see [Bot.Replay].
 func (s *Service) Replay(ctx context.Context, botID, side string, heard []Heard, minimums []int) (Replay, error) {
 	bot, err := s.bots.Bot(ctx, botID, side)
