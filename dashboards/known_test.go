@@ -20,8 +20,10 @@ import (
 
 type noQueues struct{}
 
-func (noQueues) Depth(context.Context, string) (queue.Depth, error)           { return queue.Depth{}, nil }
-func (noQueues) OldestWaiting(context.Context, string) (time.Duration, error) { return 0, nil }
+func (noQueues) Loads(context.Context, []string) (map[string]queue.Load, error) {
+	return map[string]queue.Load{"mail": {}}, nil
+}
+
 func (noQueues) Settings(context.Context) (queue.Settings, error) {
 	return queue.Settings{Wrong: map[queue.Setting]bool{queue.SettingEviction: false, queue.SettingPersistence: false}, MemoryUsed: .1}, nil
 }

@@ -87,19 +87,16 @@ func (s *Server) listQueues(ctx context.Context, _ *none) (*body[queueList], err
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "Redis does not answer; try again")
 	}
+	loads, err := s.services.Queues.Loads(ctx, tasks.Queues)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "Redis does not answer; try again")
+	}
 	list := queueList{Items: make([]queueView, 0, len(tasks.Queues))}
 	for _, name := range tasks.Queues {
-		depth, err := s.services.Queues.Depth(ctx, name)
-		if err != nil {
-			return nil, fault.Wrap(fault.Unavailable, err, "Redis does not answer; try again")
-		}
-		oldest, err := s.services.Queues.OldestWaiting(ctx, name)
-		if err != nil {
-			return nil, fault.Wrap(fault.Unavailable, err, "Redis does not answer; try again")
-		}
+		load := loads[name]
 		v := queueView{
-			Queue: name, Pending: depth.Pending, Active: depth.Active, Scheduled: depth.Scheduled, Retry: depth.Retry, Archived: depth.Archived,
-			Oldest: oldest.Seconds(), Stands: stands[name],
+			Queue: name, Pending: load.Pending, Active: load.Active, Scheduled: load.Scheduled, Retry: load.Retry, Archived: load.Archived,
+			Oldest: load.Oldest.Seconds(), Stands: stands[name],
 		}
 		for _, g := range groups {
 			if g.Queue == name {

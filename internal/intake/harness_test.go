@@ -172,12 +172,12 @@ type idleQueues struct {
 	buried []string
 }
 
-func (q *idleQueues) Depth(context.Context, string) (queue.Depth, error) {
-	return queue.Depth{Pending: 3, Archived: 1}, q.broken
-}
-
-func (q *idleQueues) OldestWaiting(context.Context, string) (time.Duration, error) {
-	return 1500 * time.Millisecond, q.broken
+func (q *idleQueues) Loads(_ context.Context, queues []string) (map[string]queue.Load, error) {
+	loads := map[string]queue.Load{}
+	for _, name := range queues {
+		loads[name] = queue.Load{Depth: queue.Depth{Pending: 3, Archived: 1}, Oldest: 1500 * time.Millisecond}
+	}
+	return loads, q.broken
 }
 
 func (q *idleQueues) Paused(context.Context, []string) (map[string]bool, error) {

@@ -196,8 +196,7 @@ type Webhooks interface {
 
 // Queues looks into the queues and stops them; [queue.Inspector] does.
 type Queues interface {
-	Depth(ctx context.Context, queue string) (queue.Depth, error)
-	OldestWaiting(ctx context.Context, queue string) (time.Duration, error)
+	Loads(ctx context.Context, queues []string) (map[string]queue.Load, error)
 	Paused(ctx context.Context, queues []string) (map[string]bool, error)
 	SetPaused(ctx context.Context, queue string, paused bool) error
 	Bury(ctx context.Context, queue string, taskIDs []string) (int, error)

@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -16,10 +15,9 @@ import (
 	"github.com/malgil/malgil/tasks"
 )
 
-// QueueSampler looks into one queue, by its name and without walking over keys.
+// QueueSampler looks into queues, by their names and without walking over keys.
 type QueueSampler interface {
-	Depth(ctx context.Context, queue string) (queue.Depth, error)
-	OldestWaiting(ctx context.Context, queue string) (time.Duration, error)
+	Loads(ctx context.Context, queues []string) (map[string]queue.Load, error)
 	Settings(ctx context.Context) (queue.Settings, error)
 }
 
@@ -44,7 +42,7 @@ const (
 // role, the scheduler, and take the maximum over processes. Its looks end by themselves.
 type Sampler struct {
 	now    func() time.Time
-	queues *look[map[string]queueSample]
+	queues *look[map[string]queue.Load]
 	redis  *look[queue.Settings]
 	store  *look[store.Sample]
 }
@@ -52,31 +50,10 @@ type Sampler struct {
 // NewSampler returns a sampler. now is the clock by which rows are stamped.
 func NewSampler(queues QueueSampler, rows StoreSampler, now func() time.Time) *Sampler {
 	return &Sampler{now: now,
-		queues: &look[map[string]queueSample]{take: func(ctx context.Context) (map[string]queueSample, error) { return sampleQueues(ctx, queues) }},
+		queues: &look[map[string]queue.Load]{take: func(ctx context.Context) (map[string]queue.Load, error) { return queues.Loads(ctx, tasks.Queues) }},
 		redis:  &look[queue.Settings]{take: queues.Settings},
 		store:  &look[store.Sample]{take: func(ctx context.Context) (store.Sample, error) { return rows.Sample(ctx, now()) }},
 	}
-}
-
-type queueSample struct {
-	depth  queue.Depth
-	oldest time.Duration
-}
-
-func sampleQueues(ctx context.Context, q QueueSampler) (map[string]queueSample, error) {
-	all := make(map[string]queueSample, len(tasks.Queues))
-	for _, name := range tasks.Queues {
-		depth, err := q.Depth(ctx, name)
-		if err != nil {
-			return nil, fmt.Errorf("sample queue %s: %w", name, err)
-		}
-		oldest, err := q.OldestWaiting(ctx, name)
-		if err != nil {
-			return nil, fmt.Errorf("sample queue %s: %w", name, err)
-		}
-		all[name] = queueSample{depth: depth, oldest: oldest}
-	}
-	return all, nil
 }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -177,11 +154,11 @@ func (s *Sampler) Collect(metrics chan<- prometheus.Metric) {
 	queues, seen := s.queues.get(ctx)
 	gauge(sampleTimestamp, unix(seen), "queue")
 	for name, q := range queues {
-		for state, n := range map[string]int64{"pending": q.depth.Pending, "active": q.depth.Active, "scheduled": q.depth.Scheduled,
-			"retry": q.depth.Retry, "archived": q.depth.Archived, "completed": q.depth.Completed} {
+		for state, n := range map[string]int64{"pending": q.Pending, "active": q.Active, "scheduled": q.Scheduled,
+			"retry": q.Retry, "archived": q.Archived, "completed": q.Completed} {
 			gauge(queueTasks, float64(n), name, state)
 		}
-		gauge(queueOldest, q.oldest.Seconds(), name)
+		gauge(queueOldest, q.Oldest.Seconds(), name)
 	}
 
 	settings, seen := s.redis.get(ctx)

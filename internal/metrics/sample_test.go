@@ -27,18 +27,13 @@ var (
 
 type steadyQueues struct{}
 
-func (steadyQueues) Depth(_ context.Context, name string) (queue.Depth, error) {
-	if name == tasks.QueueMail {
-		return queue.Depth{Pending: 3, Active: 2, Scheduled: 1, Retry: 4, Archived: 5, Completed: 6}, nil
+func (steadyQueues) Loads(_ context.Context, names []string) (map[string]queue.Load, error) {
+	loads := map[string]queue.Load{}
+	for _, name := range names {
+		loads[name] = queue.Load{}
 	}
-	return queue.Depth{}, nil
-}
-
-func (steadyQueues) OldestWaiting(_ context.Context, name string) (time.Duration, error) {
-	if name == tasks.QueueMail {
-		return 90 * time.Second, nil
-	}
-	return 0, nil
+	loads[tasks.QueueMail] = queue.Load{Depth: queue.Depth{Pending: 3, Active: 2, Scheduled: 1, Retry: 4, Archived: 5, Completed: 6}, Oldest: 90 * time.Second}
+	return loads, nil
 }
 
 func (steadyQueues) Settings(context.Context) (queue.Settings, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -142,50 +141,88 @@ type Depth struct {
 	Pending, Active, Scheduled, Retry, Archived, Completed int64
 }
 
+// Load is how many tasks a queue has, and how long the next one has been pending, 0 when none is.
+type Load struct {
+	Depth
+	Oldest time.Duration
+}
+
 // Depth counts the tasks of one queue; a queue that was never used has none.
 func (i *Inspector) Depth(ctx context.Context, queue string) (Depth, error) {
-	var d Depth
-	counts := map[string]*int64{"scheduled": &d.Scheduled, "retry": &d.Retry, "archived": &d.Archived, "completed": &d.Completed}
-	results := map[string]*redis.IntCmd{}
-	var pending, active *redis.IntCmd
+	loads, err := i.Loads(ctx, []string{queue})
+	return loads[queue].Depth, err
+}
+
+// Loads looks at queues in two exchanges with Redis, however many they are and whatever is in them. A queue
+// that was never used has no tasks.
+func (i *Inspector) Loads(ctx context.Context, queues []string) (map[string]Load, error) {
+	type counts struct {
+		states map[string]*redis.IntCmd
+		next   *redis.StringCmd
+	}
+	asked := make([]counts, len(queues))
 	_, err := i.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		pending, active = pipe.LLen(ctx, queueKey(queue, "pending")), pipe.LLen(ctx, queueKey(queue, "active"))
-		for state := range counts {
-			results[state] = pipe.ZCard(ctx, queueKey(queue, state))
+		for n, queue := range queues {
+			c := counts{states: map[string]*redis.IntCmd{}}
+			for _, state := range []string{"pending", "active"} {
+				c.states[state] = pipe.LLen(ctx, queueKey(queue, state))
+			}
+			for _, state := range []string{"scheduled", "retry", "archived", "completed"} {
+				c.states[state] = pipe.ZCard(ctx, queueKey(queue, state))
+			}
+			c.next = pipe.LIndex(ctx, queueKey(queue, "pending"), -1) // servers pop the right end
+			asked[n] = c
 		}
 		return nil
 	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("count the tasks of the queues: %w", err)
+	}
+	next := make([]string, len(queues)) // the next task of each queue
+	for n := range queues {
+		next[n] = asked[n].next.Val()
+	}
+	waits, err := i.waiting(ctx, queues, next)
 	if err != nil {
-		return Depth{}, fmt.Errorf("count tasks of queue %s: %w", queue, err)
+		return nil, err
 	}
-	d.Pending, d.Active = pending.Val(), active.Val()
-	for state, count := range counts {
-		*count = results[state].Val()
+	loads := make(map[string]Load, len(queues))
+	for n, queue := range queues {
+		count := func(state string) int64 { return asked[n].states[state].Val() }
+		loads[queue] = Load{Oldest: waits[n], Depth: Depth{
+			Pending: count("pending"), Active: count("active"), Scheduled: count("scheduled"),
+			Retry: count("retry"), Archived: count("archived"), Completed: count("completed"),
+		}}
 	}
-	return d, nil
+	return loads, nil
 }
 
-// OldestWaiting returns how long the next task of a queue has been pending, 0 when none is.
-func (i *Inspector) OldestWaiting(ctx context.Context, queue string) (time.Duration, error) {
-	id, err := i.redis.LIndex(ctx, queueKey(queue, "pending"), -1).Result() // servers pop the right end
-	if errors.Is(err, redis.Nil) {
-		return 0, nil
+// waiting returns how long a task of each queue has been pending, 0 for an empty id and for one that was taken
+// meanwhile.
+func (i *Inspector) waiting(ctx context.Context, queues, ids []string) ([]time.Duration, error) {
+	waits, since := make([]time.Duration, len(queues)), make([]*redis.StringCmd, len(queues))
+	_, err := i.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error { // an empty one asks nothing
+		for n, queue := range queues {
+			if ids[n] != "" {
+				since[n] = pipe.HGet(ctx, queueKey(queue, "t:"+ids[n]), "pending_since")
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("look at the oldest tasks of the queues: %w", err)
 	}
-	if err != nil {
-		return 0, fmt.Errorf("look at the oldest task of queue %s: %w", queue, err)
+	for n, queue := range queues {
+		if since[n] == nil || since[n].Val() == "" {
+			continue
+		}
+		nanos, err := since[n].Int64()
+		if err != nil {
+			return nil, fmt.Errorf("oldest task of queue %s waits since %q, which is no number", queue, since[n].Val())
+		}
+		waits[n] = max(0, i.now().Sub(time.Unix(0, nanos)))
 	}
-	since, err := i.redis.HGet(ctx, queueKey(queue, "t:"+id), "pending_since").Result()
-	if errors.Is(err, redis.Nil) {
-		return 0, nil // taken meanwhile
-	}
-	if err != nil {
-		return 0, fmt.Errorf("look at the oldest task of queue %s: %w", queue, err)
-	}
-	nanos, err := strconv.ParseInt(since, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("oldest task of queue %s waits since %q, which is no number", queue, since)
-	}
-	return max(0, i.now().Sub(time.Unix(0, nanos))), nil
+	return waits, nil
 }
 
 // Relist puts queues into asynq's list of queues and returns how many were not on it. A client

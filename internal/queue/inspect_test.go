@@ -141,14 +141,17 @@ func TestInspector_Depth(t *testing.T) {
 	})
 }
 
-func TestInspector_OldestWaiting(t *testing.T) {
+func TestInspector_Loads_oldest(t *testing.T) {
 	onBoth(t, func(t *testing.T, address queue.Address) {
 		client, inspector, raw := newClient(t, address), newInspector(t, address), rawRedis(t, address)
 		wantAge := func(atLeast, below time.Duration) {
 			t.Helper()
-			got, err := inspector.OldestWaiting(t.Context(), tasks.QueueBroadcast)
-			if err != nil || got < atLeast || got >= below {
-				t.Errorf("OldestWaiting = %v, %v, want in [%v, %v)", got, err, atLeast, below)
+			got, err := inspector.Loads(t.Context(), tasks.Queues)
+			if age := got[tasks.QueueBroadcast].Oldest; err != nil || age < atLeast || age >= below {
+				t.Errorf("Loads has %v as the oldest, error %v, want in [%v, %v)", age, err, atLeast, below)
+			}
+			if rest := got[tasks.QueueMail]; err != nil || rest != (queue.Load{}) || len(got) != len(tasks.Queues) {
+				t.Errorf("Loads has %+v for mails and %d queues, want nothing and %d", rest, len(got), len(tasks.Queues))
 			}
 		}
 		wantAge(0, time.Nanosecond)
