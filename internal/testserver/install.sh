@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs from Debian what the tests run beside the Go toolchain: redis-server, PostgreSQL,
-# Chromium, pdftotext, promtool, amtool, docker-compose, and a C compiler for the race detector. Does
+# Chromium, pdftotext, Prometheus, amtool, docker-compose, and a C compiler for the race detector. Does
 # nothing when all of it is there.
 set -euo pipefail
 
@@ -12,7 +12,7 @@ have redis-server || missing+=(redis-server)
 have_postgres || missing+=(postgresql)
 have chromium || have chromium-browser || have google-chrome || missing+=(chromium fonts-noto-cjk) # mails are measured in Korean
 have pdftotext || missing+=(poppler-utils)
-have promtool || missing+=(prometheus)
+{ have prometheus && have promtool; } || missing+=(prometheus)
 have amtool || missing+=(prometheus-alertmanager)
 have docker-compose || missing+=(docker-compose)
 have gcc || have cc || missing+=(gcc libc6-dev)

@@ -1,4 +1,4 @@
-// Package testserver runs real servers for tests: a redis-server per test and one PostgreSQL
+// Package testserver runs real servers for tests: a redis-server or Prometheus per test and one PostgreSQL
 // per test process, each on a free loopback port with its data in a temporary folder, and malgil
 // itself, built once per test process.
 //
