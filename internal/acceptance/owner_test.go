@@ -20,6 +20,7 @@ import (
 var ownerRows = map[string]func(*testing.T){
 	"44_intake_without_workers": intakeWithoutWorkers,
 	"45_every_kind_of_task":     everyKindOfTask,
+	"47_panels_have_data":       panelsHaveData,
 	"50_built_from":             builtFrom,
 }
 
@@ -110,21 +111,8 @@ func intakeWithoutWorkers(t *testing.T) {
 // After one run of the demo's tour, /metrics shows that every kind of task has run, but for the monthly
 // one, and that none was given up.
 func everyKindOfTask(t *testing.T) {
-	config := defaults(t)
-	config.Listen = demo.Anywhere
-	if realParts {
-		config.DB, config.Redis = testserver.Postgres(t), testserver.Redis(t).URL()
-	}
-	d, err := demo.Start(t.Context(), config, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})))
-	if err != nil {
-		t.Fatal(err)
-	}
-	closing(t, "demo", d.Close)
-	for _, step := range d.Tour(t.Context(), d.Books, d.Stationery, func(demo.Step) {}, func(string, int, int) {}) {
-		if !step.OK {
-			t.Errorf("step %s of the tour: %s", step.Name, step.Reason)
-		}
-	}
+	d := startDemo(t)
+	playStory(t, d)
 	h := enter(t, d.Ready.Intake, d.Ready.Sandbox, d.Ready.Metrics, d.Ready.APIToken)
 	for _, taskType := range taskTypes {
 		ofType := `type="` + taskType + `"`
@@ -143,6 +131,32 @@ func everyKindOfTask(t *testing.T) {
 			if !slices.Contains(taskTypes, taskType) && !strings.HasSuffix(line, " 0\n") {
 				t.Errorf("metrics show a type that this test does not know: %s", line)
 			}
+		}
+	}
+}
+
+// startDemo starts a demo that ends with the test.
+func startDemo(t *testing.T) *demo.Demo {
+	t.Helper()
+	config := defaults(t)
+	config.Listen = demo.Anywhere
+	if realParts {
+		config.DB, config.Redis = testserver.Postgres(t), testserver.Redis(t).URL()
+	}
+	d, err := demo.Start(t.Context(), config, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing(t, "demo", d.Close)
+	return d
+}
+
+// playStory plays a demo's tour, of which every step is right.
+func playStory(t *testing.T, d *demo.Demo) {
+	t.Helper()
+	for _, step := range d.Tour(t.Context(), d.Books, d.Stationery, func(demo.Step) {}, func(string, int, int) {}) {
+		if !step.OK {
+			t.Errorf("step %s of the tour: %s", step.Name, step.Reason)
 		}
 	}
 }
