@@ -7,8 +7,8 @@ var leadsOn = foldedAll("는데", "은데", "인데", "한데", "던데", "는�
 
 // setAside marks what is said before the question.
 func setAside(terms []term, words []string) {
-	last, at := 0, 0 // where the last clause begins, in bytes
-	for _, w := range words {
+	last, at := 0, 0                                 // where the last clause begins, in bytes
+	for _, w := range words[:max(len(words)-1, 0)] { // nothing follows on the last
 		at += len(w)
 		for _, e := range leadsOn {
 			if strings.HasSuffix(w, e) && len(w) > len(e) {

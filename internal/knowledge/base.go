@@ -61,6 +61,10 @@ func New(items []Item) *Base {
 		b.add(int32(i), strings.Join(wordsOf(items[i].Question), ""), texts[i])
 	}
 	b.weigh(len(b.ids) + int(names))
+	b.vocab.spoken = make([]bool, names)
+	for id := range b.vocab.spoken {
+		b.vocab.spoken[id] = len(b.posts[int32(id)])+len(b.also[int32(id)]) > 0
+	}
 	b.vocab.slips = newSlips(b.surfaces(texts))
 	return b
 }

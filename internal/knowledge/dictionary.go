@@ -43,6 +43,7 @@ type lexicon struct {
 	asked     map[int32]bool     // what may be asked of a thing: when, how long, what it costs
 	near      map[int32][]credit // concepts that may stand for each other
 	within    map[string][]int32 // further meanings of a variant, and those of the words in it: 결과 in 검진결과
+	meanings  map[string][]int32 // the further meanings alone
 	suffixes  map[rune]int32     // syllables put behind a noun, to their concept; -1 for none
 	apart     []apart            // variants of words that stand apart from each other
 	units     map[string][]int32 // what is counted, to concepts that it hints at: 4명, 3시
@@ -91,7 +92,7 @@ var dictionary = sync.OnceValue(func() *lexicon { return readLexicon(func(string
 
 // readLexicon reads the files of data, without the variants of concepts that are not to be kept.
 func readLexicon(keep func(variant string) bool) *lexicon {
-	d := &lexicon{slang: map[string]string{}, stopwords: map[string]bool{}, endings: map[string]bool{}, concepts: map[string]int32{}, longest: map[rune]int{}, near: map[int32][]credit{}, within: map[string][]int32{}, suffixes: map[rune]int32{}, units: map[string][]int32{}, weights: map[int32]float64{}, asked: map[int32]bool{}}
+	d := &lexicon{slang: map[string]string{}, stopwords: map[string]bool{}, endings: map[string]bool{}, concepts: map[string]int32{}, longest: map[rune]int{}, near: map[int32][]credit{}, within: map[string][]int32{}, suffixes: map[rune]int32{}, meanings: map[string][]int32{}, units: map[string][]int32{}, weights: map[int32]float64{}, asked: map[int32]bool{}}
 	for _, row := range rowsOf("slang.tsv") {
 		d.slang[row[0]] = row[1]
 	}
@@ -125,6 +126,7 @@ func readLexicon(keep func(variant string) bool) *lexicon {
 					d.concepts[v] = id
 				} else if first != id && kind == topic && !slices.Contains(d.within[v], id) {
 					d.within[v] = append(d.within[v], id) // a word of two meanings
+					d.meanings[v] = append(d.meanings[v], id)
 				}
 			}
 		}

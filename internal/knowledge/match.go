@@ -34,6 +34,8 @@ type said struct {
 	odd       float64 // how much it weighs against an item that does not speak of it
 	near      []credit
 	pairs     []uint64 // of its syllables
+	stem      string   // its text without a particle
+	rareText  float64  // how rare it is in the questions as it is written, 0 to 1
 }
 
 // query is an utterance as it is matched.
@@ -82,6 +84,10 @@ func (b *Base) said(t term) said {
 	if s.num >= 0 {
 		s.tells, s.elsewhere = b.rare[s.num], b.rareIn[s.num]
 	}
+	if t.kind == topic || t.kind == word {
+		s.stem = withoutParticle(t.text)
+		s.rareText = b.rareWritten(s.stem)
+	}
 	s.same = max(s.tells, b.texts[t.text]) * tells[t.kind]
 	s.tells *= tells[t.kind]
 	s.odd = odd[t.kind]
@@ -101,6 +107,44 @@ func (b *Base) said(t term) said {
 		s.tells, s.same = s.tells*inSpeech, s.same*inSpeech
 	}
 	return s
+}
+
+// withoutParticle is a word without the particle that it ends with.
+func withoutParticle(text string) string {
+	head, last := cutLast(text)
+	if utf8.RuneCountInString(head) > 1 && strings.ContainsRune("은는이가을를도", last) {
+		return head
+	}
+	return text
+}
+
+// rareWritten is how rare a text is in the questions as it is written, 0 to 1: 0 where none has it.
+func (b *Base) rareWritten(text string) float64 {
+	var fewest []int32
+	before := rune(0)
+	for _, r := range text {
+		if before != 0 {
+			docs := b.pairs[uint64(before)<<32|uint64(r)]
+			if len(docs) == 0 {
+				return 0
+			}
+			if fewest == nil || len(docs) < len(fewest) {
+				fewest = docs
+			}
+		}
+		before = r
+	}
+	docs := 0
+	for _, d := range fewest {
+		if strings.Contains(b.docs[d].plain, text) {
+			docs++
+		}
+	}
+	if docs == 0 {
+		return 0
+	}
+	n := float64(len(b.items))
+	return math.Log((n+1)/float64(docs)) / math.Log(n+1)
 }
 
 // candidates are the docs that share the most with an utterance, at most so many.

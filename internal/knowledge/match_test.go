@@ -140,6 +140,34 @@ func TestMatch_spacing(t *testing.T) {
 	}
 }
 
+// A word of two meanings has the one that the base speaks of.
+func TestMatch_meaning(t *testing.T) {
+	tests := map[string]struct{ question, want string }{
+		"of the first":  {"샤워실이 있나요?", "#shower"},
+		"of the second": {"노천탕이 있나요?", "#spa_bath"},
+		"of neither":    {"주차할 수 있나요?", "#shower"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := New([]Item{{Question: tt.question}})
+			if got := question(wordsOf("사우나"), &b.vocab); len(got) != 1 || got[0].key != tt.want {
+				t.Errorf("사우나 is read as %+v, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// Who comes along, or when, is what a question is about where nothing else is said.
+func TestMatch_alone(t *testing.T) {
+	b := New(append([]Item{{Question: "커플 클래스가 있나요?", Answer: "토요일 오후에 있습니다."}}, shop...))
+	if got := b.Match("커플", 1); len(got) != 1 || got[0].Item != 0 || got[0].Score < threshold {
+		t.Errorf("Match(커플) = %+v, want item 0", got)
+	}
+	if got := b.Match("커플인데 주차 되나요", 1); len(got) != 1 || got[0].Item != 2 {
+		t.Errorf("Match(커플인데 주차 되나요) = %+v, want item 2", got)
+	}
+}
+
 // Whatever is said, an item given twice leaves the base usable, and matching from many sides at once is safe.
 func TestMatch_concurrent(t *testing.T) {
 	b := New(append(shop, shop...))

@@ -25,12 +25,14 @@ const (
 	missingTopic        // topics of the question that were not said
 	missingRest         // the rest of the question that was not said
 	spelling            // the pairs of syllables that they share
-	bare                // one topic was said, and it is in the question
+	bare                // one topic was said, and it is in the question: how much of that it is
 	focus               // share of the topics in the question itself, what leads to it left out, that the item speaks of
 	same                // what was said is the question, in other words: explained and covered
 	letter              // it is spelt as the question, nearly: the square of spelling
 	oddShare            // share of what was said that the item does not speak of, topics or not
 	itself              // the question says the same words, and no others
+	written             // how rare a topic is in the questions as it is written, where this one has it
+	bareWritten         // the same, where no other topic was said
 	longLead            // the lead where much was said, all of which hardly ever meets an item
 	lead                // how far the item is before the next best, as far as it speaks of what is asked for
 	size
@@ -42,34 +44,36 @@ var featureNames = [size]string{
 	always: "always", explained: "said, in the question", covered: "in the question, said", bestWord: "best word in common", sharedTopics: "topics in common",
 	sharedRest: "other words in common", inAnswer: "topics in answer or categories", oddTopic: "topics not in the item", oddWord: "unknown words",
 	oddRest: "other words not in the item", oddAside: "by the way, not in the item", otherAsk: "asks another thing", missingTopic: "topics not said",
-	missingRest: "other words not said", spelling: "spelt alike", bare: "one word", focus: "topics asked for, in the item", same: "the same", letter: "spelt the same", oddShare: "share not in the item", itself: "the same words", longLead: "before the next, much said", lead: "before the next",
+	missingRest: "other words not said", spelling: "spelt alike", bare: "one word", focus: "topics asked for, in the item", same: "the same", letter: "spelt the same", oddShare: "share not in the item", itself: "the same words", written: "written in the question", bareWritten: "one word, written in the question", longLead: "before the next, much said", lead: "before the next",
 }
 
 // weights are fitted to the suites in testdata by TestFit, but for that of the same words, which no pair speaks against.
 var weights = features{
-	always:       -1.42,
-	explained:    -0.13,
-	covered:      1.07,
-	bestWord:     0.28,
-	sharedTopics: 0.59,
-	sharedRest:   0.97,
-	inAnswer:     1.23,
-	oddTopic:     -0.68,
-	oddWord:      0.42,
-	oddRest:      0.90,
-	oddAside:     0.15,
-	otherAsk:     -0.43,
-	missingTopic: -0.17,
-	missingRest:  0.23,
-	spelling:     0.62,
-	bare:         -0.02,
-	focus:        -0.20,
-	same:         0.67,
-	letter:       0.77,
-	oddShare:     -1.92,
+	always:       -1.75,
+	explained:    -0.51,
+	covered:      1.25,
+	bestWord:     0.65,
+	sharedTopics: 0.96,
+	sharedRest:   1.52,
+	inAnswer:     1.62,
+	oddTopic:     -0.59,
+	oddWord:      0.40,
+	oddRest:      1.10,
+	oddAside:     0.24,
+	otherAsk:     -0.77,
+	missingTopic: 0.00,
+	missingRest:  0.31,
+	spelling:     1.27,
+	bare:         0.23,
+	focus:        -0.82,
+	same:         0.75,
+	letter:       1.02,
+	oddShare:     -2.57,
 	itself:       1.50,
-	longLead:     1.99,
-	lead:         4.29,
+	written:      -0.47,
+	bareWritten:  1.07,
+	longLead:     2.29,
+	lead:         4.45,
 }
 
 // shift makes the odds stricter than those of the suites: a wrong answer is worse than none.
@@ -151,11 +155,16 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 		share += told
 		isTopic := s.kind == topic || s.kind == word
 		if isTopic {
-			topics++
+			if !strings.Contains(s.text, gap) {
+				topics++
+			}
 			if best > 0 {
 				met++
 			}
 			f[bestWord] = max(f[bestWord], told)
+			if s.rareText > f[written] && strings.Contains(d.plain, s.stem) {
+				f[written] = s.rareText
+			}
 			f[sharedTopics] += told
 			f[inAnswer] += s.elsewhere * max(0, also-best)
 		} else {
@@ -219,7 +228,10 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 	}
 	f[same] = f[explained] * f[covered]
 	if topics == 1 && met == 1 {
-		f[bare] = 1
+		f[bare] = f[covered]
+	}
+	if topics == 1 {
+		f[bareWritten] = f[written]
 	}
 	const most = 2 // more of the same says no more
 	for _, n := range []int{sharedTopics, sharedRest, inAnswer, oddTopic, oddWord, oddRest, oddAside, otherAsk, missingTopic, missingRest} {

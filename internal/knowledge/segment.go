@@ -25,18 +25,39 @@ type vocabulary struct {
 	words   map[string]bool
 	longest map[rune]int // bytes
 	slips   *slips
+	spoken  []bool // by concept: the items speak of it; nil as long as they are read themselves
+}
+
+// speaksOf reports whether the items speak of a concept, as far as that is known.
+func (v *vocabulary) speaksOf(concept int32) bool {
+	return v == nil || v.spoken == nil || v.spoken[concept]
+}
+
+// meaning is the concept that a variant stands for in the base, the first that the items speak of, and what it costs more
+// to read it there.
+func (v *vocabulary) meaning(first int32, others []int32, d *lexicon) (concept int32, cost float64) {
+	if v.speaksOf(first) || d.kinds[first] != topic {
+		return first, 0
+	}
+	for _, other := range others {
+		if v.spoken[other] {
+			return other, 0
+		}
+	}
+	return first, costElsewhere
 }
 
 // What reading a part of a text in some way costs: the cheapest reading of the whole is taken. A word that is known
 // costs less than letters that are not, one long word less than two short ones.
 const (
-	costKnown       = 1.0 // a variant of the dictionary, or a word of the base
-	costSyllable    = 0.3 // more for one of a single syllable
-	costBehind      = 0.1 // more for one right behind another in the same word
-	costMiddle      = 0.8 // more for one in the middle of an unknown word
-	costSpace       = 0.2 // more for each space that a variant is written over
-	costSlip        = 0.5 // more for a variant with a slip in it, and
-	costFar         = 0.6 // as much again as it is far
+	costKnown       = 1.0  // a variant of the dictionary, or a word of the base
+	costSyllable    = 0.3  // more for one of a single syllable
+	costBehind      = 0.1  // more for one right behind another in the same word
+	costMiddle      = 0.8  // more for one in the middle of an unknown word
+	costElsewhere   = 0.25 // more for one that the base does not speak of
+	costSpace       = 0.2  // more for each space that a variant is written over
+	costSlip        = 0.5  // more for a variant with a slip in it, and
+	costFar         = 0.6  // as much again as it is far
 	costStopword    = 0.5
 	costEnding      = 0.3
 	costSuffix      = 0.5 // a syllable that is put behind a noun
@@ -90,11 +111,26 @@ func termsOf(s string) []term {
 func question(words []string, base *vocabulary) []term {
 	terms, t, d := read(words, base), newText(words), dictionary()
 	for _, a := range d.apart {
-		if a.in(t) && !slices.ContainsFunc(terms, func(o term) bool { return o.id == a.concept }) {
+		if base.speaksOf(a.concept) && a.in(t) && !slices.ContainsFunc(terms, func(o term) bool { return o.id == a.concept }) {
 			terms = append(terms, term{text: strings.Join(a.parts, gap), key: "#" + d.names[a.concept], id: a.concept, kind: d.kinds[a.concept]})
 		}
 	}
+	promote(terms)
 	return terms
+}
+
+// promote makes topics of the everyday words of a text that has no other: 커플, 밤에 사람이 있나요.
+func promote(terms []term) {
+	for _, t := range terms {
+		if t.kind == topic || t.kind == word {
+			return
+		}
+	}
+	for i := range terms {
+		if terms[i].kind == setting || terms[i].kind == plain {
+			terms[i].kind = topic
+		}
+	}
 }
 
 // read takes words apart. Those of the base are known beside those of the dictionary; nil for none.
@@ -236,7 +272,8 @@ func (t *text) readFrom(i, state int, steps [][states]step, d *lexicon, base *vo
 	for to := i + size; to <= min(len(t.all), i+most); {
 		part := t.all[i:to]
 		if id, ok := d.concepts[part]; ok {
-			known(to, 0, "#"+d.names[id], id)
+			id, cost := base.meaning(id, d.meanings[part], d)
+			known(to, cost, "#"+d.names[id], id)
 		} else if base != nil && base.words[part] {
 			known(to, 0, part, -1)
 		}
@@ -357,6 +394,9 @@ func (t *text) terms(steps [][states]step) []term {
 			if s.id >= 0 {
 				one.kind = d.kinds[s.id]
 				one.within = d.within[one.text]
+				if first, ok := d.concepts[one.text]; ok && first != s.id {
+					one.within = append([]int32{first}, one.within...)
+				}
 			}
 		case readNumber:
 			one.kind, one.id = number, -1
