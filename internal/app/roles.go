@@ -153,20 +153,22 @@ func (a *App) startScheduler(config Config) {
 	p := a.parts
 	pace := broadcast.DefaultPace
 	pace.MaxQueued = config.QueuedChunks
+	var beats *scheduler.Beats
 	loops := []scheduler.Loop{
 		{Name: "dispatch", Every: dispatchEvery, Within: dispatchWithin, Run: p.dispatch(pace)},
-		{Name: "sweep", Every: sweepEvery, Within: sweepWithin, Run: p.lookAfter},
+		{Name: "sweep", Every: sweepEvery, Within: sweepWithin, Run: func(ctx context.Context) error { return errors.Join(beats.Keep(ctx), p.lookAfter(ctx)) }},
 		{Name: "calendar", Every: calendarEvery, Within: calendarWithin, Run: p.calendar},
 		{Name: "copy", Every: copyEvery, Within: copyWithin, Run: p.copies},
 		{Name: "tidy", Every: tidyEvery, Within: tidyWithin, Run: p.tidy},
 		{Name: "books", Every: booksEvery, Within: booksWithin, Run: p.books.Check},
 		{Name: "purge", Every: purgeEvery, Within: purgeWithin, Run: p.purger.Run},
 	}
+	beats = scheduler.NewBeats(p.store, loops, p.metrics, time.Now)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		scheduler.Run(ctx, loops, p.metrics, p.log)
+		scheduler.Run(ctx, loops, beats, p.log)
 	}()
 	a.onClose("scheduler", schedulerLimit, func(context.Context) error {
 		stop()

@@ -131,23 +131,64 @@ func (i Installation) keys(ctx context.Context, s *store.Store) Result {
 // its loop looks once a minute.
 const overdue = 10 * time.Minute
 
-// schedulerSeen tells whether a scheduler runs, by the comparison of wallets that it makes.
+// schedulerSeen tells whether a scheduler runs, by the signs of life of its loops; of an older one by the comparison
+// of wallets that it makes.
 func schedulerSeen(ctx context.Context, s *store.Store) Result {
-	last, due, err := s.Compared(ctx)
+	now, err := s.Clock(ctx)
+	if err != nil {
+		return problem("See the log of the database.", "the database does not tell the time: %s", said(err))
+	}
+	beats, err := s.Beats(ctx)
 	if err != nil {
 		return problem("See the log of the database.", "its traces cannot be read: %s", said(err))
 	}
-	now, err := s.Clock(ctx)
+	if len(beats) > 0 {
+		return alive(beats, now)
+	}
+	last, due, err := s.Compared(ctx)
 	switch {
 	case err != nil:
-		return problem("See the log of the database.", "the database does not tell the time: %s", said(err))
+		return problem("See the log of the database.", "its traces cannot be read: %s", said(err))
 	case last.IsZero():
-		return skipped("it leaves its first trace in the database a minute after there is a wallet")
+		return skipped("none has run on this database yet")
 	case now.Sub(due) > overdue:
 		return warning("Start malgil scheduler; if one runs, its log says why the loop books fails (docs/operations.md, MalgilNoScheduler).",
 			"none seems to run: a wallet waits for its hourly comparison since %s", stamp(due))
 	}
 	return ok("one runs: it compared a wallet at %s, and none is overdue", stamp(last))
+}
+
+// alive judges the signs of life of loops.
+func alive(beats []store.Beat, now time.Time) Result {
+	var silent []string
+	var latest time.Time
+	for _, b := range beats {
+		if b.At.After(latest) {
+			latest = b.At
+		}
+		heard := b.At
+		if b.Since.After(heard) {
+			heard = b.Since
+		}
+		switch {
+		case now.Sub(heard) <= b.Silent:
+		case b.At.IsZero():
+			silent = append(silent, b.Loop+" (never)")
+		default:
+			silent = append(silent, b.Loop+" ("+stamp(b.At)+")")
+		}
+	}
+	switch {
+	case len(silent) == len(beats):
+		return warning("Start malgil scheduler; if one runs, its log says why its loops fail (docs/operations.md, MalgilNoScheduler).",
+			"none seems to run: the last of its loops ended without an error at %s", stamp(latest))
+	case len(silent) > 0:
+		return problem("See why in the log of the scheduler, at \"loop failed\" (docs/operations.md, MalgilLoopSilent).",
+			"one runs, and some of its loops have not ended without an error for too long: %s", strings.Join(silent, ", "))
+	case latest.IsZero():
+		return ok("one has just started")
+	}
+	return ok("one runs: all %d loops go on, the latest ended at %s", len(beats), stamp(latest))
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

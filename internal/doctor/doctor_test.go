@@ -15,6 +15,7 @@ import (
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/kakaopay"
 	"github.com/malgil/malgil/internal/queue"
+	"github.com/malgil/malgil/internal/store"
 )
 
 // expect compares a result, of which found is a part.
@@ -200,5 +201,32 @@ func TestConfiguration(t *testing.T) {
 func TestSaid(t *testing.T) {
 	if got, want := said(errors.New("no:\n\ta: refused\n\ta: refused\n\tb: refused")), "no:; a: refused; b: refused"; got != want {
 		t.Errorf("said = %q, want %q", got, want)
+	}
+}
+
+// Loops are judged by how long each may be silent, and by whether any is heard of.
+func TestAlive(t *testing.T) {
+	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
+	began := now.Add(-24 * time.Hour)
+	beat := func(loop string, ago time.Duration) store.Beat {
+		return store.Beat{Loop: loop, At: now.Add(-ago), Since: began, Silent: 5 * time.Minute}
+	}
+	never := func(loop string, since time.Duration) store.Beat {
+		return store.Beat{Loop: loop, Since: now.Add(-since), Silent: 5 * time.Minute}
+	}
+	tests := map[string]struct {
+		beats []store.Beat
+		state State
+		found string
+	}{
+		"all go on":           {[]store.Beat{beat("sweep", time.Second), beat("copy", 5*time.Minute)}, OK, "all 2 loops go on, the latest ended at 2026-11-24T02:59:59Z"},
+		"one fails":           {[]store.Beat{beat("sweep", time.Second), beat("copy", 6*time.Minute)}, Problem, "too long: copy (2026-11-24T02:54:00Z)"},
+		"one never ended":     {[]store.Beat{beat("sweep", time.Second), never("books", time.Hour)}, Problem, "too long: books (never)"},
+		"one is new":          {[]store.Beat{beat("sweep", time.Second), never("books", time.Minute)}, OK, "all 2 loops"},
+		"it has just started": {[]store.Beat{never("sweep", time.Second)}, OK, "just started"},
+		"none runs":           {[]store.Beat{beat("sweep", time.Hour), beat("copy", 2*time.Hour)}, Warning, "none seems to run: the last of its loops ended without an error at 2026-11-24T02:00:00Z"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) { expect(t, alive(tt.beats, now), tt.state, tt.found) })
 	}
 }
