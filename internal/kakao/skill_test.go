@@ -114,6 +114,7 @@ func TestParseSkillRequest_oddities(t *testing.T) {
 		"knowledge a text":        {`{"intent":{"extra":{"knowledge":"x"}}}`, question, "<none>"},
 		"flow without trigger":    {`{"flow":{"lastBlock":{"id":"b"}}}`, func(r kakao.SkillRequest) string { return r.Flow.Trigger + r.Flow.LastBlock.ID }, "b"},
 		"the tester":              {said(`"params":{"surface":"BuilderBotTest","ignoreMe":"true"}`), func(r kakao.SkillRequest) string { return map[bool]string{true: "testing"}[r.Testing()] }, "testing"},
+		"the tester's callback":   {said(`"callbackUrl":"https://a.kakao.com/x","params":{"surface":"BuilderBotTest"}`), func(r kakao.SkillRequest) string { return r.CallbackURL }, ""},
 		"a group chat":            {said(`"chat":{"id":"g1","type":"botGroupKey"}`), func(r kakao.SkillRequest) string { return r.Chat.ID }, "g1"},
 		"friend as text":          {said(`"user":{"properties":{"isFriend":"true"}}`), friend, "friend"},
 		"friend absent":           {said(`"user":{"properties":{}}`), friend, ""},
