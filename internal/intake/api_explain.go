@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"math"
 	"net/http"
 
 	"github.com/malgil/malgil/internal/knowledge"
@@ -52,7 +53,11 @@ func viewCandidate(c scenario.Candidate, offered bool) candidateView {
 	return view
 }
 
-func viewPart(p knowledge.Part) partView { return partView(p) }
+func viewPart(p knowledge.Part) partView {
+	return partView{Name: p.Name, Value: rounded(p.Value), Contribution: rounded(p.Contribution)}
+}
+
+func rounded(f float64) float64 { return math.Round(f*1e4) / 1e4 }
 
 func (s *Server) addExplain() {
 	add(s, operation{route: "GET /api/v1/bots/{id}/explain", id: "explain-utterance", group: "Bots", summary: "Tell what words lead to, and why", errors: []int{http.StatusNotFound}}, s.explain)

@@ -30,7 +30,7 @@ type utteranceView struct {
 	Block        string           `json:"block,omitempty" doc:"Id of the block that answered"`
 	Question     string           `json:"question,omitempty" doc:"Of the knowledge item that answered"`
 	Score        int              `json:"score"`
-	Matches      json.RawMessage  `json:"matches,omitempty" doc:"What the words were compared with, best first"`
+	Matches      []candidateView  `json:"matches,omitempty" doc:"What the words were compared with, best first; the first with its parts"`
 	Offered      bool             `json:"offered_a_person,omitempty"`
 	Outcome      scenario.Outcome `json:"outcome"`
 	BudgetLeftMS int64            `json:"budget_left_ms" doc:"Of the time that Kakao waits; negative when the answer was late"`
@@ -43,8 +43,11 @@ func viewUtterance(u scenario.Utterance) utteranceView {
 	if u.UserKey == "" && len(u.UserHash) >= shown {
 		view.User = hex.EncodeToString(u.UserHash[:shown])
 	}
-	if u.Matches != "" {
-		view.Matches = json.RawMessage(u.Matches)
+	var matches []scenario.Candidate
+	if json.Unmarshal([]byte(u.Matches), &matches) == nil { // "" for none
+		for _, c := range matches {
+			view.Matches = append(view.Matches, viewCandidate(c, false))
+		}
 	}
 	return view
 }

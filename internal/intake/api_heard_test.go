@@ -31,7 +31,7 @@ func TestHeard(t *testing.T) {
 	h.do(call{method: "PATCH", path: path, body: map[string]any{"talking": map[string]any{"plain_user_keys": true}}}).want(200)
 	hash := []byte{0x9f, 0x2c, 0x1a, 0x7b, 0xe0, 0x04, 0xff, 0xff}
 	h.hear(bot,
-		scenario.Utterance{Asked: "선물 포장 되나요", Why: scenario.ByNothing, UserHash: hash, Matches: `[{"question":"배송","score":41}]`, Score: 41},
+		scenario.Utterance{Asked: "선물 포장 되나요", Why: scenario.ByNothing, UserHash: hash, Matches: `[{"question":"배송","score":41,"parts":[{"name":"a","value":0.50001,"contribution":-1.23456789}]},{"block":"b","words":"알림","score":9}]`, Score: 41},
 		scenario.Utterance{Asked: "선물포장 해주세요", Why: scenario.ByNothing, UserKey: "u-1", UserHash: hash},
 		scenario.Utterance{Asked: "선물 포장 되나요", Why: scenario.ByNothing},
 		scenario.Utterance{Asked: "재입고 알림", Why: scenario.ByWords, BlockID: "b"},
@@ -42,7 +42,8 @@ func TestHeard(t *testing.T) {
 		"items.0.asked": "재입고 알림", "items.0.why": "words", "items.0.user": nil, "items.0.outcome": "direct", "items.1.user": nil, "items.2.user": "u-1",
 	})
 	wantAt(t, "its next page", h.do(call{method: "GET", path: path + "/utterances?limit=3&cursor=" + list["next_cursor"].(string)}).want(200), map[string]any{
-		"items.0.user": "9f2c1a7be004", "items.0.matches.0.score": 41, "items.1": nil, "next_cursor": nil,
+		"items.0.user": "9f2c1a7be004", "items.0.matches.0.score": 41, "items.0.matches.0.parts.0.name": "a", "items.0.matches.0.parts.0.value": 0.5,
+		"items.0.matches.0.parts.0.contribution": -1.2346, "items.0.matches.1.block": "b", "items.0.matches.1.words": "알림", "items.1": nil, "next_cursor": nil,
 	})
 	wantAt(t, "by rule", h.do(call{method: "GET", path: path + "/utterances?why=words"}).want(200), map[string]any{"items.0.asked": "재입고 알림", "items.1": nil})
 	wantAt(t, "by outcome", h.do(call{method: "GET", path: path + "/utterances?outcome=late"}).want(200), map[string]any{"items.0": nil})

@@ -19,9 +19,9 @@ type Match struct {
 // Part is one thing that a score is made of: something measured, or what became of a word. The contributions of an
 // item come to the log-odds of its score.
 type Part struct {
-	Name         string
-	Value        float64 // a share, 0 to 1; of what is counted, up to 2; of the lead, from -1
-	Contribution float64 // what it adds to the log-odds of the score; 0 for a word
+	Name         string  `json:"name"`
+	Value        float64 `json:"value"`        // a share, 0 to 1; of what is counted, up to 2; of the lead, from -1
+	Contribution float64 `json:"contribution"` // what it adds to the log-odds of the score; 0 for a word
 }
 
 // said is a part of an utterance with what it tells.
