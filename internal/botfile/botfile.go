@@ -89,17 +89,23 @@ func Read(ctx context.Context, fsys fs.FS, rules scenario.Rules) (scenario.Conte
 		}
 		text, ok := f.text(fsys, maxYAML)
 		switch {
-		case !ok:
-			rules.Partial = true
 		case f.name == botYAML:
-			header, content.Servers = f.header(text)
-			rules.Partial = rules.Partial || f.root == nil
+			if ok {
+				header, content.Servers = f.header(text)
+			}
+			rules.NoServers = rules.NoServers || f.root == nil
 			r.bot = f
 		default:
-			block := f.block(text)
-			rules.Partial = rules.Partial || f.root == nil
+			var block scenario.Block
+			if ok {
+				block = f.block(text)
+			}
 			if f.root != nil {
 				content.Blocks, r.blocks = append(content.Blocks, block), append(r.blocks, f)
+			} else if id := idLine.FindSubmatch(text); id != nil {
+				rules.Blocks = append(slices.Clip(rules.Blocks), string(id[1]))
+			} else {
+				rules.Partial = true
 			}
 		}
 	}
@@ -110,6 +116,9 @@ func Read(ctx context.Context, fsys fs.FS, rules scenario.Rules) (scenario.Conte
 	}
 	return content, header, r.sorted()
 }
+
+// idLine is the id of a block in a file that cannot be read, as most write it.
+var idLine = regexp.MustCompile(`(?m)^["']?id["']?:[ \t]*["']?([A-Za-z0-9_-]+)`)
 
 // reader gathers what is wrong while it reads.
 type reader struct {
@@ -242,19 +251,25 @@ func (r *reader) find(field string) (f *file, path string, at place) {
 	return nil, "", at
 }
 
+// sameAs begins what a check says of two that may not be the same, with the path of the other.
+const sameAs = "is the same as "
+
 // place adds what a check found, with the file and the place in it.
 func (r *reader) place(part fault.Part) {
 	if part.Message == scenario.MoreProblems {
 		r.full = true
 		return
 	}
-	message := parts.ReplaceAllStringFunc(part.Message, func(named string) string {
-		f, _, at := r.find(named)
-		if f == nil {
-			return named
-		}
-		return fmt.Sprintf("%s:%d:%d", f.name, at.line, at.column)
-	})
+	message := part.Message
+	if other, is := strings.CutPrefix(message, sameAs); is { // elsewhere a path is a quotation
+		message = sameAs + parts.ReplaceAllStringFunc(other, func(named string) string {
+			f, _, at := r.find(named)
+			if f == nil {
+				return named
+			}
+			return fmt.Sprintf("%s:%d:%d", f.name, at.line, at.column)
+		})
+	}
 	switch f, path, at := r.find(part.Field); {
 	case f == nil:
 		r.put(Problem{Path: part.Field, Message: message})

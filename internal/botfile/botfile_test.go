@@ -119,6 +119,28 @@ func TestRead_problems(t *testing.T) {
 	}
 }
 
+// A block that cannot be read hides nothing of the others: they may name it, and nothing that is not there.
+func TestRead_unreadable(t *testing.T) {
+	files := map[string]string{
+		"blocks/a.yaml": "id: a\nname: 가\nanswer:\n  outputs:\n  - textCard:\n      title: 나\n      buttons:\n      - {label: 다, action: block, blockId: b}\n      - {label: 라, action: block, blockId: bb}\n",
+		"blocks/b.yaml": "id: b\n  name: [가나\n",
+		"blocks/c.yaml": "id: c\nname: 라\nwebhook: {server: shup}\n",
+	}
+	_, _, problems := botfile.Read(t.Context(), folder(files), scenario.Rules{})
+	want := []string{
+		"blocks/a.yaml:9:44: answer.outputs[0].textCard.buttons[1].blockId names the block \"bb\", which the bot does not have; write the id of one of its blocks, or Kakao's id (24 hexadecimal digits) of a block that is kept there",
+		"blocks/b.yaml:1:5: is not YAML: mapping value is not allowed in this context",
+		"blocks/c.yaml:3:19: webhook.server names \"shup\", which is none of the servers of the bot",
+	}
+	if diff := cmp.Diff(want, lines(problems)); diff != "" {
+		t.Errorf("Read() problems (-want +got):\n%s", diff)
+	}
+	files["bot.yaml"], files["blocks/b.yaml"] = "id: b1\n  name: [가나\n", "nothing: [\n"
+	if _, _, problems = botfile.Read(t.Context(), folder(files), scenario.Rules{}); len(problems) != 2 {
+		t.Errorf("Read(bot.yaml that cannot be read, and a block without an id) problems = %q, want those two", lines(problems))
+	}
+}
+
 // A message quotes what the author wrote, which may look like a path of something that is not there.
 func TestRead_quotedPath(t *testing.T) {
 	_, _, problems := botfile.Read(t.Context(), folder(map[string]string{
@@ -126,7 +148,7 @@ func TestRead_quotedPath(t *testing.T) {
 		"blocks/b.yaml": "id: b\nname: 나\nwebhook: {server: \"knowledge[0]\"}\n",
 	}), scenario.Rules{})
 	want := []string{
-		"blocks/a.yaml:3:9: answer.outputs[0].simpleText.text has #{knowledge[0].answer}, which nothing fills in; there are params.NAME, detail.NAME, " +
+		"blocks/a.yaml:3:9: answer.outputs[0].simpleText.text has #{knowledge[0].answer}, #{blocks[9].id}, #{servers[9].url}, which nothing fills in; there are params.NAME, detail.NAME, " +
 			"context.NAME.PARAM, user.NAME, extra.NAME and utterance",
 		`blocks/b.yaml:3:19: webhook.server names "knowledge[0]", which is none of the servers of the bot`,
 	}

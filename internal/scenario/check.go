@@ -46,7 +46,9 @@ const MoreProblems = "has more problems than are told; mend these first, and che
 type Rules struct {
 	HTTPLoopback bool     // a server may be http on this machine, as the demo's is
 	HTTPHosts    []string // where a server may be http too, written as [kakao.Guard.Private]
-	Partial      bool     // there are blocks and servers more: nothing is said of what names one that is not there
+	Blocks       []string // ids of blocks that the bot has besides those of the content
+	Partial      bool     // there are blocks more of unknown ids: nothing is said of what names one that is not there
+	NoServers    bool     // its servers are not known: nothing is said of what names one that is not there
 }
 
 // Check returns everything that is wrong with the content of a bot, in the order in which it
@@ -62,6 +64,9 @@ func (r Rules) Check(ctx context.Context, c Content) []fault.Part {
 	fits = k.most("servers", len(c.Servers), MaxServers) && fits
 	if !fits {
 		return k.parts
+	}
+	for _, id := range r.Blocks {
+		k.ids[id] = true
 	}
 	for _, b := range c.Blocks {
 		k.ids[b.ID] = true
@@ -206,7 +211,7 @@ func (k *checker) item(path string, item knowledge.Item) {
 	if strings.TrimSpace(item.Question) == "" {
 		k.add(path+".question", "is missing")
 	} else if k.length(path+".question", item.Question, maxQuestion) {
-		k.once(path+".question", "question ", plain(item.Question))
+		k.asked(path+".question", item.Question)
 	}
 	if strings.TrimSpace(item.Answer) == "" {
 		k.add(path+".answer", "is missing")
@@ -224,6 +229,20 @@ func (k *checker) item(path string, item knowledge.Item) {
 	if item.LandingURL != "" {
 		k.https(path+".landing_url", item.LandingURL)
 	}
+}
+
+// asked notes the question of an item. Of two that differ in spaces and punctuation alone one would never
+// be found.
+func (k *checker) asked(path, question string) {
+	if !k.once(path, "question ", plain(question)) {
+		return
+	}
+	folded := "folded question " + fold(question)
+	if before, taken := k.first[folded]; taken {
+		k.add(path, "is the same as %s but for spaces and punctuation, which are not compared", before)
+		return
+	}
+	k.first[folded] = path
 }
 
 func (k *checker) https(path, address string) *url.URL {

@@ -10,7 +10,8 @@ import (
 
 // template checks the bubbles of an answer, with what they lead to.
 func (k *checker) template(path string, t kakao.Template) {
-	if n := len(t.Outputs); n > kakao.MaxOutputs {
+	const looked = 20 // outputs; more are nobody's answer
+	if n := len(t.Outputs); n > looked {
 		k.add(path+".outputs", "has %d entries, want 1 to %d", n, kakao.MaxOutputs)
 		return
 	}
@@ -34,7 +35,7 @@ func lintFilled(path string, t kakao.Template) (problems []kakao.Problem) {
 	words := false
 	mapTexts(t, path, func(path, text string) string {
 		words = words || strings.Contains(text, word.Mark)
-		if wrong := wrongWords(text); wrong != "" {
+		for _, wrong := range wrongWords(text) {
 			problems = append(problems, kakao.Problem{Path: path, Message: wrong})
 		}
 		return text
@@ -81,21 +82,28 @@ func lintAt(path string, t kakao.Template) []kakao.Problem {
 	return problems
 }
 
-// wrongWords says what is wrong with the words of a text, empty when nothing is.
-func wrongWords(text string) string {
-	parsed, wrong := word.Parse(text)
+// wrongWords says what is wrong with the words of a text.
+func wrongWords(text string) (wrong []string) {
+	parsed, end := word.Parse(text)
+	var unknown []string
 	for _, part := range parsed {
-		if part.Name != "" && !fillable(part.Name) {
-			return "has #{" + part.Name + "}, which nothing fills in; there are params.NAME, detail.NAME, " +
-				"context.NAME.PARAM, user.NAME, extra.NAME and utterance"
+		if named := word.Mark + part.Name + "}"; part.Name != "" && !fillable(part.Name) && len(unknown) < MaxProblems && !slices.Contains(unknown, named) {
+			unknown = append(unknown, named)
 		}
+	}
+	if len(unknown) > 0 {
+		wrong = append(wrong, "has "+strings.Join(unknown, ", ")+", which nothing fills in; there are params.NAME, detail.NAME, "+
+			"context.NAME.PARAM, user.NAME, extra.NAME and utterance")
+	}
+	if end != "" {
+		wrong = append(wrong, end)
 	}
 	return wrong
 }
 
 // words checks the words of a text, which it returns.
 func (k *checker) words(path, text string) string {
-	if wrong := wrongWords(text); wrong != "" {
+	for _, wrong := range wrongWords(text) {
 		k.add(path, "%s", wrong)
 	}
 	return text

@@ -78,7 +78,7 @@ func (k *checker) webhook(path string, w Webhook) {
 	switch {
 	case w.Server == "":
 		k.add(path+".server", "is missing; it is the name of one of the servers")
-	case !k.servers[w.Server] && !k.rules.Partial:
+	case !k.servers[w.Server] && !k.rules.NoServers:
 		k.add(path+".server", "names %q, which is none of the servers of the bot", w.Server)
 	}
 	switch u, err := url.Parse(w.Path); {

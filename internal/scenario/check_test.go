@@ -117,6 +117,8 @@ func TestRules_Check(t *testing.T) {
 		"a label with a word":       {answer(kakao.Template{Outputs: says("a").Outputs, QuickReplies: []kakao.QuickReply{{Label: long(14) + "#{utterance}", Action: "message"}}}), ""},
 		"a label too long":          {answer(kakao.Template{Outputs: says("a").Outputs, QuickReplies: []kakao.QuickReply{{Label: long(15) + "#{utterance}", Action: "message"}}}), "blocks[3].answer.quickReplies[0].label is 15 characters"},
 		"an action that is a word":  {answer(kakao.Template{Outputs: says("a").Outputs, QuickReplies: []kakao.QuickReply{{Label: "a", Action: "#{extra.a}"}}}), "blocks[3].answer.quickReplies[0].action must be"},
+		"four outputs, one long":    {answer(kakao.Template{Outputs: append(slices.Repeat(says("a").Outputs, 3), kakao.Output{SimpleText: &kakao.SimpleText{Text: long(1001)}})}), "blocks[3].answer.outputs has 4 entries, want 1 to 3|blocks[3].answer.outputs[3].simpleText.text is 1001 characters"},
+		"several words":             {answer(*says("#{a} #{utterance} #{b.c}#{a} #{")), text0 + " has #{a}, #{b.c}, which nothing fills in|" + text0 + " has #{ without }"},
 		"no outputs":                {answer(kakao.Template{}), "blocks[3].answer.outputs has 0 entries"},
 		"two problems":              {answer(kakao.Template{Outputs: append(says(" ").Outputs, kakao.Output{})}), text0 + " is required|blocks[3].answer.outputs[1] has 0 components"},
 
@@ -185,6 +187,7 @@ func TestRules_Check(t *testing.T) {
 		"no question of an item":       {item(func(i *knowledge.Item) { i.Question = "\n" }), "knowledge[1].question is missing"},
 		"no answer of an item":         {item(func(i *knowledge.Item) { i.Answer = "" }), "knowledge[1].answer is missing"},
 		"a question asked twice":       {item(func(i *knowledge.Item) { i.Question = " 반품 기한 " }), "knowledge[1].question is the same as knowledge[0].question"},
+		"a question but for marks":     {item(func(i *knowledge.Item) { i.Question = "반품기한?!" }), "knowledge[1].question is the same as knowledge[0].question but for spaces"},
 		"an answer of 1001":            {item(func(i *knowledge.Item) { i.Answer = long(1001) }), "knowledge[1].answer is 1001 characters"},
 		"a question of 201, by emoji":  {item(func(i *knowledge.Item) { i.Question = long(199) + "😀" }), "knowledge[1].question is 201 characters"},
 		"a picture without encryption": {item(func(i *knowledge.Item) { i.ImageURL = "http://a.example/b.png" }), "knowledge[1].image_url must be an https address"},
@@ -288,7 +291,10 @@ func TestRules_Check_rules(t *testing.T) {
 	}
 	part := shop(func(c *scenario.Content) { c.Servers = nil })
 	part.Blocks[0].Answer.QuickReplies = []kakao.QuickReply{{Label: "a", Action: "block", BlockID: "elsewhere"}}
-	if parts := (scenario.Rules{Partial: true}).Check(t.Context(), part); len(parts) > 0 {
+	if parts := (scenario.Rules{Partial: true, NoServers: true}).Check(t.Context(), part); len(parts) > 0 {
 		t.Errorf("Check(partial) = %v, want none", parts)
+	}
+	if parts := (scenario.Rules{Blocks: []string{"elsewhere"}}).Check(t.Context(), part); len(parts) != 1 || parts[0].Field != "blocks[4].webhook.server" {
+		t.Errorf("Check(a block more) = %v, want the server alone", parts)
 	}
 }

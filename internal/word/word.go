@@ -24,7 +24,8 @@ type Part struct {
 	HasDefault bool // which is Text
 }
 
-// Parse reads a text with words to fill in; wrong says what is wrong with it, empty when nothing is.
+// Parse reads a text with words to fill in; wrong says what is wrong with it, empty when nothing is. Then t
+// is what stands before that.
 func Parse(text string) (t Text, wrong string) {
 	for {
 		before, rest, found := strings.Cut(text, Mark)
@@ -40,12 +41,12 @@ func Parse(text string) (t Text, wrong string) {
 		}
 		word, after, closed := strings.Cut(rest, "}")
 		if !closed || strings.Contains(word, Mark) {
-			return nil, "has #{ without }; write #{{ where the two characters are meant"
+			return t, "has #{ without }; write #{{ where the two characters are meant"
 		}
 		name, fallback, hasDefault := strings.Cut(word, "|")
 		name = strings.TrimSpace(name)
 		if wrong := WrongName(name); wrong != "" {
-			return nil, "has #{" + word + "}, whose name " + wrong
+			return t, "has #{" + word + "}, whose name " + wrong
 		}
 		t, text = append(t, Part{Text: fallback, Name: name, HasDefault: hasDefault}), after
 	}
