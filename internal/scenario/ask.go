@@ -41,7 +41,7 @@ func (b Bot) waiting(state State, at time.Time) *reask {
 
 // leaves reports whether words leave the question. A choice that is one of the words is a choice.
 func (r *reask) leaves(x *index, utterance string) bool {
-	folded := fold(utterance)
+	folded := fold(heard(utterance))
 	for _, choice := range r.ask.Choices {
 		if r.ask.Is == IsChoice && fold(choice) == folded {
 			return false

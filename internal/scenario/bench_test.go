@@ -2,6 +2,8 @@ package scenario_test
 
 import (
 	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/malgil/malgil/internal/knowledge"
@@ -23,5 +25,30 @@ func BenchmarkAnswer(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A long utterance takes no more memory than a long question, whatever it is of and whatever it is compared with.
+func TestAnswer_longUtterance(t *testing.T) {
+	bot := desk()
+	bot.Script = scenario.Compile(1, bot.Content)
+	asked := func(words string) uint64 {
+		var before, after runtime.MemStats
+		const times = 20
+		runtime.ReadMemStats(&before)
+		for range times {
+			if _, err := scenario.Answer(t.Context(), bot, utterance(words), scenario.Entry{}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		return (after.TotalAlloc - before.TotalAlloc) / times
+	}
+	for name, one := range map[string]string{"words": "반품 기한 ", "syllable": "각", "pieces": "\u1112\u1161\u11ab", "spaces": " ", "marks": "?!", "Latin": "a", "broken": "\xff"} {
+		const long, huge = 2_000, 240_000 // bytes
+		usual := asked(strings.Repeat(one, long/len(one)))
+		if got := asked(strings.Repeat(one, huge/len(one))); got > usual+usual/2+10_000 {
+			t.Errorf("%s: %d bytes of an utterance take %d bytes, want about the %d of %d", name, huge, got, usual, long)
+		}
 	}
 }

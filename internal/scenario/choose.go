@@ -73,6 +73,7 @@ func (b Bot) named(q Question) (*Block, Why) {
 
 // understand finds what words lead to. A block's own words always lead to it; else what fits best.
 func (b Bot) understand(x *index, utterance string) choice {
+	utterance = heard(utterance)
 	if i, found := x.words[fold(utterance)]; found {
 		return choice{why: ByWords, block: &b.Blocks[i], item: -1, score: 100}
 	}

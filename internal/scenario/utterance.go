@@ -104,6 +104,19 @@ func UserHash(installationKey []byte, userKey string) []byte {
 	return mac.Sum(nil)
 }
 
+// heard is what is looked at of an utterance, so that a long one takes no longer than a long question: as
+// much as the log keeps, and so what a replay looks at.
+func heard(utterance string) string {
+	if len(utterance) <= maxAsked {
+		return utterance
+	}
+	cut := maxAsked
+	for cut > maxAsked-utf8.UTFMax && !utf8.RuneStart(utterance[cut]) {
+		cut--
+	}
+	return utterance[:cut]
+}
+
 // stored cuts a text for the log, between characters, and drops what PostgreSQL cannot store.
 func stored(text string, most int) string {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "")

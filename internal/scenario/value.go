@@ -31,6 +31,10 @@ const valueLimit = 300
 // value reads an answer to the question; ok is false for one that does not fit. Days without a year
 // are the next ones, today being one of them. The pattern is compiled in x.
 func (a Ask) value(x *index, said string, now time.Time) (value string, ok bool) {
+	const longest = 3 * utf8.UTFMax * valueLimit // bytes of so many characters, each in pieces
+	if len(said) > longest {
+		return "", false
+	}
 	said = strings.TrimSpace(norm.NFC.String(said))
 	if said == "" || utf8.RuneCountInString(said) > valueLimit {
 		return "", false
