@@ -35,7 +35,7 @@ func TestBotDocs(t *testing.T) {
 		said[strings.Fields(command)[2]] += string(out)
 	}
 	for command, want := range map[string]string{
-		"import": "version 1 of bot " + bot, "explain": "반품", "deploy": "1", "replay": "0 utterances", "versions": "2", "rollback": "1",
+		"import": "version 1 of bot " + bot, "explain": `item "반품은 언제까지 할 수 있나요?": it scores `, "deploy": "1", "replay": "0 utterances", "versions": "2", "rollback": "1",
 		"teach": "version 2 of bot " + bot,
 	} {
 		if !strings.Contains(said[command], want) {

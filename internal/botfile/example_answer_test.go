@@ -35,6 +35,7 @@ func TestExample_answers(t *testing.T) {
 		{"반품할래요", false, "return", "어떤 까닭으로"},
 		{"그만", false, "exit", "여기까지"},
 		{"반품 기한은 며칠인가요?", false, "", "7일 안에"},
+		{"반품 언제까지 돼요", false, "", "7일 안에"},
 		{"배송비 얼마예요", false, "", "3,000원"},
 		{"주차 되나요", false, "", "2시간 동안"},
 		{"우주선은 어디서 타나요", false, "fallback", `"action":"operator"`},
