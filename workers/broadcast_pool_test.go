@@ -11,9 +11,11 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/metrics"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/tasks"
 	"github.com/malgil/malgil/workers"
@@ -50,7 +52,7 @@ func newFleet(t *testing.T, rates map[string]int, inFlight int) *fleet {
 	conn := address.ServerClient()
 	t.Cleanup(func() { _ = conn.Close() })
 	var ids atomic.Int64
-	f.limiter = queue.NewLimiter(conn, func(prefix string) string { return fmt.Sprint(prefix, "_", ids.Add(1)) })
+	f.limiter = queue.NewLimiter(conn, func(prefix string) string { return fmt.Sprint(prefix, "_", ids.Add(1)) }, metrics.New(prometheus.NewRegistry()))
 	f.queue = queue.NewClient(address.EnqueueClient())
 	t.Cleanup(func() { _ = f.queue.Close() })
 	sender := broadcast.NewSender(f, f, f, f, 30*time.Second, time.Now)

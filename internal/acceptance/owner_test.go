@@ -125,6 +125,18 @@ func everyKindOfTask(t *testing.T) {
 			}
 		}
 	}
+	// What else has to have happened for that, each told by the part that did it.
+	for _, fed := range [][]string{
+		{"malgil_http_requests_total", `route="api/broadcasts"`, `status="2xx"`}, {"malgil_http_requests_total", `route="skill"`, `status="2xx"`},
+		{"malgil_peer_request_duration_seconds_count", `peer="kakao"`, `outcome="2xx"`}, {"malgil_peer_request_duration_seconds_count", `peer="kakaopay"`, `outcome="2xx"`},
+		{"malgil_rate_waits_total", `outcome="taken"`}, {"malgil_redis_connections", `client="serve"`}, {"malgil_redis_connections", `client="enqueue"`},
+		{"malgil_redis_connections", `client="wait"`}, {"malgil_redis_connections", `client="inspect"`}, {"go_sql_open_connections"},
+		{"malgil_disk_free_ratio", `folder="temporary"`}, {"malgil_cards", `state="usable"`},
+	} {
+		if n := h.metric(fed[0], fed[1:]...); n <= 0 {
+			t.Errorf("%s is %v, want more than 0", fed, n)
+		}
+	}
 	for line := range strings.Lines(h.metrics()) {
 		if _, rest, ok := strings.Cut(line, `malgil_task_duration_seconds_count{type="`); ok {
 			taskType, _, _ := strings.Cut(rest, `"`)

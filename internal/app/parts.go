@@ -150,10 +150,12 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	if p.events, err = kakao.NewEventClient(config.KakaoURL, 0); err != nil {
 		return nil, err
 	}
+	p.events.Watch(p.asked("kakao"))
 	payments, err := kakaopay.New(config.KakaoPayURL, config.KakaoPaySecret, 0)
 	if err != nil {
 		return nil, err
 	}
+	payments.Watch(p.asked("kakaopay"))
 	gateway := kakaopay.NewGateway(payments, kakaopay.Merchant{OneTimeCID: config.KakaoPayOnceCID, RecurringCID: config.KakaoPayRepeatCID})
 	settings := billing.DefaultSettings
 	settings.PublicURL, settings.Slice, settings.CardAmount = strings.TrimRight(config.PublicURL, "/"), config.ChargeSlice, config.CardAmount
@@ -167,6 +169,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 		if err != nil {
 			return nil, err
 		}
+		teller.Watch(p.asked("bank"))
 		p.billing.WithBank(teller)
 		lookups = teller
 	}
@@ -175,9 +178,12 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	}
 	var carrier billing.Carrier
 	if config.TaxURL != "" {
-		if carrier, err = tax.New(config.TaxURL, config.TaxSecret, 0); err != nil {
+		issuer, err := tax.New(config.TaxURL, config.TaxSecret, 0)
+		if err != nil {
 			return nil, err
 		}
+		issuer.Watch(p.asked("tax"))
+		carrier = issuer
 	}
 	p.billing.WithInvoices(carrier, p.supplier)
 	p.books = reconcile.New(db, gateway, lookups, p.events, p.metrics, clk.Now)
@@ -210,6 +216,11 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.pauses = scheduler.NewPauses(db, p.inspector, tasks.Queues, clk.Now)
 	p.sweep = scheduler.NewSweep(countedStore{db, p.metrics}, p.queue, p.inspector, config.SweepAge, clk.Now)
 	return p, nil
+}
+
+// asked counts requests to a peer.
+func (p *parts) asked(peer string) kakao.Asked {
+	return func(status int, sent bool, took time.Duration) { p.metrics.PeerAsked(peer, status, sent, took) }
 }
 
 // versionFailures counts tries at a version of a bot that cannot be had, and logs the first.

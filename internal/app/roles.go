@@ -79,10 +79,13 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 		Callbacks: kakao.NewCallbackClient(kakao.Guard{Hosts: config.CallbackHosts, Loopback: config.Sandboxed || config.kakaoIsSandbox()}),
 		Record:    p.recorder.Record, Metrics: p.metrics, NewID: p.ids.Next, Now: p.clock.Now, Log: p.log,
 	})
-	limiter := queue.NewLimiter(p.redis, p.ids.Next)
+	limiter := queue.NewLimiter(p.redis, p.ids.Next, p.metrics)
 	sender := broadcast.NewSender(p.store, p.events, limiter, p.metrics, config.SendLease, p.clock.Now)
 	results := broadcast.NewResults(p.store, p.events, p.metrics, p.clock.Now)
 	charges := workers.Billing{Queue: p.queue, Meter: p.metrics, Log: p.log}
+
+	posts := courier.New(p.guard, Version)
+	posts.Watch(p.asked("webhook"))
 
 	types := map[string]asynq.Handler{
 		tasks.TypeAnswerUtterance: answer,
@@ -92,7 +95,7 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 		tasks.TypeChargeCard:      charges.ChargeCard(p.billing),
 		tasks.TypeIssueInvoice:    charges.IssueInvoice(p.billing),
 		tasks.TypeResolveAttempt:  charges.ResolveAttempt(p.billing),
-		tasks.TypeDeliverWebhook:  workers.DeliverWebhook(webhook.NewDeliverer(p.store, courier.New(p.guard, Version), p.keys, p.clock.Now), p.queue, p.metrics, p.log),
+		tasks.TypeDeliverWebhook:  workers.DeliverWebhook(webhook.NewDeliverer(p.store, posts, p.keys, p.clock.Now), p.queue, p.metrics, p.log),
 		tasks.TypeSendMail:        workers.SendMail(notice.New(p.store, postman, p.render, p.mutes, p.clock.Now), p.metrics, p.log),
 	}
 	byQueue := make(map[string]asynq.Handler)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/provider"
 	"github.com/malgil/malgil/internal/wallet"
 )
@@ -29,6 +30,9 @@ func New(address, secret string, timeout time.Duration) (*Client, error) {
 	}
 	return &Client{wire}, nil
 }
+
+// Watch has each request told of. It is called before the first.
+func (c *Client) Watch(asked kakao.Asked) { c.wire.Watch(asked) }
 
 // Close closes idle connections.
 func (c *Client) Close() { c.wire.Close() }

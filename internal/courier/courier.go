@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -23,11 +24,25 @@ const maxAnswer = 4 << 10
 type Courier struct {
 	http  *http.Client
 	agent string
+	asked kakao.Asked // nil when nobody wants to know
 }
 
 // New returns a courier that names its version to receivers.
 func New(guard kakao.Guard, version string) *Courier {
 	return &Courier{http: guard.Client(), agent: "Malgil/" + version}
+}
+
+// Watch has each request told of, but for those to addresses that the guard does not allow. It is called
+// before the first.
+func (c *Courier) Watch(asked kakao.Asked) { c.asked = asked }
+
+// tell tells of a request that is over.
+func (c *Courier) tell(status int, err error, begun time.Time) {
+	if c.asked == nil || fault.KindOf(err) == fault.Refused {
+		return
+	}
+	var network *net.OpError
+	c.asked(status, !errors.As(err, &network) || network.Op != "dial", time.Since(begun))
 }
 
 // Post posts once. No error quotes the address or the answer, which may hold secrets of the receiver.
@@ -40,13 +55,16 @@ func (c *Courier) Post(ctx context.Context, p webhook.Post) (status int, err err
 	for name, value := range p.Header {
 		request.Header.Set(name, value)
 	}
+	begun := time.Now()
 	answer, err := c.http.Do(request)
 	if err != nil {
+		c.tell(0, err, begun)
 		return 0, unposted(err)
 	}
 	defer answer.Body.Close()
 	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer) // a receiver that is cut off while it answers may mind
 	status = answer.StatusCode
+	c.tell(status, nil, begun)
 	if status >= 200 && status < 300 {
 		return status, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -117,4 +118,39 @@ func babble(t *testing.T, text string) (address string) {
 		}
 	}()
 	return l.Addr().String()
+}
+
+// What the guard stops is no request.
+func TestCourier_Watch(t *testing.T) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/cut" {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	defer receiver.Close()
+	type told struct {
+		status int
+		sent   bool
+	}
+	for name, tt := range map[string]struct {
+		guard kakao.Guard
+		url   string
+		want  []told
+	}{
+		"taken":         {wide, receiver.URL, []told{{200, true}}},
+		"cut off":       {wide, receiver.URL + "/cut", []told{{0, true}}},
+		"nobody there":  {wide, "http://127.0.0.1:1", []told{{0, false}}},
+		"not allowed":   {kakao.Guard{AnyHost: true}, receiver.URL, nil},
+		"a private one": {kakao.Guard{AnyHost: true}, "https://localhost/", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := courier.New(tt.guard, "test")
+			var got []told
+			c.Watch(func(status int, sent bool, _ time.Duration) { got = append(got, told{status, sent}) })
+			_, _ = c.Post(t.Context(), webhook.Post{URL: tt.url, Body: []byte("{}")})
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("Post() told %+v, want %+v", got, tt.want)
+			}
+		})
+	}
 }

@@ -83,6 +83,9 @@ func NewEventClient(address string, timeout time.Duration) (*EventClient, error)
 	return &EventClient{peer: peer}, nil
 }
 
+// Watch has each request told of. It is called before the first.
+func (c *EventClient) Watch(asked Asked) { c.peer.Watch(asked) }
+
 // Close closes idle connections.
 func (c *EventClient) Close() { c.peer.Close() }
 

@@ -28,7 +28,12 @@ type Peer struct {
 	base      string
 	transport *http.Transport
 	timeout   time.Duration
+	asked     Asked // nil when nobody wants to know
 }
+
+// Asked is told of a request when it is over: the status of the answer, 0 for none; whether any of the
+// request may have arrived; and how long it took.
+type Asked func(status int, sent bool, took time.Duration)
 
 // Answer is a whole answer of a peer, whatever its status.
 type Answer struct {
@@ -90,10 +95,23 @@ func NewPeer(address string, timeout time.Duration) (*Peer, error) {
 // Close closes the connections that are open between requests.
 func (p *Peer) Close() { p.transport.CloseIdleConnections() }
 
+// Watch has each request told of. It is called before the first.
+func (p *Peer) Watch(asked Asked) { p.asked = asked }
+
 // Do sends one request to a path, escaped as it is to appear on the wire, and reads the whole
 // answer, at most 1 MiB. Every error is a [*NoAnswer]; it quotes neither header nor body. A nil
 // body is none.
 func (p *Peer) Do(ctx context.Context, method, path string, header http.Header, body []byte) (Answer, error) {
+	begun := time.Now()
+	answer, err := p.do(ctx, method, path, header, body)
+	if p.asked != nil {
+		var none *NoAnswer
+		p.asked(answer.Status, !errors.As(err, &none) || none.Sent, time.Since(begun))
+	}
+	return answer, err
+}
+
+func (p *Peer) do(ctx context.Context, method, path string, header http.Header, body []byte) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	var used conns

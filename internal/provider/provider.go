@@ -44,6 +44,9 @@ func New(name, address, secret string, timeout time.Duration) (*Client, error) {
 	return &Client{peer: peer, secret: secret}, nil
 }
 
+// Watch has each request told of. It is called before the first.
+func (c *Client) Watch(asked kakao.Asked) { c.peer.Watch(asked) }
+
 // Close closes idle connections.
 func (c *Client) Close() { c.peer.Close() }
 

@@ -100,7 +100,7 @@ func (f flight) begin(ctx context.Context, inFlight int, giveUp time.Time) (shar
 		case slotTaken:
 			return int(said[1]), nil
 		case botStands:
-			return 0, &fault.Error{Kind: fault.Throttled, Code: "kakao", Message: "Kakao asks to wait, or does not answer", RetryAfter: wait}
+			return 0, &fault.Error{Kind: fault.Throttled, Code: codeKakao, Message: "Kakao asks to wait, or does not answer", RetryAfter: wait}
 		}
 		if time.Now().Add(flightPoll).After(giveUp) {
 			// When requests take as long as the oldest, two more slots are free by then.

@@ -19,6 +19,9 @@ const (
 	minBurst        = 100             // people in one request: less would never let a full one through
 )
 
+// codeKakao is the code of being told to wait because of how requests ended.
+const codeKakao = "kakao"
+
 // RateOutcome is what a worker is told that asks whether a bot may send.
 type RateOutcome string
 
@@ -40,13 +43,17 @@ type Limiter struct {
 	redis    redis.UniversalClient
 	rate     *redis_rate.Limiter
 	newID    func(prefix string) string
+	meter    RateMeter
 	patience time.Duration
 }
 
+// RateMeter counts what workers are told.
+type RateMeter interface{ RateAsked(RateOutcome) }
+
 // NewLimiter returns a limiter over a connection that the caller closes. newID makes names that
 // no other process makes.
-func NewLimiter(conn redis.UniversalClient, newID func(prefix string) string) *Limiter {
-	return &Limiter{redis: conn, rate: redis_rate.NewLimiter(conn), newID: newID, patience: limiterPatience}
+func NewLimiter(conn redis.UniversalClient, newID func(prefix string) string, meter RateMeter) *Limiter {
+	return &Limiter{redis: conn, rate: redis_rate.NewLimiter(conn), newID: newID, meter: meter, patience: limiterPatience}
 }
 
 // Acquire waits until a bot may start a request for so many messages, at most 100, and returns
@@ -64,14 +71,30 @@ func (l *Limiter) Acquire(ctx context.Context, bot string, messages, perSecond, 
 	f := flight{limiter: l, bot: bot, holder: l.newID("flt")}
 	share, err := f.begin(ctx, inFlight, giveUp)
 	if err != nil {
+		l.refused(err, RateFull)
 		return nil, err
 	}
 	if err := l.acquireRate(ctx, bot, messages, perSecond*share/100, giveUp); err != nil {
+		l.refused(err, RateLater)
 		f.end(ctx, false, nil)
 		return nil, err
 	}
+	l.meter.RateAsked(RateTaken)
 	var once sync.Once
 	return func(made bool, err error) { once.Do(func() { f.end(ctx, made, err) }) }, nil
+}
+
+// refused counts a worker that is told to come back; throttled is what that means where Kakao has no
+// part in it. One that goes away by itself was told nothing.
+func (l *Limiter) refused(err error, throttled RateOutcome) {
+	switch kind := fault.KindOf(err); {
+	case kind == fault.Unavailable:
+		l.meter.RateAsked(RateUnavailable)
+	case kind == fault.Throttled && fault.CodeOf(err) == codeKakao:
+		l.meter.RateAsked(RateStands)
+	case kind == fault.Throttled:
+		l.meter.RateAsked(throttled)
+	}
 }
 
 // acquireRate takes its part of the bot's rate and waits for the moment that it stands for. Tokens

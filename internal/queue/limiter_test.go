@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +21,21 @@ import (
 type limiterRedis struct {
 	conn redis.UniversalClient
 	mini *miniredis.Miniredis // nil for a real server
+}
+
+// tally counts what workers are told.
+type tally struct {
+	mu   sync.Mutex
+	told map[RateOutcome]int
+}
+
+func (c *tally) RateAsked(o RateOutcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.told == nil {
+		c.told = map[RateOutcome]int{}
+	}
+	c.told[o]++
 }
 
 func onBothRedis(t *testing.T, test func(t *testing.T, r limiterRedis)) {
@@ -44,7 +61,7 @@ func onBothRedis(t *testing.T, test func(t *testing.T, r limiterRedis)) {
 // after patience.
 func (r limiterRedis) limiter(name string, patience time.Duration) *Limiter {
 	var n atomic.Int64
-	l := NewLimiter(r.conn, func(prefix string) string { return fmt.Sprintf("%s_%s_%d", prefix, name, n.Add(1)) })
+	l := NewLimiter(r.conn, func(prefix string) string { return fmt.Sprintf("%s_%s_%d", prefix, name, n.Add(1)) }, &tally{})
 	l.patience = patience
 	return l
 }
@@ -78,6 +95,40 @@ func TestLimiter_requestsInFlight(t *testing.T) {
 		acquire(t, two, "bot", 1, 1000, 2)
 		first() // again: it does not end somebody else's request
 		wantThrottled(t, one, "bot", 1, 1000, 2)
+	})
+}
+
+func TestLimiter_tellsWhatItSays(t *testing.T) {
+	onBothRedis(t, func(t *testing.T, r limiterRedis) {
+		var said tally
+		l := r.limiter("one", 100*time.Millisecond)
+		l.meter = &said
+		first := acquire(t, l, "bot", 1, 1000, 1)
+		wantThrottled(t, l, "bot", 1, 1000, 1) // one is in flight
+		first()
+		acquire(t, l, "slow", 100, 1, 8)
+		wantThrottled(t, l, "slow", 100, 1, 8) // its rate is used up
+		end, err := l.Acquire(t.Context(), "told", 1, 1000, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end(true, &fault.Error{Kind: fault.Throttled, RetryAfter: time.Minute})
+		wantThrottled(t, l, "told", 1, 1000, 1) // Kakao asks to wait
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := l.Acquire(gone, "bot", 1, 1000, 1); !errors.Is(err, context.Canceled) {
+			t.Fatalf("Acquire() of one who is gone error = %v", err)
+		}
+		if err := r.conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Acquire(t.Context(), "bot", 1, 1000, 1); fault.KindOf(err) != fault.Unavailable {
+			t.Fatalf("Acquire() without Redis error = %v", err)
+		}
+		want := map[RateOutcome]int{RateTaken: 3, RateFull: 1, RateLater: 1, RateStands: 1, RateUnavailable: 1}
+		if !maps.Equal(said.told, want) {
+			t.Errorf("workers were told %v, want %v", said.told, want)
+		}
 	})
 }
 
