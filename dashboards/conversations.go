@@ -7,10 +7,10 @@ var conversations = board{
 		{title: "응답", panels: []panel{
 			{title: "발화 응답", help: "초당 발화 수를 응답 방식별로 봅니다. late와 failed는 거의 없어야 합니다.", unit: "reqps", stacked: true, many: true,
 				queries: []query{{`sum by (outcome) (rate(malgil_answers_total[$__rate_interval]))`, "{{outcome}}"}}},
-			{title: "제 답을 받지 못한 비율", help: "늦거나 실패해 제 답을 받지 못한 발화의 비율.", unit: "percentunit", limits: limits{0.002, 0.01},
-				empty: "발화가 없으면 값이 없습니다.",
-				queries: []query{{`sum by (outcome) (rate(malgil_answers_total{outcome=~"` + missed + `"}[$__rate_interval]))` +
-					` / ignoring (outcome) group_left () (sum(rate(malgil_answers_total[$__rate_interval])) > 0)`, "{{outcome}}"}}},
+			{title: "제 답을 받지 못한 비율", help: "늦거나 실패해 제 답을 받지 못한 발화의 비율. 5분과 1시간이 함께 붉은 선을 넘으면 경보가 울립니다.", unit: "percentunit", limits: badShare,
+				empty: "발화가 없으면 값이 없습니다.", queries: []query{
+					{`malgil:answers_bad:ratio_rate5m`, "5분"}, {`malgil:answers_bad:ratio_rate30m`, "30분"},
+					{`malgil:answers_bad:ratio_rate1h`, "1시간"}, {`malgil:answers_bad:ratio_rate6h`, "6시간"}}},
 			{title: "남은 응답 시간", help: "카카오 제한까지 남은 시간. 가장 빠듯한 5%가 0에 가까우면 위험합니다.", unit: "s", limits: limits{1, 0.25},
 				empty: "발화가 없으면 값이 없습니다.", queries: []query{
 					{`histogram_quantile(0.05, sum by (le) (rate(malgil_answer_budget_left_seconds_bucket[$__rate_interval])))`, "빠듯한 5%"},

@@ -63,7 +63,7 @@ func TestPanels_areExplained(t *testing.T) {
 
 // mayBeEmpty tells expressions that may have no value: a quantile of nothing is no number; a comparison
 // drops what does not hold; and these metrics are not told before there is something to tell.
-var mayBeEmpty = regexp.MustCompile(`histogram_quantile|> 0\b|\bALERTS\b|\bmalgil_(http|loop|invoice_deadline)_`)
+var mayBeEmpty = regexp.MustCompile(`histogram_quantile|> 0\b|\bALERTS\b|\bmalgil:|\bmalgil_(loop|invoice_deadline|redis_setting|redis_memory|disk)_`)
 
 // What is many stands in a table, and a number is not stacked: each setting of a panel is one that its
 // form knows.

@@ -30,10 +30,21 @@ var money = board{
 				queries: []query{{`max(malgil_attempts_unknown)`, "시도"}}},
 			{title: "가장 오래 모르는 결제", help: "결과를 모르는 결제 시도 중 가장 오래된 것의 나이. 30분이 넘으면 경보가 울립니다.", unit: "s", limits: limits{600, 1800},
 				queries: []query{{`max(malgil_attempt_oldest_unknown_seconds)`, "나이"}}},
+			{title: "거절된 결제의 비율", help: "지난 6시간의 카드 결제 중 카드사가 거절한 비율. 30%가 넘고 열 번 이상이면 경보가 울립니다.", unit: "percentunit", limits: limits{0.15, 0.3},
+				empty:   "지난 6시간에 결제 시도가 없었습니다.",
+				queries: []query{{`malgil:charges_declined:ratio_rate6h`, "거절"}}},
 		}},
-		{title: "월렛", panels: []panel{
+		{title: "월렛과 카드", panels: []panel{
 			{title: "월렛 결제 상태", help: "월렛 수를 결제 상태별로 봅니다.", unit: "short", stacked: true,
 				queries: []query{{`max by (payment_state) (malgil_wallets)`, "{{payment_state}}"}}},
+			{title: "미수 기간", help: "미수 월렛 수를 미수 기간별로 봅니다. 5일을 넘으면 장기 미수입니다.", unit: "short", stacked: true,
+				queries: []query{{`max by (age) (malgil_wallets_unpaid)`, "{{age}}"}}},
+			{title: "가장 오래된 미수", help: "미수가 가장 오래된 월렛의 미수 기간. 5일을 넘으면 장기 미수입니다.", unit: "s", limits: limits{86400, 5 * 86400},
+				queries: []query{{`max(malgil_unpaid_oldest_seconds)`, "기간"}}},
+			{title: "캐시가 남은 날", help: "카드 없이 쓰는 월렛 수를 지난 7일처럼 쓸 때 캐시가 남는 날수별로 봅니다.", unit: "short", stacked: true,
+				queries: []query{{`max by (days) (malgil_wallets_runway)`, "{{days}}"}}},
+			{title: "카드", help: "지우지 않은 카드 수를 상태별로 봅니다. dormant는 다시 살릴 수 있고 dead는 다시 등록해야 합니다.", unit: "short", stacked: true,
+				queries: []query{{`max by (state) (malgil_cards)`, "{{state}}"}}},
 		}},
 		{title: "장부", panels: []panel{
 			{title: "맞지 않는 장부", help: "1시간마다 월렛별로 견준 장부의 차이를 종류별로 봅니다. 0이어야 합니다.", unit: "currencyKRW", limits: ought0,
