@@ -24,6 +24,7 @@ type botCommand struct {
 	Unanswered botUnanswered `cmd:"" help:"What a bot had no answer to, put together by likeness."`
 	Utterances botUtterances `cmd:"" help:"What was said to a bot, and how it was answered."`
 	Import     botImport     `cmd:"" help:"Make all that a bot can say a new version, which its development channel runs."`
+	Export     botExport     `cmd:"" help:"Write a version of a bot into a folder, as import takes it."`
 	Teach      botTeach      `cmd:"" help:"Add an item to the knowledge base of a bot, as a new version."`
 	Versions   botVersions   `cmd:"" help:"List the versions of a bot, the newest first."`
 	Diff       botDiff       `cmd:"" help:"Show what a version changes: for users, where it is not compared with another."`

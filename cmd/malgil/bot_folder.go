@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"github.com/malgil/malgil/internal/botfile"
@@ -18,12 +16,8 @@ type botInit struct {
 
 // Run writes the example.
 func (c botInit) Run(e *env) error {
-	entries, err := os.ReadDir(c.Folder)
-	switch {
-	case err == nil && len(entries) > 0:
-		return fault.Field("folder", "%s is not empty, and nothing is written over; name a new one", c.Folder)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return fault.Field("folder", "cannot be used: %v", err)
+	if err := isFree(c.Folder); err != nil {
+		return err
 	}
 	if err := os.CopyFS(c.Folder, botfile.Example()); err != nil {
 		return fmt.Errorf("write the example: %w", err)

@@ -92,6 +92,7 @@ var callsOf = map[string][]string{
 	"bot teach":             {"POST /api/v1/bots/{id}/knowledge"},
 	"bot versions":          {"GET /api/v1/bots/{id}/versions"},
 	"bot diff":              {"GET /api/v1/bots/{id}/versions/{version}/diff", "GET /api/v1/bots/{id}"},
+	"bot export":            {"GET /api/v1/bots/{id}/versions/{version}/content", "GET /api/v1/bots/{id}"},
 	"bot deploy":            {"POST /api/v1/bots/{id}/versions/{version}/deploy", "GET /api/v1/bots/{id}/versions/{version}/diff", "GET /api/v1/bots/{id}"},
 	"bot rollback":          {"POST /api/v1/bots/{id}/rollback"},
 	"bot deploys":           {"GET /api/v1/bots/{id}/deploys"},

@@ -27,6 +27,7 @@ func wholeArgs(people, content string) map[string][][]string {
 		"wallet add-card":       {{"wal_1", "crd_1"}, {"wal_1", "crd_1", "--dry-run"}},
 		"card put":              {{"wal_1", "crd_1"}, {"wal_1", "crd_1", "--dry-run"}},
 		"bot import":            {{content, "--bot=b1"}, {content, "--bot=b1", "--dry-run"}},
+		"bot export":            {{"b1", people + ".folder"}, {"b1", people + ".folder", "2"}},
 		"bot diff":              {{"b1"}, {"b1", "2"}},
 		"bot deploy":            {{"b1"}, {"b1", "2"}, {"b1", "2", "--dry-run"}},
 		"wallet change":         {{"wal_1", "--name=x"}},

@@ -60,6 +60,7 @@ func (s *Server) addVersions() {
 	add(s, operation{route: "GET /api/v1/bots/{id}/versions", id: "list-versions", group: group, summary: "List the versions of a bot, the newest first", errors: missing}, s.listVersions)
 	add(s, operation{route: "GET /api/v1/bots/{id}/versions/{version}", id: "get-version", group: group, summary: "Show a version of a bot", errors: missing}, s.getVersion)
 	add(s, operation{route: "GET /api/v1/bots/{id}/versions/{version}/diff", id: "diff-version", group: group, summary: "What a version of a bot changes", errors: missing}, s.diffVersion)
+	s.addVersionContent(group, missing)
 	add(s, operation{route: "POST /api/v1/bots/{id}/versions/{version}/deploy", id: "deploy-version", group: group, summary: "Make a version live", errors: missing}, s.deployVersion)
 	add(s, operation{route: "POST /api/v1/bots/{id}/rollback", id: "roll-back", group: group, summary: "Make live what was live before the last deploy", errors: conflict}, s.rollBack)
 	add(s, operation{route: "GET /api/v1/bots/{id}/deploys", id: "list-deploys", group: group, summary: "List the deploys of a bot, the last first", errors: missing}, s.listDeploys)

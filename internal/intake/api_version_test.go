@@ -164,6 +164,14 @@ func TestVersions_folder(t *testing.T) {
 		map[string]any{"version": 1, "added": true, "live": true})
 	wantAt(t, "the example again", h.do(call{method: "POST", path: path, body: string(archive), header: zipped}).want(200), map[string]any{"version": 1, "added": false})
 
+	got := h.do(call{method: "GET", path: path + "/1/content"})
+	back := got.Body.Bytes()
+	if got.Code != 200 || got.Header().Get("Content-Type") != "application/zip" || !strings.Contains(got.Header().Get("Content-Disposition"), "malgil-"+botID+"-1.zip") {
+		t.Errorf("GET content = %d, %v", got.Code, got.Header())
+	}
+	wantAt(t, "what it gives back", h.do(call{method: "POST", path: path, body: string(back), header: zipped}).want(200), map[string]any{"version": 1, "added": false})
+	h.do(call{method: "GET", path: path + "/2/content"}).wantProblem(404, "NOT_FOUND", "")
+
 	bad := botfile.Zip(map[string][]byte{
 		"bot.yaml":         []byte("id: 66a1\nname: 서점\nnonsense: 1\n"),
 		"blocks/01-a.yaml": []byte("id: a\nname: 영업시간\nkind: normal\nanswer:\n  outputs: []\n"),

@@ -114,6 +114,7 @@ POST /api/v1/bots/{id}/knowledge PAMO WKVv
 GET /api/v1/bots/{id}/versions PAMOWKVv -
 GET /api/v1/bots/{id}/versions/{version} PAMOWKVv -
 GET /api/v1/bots/{id}/versions/{version}/diff PAMOWKVv -
+GET /api/v1/bots/{id}/versions/{version}/content PAMOWKVv -
 POST /api/v1/bots/{id}/versions/{version}/deploy PAMO WKVv
 POST /api/v1/bots/{id}/rollback PAMO WKVv
 GET /api/v1/bots/{id}/deploys PAMOWKVv -

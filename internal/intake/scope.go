@@ -151,6 +151,7 @@ var routes = map[string]guard{
 	"GET /api/v1/bots/{id}/versions":                    {scope: access.Read, right: access.ReadBot, on: theBot},
 	"GET /api/v1/bots/{id}/versions/{version}":          {scope: access.Read, right: access.ReadBot, on: theBot},
 	"GET /api/v1/bots/{id}/versions/{version}/diff":     {scope: access.Read, right: access.ReadBot, on: theBot},
+	"GET /api/v1/bots/{id}/versions/{version}/content":  {scope: access.Read, right: access.ReadBot, on: theBot},
 	"POST /api/v1/bots/{id}/versions/{version}/deploy":  {scope: access.Admin, right: access.EditBlocks, on: theBot},
 	"POST /api/v1/bots/{id}/rollback":                   {scope: access.Admin, right: access.EditBlocks, on: theBot},
 	"GET /api/v1/bots/{id}/deploys":                     {scope: access.Read, right: access.ReadBot, on: theBot},

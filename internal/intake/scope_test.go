@@ -100,6 +100,7 @@ POST /api/v1/bots/{id}/knowledge admin edit_blocks bot path.id
 GET /api/v1/bots/{id}/versions read read_bot bot path.id
 GET /api/v1/bots/{id}/versions/{version} read read_bot bot path.id
 GET /api/v1/bots/{id}/versions/{version}/diff read read_bot bot path.id
+GET /api/v1/bots/{id}/versions/{version}/content read read_bot bot path.id
 POST /api/v1/bots/{id}/versions/{version}/deploy admin edit_blocks bot path.id
 POST /api/v1/bots/{id}/rollback admin edit_blocks bot path.id
 GET /api/v1/bots/{id}/deploys read read_bot bot path.id
