@@ -112,7 +112,7 @@ var (
 	unpaidOldest = describe("malgil_unpaid_oldest_seconds",
 		"For how long the wallet has been unpaid that was not paid for longest; 0 when none is unpaid.")
 	walletsRunway = describe("malgil_wallets_runway",
-		"Wallets without a card that have used cash in the last seven days, by for how many days what they have is enough at that pace.", "days")
+		"Wallets without a card that have used cash in the last seven days, by for how many days what they have is enough at that pace, as the hourly comparison found.", "days")
 	cards = describe("malgil_cards",
 		"Cards that their owners have not removed, by state.", "state")
 	mailsWaiting = describe("malgil_mails_waiting",

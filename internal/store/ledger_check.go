@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -90,13 +91,52 @@ func (s *Store) advanceBases(ctx context.Context, walletIDs []string, now time.T
 	return nil
 }
 
-// KeepCheck keeps what was found of a wallet.
+// KeepCheck keeps what was found of a wallet, and for how long it has cash.
 func (s *Store) KeepCheck(ctx context.Context, walletID string, found map[reconcile.Kind]wallet.KRW, now time.Time) error {
-	_, err := s.write.ExecContext(ctx, `UPDATE ledger_check SET checked_at = $2, balance_krw = $3, held_krw = $4, free_krw = $5,
-		messages_krw = $6, payments_krw = $7 WHERE wallet_id = $1`, walletID, millis(now),
-		found[reconcile.Balance], found[reconcile.Held], found[reconcile.Free], found[reconcile.Messages], found[reconcile.Payments])
+	runway, err := s.runway(ctx, walletID, now)
+	if err != nil {
+		return err
+	}
+	_, err = s.write.ExecContext(ctx, `UPDATE ledger_check SET checked_at = $2, balance_krw = $3, held_krw = $4, free_krw = $5,
+		messages_krw = $6, payments_krw = $7, runway = $8 WHERE wallet_id = $1`, walletID, millis(now),
+		found[reconcile.Balance], found[reconcile.Held], found[reconcile.Free], found[reconcile.Messages], found[reconcile.Payments], runway)
 	if err != nil {
 		return fmt.Errorf("keep what was found of wallet %s: %w", walletID, err)
 	}
 	return nil
+}
+
+// runwayOver is the time whose use says how fast a wallet's cash goes.
+const runwayOver = 7 * 24 * time.Hour
+
+// runway tells for how long a wallet has cash when it is used as in the last seven days; "" for one with a
+// card, which is charged then, and for one that used none.
+func (s *Store) runway(ctx context.Context, walletID string, now time.Time) (Runway, error) {
+	var cash, used wallet.KRW
+	err := s.read.QueryRowContext(ctx, `SELECT w.free_krw + w.paid_krw - w.held_krw, CAST(COALESCE((
+			SELECT -SUM(p.free + p.paid) FROM posting p WHERE p.wallet_id = w.id AND p.at > $2 AND p.kind = 'capture'), 0) AS BIGINT)
+		FROM wallet w WHERE w.id = $1 AND w.deleted_at = 0 AND NOT EXISTS (SELECT 1 FROM wallet_card c WHERE c.wallet_id = w.id)`,
+		walletID, millis(now.Add(-runwayOver))).Scan(&cash, &used)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("look how long the cash of wallet %s lasts: %w", walletID, err)
+	}
+	return runwayOf(cash, used), nil
+}
+
+// runwayOf divides cash by a seventh of what was used in seven days.
+func runwayOf(cash, used wallet.KRW) Runway {
+	switch {
+	case used <= 0:
+		return ""
+	case 7*cash < used:
+		return Runways[0]
+	case 7*cash < 3*used:
+		return Runways[1]
+	case 7*cash < 7*used:
+		return Runways[2]
+	}
+	return Runways[3]
 }

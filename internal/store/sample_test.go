@@ -257,7 +257,7 @@ func TestSample_timesLost(t *testing.T) {
 // A scrape comes every few seconds: tables that grow are read by their indexes.
 func TestSample_readsIndexes(t *testing.T) {
 	queries := []string{sampleChunks, sampleDoubt, sampleMoney, sampleChecks,
-		sampleWaits, sampleStill, sampleCards, sampleDead, strings.NewReplacer("$1", "2", "$2", "1").Replace(sampleUnpaid),
+		sampleWaits, sampleStill, sampleCards, sampleRunways, sampleDead, strings.NewReplacer("$1", "2", "$2", "1").Replace(sampleUnpaid),
 		strings.NewReplacer("$1", "1", "$2", "1").Replace(sampleInvoices), strings.ReplaceAll(sampleTimes, "$1", "1")}
 	t.Run("sqlite", func(t *testing.T) {
 		steps := plan(t, openTest(t, sqliteAddress(t)), `EXPLAIN QUERY PLAN `, queries)

@@ -29,6 +29,8 @@ const (
 
 	sampleCards = `SELECT state, COUNT(*) FROM card WHERE removed_at = 0 GROUP BY state`
 
+	sampleRunways = `SELECT runway, COUNT(*) FROM ledger_check WHERE runway <> '' GROUP BY runway`
+
 	sampleDead = `SELECT type, COUNT(*) FROM dead_task WHERE state = 'dead' GROUP BY type`
 )
 
@@ -52,6 +54,9 @@ func (s *Store) sampleWaiting(ctx context.Context, now time.Time, v *Sample) (er
 	}
 	if v.Cards, err = counted[billing.CardState](ctx, s, sampleCards); err != nil {
 		return fmt.Errorf("count cards: %w", err)
+	}
+	if v.Runways, err = counted[Runway](ctx, s, sampleRunways); err != nil {
+		return fmt.Errorf("count wallets by how long their cash lasts: %w", err)
 	}
 	if v.DeadTasks, err = counted[string](ctx, s, sampleDead); err != nil {
 		return fmt.Errorf("count dead tasks: %w", err)
