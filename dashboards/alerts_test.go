@@ -189,6 +189,25 @@ tests:
 	}
 }
 
+var scaledBy = regexp.MustCompile(`(?m)^ +query: (.+)$`)
+
+// What docs/operations.md scales workers by is told by malgil.
+func TestScaling(t *testing.T) {
+	text, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	queries, known := scaledBy.FindAllSubmatch(text, -1), knownMetrics(t)
+	if len(queries) == 0 {
+		t.Error("docs/operations.md scales nothing")
+	}
+	for _, query := range queries {
+		for _, wrong := range unknown(string(query[1]), known) {
+			t.Errorf("%s: %s", query[1], wrong)
+		}
+	}
+}
+
 var heading = regexp.MustCompile(`(?m)^#+ +(.+)$`)
 
 // sections are the anchors of the headings of docs/operations.md.
