@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,11 +21,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/malgil/malgil/internal/apiclient"
 	"github.com/malgil/malgil/internal/app"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/doctor"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/sandbox"
+	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/testserver"
 	"github.com/malgil/malgil/tasks"
 )
@@ -38,6 +41,7 @@ const (
 	bankSecret    = "planted-bank-secret"
 	taxSecret     = "planted-tax-secret"
 	redisPassword = "planted-redis-password"
+	botKey        = "planted-rest-key"
 	dbPassword    = "planted-db-password"
 )
 
@@ -205,6 +209,24 @@ func (p *patient) wallet(due string) {
 			FROM (SELECT CAST(extract(epoch FROM now()) * 1000 AS BIGINT) AS at) AS this`)
 }
 
+// bot is a bot with a key, which the sandbox knows with the right one.
+func (p *patient) bot(key string) {
+	p.t.Helper()
+	box, err := seal.New(p.keys.Seal, rand.Reader)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	sealed, err := box.Seal([]byte(key), "bot", "bot_1")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.sql(fmt.Sprintf(`INSERT INTO bot (id, name, wallet_id, skill_key_hash, rest_key_sealed, rate_per_second, in_flight,
+		paused_reason, paused_at, version, created_at) VALUES ('bot_1', 'a', NULL, '\x01', '\x%x', 500, 8, '', 0, 1, 0)`, sealed))
+	if err := apiclient.New(os.Getenv("MALGIL_KAKAO_URL"), "").Call(p.t.Context(), "PUT", "/sandbox/bots/bot_1", map[string]any{"rest_api_key": botKey}, nil); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // beats are when the loops sweep and tidy last ended, seconds from now.
 func (p *patient) beats(sweep, tidy string) {
 	p.sql(`INSERT INTO loop_beat (loop, at, since, silent_ms)
@@ -269,6 +291,7 @@ func TestDoctor_healthy(t *testing.T) {
 	p := newPatient(t)
 	p.work()
 	p.wallet("1800")
+	p.bot(botKey)
 	found, report, lines := look(t)
 	warned := 0 // of disks that are nearly full: that of whoever runs this may be
 	for name, r := range found {
@@ -279,7 +302,7 @@ func TestDoctor_healthy(t *testing.T) {
 			t.Errorf("%s is %s: %s", name, r.State, r.Found)
 		}
 	}
-	for _, name := range []string{"configuration", "database", "migrations", "keys", "scheduler", "clock of the database", "redis", "redis persistence",
+	for _, name := range []string{"configuration", "database", "migrations", "keys", "keys of bots", "scheduler", "clock of the database", "redis", "redis persistence",
 		"redis eviction", "redis memory", "clock of redis", "workers", "kakao", "kakaopay", "bank", "tax carrier", "smtp", "supplier", "holidays", "disk (temporary)"} {
 		if _, is := found[name]; !is {
 			t.Errorf("nothing is said about %s", name)
@@ -358,6 +381,8 @@ func TestDoctor_broken(t *testing.T) {
 			"smtp", doctor.Problem, "could not be reached"},
 		"Kakao is away": {func(p *patient) { p.set("MALGIL_KAKAO_URL", "http://"+nowhere(p.t)) },
 			"kakao", doctor.Problem, "connection refused"},
+		"Kakao refuses the key of a bot": {func(p *patient) { p.bot("planted-wrong") },
+			"keys of bots", doctor.Problem, "does not take the REST API keys of bot_1"},
 		"KakaoPay refuses the key": {func(p *patient) { p.set("MALGIL_KAKAOPAY_SECRET", "planted-wrong") },
 			"kakaopay", doctor.Problem, "refuses our key"},
 		"KakaoPay is away": {func(p *patient) { p.set("MALGIL_KAKAOPAY_URL", "http://"+nowhere(p.t)) },

@@ -33,10 +33,19 @@ func (i Installation) databaseChecks(db *visit[*store.Store]) []check {
 			return look(ctx, s)
 		})
 	}
+	// The keys are given to the connection once, for all that need them.
+	opened := &visit[*store.Store]{open: func(ctx context.Context) (*store.Store, error) {
+		s, err := db.get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return s, i.Keys(ctx, s)
+	}}
 	checks := []check{
 		{"database", func(ctx context.Context) Result { return i.database(ctx, db) }},
 		{"migrations", on(migrations)},
-		{"keys", migrated(i.keys)},
+		{"keys", migrated(func(ctx context.Context, _ *store.Store) Result { return i.keys(ctx, opened) })},
+		{"keys of bots", migrated(func(ctx context.Context, _ *store.Store) Result { return i.keysOfBots(ctx, opened) })},
 		{"scheduler", migrated(schedulerSeen)},
 	}
 	if !embedded(i.DB) {
@@ -106,13 +115,14 @@ func migrations(ctx context.Context, s *store.Store) Result {
 }
 
 // keys tells whether the keys of the installation open what its database holds.
-func (i Installation) keys(ctx context.Context, s *store.Store) Result {
+func (i Installation) keys(ctx context.Context, opened *visit[*store.Store]) Result {
 	for _, setting := range []string{"MALGIL_SEAL_KEYS", "MALGIL_HASH_KEY"} {
 		if i.wrong(setting) {
 			return seeConfiguration(setting)
 		}
 	}
-	wrong := each(i.Keys(ctx, s))
+	_, err := opened.get(ctx)
+	wrong := each(err)
 	if len(wrong) == 0 {
 		return ok("they open what the database holds")
 	}

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -228,5 +229,33 @@ func TestAlive(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) { expect(t, alive(tt.beats, now), tt.state, tt.found) })
+	}
+}
+
+// A key is taken unless Kakao says that it is not, or says nothing.
+func TestJudgeKeys(t *testing.T) {
+	refused := fault.Coded(fault.Refused, kakao.CodeConfig, "Kakao does not accept the bot's REST API key")
+	none, away := fault.New(fault.NotFound, "Kakao does not know the task"), fault.New(fault.Unavailable, "Kakao did not answer")
+	bots := func(n int) (all []store.BotKey) {
+		for i := range n {
+			all = append(all, store.BotKey{BotID: fmt.Sprint("bot_", i), RestKey: "planted-rest-key"})
+		}
+		return all
+	}
+	tests := map[string]struct {
+		answers []error
+		state   State
+		found   string
+	}{
+		"no bot":         {nil, OK, "there is no bot"},
+		"all are taken":  {[]error{none, none}, OK, "takes those of 2 bots, the first by id"},
+		"one is refused": {[]error{none, refused, away}, Problem, "does not take the REST API keys of bot_1"},
+		"many are":       {[]error{refused, refused, refused, refused, refused, refused, refused}, Problem, "bot_4 and 2 more"},
+		"Kakao is away":  {[]error{none, away}, Skipped, "did not say whether it takes those of bot_1"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			expect(t, judgeKeys(bots(len(tt.answers)), tt.answers, ", the first by id"), tt.state, tt.found)
+		})
 	}
 }

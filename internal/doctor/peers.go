@@ -28,7 +28,7 @@ func (i Installation) peerChecks() []check {
 	}
 }
 
-// kakao tells whether the Event API is reached. Its keys are those of bots: none is tried here.
+// kakao tells whether the Event API is reached. Its keys are those of bots, see keysOfBots.
 func (i Installation) kakao(ctx context.Context) Result {
 	const setting = "MALGIL_KAKAO_URL"
 	if i.wrong(setting) {
@@ -43,7 +43,7 @@ func (i Installation) kakao(ctx context.Context) Result {
 	if _, err := peer.Do(ctx, http.MethodGet, "/", http.Header{}, nil); err != nil {
 		return unreached(setting, shown, err)
 	}
-	return ok("%s answers; the keys of bots are tried when they send", shown)
+	return ok("%s answers", shown)
 }
 
 // unreached is the result of a request without an answer.

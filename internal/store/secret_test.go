@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,6 +125,25 @@ func TestChunkWork_keyDoesNotOpen(t *testing.T) {
 		looked, ok, err := s.SentChunk(t.Context(), sent.ID, sent.Epoch)
 		if err != nil || !ok || looked.RestKey != "" || looked.Chunk.TaskID != "task-2" {
 			t.Errorf("SentChunk = %+v, %v, %v, want the chunk without a key", looked, ok, err)
+		}
+	})
+}
+
+// The keys of bots are listed open, but for bots that stand still because of theirs; one that does not open is none.
+func TestRestKeys(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		for _, id := range []string{"bot_1", "bot_2", "bot_3", "bot_4"} {
+			newBot(t, s, id, "")
+		}
+		exec(t, s, `UPDATE bot SET paused_reason = 'config' WHERE id = 'bot_2'`)
+		exec(t, s, `UPDATE bot SET rest_key_sealed = (SELECT b.rest_key_sealed FROM bot b WHERE b.id = 'bot_1') WHERE id = 'bot_3'`)
+		for limit, want := range map[int][]BotKey{
+			10: {{"bot_1", "rest-key-of-bot_1"}, {"bot_3", ""}, {"bot_4", "rest-key-of-bot_4"}},
+			1:  {{"bot_1", "rest-key-of-bot_1"}},
+		} {
+			if got, err := s.RestKeys(t.Context(), limit); err != nil || !slices.Equal(got, want) {
+				t.Errorf("RestKeys(%d) = %+v, %v, want %+v", limit, got, err, want)
+			}
 		}
 	})
 }

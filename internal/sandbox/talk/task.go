@@ -131,6 +131,16 @@ type failureAnswer struct {
 	} `json:"errorMsg"`
 }
 
+// someBots reports whether a key is that of some bot; any is while no bot is known. The caller holds the lock.
+func (k *Kakao) someBots(authorization string) bool {
+	for _, known := range k.bots {
+		if authorized(known, authorization) {
+			return true
+		}
+	}
+	return len(k.bots) == 0
+}
+
 // result is GET /v1/tasks/{task}.
 func (k *Kakao) result(w http.ResponseWriter, r *http.Request) {
 	k.mu.Lock()
@@ -139,6 +149,7 @@ func (k *Kakao) result(w http.ResponseWriter, r *http.Request) {
 	if t != nil {
 		settings = k.settings(t.channel)
 	}
+	anybodys := k.someBots(r.Header.Get("Authorization"))
 	k.mu.Unlock()
 	subject := trouble.Subject{}
 	if t != nil {
@@ -150,6 +161,9 @@ func (k *Kakao) result(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
+	case t == nil && !anybodys:
+		kakaoError(w, http.StatusUnauthorized, "the REST API key is not accepted")
+		return
 	case t == nil:
 		kakaoError(w, http.StatusNotFound, "no such task")
 		return

@@ -1,0 +1,90 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/store"
+)
+
+const (
+	// noTask is a task that nobody has made.
+	noTask = "malgil-doctor"
+	// maxBots is how many keys of bots are tried, botsAtOnce how many at a time: it is to end in ten seconds.
+	maxBots, botsAtOnce = 40, 8
+)
+
+// keysOfBots asks Kakao for a task that there is not, with the key of each bot: whether it takes the key shows before.
+func (i Installation) keysOfBots(ctx context.Context, opened *visit[*store.Store]) Result {
+	for _, setting := range []string{"MALGIL_KAKAO_URL", "MALGIL_SEAL_KEYS", "MALGIL_HASH_KEY"} {
+		if i.wrong(setting) {
+			return seeConfiguration(setting)
+		}
+	}
+	s, err := opened.get(ctx)
+	if err != nil {
+		return skipped("they cannot be opened, see keys")
+	}
+	bots, err := s.RestKeys(ctx, maxBots+1)
+	if err != nil {
+		return problem("See the log of the database.", "they cannot be read: %s", said(err))
+	}
+	client, err := kakao.NewEventClient(i.Kakao, checkTime)
+	if err != nil {
+		return skipped("Kakao has no address, see kakao")
+	}
+	defer client.Close()
+	more := ""
+	if len(bots) > maxBots {
+		bots, more = bots[:maxBots], ", the first by id"
+	}
+	answers := make([]error, len(bots))
+	turn := make(chan struct{}, botsAtOnce)
+	var all sync.WaitGroup
+	for n, b := range bots {
+		all.Go(func() {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			_, answers[n] = client.Result(ctx, b.RestKey, noTask)
+		})
+	}
+	all.Wait()
+	return judgeKeys(bots, answers, more)
+}
+
+// judgeKeys says what the answers to bots mean.
+func judgeKeys(bots []store.BotKey, answers []error, more string) Result {
+	var refused, unknown []string
+	for n, b := range bots {
+		switch err := answers[n]; {
+		case fault.CodeOf(err) == kakao.CodeConfig:
+			refused = append(refused, b.BotID)
+		case err != nil && slices.Contains([]fault.Kind{fault.Throttled, fault.Unavailable, fault.Internal}, fault.KindOf(err)):
+			unknown = append(unknown, b.BotID)
+		}
+	}
+	switch {
+	case len(bots) == 0:
+		return ok("there is no bot whose key could be tried")
+	case len(refused) > 0:
+		return problem("Set the key of each with malgil bot change ID, MALGIL_BOT_REST_API_KEY in its environment; nothing of theirs is sent with a wrong one.",
+			"Kakao does not take the REST API keys of %s", named(refused))
+	case len(unknown) > 0:
+		return skipped("Kakao did not say whether it takes those of %s, see kakao", named(unknown))
+	}
+	return ok("Kakao takes those of %d bots%s", len(bots), more)
+}
+
+// named lists some bots.
+func named(bots []string) string {
+	const most = 5
+	if len(bots) <= most {
+		return strings.Join(bots, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(bots[:most], ", "), len(bots)-most)
+}
