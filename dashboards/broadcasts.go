@@ -39,6 +39,12 @@ var broadcasts = board{
 				queries: []query{{`sum by (outcome) (rate(malgil_rate_waits_total[$__rate_interval]))`, "{{outcome}}"}}},
 			{title: "멈춘 봇", help: "카카오가 키를 받지 않거나(config) 카카오 쪽 잔액이 없어(provider) 보내지 않는 봇 수. 사람이 다시 켭니다. 0이어야 합니다.", unit: "short", limits: ought0,
 				queries: []query{{`max by (reason) (malgil_bots_paused)`, "{{reason}}"}}},
+			{title: "카카오의 응답", help: "카카오에 보낸 초당 요청 수를 결과별로 봅니다. no_answer는 닿았는지 모르고 unsent는 닿지 않은 것입니다.", unit: "reqps", stacked: true, many: true,
+				queries: []query{{`sum by (outcome) (rate(malgil_peer_request_duration_seconds_count{peer="kakao"}[$__rate_interval]))`, "{{outcome}}"}}},
+			{title: "카카오의 응답 시간", help: "카카오가 답하는 데 걸린 시간의 95%와 중앙값.", unit: "s",
+				empty: "카카오에 보낸 요청이 없습니다.", queries: []query{
+					{`histogram_quantile(0.95, sum by (le) (rate(malgil_peer_request_duration_seconds_bucket{peer="kakao"}[$__rate_interval])))`, "95%"},
+					{`histogram_quantile(0.5, sum by (le) (rate(malgil_peer_request_duration_seconds_bucket{peer="kakao"}[$__rate_interval])))`, "중앙값"}}},
 		}},
 		{title: "불확실한 것", panels: []panel{
 			{title: "불확실한 돈", help: "불확실한 청크 때문에 묶인 금액. 72시간이 지나면 풀립니다.", unit: "currencyKRW",

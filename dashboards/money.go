@@ -34,6 +34,13 @@ var money = board{
 				empty:   "지난 6시간에 결제 시도가 없었습니다.",
 				queries: []query{{`malgil:charges_declined:ratio_rate6h`, "거절"}}},
 		}},
+		{title: "결제사와 은행", panels: []panel{
+			{title: "결제사의 응답", help: "결제사와 은행, 세금계산서 사업자에 보낸 초당 요청 수를 상대와 결과별로 봅니다.", unit: "reqps", many: true,
+				queries: []query{{`sum by (peer, outcome) (rate(malgil_peer_request_duration_seconds_count{peer=~"kakaopay|bank|tax"}[$__rate_interval])) > 0`, "{{peer}} {{outcome}}"}},
+				empty:   "보낸 요청이 없습니다."},
+			{title: "결제사의 응답 시간", help: "상대별로 95%가 답하는 시간.", unit: "s", empty: "보낸 요청이 없습니다.",
+				queries: []query{{`histogram_quantile(0.95, sum by (le, peer) (rate(malgil_peer_request_duration_seconds_bucket{peer=~"kakaopay|bank|tax"}[$__rate_interval])))`, "{{peer}}"}}},
+		}},
 		{title: "월렛과 카드", panels: []panel{
 			{title: "월렛 결제 상태", help: "월렛 수를 결제 상태별로 봅니다.", unit: "short", stacked: true,
 				queries: []query{{`max by (payment_state) (malgil_wallets)`, "{{payment_state}}"}}},

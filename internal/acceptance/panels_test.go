@@ -42,8 +42,8 @@ const dueOnlyAtAMonthsEnd = "only where a month ends on its way a tax invoice is
 var moved = []string{
 	"overview: 발화", "overview: 살린 콜백", "overview: 상담 제안", "overview: 보낸 사람", "overview: 쓴 금액", "overview: 보낸 메일", "overview: 떠 있는 프로세스",
 	"conversations: 발화 응답", "conversations: 남은 응답 시간", "conversations: 콜백", "conversations: 상담 제안",
-	"broadcasts: 보내는 속도", "broadcasts: 이벤트 API 요청", "broadcasts: 결과가 온 메시지", "broadcasts: 전달된 비율",
-	"money: 원장에 적힌 금액", "money: 자동결제", "money: 카드별 결제 시도", "invoices: 메일",
+	"broadcasts: 보내는 속도", "broadcasts: 이벤트 API 요청", "broadcasts: 결과가 온 메시지", "broadcasts: 전달된 비율", "broadcasts: 속도 제한", "broadcasts: 카카오의 응답",
+	"money: 원장에 적힌 금액", "money: 자동결제", "money: 카드별 결제 시도", "money: 결제사의 응답", "invoices: 메일",
 	"queues: 끝난 작업", "queues: 작업 시간", "queues: HTTP 요청", "queues: 메모리", "queues: 버전",
 }
 
