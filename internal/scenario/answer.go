@@ -141,6 +141,8 @@ func (t *turn) find(entry Entry) {
 	switch {
 	case t.item >= 0:
 		t.decided(itemAnswer(t.bot.Knowledge[t.item]))
+	case t.theirs != nil:
+		t.decided(itemAnswer(*t.theirs))
 	case t.among != nil:
 		t.decided(t.bot.chooseAmong(t.among))
 	case t.block == nil:
@@ -169,6 +171,9 @@ func (t *turn) answer(ctx context.Context, backend Backend) (Reply, error) {
 	}
 	if t.item >= 0 {
 		reply.Item = t.bot.Knowledge[t.item].Question
+	}
+	if t.theirs != nil {
+		reply.Item = t.theirs.Question
 	}
 	instead := kakao.Text(FailedText)
 	switch {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/knowledge"
 )
 
 // Why is the rule by which an answer was chosen. The words are stored.
@@ -12,7 +13,7 @@ type Why string
 // The rules, in their order.
 const (
 	ByURL       Why = "skill_url"   // the skill URL stands for the block
-	ByKakao     Why = "kakao"       // Kakao names the block: it matched it, or a button leads there
+	ByKakao     Why = "kakao"       // Kakao names the block: it matched it, or a button leads there; or its own knowledge base has the answer
 	ByAsk       Why = "asked"       // a parameter was asked for
 	ByExit      Why = "exit"        // …and words were said that leave it, or none that fit
 	ByEntry     Why = "first_entry" // the welcome
@@ -33,8 +34,9 @@ var Whys = []Why{ByURL, ByKakao, ByAsk, ByExit, ByEntry, ByWords, ByLikeness, By
 // choice is what is to answer: a block, an item, or one of several that the user chooses.
 type choice struct {
 	why        Why
-	block      *Block // nil for none
-	item       int    // -1 for none
+	block      *Block          // nil for none
+	item       int             // -1 for none
+	theirs     *knowledge.Item // of Kakao's own knowledge base; nil for none
 	among      []Candidate
 	score      int
 	candidates []Candidate // what words were compared with
@@ -42,7 +44,8 @@ type choice struct {
 
 // choose finds what answers, apart from a re-ask: with the block that the skill URL stands for, with the
 // one that Kakao names (its own fallback aside, for Kakao not understanding is when ours begins), with
-// the welcome block on a first entry, with what the words lead to, else with the fallback.
+// the welcome block on a first entry, with what the words lead to, with what Kakao's own knowledge base
+// (지식+) has for them, else with the fallback.
 func (b Bot) choose(x *index, q Question, first bool) choice {
 	if block, why := b.named(q); block != nil {
 		return choice{why: why, block: block, item: -1}
@@ -55,7 +58,24 @@ func (b Bot) choose(x *index, q Question, first bool) choice {
 	if b.touchedBlock(q.Request) { // of a block that is not here; its label says nothing to match
 		return choice{why: ByUnknownBlock, block: b.ofKind(Fallback), item: -1}
 	}
-	return b.understand(x, q.Request.Utterance)
+	c := b.understand(x, q.Request.Utterance)
+	if c.why == ByNothing {
+		if theirs := kakaoItem(q.Request); theirs != nil {
+			c.why, c.block, c.theirs = ByKakao, nil, theirs
+		}
+	}
+	return c
+}
+
+// kakaoItem is the best item that Kakao's own knowledge base matched and whose answer can be shown; nil for none.
+func kakaoItem(r kakao.SkillRequest) *knowledge.Item {
+	for _, k := range r.Intent.Knowledge {
+		item := knowledge.Item{Question: k.Question, Answer: k.Answer, ImageURL: k.ImageURL, LandingURL: k.LandingURL}
+		if plain(k.Answer) != "" && len(kakao.Lint(itemAnswer(item))) == 0 {
+			return &item
+		}
+	}
+	return nil
 }
 
 // named finds the block that a call names: the one that the skill URL stands for, else Kakao's.

@@ -214,3 +214,23 @@ func TestAnswer_ofAnItem(t *testing.T) {
 		})
 	}
 }
+
+// Where the bot has no answer, that of Kakao's own knowledge base is better than none.
+func TestAnswer_kakaoKnowledge(t *testing.T) {
+	q := utterance("우주선은 어디서 타나요")
+	q.Request.Intent.Knowledge = []kakao.Knowledge{
+		{Question: "긴 것", Answer: strings.Repeat("가", 5000)}, {Question: "빈 것"},
+		{Question: "우주선 타는 곳", Answer: "옥상입니다.", LandingURL: "https://hanbit.example/roof"},
+	}
+	got, err := scenario.Answer(t.Context(), desk(), q, scenario.Entry{}, nil)
+	if err != nil || got.Why != scenario.ByKakao || got.BlockID != "" || got.Item != "우주선 타는 곳" || len(got.Problems) > 0 || got.State.Fallbacks != 0 {
+		t.Fatalf("Answer = %+v, %v, want Kakao's item", got, err)
+	}
+	if card := got.Response.Template.Outputs[0].TextCard; card == nil || card.Description != "옥상입니다." || len(card.Buttons.List) != 1 {
+		t.Errorf("Answer = %+v, want the answer with its link", got.Response.Template.Outputs)
+	}
+	q.Request.Utterance = "주차장이 있나요"
+	if got, err := scenario.Answer(t.Context(), desk(), q, scenario.Entry{}, nil); err != nil || got.Why != scenario.ByKnowledge {
+		t.Errorf("Answer of what the bot knows = %+v, %v, want its own item", got, err)
+	}
+}
