@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 )
@@ -102,13 +103,19 @@ func (x explainRow) parts() (rows [][]string) {
 	at := map[string]int{}
 	for i, c := range x.Candidates {
 		for _, p := range c.Parts {
+			if small := math.Abs(p.Contribution); small > 0 && small < 0.005 { // it would be shown as nothing
+				continue
+			}
 			row, known := at[p.Name]
 			if !known {
 				row = len(rows)
 				at[p.Name] = row
 				rows = append(rows, append([]string{p.Name}, make([]string, len(x.Candidates))...))
 			}
-			rows[row][i+1] = fmt.Sprintf("%.2f (%+.2f)", p.Value, p.Contribution)
+			rows[row][i+1] = fmt.Sprintf("%.2f", p.Value)
+			if p.Contribution != 0 { // what became of a word adds nothing itself
+				rows[row][i+1] += fmt.Sprintf(" (%+.2f)", p.Contribution)
+			}
 		}
 	}
 	return rows

@@ -7,7 +7,7 @@ import (
 
 func TestBotExplain(t *testing.T) {
 	const candidates = `"candidates":[
-		{"question":"반품 기한은 며칠인가요","score":83,"offered":true,"parts":[{"name":"base rate","value":1,"contribution":-4.29},{"name":"same letters","value":0.5,"contribution":1.39}]},
+		{"question":"반품 기한은 며칠인가요","score":83,"offered":true,"parts":[{"name":"base rate","value":1,"contribution":-4.29},{"name":"same letters","value":0.5,"contribution":1.39},{"name":"little","value":0.1,"contribution":0.004},{"name":"said 반품","value":1,"contribution":0}]},
 		{"block":"k1","words":"반품 신청하고 싶어요","score":81,"offered":true,"parts":[{"name":"base rate","value":1,"contribution":-4.29}]},
 		{"question":"주차장이 있나요","score":2,"parts":[]}]`
 	const rest = `"minimum_accuracy":70,"choose_within":3,` + candidates + `}`
@@ -32,7 +32,7 @@ func TestBotExplain(t *testing.T) {
 				t.Errorf("called %q and exits %d with %q, want %q", call, got.code, got.stderr, want)
 			}
 			for _, text := range tt.says {
-				if !strings.Contains(got.stdout, text) {
+				if !strings.Contains(got.stdout, text) || strings.Contains(got.stdout, "little") || strings.Contains(got.stdout, "+0.00") {
 					t.Errorf("it prints\n%s\nwant %q in it", got.stdout, text)
 				}
 			}

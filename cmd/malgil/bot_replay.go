@@ -131,15 +131,15 @@ func (c botUnanswered) Run(e *env) error {
 	return listAll(c.remote, e, c.list, botPath(c.Bot)+"/unanswered?"+query.Encode(), []string{"TIMES", "ASKED", "ALSO", "NEAREST"}, func(g group) []string {
 		nearest, also := "", ""
 		if n := g.Nearest; n != nil {
-			nearest = fmt.Sprintf("%s (%d)", cmp.Or(n.Question, "block "+n.Block), n.Score)
+			nearest = fmt.Sprintf("%s (%d)", clip(cmp.Or(n.Question, "block "+n.Block)), n.Score)
 		}
 		if len(g.Words) > 1 {
-			also = g.Words[1].Asked
+			also = clip(g.Words[1].Asked)
 		}
 		if g.Texts > 2 {
 			also += fmt.Sprintf(" and %d more", g.Texts-2)
 		}
-		return []string{strconv.Itoa(g.Times), g.Words[0].Asked, also, nearest}
+		return []string{strconv.Itoa(g.Times), clip(g.Words[0].Asked), also, nearest}
 	})
 }
 
@@ -174,7 +174,7 @@ func (c botUtterances) Run(e *env) error {
 	}
 	header := []string{"WHEN", "SIDE", "USER", "ASKED", "WHY", "ANSWER", "SCORE", "OUTCOME", "LEFT"}
 	return listAll(c.remote, e, c.list, botPath(c.Bot)+"/utterances?"+query.Encode(), header, func(s said) []string {
-		return []string{when(s.At), s.Side, s.User, s.Asked, s.Why, cmp.Or(s.Question, s.Block), strconv.Itoa(s.Score), s.Outcome, fmt.Sprintf("%d ms", s.Left)}
+		return []string{when(s.At), s.Side, s.User, clip(s.Asked), s.Why, clip(cmp.Or(s.Question, s.Block)), strconv.Itoa(s.Score), s.Outcome, fmt.Sprintf("%d ms", s.Left)}
 	})
 }
 
@@ -200,7 +200,7 @@ func (s replayBar) printChanges(e *env) {
 	fmt.Fprintf(e.stdout, "\nAt %d, %d are answered otherwise; heard most:\n\n", s.Minimum, s.Changed)
 	rows := make([][]string, len(s.Changes))
 	for i, c := range s.Changes {
-		rows[i] = []string{strconv.Itoa(c.Times), strconv.Itoa(c.Score), c.Asked, c.Before.String(), c.Now.String()}
+		rows[i] = []string{strconv.Itoa(c.Times), strconv.Itoa(c.Score), clip(c.Asked), clip(c.Before.String()), clip(c.Now.String())}
 	}
 	_ = table(e.stdout, []string{"TIMES", "SCORE", "ASKED", "NOW", "THEN"}, rows)
 }

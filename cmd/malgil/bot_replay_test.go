@@ -91,3 +91,14 @@ func TestBotUtterances(t *testing.T) {
 		t.Errorf("its help is\n%s\nwant every rule and every outcome in it", help)
 	}
 }
+
+func TestClip(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", strings.Repeat("a", 40): strings.Repeat("a", 40), strings.Repeat("a", 41): strings.Repeat("a", 39) + "…",
+		strings.Repeat("가", 20): strings.Repeat("가", 20), strings.Repeat("가", 1000): strings.Repeat("가", 19) + "…",
+	} {
+		if got := clip(text); got != want {
+			t.Errorf("clip(%q) = %q, want %q", text, got, want)
+		}
+	}
+}

@@ -169,6 +169,22 @@ func plain(cell string) string {
 	}, cell)
 }
 
+// clip cuts a text that people wrote to what fits in a column; --json has it whole.
+func clip(text string) string {
+	const cells = 40
+	if uniseg.StringWidth(text) <= cells {
+		return text
+	}
+	kept, width := 0, 1 // of the dots
+	for letters := uniseg.NewGraphemes(text); letters.Next(); {
+		if width += letters.Width(); width > cells {
+			break
+		}
+		_, kept = letters.Positions()
+	}
+	return text[:kept] + "…"
+}
+
 // columns prints rows whose cells stand below each other, also where Korean takes two places a
 // letter.
 func columns(w io.Writer, rows [][]string) error {

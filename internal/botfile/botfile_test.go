@@ -135,6 +135,11 @@ func TestRead_unreadable(t *testing.T) {
 	if diff := cmp.Diff(want, lines(problems)); diff != "" {
 		t.Errorf("Read() problems (-want +got):\n%s", diff)
 	}
+	files["blocks/b.yaml"] = "id: b\nanswer:\n\toutputs: []\n"
+	_, _, problems = botfile.Read(t.Context(), folder(files), scenario.Rules{})
+	if want := "blocks/b.yaml:3:1: is not YAML: the line is set in with a tab; use spaces"; len(problems) != 3 || problems[1].String() != want {
+		t.Errorf("Read(a tab) problems = %q, want %q among them", lines(problems), want)
+	}
 	files["bot.yaml"], files["blocks/b.yaml"] = "id: b1\n  name: [가나\n", "nothing: [\n"
 	if _, _, problems = botfile.Read(t.Context(), folder(files), scenario.Rules{}); len(problems) != 2 {
 		t.Errorf("Read(bot.yaml that cannot be read, and a block without an id) problems = %q, want those two", lines(problems))

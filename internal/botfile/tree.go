@@ -172,6 +172,9 @@ func (f *file) addSyntax(err error) {
 		message = syntax.GetMessage()
 		if t := syntax.GetToken(); t != nil && t.Position != nil {
 			at = place{t.Position.Line, t.Position.Column}
+			if strings.HasPrefix(strings.TrimLeft(t.Origin, "\r\n "), "\t") {
+				message = "the line is set in with a tab; use spaces"
+			}
 		}
 	}
 	f.add(at, "", "is not YAML: %s", message)
