@@ -75,6 +75,9 @@ func (f *file) knowledge(fsys fs.FS) (read []knowledge.Item) {
 		case errors.Is(err, io.EOF):
 			return read
 		case errors.As(err, &bad):
+			if f.name == knowledgeCSV && (strings.HasPrefix(bad.Reason, "has ") || strings.HasPrefix(bad.Reason, "is not CSV")) {
+				bad.Reason += inQuotes
+			}
 			f.add(place{bad.Line, max(1, bad.Column)}, "", "%s", bad.Reason)
 			continue
 		case err != nil:
@@ -93,6 +96,9 @@ func (f *file) knowledge(fsys fs.FS) (read []knowledge.Item) {
 	}
 	return read
 }
+
+// inQuotes is what to do about a row that falls apart.
+const inQuotes = "; put text that has a comma, a quote or a new line in quotes, and write a quote in it twice"
 
 // item reads a row.
 func (f *file) item(line int, cells []string, of []column) (item knowledge.Item, empty bool) {

@@ -84,7 +84,7 @@ func TestRead_knowledgeProblems(t *testing.T) {
 				"knowledge.csv:3:1: question is missing",
 				"knowledge.csv:4:2: answer is missing",
 				"knowledge.csv:4:3: imageUrl must be an https address",
-				"knowledge.csv:5:1: has 2 columns, the first line has 3",
+				"knowledge.csv:5:1: has 2 columns, the first line has 3; put text that has a comma, a quote or a new line in quotes, and write a quote in it twice",
 				"knowledge.csv:6:1: question is the same as knowledge.csv:2:1",
 				"knowledge.csv:7:1: question is 201 characters, at most 200 are allowed",
 				"knowledge.csv:7:2: answer is 1001 characters, at most 1000 are allowed",
