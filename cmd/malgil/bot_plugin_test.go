@@ -34,6 +34,9 @@ func TestBotPlugin(t *testing.T) {
 	}
 	ok(t, "bot", "create", bot, "새벽서점 도우미")
 	refuses([]string{"channel.verified", "channel.app", "app.verified", "development.app", "3 to 5 business days"}, "bot", "plugin", "request", bot, "profile")
+	if got := malgil(t, "bot", "plugin", "request", bot, "profile").stderr; strings.Count(got, "channel.verified") != 1 || !strings.HasPrefix(got, "malgil: the bot may not use the plugin profile yet\n") {
+		t.Errorf("malgil bot plugin request tells %q, want what is missing once, a line each", got)
+	}
 	says([]string{"profile", "off", "development.app", "app.terms_reviewed (3-5 days)"}, "bot", "plugin", "list", bot)
 
 	ok(t, "bot", "app", "1043277", "새벽서점", "--verified", "--terms-reviewed", "--personal-data-needed", "--personal-data-reviewed")

@@ -75,6 +75,10 @@ func lines(err error) error {
 	if !errors.As(err, &p) || len(p.Errors) < 2 {
 		return err
 	}
+	first := p.Errors[0]
+	if title, _, listed := strings.Cut(p.Error(), ": "+first.Location+" "+first.Message+"; "); listed {
+		err = errors.New(title) // what follows is told below, a line each
+	}
 	all := []error{err}
 	for _, wrong := range p.Errors {
 		where := wrong.Location
