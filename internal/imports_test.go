@@ -26,7 +26,7 @@ var edgePackages = []string{"internal/intake", "internal/scheduler", "internal/c
 // outsideForRules are prefixes of what a rule package may not import from outside the module.
 var outsideForRules = []string{
 	"github.com/hibiken/asynq", "net/http", "database/sql", "github.com/prometheus/", "github.com/redis/",
-	"github.com/alicebob/miniredis", "github.com/jackc/pgx", "modernc.org/sqlite",
+	"github.com/alicebob/miniredis", "go.opentelemetry.io/", "github.com/jackc/pgx", "modernc.org/sqlite",
 }
 
 // insideForRules are what a rule package may import from the module, besides other rule
@@ -34,7 +34,7 @@ var outsideForRules = []string{
 var insideForRules = []string{"internal/fault", "internal/clock", "internal/id", "internal/kakao", "internal/holiday", "internal/word"}
 
 // leafPackages are the plain types that everything may use; they use nothing but each other.
-var leafPackages = []string{"fault", "clock", "id", "kakao", "holiday", "word", "backlog"}
+var leafPackages = []string{"fault", "clock", "id", "kakao", "holiday", "word", "backlog", "trace"}
 
 // adapterPackages speak to the outside in the types that rules declare.
 var adapterPackages = []string{"internal/store", "internal/mail", "internal/kakaopay", "internal/provider", "internal/bank", "internal/tax", "internal/courier", "internal/skillserver"}

@@ -48,12 +48,17 @@ const (
 type Row struct {
 	ID    string `json:"id"`
 	Epoch int    `json:"epoch"`
+	Trace string `json:"-"` // what the task belongs to, for its [TraceHeader]; or empty
 }
+
+// TraceHeader is the header of a task that says what it belongs to: a traceparent of W3C Trace Context. A
+// task without it belongs to nothing that is followed.
+const TraceHeader = "traceparent"
 
 // rowTask returns a task for one epoch of a row. The epoch is part of the task ID, so a task
 // that was archived never blocks the next one for the same row.
 func rowTask(taskType, kind string, row Row, queue string, timeout time.Duration) *asynq.Task {
-	return newTask(taskType, row,
+	return newTask(taskType, encode(taskType, row), row.Trace,
 		asynq.TaskID(RowTaskID(kind, row)),
 		asynq.Queue(queue),
 		asynq.MaxRetry(maxRetry),
@@ -63,8 +68,11 @@ func rowTask(taskType, kind string, row Row, queue string, timeout time.Duration
 // RowTaskID returns the asynq task ID for one epoch of a row, such as "chunk:brd_01…-000001:3".
 func RowTaskID(kind string, row Row) string { return fmt.Sprintf("%s:%s:%d", kind, row.ID, row.Epoch) }
 
-func newTask(taskType string, payload any, opts ...asynq.Option) *asynq.Task {
-	return asynq.NewTask(taskType, encode(taskType, payload), opts...)
+func newTask(taskType string, payload []byte, trace string, opts ...asynq.Option) *asynq.Task {
+	if trace == "" {
+		return asynq.NewTask(taskType, payload, opts...)
+	}
+	return asynq.NewTaskWithHeaders(taskType, payload, map[string]string{TraceHeader: trace}, opts...)
 }
 
 func encode(taskType string, payload any) []byte {

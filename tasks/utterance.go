@@ -21,12 +21,13 @@ type AnswerUtterance struct {
 	Mailbox     string          `json:"mailbox"`               // pub/sub channel of the intake that waits
 	Received    int64           `json:"received"`              // Unix ms
 	Deadline    int64           `json:"deadline"`              // Unix ms at which the intake stops waiting
+	Trace       string          `json:"-"`                     // as of [Row]
 }
 
 // NewAnswerUtterance returns the task for one utterance on queue reply or echo. It is never
 // retried: its handler records a failure itself and returns nil, so nothing of it is archived.
 func NewAnswerUtterance(u AnswerUtterance, queue string) *asynq.Task {
-	return asynq.NewTask(TypeAnswerUtterance, withRequest(u),
+	return newTask(TypeAnswerUtterance, withRequest(u), u.Trace,
 		asynq.Queue(queue),
 		asynq.MaxRetry(0),
 		asynq.Timeout(60*time.Second)) // a callback URL lives for a minute

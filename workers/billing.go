@@ -7,6 +7,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/trace"
 	"github.com/malgil/malgil/tasks"
 )
 
@@ -96,7 +97,7 @@ func (b Billing) measure(taskType string, r billing.Result) {
 // not take a task costs time only.
 func (b Billing) Follow(ctx context.Context, next []billing.Follow) {
 	for _, f := range next {
-		task := billingTask(f)
+		task := billingTask(f, trace.Parent(ctx))
 		if err := b.Queue.Enqueue(ctx, task); err != nil {
 			b.Log.WarnContext(ctx, "task not enqueued", "task_type", task.Type(), "row_id", f.Row.ID, "err", err)
 		}
@@ -104,8 +105,8 @@ func (b Billing) Follow(ctx context.Context, next []billing.Follow) {
 }
 
 // billingTask returns the task for a row that billing wants worked on.
-func billingTask(f billing.Follow) *asynq.Task {
-	row := tasks.Row{ID: f.Row.ID, Epoch: f.Row.Epoch}
+func billingTask(f billing.Follow, belongs string) *asynq.Task {
+	row := tasks.Row{ID: f.Row.ID, Epoch: f.Row.Epoch, Trace: belongs}
 	switch f.Task {
 	case billing.TaskChargeWallet:
 		return tasks.NewChargeWallet(row)

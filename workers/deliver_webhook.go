@@ -42,7 +42,7 @@ func DeliverWebhook(hooks WebhookDeliverer, queue Enqueuer, meter WebhookMeter, 
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), enqueueTime) // their rows have been stamped
 		defer cancel()
 		for _, row := range next { // the sweep finds what the queue does not take
-			if err := queue.Enqueue(ctx, tasks.NewDeliverWebhook(tasks.Row{ID: row.ID, Epoch: row.Epoch})); err != nil {
+			if err := queue.Enqueue(ctx, tasks.NewDeliverWebhook(tasks.Row(row))); err != nil {
 				log.WarnContext(ctx, "task not enqueued", "task_type", tasks.TypeDeliverWebhook, "delivery_id", row.ID, "err", err)
 			}
 		}

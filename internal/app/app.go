@@ -19,6 +19,7 @@ import (
 	"github.com/malgil/malgil/internal/scheduler"
 	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/store"
+	"github.com/malgil/malgil/internal/trace"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -46,6 +47,7 @@ const (
 	answersLimit   = 10 * time.Second // evidence of answers that have left
 	schedulerLimit = 10 * time.Second // one transaction
 	metricsLimit   = 3 * time.Second
+	tracesLimit    = 5 * time.Second  // what was not sent yet
 	recorderLimit  = 11 * time.Second // it gives up after 10 s
 	databaseLimit  = 5 * time.Second
 	shortLimit     = 2 * time.Second        // connections, and what is in memory
@@ -115,6 +117,14 @@ func Start(ctx context.Context, config Config, roles Roles, clk *clock.Clock, lo
 			err = errors.Join(err, a.Close(context.WithoutCancel(ctx)))
 		}
 	}()
+	tracer, end, err := config.traces(log).Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if tracer != nil {
+		log = trace.Logged(log)
+		a.onClose("traces", tracesLimit, end)
+	}
 	var door net.Listener
 	if roles.Intake {
 		if door, err = listen("MALGIL_LISTEN", config.Listen); err != nil {
@@ -145,7 +155,7 @@ func Start(ctx context.Context, config Config, roles Roles, clk *clock.Clock, lo
 	if err != nil {
 		return nil, err
 	}
-	if a.parts, err = a.build(config, roles, db, keys, address, clk, log); err != nil {
+	if a.parts, err = a.build(config, roles, db, keys, address, clk, tracer, log); err != nil {
 		return nil, err
 	}
 	if err := a.serveMetrics(config); err != nil {

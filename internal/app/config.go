@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"net"
 	"net/url"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/seal"
 	"github.com/malgil/malgil/internal/skillserver"
+	"github.com/malgil/malgil/internal/trace"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -45,6 +47,9 @@ type Config struct {
 
 	SealKeys string `env:"MALGIL_SEAL_KEYS" secret:"" help:"Keys that seal card keys and API keys; made beside a SQLite file when empty."`
 	HashKey  string `env:"MALGIL_HASH_KEY" secret:"" help:"Key under which user keys are hashed, 32 bytes in base64; made beside a SQLite file when empty."`
+
+	Trace      string  `env:"MALGIL_TRACE" url:"" placeholder:"URL" help:"Where traces go: file:<path>, or the URL of an OpenTelemetry collector such as http://localhost:4318/v1/traces; empty for none."`
+	TraceShare float64 `env:"MALGIL_TRACE_SHARE" default:"1" help:"Share of the traces that are kept, 0 to 1."`
 
 	SettlementSpread time.Duration `env:"MALGIL_SETTLEMENT_SPREAD" default:"10m" help:"Over which the charges of a settlement are spread; 0 for all at once."`
 	Rules            `embed:""`
@@ -131,11 +136,19 @@ func (c Config) Check(r Roles) error {
 	c.checkURLs(bad)
 	c.checkSecrets(bad, embedded, r)
 	c.checkNumbers(bad)
+	if err := c.traces(nil).Check(); err != nil {
+		wrong = append(wrong, err)
+	}
 	wrong = append(wrong, c.Invoicing.check()...)
 	if _, err := Holidays(c.Holidays); err != nil {
 		wrong = append(wrong, err.(interface{ Unwrap() []error }).Unwrap()...)
 	}
 	return errors.Join(wrong...)
+}
+
+// traces says where spans go.
+func (c Config) traces(log *slog.Logger) trace.Export {
+	return trace.Export{To: c.Trace, Share: c.TraceShare, Version: Version, Log: log}
 }
 
 func checkListen(bad func(name, format string, args ...any), name, address string) {

@@ -36,6 +36,7 @@ import (
 	"github.com/malgil/malgil/internal/skillserver"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/tax"
+	"github.com/malgil/malgil/internal/trace"
 	"github.com/malgil/malgil/internal/wallet"
 	"github.com/malgil/malgil/internal/webhook"
 	"github.com/malgil/malgil/tasks"
@@ -46,6 +47,7 @@ type parts struct {
 	clock    *clock.Clock
 	ids      *id.Source
 	log      *slog.Logger
+	tracer   *trace.Tracer // nil for no traces
 	store    *store.Store
 	registry *prometheus.Registry
 	metrics  *metrics.Metrics
@@ -115,8 +117,8 @@ func (p *parts) skillServers(a *App, config Config) *skillserver.Client {
 }
 
 // build makes the services over a database and a queue.
-func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box, address queue.Address, clk *clock.Clock, log *slog.Logger) (*parts, error) {
-	p := &parts{clock: clk, log: log, store: db, ids: id.New(clk.Now, rand.Reader), registry: prometheus.NewRegistry()}
+func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box, address queue.Address, clk *clock.Clock, tracer *trace.Tracer, log *slog.Logger) (*parts, error) {
+	p := &parts{clock: clk, log: log, tracer: tracer, store: db, ids: id.New(clk.Now, rand.Reader), registry: prometheus.NewRegistry()}
 	p.metrics = metrics.New(p.registry)
 
 	p.redis = address.EnqueueClient()

@@ -48,6 +48,7 @@ func (a *App) startWorkers(config Config, address queue.Address, names []string)
 	serving, err := queue.NewPools(address, pools, queue.PoolOptions{
 		Handlers: handlers,
 		Middleware: []asynq.MiddlewareFunc{
+			workers.Traced(a.parts.tracer),
 			workers.Mirror(a.parts.store, a.parts.ids.Next, a.parts.clock.Now, a.parts.log),
 			workers.Observe(a.parts.metrics, a.parts.log),
 		},
@@ -183,7 +184,7 @@ func (a *App) startScheduler(config Config) {
 // dispatch returns one run of the dispatch loop. While nothing is taken off the queue of broadcasts nothing is put
 // on it: chunks would hold money, and be recalled and queued again every ten minutes.
 func (p *parts) dispatch(pace broadcast.Pace) func(context.Context) error {
-	run := scheduler.Dispatch(broadcast.NewDispatcher(p.store, pace, p.clock.Now), p.queue)
+	run := scheduler.Dispatch(broadcast.NewDispatcher(p.store, pace, p.clock.Now), p.queue, p.tracer)
 	return func(ctx context.Context) error {
 		if p.pauses.Paused(tasks.QueueBroadcast) {
 			return nil
@@ -251,7 +252,7 @@ func (a *App) startIntake(config Config, door net.Listener) {
 	})
 	a.onClose("answers under way", answersLimit, skill.Wait)
 	server := intake.New(intake.Config{
-		PublicURL: config.PublicURL, Supplier: p.supplier, Version: Version, Content: p.rules, Log: p.log, Now: p.clock.Now,
+		PublicURL: config.PublicURL, Supplier: p.supplier, Version: Version, Content: p.rules, Tracer: p.tracer, Log: p.log, Now: p.clock.Now,
 	}, intake.Services{
 		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Schedules: p.times, Billing: p.billing, Books: p.books, Explain: p.store, Words: p.answers, Lists: p.store, Mails: p.store, Webhooks: p.hooks, Queues: p.inspector, Backlog: p.store, MuteLinks: p.mutes, Read: p.store,
 		Follow: workers.Billing{Queue: p.queue, Log: p.log}.Follow, Skill: skill, Observe: p.metrics.HTTPServed,

@@ -256,4 +256,5 @@ type Chunk struct {
 type Row struct {
 	ID    string
 	Epoch int
+	Trace string // what its work belongs to, a traceparent of W3C Trace Context; or empty
 }

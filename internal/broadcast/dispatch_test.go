@@ -140,7 +140,7 @@ func TestDispatcher_goesOnWhereItStopped(t *testing.T) {
 }
 
 func TestDispatcher_rowsBesideAnError(t *testing.T) {
-	rows := []Row{{"brd_2-000001", 1}}
+	rows := []Row{{ID: "brd_2-000001", Epoch: 1}}
 	broken := errors.New("brd_1 is broken")
 	p := &planner{say: func(Turn) (Dispatched, error) { return Dispatched{Rows: rows}, broken }}
 	got, err := NewDispatcher(p, DefaultPace, time.Now).Dispatch(t.Context())

@@ -21,6 +21,7 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/invoice"
 	"github.com/malgil/malgil/internal/scenario"
+	"github.com/malgil/malgil/internal/trace"
 )
 
 // What a request may be and how long it may take.
@@ -41,6 +42,7 @@ type Config struct {
 	Supplier  invoice.Party  // 공급자 of its tax invoices
 	Version   string         // of the program, for the description of the API
 	Content   scenario.Rules // that folders of bots are held to
+	Tracer    *trace.Tracer  // nil for no traces
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -179,6 +181,7 @@ func (s *Server) Handler() http.Handler {
 		start := time.Now()
 		answer := &answer{ResponseWriter: w}
 		_, pattern := s.mux.Handler(r)
+		r, traced := s.traced(r, pattern)
 		defer func() {
 			if p := recover(); p != nil {
 				s.panicked(r.Context(), pattern, p)
@@ -186,6 +189,7 @@ func (s *Server) Handler() http.Handler {
 					s.refusal(pattern)(answer, &Problem{Status: http.StatusInternalServerError, Title: "Internal Server Error", Code: "INTERNAL"})
 				}
 			}
+			traced(answer.status)
 			_, route, _ := strings.Cut(pattern, " ")
 			took := time.Since(start)
 			if pattern == eventsRoute && answer.status == http.StatusOK {
@@ -195,6 +199,28 @@ func (s *Server) Handler() http.Handler {
 		}()
 		s.serve(answer, r, pattern)
 	})
+}
+
+// traced begins the span of a request, below that of its caller where it is a call of an API: people and Kakao do
+// not say what their requests belong to. It is ended with the status that was answered.
+func (s *Server) traced(r *http.Request, pattern string) (*http.Request, func(status int)) {
+	switch pattern {
+	case "", "GET /healthz", "GET /readyz", eventsRoute:
+		return r, func(int) {}
+	}
+	var caller string
+	if ofAPI(pattern) {
+		caller = r.Header.Get("traceparent")
+	}
+	ctx, end := s.config.Tracer.Begin(r.Context(), trace.Served, caller, pattern)
+	return r.WithContext(ctx), func(status int) {
+		trace.Note(ctx, slog.Int("http.response.status_code", status))
+		var err error
+		if status >= http.StatusInternalServerError {
+			err = errors.New(http.StatusText(status))
+		}
+		end(err)
+	}
 }
 
 func (s *Server) panicked(ctx context.Context, pattern string, p any) {

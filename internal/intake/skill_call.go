@@ -9,6 +9,7 @@ import (
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/scenario"
+	"github.com/malgil/malgil/internal/trace"
 	"github.com/malgil/malgil/tasks"
 )
 
@@ -73,7 +74,7 @@ func (c *skillCall) order(ctx context.Context) (standing queue.Decision, decided
 	}
 	task := tasks.NewAnswerUtterance(tasks.AnswerUtterance{
 		ID: c.question.ID, Bot: c.question.BotID, Block: c.question.Block, Development: c.question.Development, Request: c.body, Mailbox: c.Mailbox.Name(),
-		Received: c.received.UnixMilli(), Deadline: c.received.Add(c.budget).UnixMilli(),
+		Received: c.received.UnixMilli(), Deadline: c.received.Add(c.budget).UnixMilli(), Trace: trace.Parent(ctx),
 	}, name)
 	_, err = guarded(func() (struct{}, error) { return struct{}{}, c.Queue.Enqueue(ctx, task) })
 	return queue.Decision{}, false, err

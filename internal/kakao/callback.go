@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/trace"
 )
 
 // CallbackState says what is known about a callback.
@@ -83,7 +84,9 @@ func NewCallbackClient(guard Guard) *CallbackClient {
 // so ctx must carry a deadline. The error says why the state is not delivered: Refused (by the
 // guard or by Kakao), Unavailable (never connected) or InDoubt. It never quotes the URL, which
 // is a secret until used.
-func (c *CallbackClient) Post(ctx context.Context, callbackURL string, answer SkillResponse) (CallbackOutcome, error) {
+func (c *CallbackClient) Post(ctx context.Context, callbackURL string, answer SkillResponse) (_ CallbackOutcome, err error) {
+	ctx, end := trace.Step(ctx, trace.Called, "callback")
+	defer func() { end(err) }()
 	body, err := answer.JSON()
 	if err != nil {
 		return CallbackOutcome{State: CallbackFailed, Reason: ReasonBody}, fault.Wrap(fault.Internal, err, "write the callback body")
@@ -104,10 +107,10 @@ func (c *CallbackClient) Post(ctx context.Context, callbackURL string, answer Sk
 // once posts once and reports whether a connection stood, whatever came of it.
 func (c *CallbackClient) once(ctx context.Context, callbackURL string, body []byte) (_ CallbackOutcome, connected bool, _ error) {
 	var stood atomic.Bool
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { stood.Store(true) }}
+	watch := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { stood.Store(true) }}
 	call, cancel := context.WithTimeout(ctx, dialTimeout+tlsTimeout+callbackAnswerTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(call, trace), http.MethodPost, callbackURL, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(call, watch), http.MethodPost, callbackURL, bytes.NewReader(body))
 	if err != nil {
 		return CallbackOutcome{State: CallbackFailed, Reason: ReasonRefused}, false,
 			fault.New(fault.Refused, "the callback address is not a URL")

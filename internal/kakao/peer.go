@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/malgil/malgil/internal/trace"
 )
 
 // maxAnswerBytes is the longest answer that is read from a peer.
@@ -26,6 +29,7 @@ const maxAnswerBytes = 1 << 20
 // use.
 type Peer struct {
 	base      string
+	name      string // host, for traces
 	transport *http.Transport
 	timeout   time.Duration
 	asked     Asked // nil when nobody wants to know
@@ -70,6 +74,7 @@ func NewPeer(address string, timeout time.Duration) (*Peer, error) {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	return &Peer{
 		base:    strings.TrimRight(address, "/"),
+		name:    u.Hostname(),
 		timeout: timeout,
 		transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment,
@@ -102,12 +107,15 @@ func (p *Peer) Watch(asked Asked) { p.asked = asked }
 // answer, at most 1 MiB. Every error is a [*NoAnswer]; it quotes neither header nor body. A nil
 // body is none.
 func (p *Peer) Do(ctx context.Context, method, path string, header http.Header, body []byte) (Answer, error) {
+	ctx, end := trace.Step(ctx, trace.Called, method+" "+p.name)
 	begun := time.Now()
 	answer, err := p.do(ctx, method, path, header, body)
 	if p.asked != nil {
 		var none *NoAnswer
 		p.asked(answer.Status, !errors.As(err, &none) || none.Sent, time.Since(begun))
 	}
+	trace.Note(ctx, slog.Int("http.response.status_code", answer.Status))
+	end(err)
 	return answer, err
 }
 

@@ -3,10 +3,12 @@ package scheduler
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/hibiken/asynq"
 
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/trace"
 	"github.com/malgil/malgil/tasks"
 )
 
@@ -22,10 +24,31 @@ type Dispatcher interface {
 }
 
 // Dispatch returns one run of the dispatch loop: rows are committed first, enqueued second.
-func Dispatch(d Dispatcher, queue Queue) func(context.Context) error {
+func Dispatch(d Dispatcher, queue Queue, tracer *trace.Tracer) func(context.Context) error {
 	return func(ctx context.Context) error {
 		rows, err := d.Dispatch(ctx)
+		traced(ctx, tracer, rows)
 		return errors.Join(err, enqueue(ctx, queue, rows, tasks.NewSendChunk))
+	}
+}
+
+// traced puts a span of a dispatch between what ordered rows and their tasks, one for all rows of an order.
+func traced(ctx context.Context, tracer *trace.Tracer, rows []broadcast.Row) {
+	if tracer == nil {
+		return
+	}
+	chunks := make(map[string]int)
+	for _, row := range rows {
+		chunks[row.Trace]++
+	}
+	below := make(map[string]string, len(chunks))
+	for order, n := range chunks {
+		within, end := tracer.Begin(ctx, trace.Enqueued, order, "dispatch", slog.Int("chunks", n))
+		below[order] = trace.Parent(within)
+		end(nil)
+	}
+	for i := range rows {
+		rows[i].Trace = below[rows[i].Trace]
 	}
 }
 
@@ -35,7 +58,7 @@ func enqueue(ctx context.Context, queue Queue, rows []broadcast.Row, newTask fun
 	}
 	made := make([]*asynq.Task, len(rows))
 	for i, row := range rows {
-		made[i] = newTask(tasks.Row{ID: row.ID, Epoch: row.Epoch})
+		made[i] = newTask(tasks.Row(row))
 	}
 	_, err := queue.EnqueueAll(ctx, made)
 	return err

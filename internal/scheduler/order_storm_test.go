@@ -99,7 +99,7 @@ func newField(t *testing.T, address, driver, dsn string) *field {
 	f.desk = broadcast.NewDesk(f.store, f.store, f.store, f.store, clock, newID)
 	f.sender = broadcast.NewSender(dying{f.store, f}, f, f, f, 30*time.Second, clock)
 	f.results = broadcast.NewResults(f.store, f, f, clock)
-	f.dispatch = scheduler.Dispatch(broadcast.NewDispatcher(f.store, broadcast.DefaultPace, clock), f)
+	f.dispatch = scheduler.Dispatch(broadcast.NewDispatcher(f.store, broadcast.DefaultPace, clock), f, nil)
 	f.sweep = scheduler.NewSweep(broadcastsAlone{f.store}, f, f, age, clock).Run
 	f.exec(`INSERT INTO wallet (id, name, kind, business_number, invoice_email, status, payment_state, unpaid_since,
 		free_krw, paid_krw, accrual_krw, charging_krw, held_krw, daily_limit_krw, accrual_day, accrual_old_krw, accrued_krw,

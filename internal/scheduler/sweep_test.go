@@ -76,7 +76,7 @@ func newHouse(t *testing.T) *house {
 	h.archiver = asynq.NewInspectorFromRedisClient(conn)
 
 	clock := func() time.Time { return h.now }
-	h.dispatch = scheduler.Dispatch(broadcast.NewDispatcher(h.store, broadcast.DefaultPace, clock), h.client)
+	h.dispatch = scheduler.Dispatch(broadcast.NewDispatcher(h.store, broadcast.DefaultPace, clock), h.client, nil)
 	h.sweep = scheduler.NewSweep(h.store, h.client, h.inspector, age, clock).Run
 	return h
 }
@@ -366,7 +366,7 @@ func (partly) Dispatch(context.Context) ([]broadcast.Row, error) {
 
 func TestDispatch_enqueuesBesideAnError(t *testing.T) {
 	h := newHouse(t)
-	if err := scheduler.Dispatch(partly{}, h.client)(t.Context()); !errors.Is(err, errBroken) {
+	if err := scheduler.Dispatch(partly{}, h.client, nil)(t.Context()); !errors.Is(err, errBroken) {
 		t.Errorf("dispatch error = %v, want %v", err, errBroken)
 	}
 	h.wantTasks("dispatched", tasks.QueueBroadcast, tasks.KindChunk, 1, 0, 0)

@@ -19,6 +19,7 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/scenario"
+	"github.com/malgil/malgil/internal/trace"
 	"github.com/malgil/malgil/internal/webhook"
 )
 
@@ -131,6 +132,13 @@ type failure struct {
 	outcome Outcome
 	theirs  bool // the server is at fault, and will hardly do better at once
 	err     error
+}
+
+func (f *failure) cause() error {
+	if f == nil {
+		return nil
+	}
+	return f.err
 }
 
 func failed(outcome Outcome, theirs bool, kind fault.Kind, format string, args ...any) *failure {
@@ -262,8 +270,10 @@ func sign(request *http.Request, body []byte, keys []string, now time.Time) {
 }
 
 // post makes a call and reads the answer.
-func (c *Client) post(ctx context.Context, call scenario.BackendCall, request *http.Request) (kakao.SkillResponse, *failure) {
+func (c *Client) post(ctx context.Context, call scenario.BackendCall, request *http.Request) (_ kakao.SkillResponse, wrong *failure) {
 	name := call.Server.Name
+	ctx, end := trace.Step(ctx, trace.Called, "skill server", slog.String("server", name))
+	defer func() { end(wrong.cause()) }()
 	answer, err := c.http.Do(request.WithContext(ctx))
 	if err != nil {
 		return kakao.SkillResponse{}, unanswered(name, err)

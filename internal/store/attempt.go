@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/billing"
+	"github.com/malgil/malgil/internal/trace"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -185,10 +186,10 @@ type newAttempt struct {
 func insertAttempt(ctx context.Context, tx *sql.Tx, a newAttempt) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO attempt (id, kind, subject_id, wallet_id, card_id, slot, total_krw, tid, token_sealed,
 		created_at, next_at, enqueued_at, state, epoch, attempts, lease_until, called_at, card_approved_at,
-		reason, provider_code, provider_message, closed_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'prepared', 1, 0, 0, 0, 0, '', '', '', 0)`,
+		reason, provider_code, provider_message, closed_at, trace)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'prepared', 1, 0, 0, 0, 0, '', '', '', 0, $13)`,
 		a.id, a.kind, a.subject, a.wallet, a.card, a.slot, a.total, a.tid, []byte{},
-		millis(a.created), millis(a.next), millis(a.enqueued))
+		millis(a.created), millis(a.next), millis(a.enqueued), trace.Parent(ctx))
 	if err != nil {
 		return fmt.Errorf("prepare attempt %s: %w", a.id, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/malgil/malgil/internal/bot"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/trace"
 	"github.com/malgil/malgil/internal/wallet"
 	"github.com/malgil/malgil/internal/webhook"
 )
@@ -189,13 +190,13 @@ func insertBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) err
 		price_krw, state, wait_reason, wait_until, start_at, expires_at, created_at, sealed_at,
 		upload_epoch, audience_epoch, audience, duplicates, chunks, planned_chunks,
 		event_option, bad_rows, delivered, failed, unknown, skipped, in_doubt, captured_krw, refusals, note, started_at, finished_at, on_doubt, retry_of,
-		canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, personal, test_of, purpose, sealed_by)
+		canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, personal, test_of, purpose, sealed_by, trace)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)`,
+		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)`,
 		b.ID, b.WalletID, b.BotID, b.Side, b.Name, b.Message.Event, string(data), string(params),
 		b.Price, b.State, b.Wait, millis(b.WaitUntil), millis(b.StartAt), millis(b.ExpiresAt), millis(b.CreatedAt), millis(b.SealedAt),
 		b.UploadEpoch, b.AudienceEpoch, b.Counts.Audience, b.Counts.Duplicates, b.Chunks, b.PlannedChunks, string(option), cmp.Or(b.OnDoubt, broadcast.HoldDoubt), b.RetryOf,
-		canary.People, canary.Wait.Milliseconds(), canary.MaxMissed, cmp.Or(b.Caution.StopAbove, broadcast.DefaultStopAbove), b.Watch.CanarySeq, string(personal), b.TestOf, cmp.Or(b.Purpose, broadcast.Info), b.SealedBy)
+		canary.People, canary.Wait.Milliseconds(), canary.MaxMissed, cmp.Or(b.Caution.StopAbove, broadcast.DefaultStopAbove), b.Watch.CanarySeq, string(personal), b.TestOf, cmp.Or(b.Purpose, broadcast.Info), b.SealedBy, trace.Parent(ctx))
 	if err != nil {
 		return fmt.Errorf("insert broadcast %s: %w", b.ID, err)
 	}

@@ -280,7 +280,7 @@ func queueChunks(ctx context.Context, tx *sql.Tx, ids []any, price wallet.KRW, s
 		n := min(len(ids), 500)
 		args := append([]any{int64(price), millis(now), millis(sendBy)}, ids[:n]...)
 		rows, err := tx.QueryContext(ctx, `UPDATE chunk SET state = 'queued', epoch = epoch + 1, hold_krw = people * $1,
-			enqueued_at = $2, send_by = $3 WHERE state = 'planned' AND id IN (`+placeholders(4, n)+`) RETURNING id, epoch`, args...)
+			enqueued_at = $2, send_by = $3 WHERE state = 'planned' AND id IN (`+placeholders(4, n)+`) RETURNING id, epoch, `+chunkTrace, args...)
 		batch, err := collect(rows, err, scanRow)
 		if err != nil {
 			return nil, fmt.Errorf("queue chunks: %w", err)
@@ -292,7 +292,7 @@ func queueChunks(ctx context.Context, tx *sql.Tx, ids []any, price wallet.KRW, s
 }
 
 func scanRow(row scanner) (r broadcast.Row, err error) {
-	err = row.Scan(&r.ID, &r.Epoch)
+	err = row.Scan(&r.ID, &r.Epoch, &r.Trace)
 	return r, err
 }
 

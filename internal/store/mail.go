@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/malgil/malgil/internal/notice"
+	"github.com/malgil/malgil/internal/trace"
 )
 
 // insertNotices writes the mails of an event in the event's own transaction, one for everybody
@@ -31,11 +32,11 @@ func insertMails(ctx context.Context, tx *sql.Tx, e notice.Event, receivers []no
 	}
 	for _, to := range receivers {
 		_, err := tx.ExecContext(ctx, `INSERT INTO mail (id, wallet_id, mail_case, subject_id, receiver, name, data, state, next_at, created_at,
-			epoch, enqueued_at, attempts, lease_until, error, sent_at, account_id)
+			epoch, enqueued_at, attempts, lease_until, error, sent_at, account_id, trace)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN EXISTS (SELECT 1 FROM refused_address r WHERE r.address = $10) THEN 'bounced' ELSE 'waiting' END,
 			$8, $8, 0, 0, 0, 0, COALESCE((SELECT 'not sent, as an earlier mail was refused: ' || r.reason FROM refused_address r WHERE r.address = $10), ''),
-			0, $9) ON CONFLICT DO NOTHING`,
-			e.MailID(to), e.WalletID, string(e.Case()), e.Subject, to.Address, to.Name, string(data), millis(e.At), to.AccountID, strings.ToLower(to.Address))
+			0, $9, $11) ON CONFLICT DO NOTHING`,
+			e.MailID(to), e.WalletID, string(e.Case()), e.Subject, to.Address, to.Name, string(data), millis(e.At), to.AccountID, strings.ToLower(to.Address), trace.Parent(ctx))
 		if err != nil {
 			return fmt.Errorf("insert a %s mail: %w", e.Case(), err)
 		}

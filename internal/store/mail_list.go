@@ -9,6 +9,7 @@ import (
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/notice"
+	"github.com/malgil/malgil/internal/trace"
 )
 
 const mailColumns = `id, mail_case, subject_id, account_id, name, receiver, state, attempts, next_at, error, created_at, sent_at`
@@ -118,9 +119,9 @@ func insertAgain(ctx context.Context, tx *sql.Tx, old notice.Record, r notice.Re
 	e := notice.Event{WalletID: r.WalletID, Subject: fmt.Sprintf("%s#%d", base, copies+1), Data: data, At: r.At}
 	id := e.MailID(old.To)
 	_, err = tx.ExecContext(ctx, `INSERT INTO mail (id, wallet_id, mail_case, subject_id, receiver, name, data, state, next_at, created_at,
-		epoch, enqueued_at, attempts, lease_until, error, sent_at, account_id)
-		SELECT $2, wallet_id, mail_case, $3, receiver, name, data, 'waiting', $4, $4, 0, 0, 0, 0, '', 0, account_id FROM mail WHERE id = $1`,
-		old.ID, id, e.Subject, millis(r.At))
+		epoch, enqueued_at, attempts, lease_until, error, sent_at, account_id, trace)
+		SELECT $2, wallet_id, mail_case, $3, receiver, name, data, 'waiting', $4, $4, 0, 0, 0, 0, '', 0, account_id, CAST($5 AS TEXT) FROM mail WHERE id = $1`,
+		old.ID, id, e.Subject, millis(r.At), trace.Parent(ctx))
 	if err != nil {
 		return old, err
 	}

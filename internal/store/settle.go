@@ -5,12 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/malgil/malgil/internal/broadcast"
+	"github.com/malgil/malgil/internal/trace"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -41,10 +43,12 @@ var errNotReached = errors.New("the settlement was cut off")
 // Settlements of one wallet that come at the same time share a transaction, so that a wallet with
 // much to send is locked and synced once for many. Each has its own posting all the same, and
 // where one of them fails, each is settled alone.
-func (s *Store) SettleChunk(ctx context.Context, id broadcast.ChunkID, epoch int, r broadcast.Settlement, now time.Time) (bool, error) {
+func (s *Store) SettleChunk(ctx context.Context, id broadcast.ChunkID, epoch int, r broadcast.Settlement, now time.Time) (did bool, err error) {
+	ctx, end := trace.Step(ctx, trace.Inside, "capture", slog.String("chunk_id", string(id)), slog.Int("delivered", r.Tally.Delivered))
+	defer func() { end(err) }()
 	one := &settling{id: id, epoch: epoch, Settlement: r, now: now, err: errNotReached}
 	var walletID string // neither it nor the broadcast changes in the life of a chunk
-	err := s.read.QueryRowContext(ctx, `SELECT wallet_id, broadcast_id FROM chunk WHERE id = $1`, id).Scan(&walletID, &one.broadcast)
+	err = s.read.QueryRowContext(ctx, `SELECT wallet_id, broadcast_id FROM chunk WHERE id = $1`, id).Scan(&walletID, &one.broadcast)
 	if err != nil {
 		return false, orNotFound(err, "chunk", string(id))
 	}

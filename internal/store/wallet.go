@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/malgil/malgil/internal/trace"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -47,9 +48,9 @@ func saveWallet(ctx context.Context, tx *sql.Tx, w wallet.Wallet) error {
 func writeWallet(ctx context.Context, tx *sql.Tx, w wallet.Wallet, heldChange wallet.KRW) error {
 	_, err := tx.ExecContext(ctx, `UPDATE wallet SET payment_state = $2, free_krw = $3, paid_krw = $4,
 		accrual_krw = $5, charging_krw = $6, held_krw = held_krw + $7, accrual_day = $8, accrual_old_krw = $9, accrued_krw = $10,
-		refunding_krw = $11 WHERE id = $1`,
+		refunding_krw = $11, trace = COALESCE(NULLIF(CAST($12 AS TEXT), ''), trace) WHERE id = $1`,
 		w.ID, w.PaymentState, w.Free, w.Paid, w.Accrual, w.Charging, heldChange,
-		millis(w.AccrualDay), w.AccrualOld, w.Accrued, w.Refunding)
+		millis(w.AccrualDay), w.AccrualOld, w.Accrued, w.Refunding, trace.Parent(ctx))
 	if err != nil {
 		return fmt.Errorf("save wallet %s: %w", w.ID, err)
 	}

@@ -35,16 +35,20 @@ type workTable struct {
 	pick                   string                              // in place of due and order: those that may get a task, $2 at most
 	more                   func(s *Store, now time.Time) []any // arguments of due from $3 on
 	dead                   string                              // column that counts tasks found dead, or empty
+	trace                  string                              // what a row belongs to; its column "trace" when empty
 	atMost                 int                                 // rows that have a task at a time; 0 for any number
 }
+
+// chunkTrace is what a chunk belongs to: what ordered its broadcast.
+const chunkTrace = `(SELECT trace FROM broadcast WHERE id = chunk.broadcast_id)`
 
 // SQLite uses a partial index only where its condition stands word for word in the query, so
 // conditions repeat that of their index.
 var workTables = map[Work]workTable{
 	WorkChunk: {table: "chunk", waiting: `state = 'queued'`, due: `send_by > $1`,
-		epoch: "epoch", enqueued: "enqueued_at", order: "next_at", dead: "dead"},
+		epoch: "epoch", enqueued: "enqueued_at", order: "next_at", dead: "dead", trace: chunkTrace},
 	WorkResult: {table: "chunk", waiting: `state = 'sent'`, due: `next_at <= $1`,
-		epoch: "epoch", enqueued: "enqueued_at", order: "next_at", atMost: 2000},
+		epoch: "epoch", enqueued: "enqueued_at", order: "next_at", atMost: 2000, trace: chunkTrace},
 	WorkAttempt: {table: "attempt", waiting: `state IN ('prepared', 'calling', 'unknown') AND state = 'prepared' AND kind <> 'invoice'`, due: `next_at <= $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
 	WorkInvoice: {table: "attempt", waiting: `state IN ('prepared', 'calling', 'unknown') AND state = 'prepared' AND kind = 'invoice'`, due: `next_at <= $1`,
@@ -54,7 +58,7 @@ var workTables = map[Work]workTable{
 	WorkMail: {table: "mail", waiting: `state IN ('waiting', 'sending') AND state = 'waiting'`, due: `next_at <= $1`,
 		epoch: "epoch", enqueued: "enqueued_at", order: "next_at"},
 	WorkWebhook: {table: "webhook_delivery", waiting: `state IN ('waiting', 'sending') AND state = 'waiting'`,
-		epoch: "epoch", enqueued: "enqueued_at", pick: pickOfAll},
+		epoch: "epoch", enqueued: "enqueued_at", pick: pickOfAll, trace: `''`},
 	WorkWallet: {table: "wallet",
 		waiting: `accrual_krw > 0 AND NOT EXISTS (SELECT 1 FROM charge c WHERE c.wallet_id = wallet.id AND c.state IN ('open', 'review'))`,
 		due: `next_charge_at <= $1 AND (accrual_krw >= $3 OR (accrual_day < $4 OR accrual_old_krw > 0) AND (place < $5 OR payment_state = 'UNPAID'))
@@ -113,7 +117,7 @@ func (s *Store) stampPicked(ctx context.Context, q querier, t workTable, pick st
 	// Picked once: a plan that ran the inner query again would pass over what it has just locked.
 	rows, err := q.QueryContext(ctx, `WITH picked AS MATERIALIZED (`+pick+s.dialect.share+`)
 		UPDATE `+t.table+` SET `+t.enqueued+` = $1, `+t.epoch+` = `+t.epoch+` + 1
-		WHERE id IN (SELECT id FROM picked) RETURNING id, `+t.epoch, args...)
+		WHERE id IN (SELECT id FROM picked) RETURNING id, `+t.epoch+`, `+cmp.Or(t.trace, "trace"), args...)
 	return collect(rows, err, scanRow)
 }
 
@@ -128,7 +132,7 @@ func (s *Store) room(ctx context.Context, t workTable) (int, error) {
 // tasks may be on their way, or lost.
 func (s *Store) Waiting(ctx context.Context, kind Work, before time.Time, limit int) ([]broadcast.Row, error) {
 	t := workTables[kind]
-	rows, err := s.read.QueryContext(ctx, `SELECT id, `+t.epoch+` FROM `+t.table+` WHERE `+t.waiting+` AND `+
+	rows, err := s.read.QueryContext(ctx, `SELECT id, `+t.epoch+`, '' FROM `+t.table+` WHERE `+t.waiting+` AND `+
 		t.enqueued+` > 0 AND `+t.enqueued+` <= $1 ORDER BY `+t.enqueued+` LIMIT $2`, millis(before), limit)
 	waiting, err := collect(rows, err, scanRow)
 	if err != nil {
