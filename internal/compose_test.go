@@ -152,6 +152,17 @@ func TestCompose_watches(t *testing.T) {
 	}
 }
 
+// Redis is never killed for its memory, and never makes room: it has a limit, at which it takes no more.
+func TestCompose_redisIsBounded(t *testing.T) {
+	command := compose(t)["redis"].Command
+	for option, want := range map[string]string{"--maxmemory": "1gb", "--maxmemory-policy": "noeviction"} {
+		i := slices.Index(command, option)
+		if i < 0 || i+1 == len(command) || command[i+1] != want {
+			t.Errorf("redis starts as %q, want %s %s", command, option, want)
+		}
+	}
+}
+
 // TestDockerfile looks at what the image ends as; internal/acceptance runs what it holds.
 func TestDockerfile(t *testing.T) {
 	text, err := os.ReadFile("../Dockerfile")
