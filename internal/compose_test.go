@@ -22,6 +22,7 @@ import (
 type composeService struct {
 	Image         string
 	User          string
+	NetworkMode   string   `yaml:"network_mode"`
 	ContainerName string   `yaml:"container_name"`
 	ReadOnly      bool     `yaml:"read_only"`
 	CapDrop       []string `yaml:"cap_drop"`
@@ -119,12 +120,16 @@ func TestCompose_watches(t *testing.T) {
 				Names []string
 				Port  string
 			} `yaml:"dns_sd_configs"`
+			Relabel []struct {
+				Regex, Replacement string
+				To                 string `yaml:"target_label"`
+			} `yaml:"relabel_configs"`
 		} `yaml:"scrape_configs"`
 	}
 	if err := yaml.Unmarshal(text, &config); err != nil {
 		t.Fatal(err)
 	}
-	services := compose(t, "observability")
+	services := compose(t, "observability", "mail")
 	var told, scraped []string
 	for _, manager := range config.Alerting.Alertmanagers {
 		for _, static := range manager.Static {
@@ -137,14 +142,25 @@ func TestCompose_watches(t *testing.T) {
 	for _, scrape := range config.Scrapes {
 		for _, dns := range scrape.DNS {
 			for _, name := range dns.Names {
-				scraped = append(scraped, name)
-				if listen := services[name].Environment["MALGIL_METRICS_LISTEN"]; listen != "0.0.0.0:"+dns.Port {
-					t.Errorf("%s is scraped at port %s and listens at %q", name, dns.Port, listen)
+				role, service := name, services[name]
+				for _, relabel := range scrape.Relabel {
+					if relabel.To == "role" && relabel.Regex == name {
+						role = relabel.Replacement
+					}
+				}
+				for _, s := range services { // whoever stands in its network
+					if s.NetworkMode == "service:"+name {
+						service = s
+					}
+				}
+				scraped = append(scraped, name+" as "+role)
+				if listen := service.Environment["MALGIL_METRICS_LISTEN"]; listen != "0.0.0.0:"+dns.Port || service.Command[0] != role {
+					t.Errorf("%s is scraped at port %s as %s, runs %q and listens at %q", name, dns.Port, role, service.Command, listen)
 				}
 			}
 		}
 	}
-	if slices.Sort(scraped); !slices.Equal(scraped, []string{"intake", "scheduler", "worker"}) {
+	if slices.Sort(scraped); !slices.Equal(scraped, []string{"intake as intake", "mailpit as worker", "scheduler as scheduler", "worker as worker"}) {
 		t.Errorf("Prometheus scrapes %q, want every role", scraped)
 	}
 	if worker := services["worker"]; len(worker.Ports) > 0 || worker.ContainerName != "" {
