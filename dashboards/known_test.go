@@ -24,6 +24,10 @@ func (noQueues) Loads(context.Context, []string) (map[string]queue.Load, error) 
 	return map[string]queue.Load{"mail": {}}, nil
 }
 
+func (noQueues) Paused(context.Context, []string) (map[string]bool, error) {
+	return map[string]bool{"mail": false}, nil
+}
+
 func (noQueues) Settings(context.Context) (queue.Settings, error) {
 	return queue.Settings{Wrong: map[queue.Setting]bool{queue.SettingEviction: false, queue.SettingPersistence: false}, MemoryUsed: .1}, nil
 }

@@ -18,6 +18,7 @@ import (
 // QueueSampler looks into queues, by their names and without walking over keys.
 type QueueSampler interface {
 	Loads(ctx context.Context, queues []string) (map[string]queue.Load, error)
+	Paused(ctx context.Context, queues []string) (map[string]bool, error)
 	Settings(ctx context.Context) (queue.Settings, error)
 }
 
@@ -43,6 +44,7 @@ const (
 type Sampler struct {
 	now    func() time.Time
 	queues *look[map[string]queue.Load]
+	paused *look[map[string]bool]
 	redis  *look[queue.Settings]
 	store  *look[store.Sample]
 }
@@ -51,6 +53,7 @@ type Sampler struct {
 func NewSampler(queues QueueSampler, rows StoreSampler, now func() time.Time) *Sampler {
 	return &Sampler{now: now,
 		queues: &look[map[string]queue.Load]{take: func(ctx context.Context) (map[string]queue.Load, error) { return queues.Loads(ctx, tasks.Queues) }},
+		paused: &look[map[string]bool]{take: func(ctx context.Context) (map[string]bool, error) { return queues.Paused(ctx, tasks.Queues) }},
 		redis:  &look[queue.Settings]{take: queues.Settings},
 		store:  &look[store.Sample]{take: func(ctx context.Context) (store.Sample, error) { return rows.Sample(ctx, now()) }},
 	}
@@ -67,6 +70,8 @@ var (
 		"Tasks of a queue by asynq's state.", "queue", "state")
 	queueOldest = describe("malgil_queue_oldest_waiting_seconds",
 		"How long the next task of a queue has been waiting; 0 when none waits.", "queue")
+	queuePaused = describe("malgil_queue_paused",
+		"1 while nothing is taken from a queue because somebody paused it, else 0.", "queue")
 	chunks = describe("malgil_chunks",
 		"Chunks of broadcasts that have not ended, by state.", "state")
 	doubtOldest = describe("malgil_doubt_oldest_seconds",
@@ -124,14 +129,14 @@ var (
 	redisWrong = describe("malgil_redis_setting_wrong",
 		"1 while a server of the queue's Redis is not set as a queue needs it, else 0; absent where Redis does not tell.", "setting")
 	redisMemory = describe("malgil_redis_memory_ratio",
-		"Part of its memory that the fullest server of the queue's Redis uses; absent where Redis does not tell, or has no limit.")
+		"Part of its memory that the fullest server of the queue's Redis uses; where it has no maxmemory, of its machine's. Absent where Redis does not tell.")
 	timesLost = describe("malgil_schedule_times_lost",
 		"Times of schedules at which nothing was sent, as found in the last 24 hours: missed because no scheduler looked in time, or failed.", "outcome")
 )
 
 // Describe implements [prometheus.Collector].
 func (s *Sampler) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{sampleTimestamp, queueTasks, queueOldest, chunks, doubtOldest, doubtHeld,
+	for _, desc := range []*prometheus.Desc{sampleTimestamp, queueTasks, queueOldest, queuePaused, chunks, doubtOldest, doubtHeld,
 		wallets, attemptsUnknown, attemptOldest, chargesInReview, chargingHalted, chargingStorm,
 		ledgerDifference, ledgerOldest, invoices, invoiceDeadline, invoicesLate, monthsUnclosed, refusedAddresses, timesLost, webhooksWaiting,
 		broadcastsWaiting, botsStanding, botsPaused, walletsUnpaid, unpaidOldest, walletsRunway, cards, mailsWaiting, mailOldest,
@@ -148,6 +153,7 @@ func (s *Sampler) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), sampleWait)
 	defer cancel()
 	s.queues.begin() // all at once, so that together they take no longer than one
+	s.paused.begin()
 	s.redis.begin()
 	s.store.begin()
 
@@ -159,6 +165,10 @@ func (s *Sampler) Collect(metrics chan<- prometheus.Metric) {
 			gauge(queueTasks, float64(n), name, state)
 		}
 		gauge(queueOldest, q.Oldest.Seconds(), name)
+	}
+	paused, _ := s.paused.get(ctx)
+	for name, is := range paused {
+		gauge(queuePaused, flag(is), name)
 	}
 
 	settings, seen := s.redis.get(ctx)

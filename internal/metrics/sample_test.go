@@ -36,6 +36,14 @@ func (steadyQueues) Loads(_ context.Context, names []string) (map[string]queue.L
 	return loads, nil
 }
 
+func (steadyQueues) Paused(_ context.Context, names []string) (map[string]bool, error) {
+	paused := map[string]bool{}
+	for _, name := range names {
+		paused[name] = name == tasks.QueueMail
+	}
+	return paused, nil
+}
+
 func (steadyQueues) Settings(context.Context) (queue.Settings, error) {
 	return queue.Settings{Wrong: map[queue.Setting]bool{queue.SettingEviction: false, queue.SettingPersistence: true}, MemoryUsed: .25}, nil
 }
@@ -113,6 +121,7 @@ func TestSampler_tellsEverything(t *testing.T) {
 		"malgil_redis_setting_wrong":            {"eviction": 0, "persistence": 1},
 		"malgil_redis_memory_ratio":             {"": .25},
 		"malgil_queue_tasks":                    {"mail,pending": 3, "mail,active": 2, "mail,scheduled": 1, "mail,retry": 4, "mail,archived": 5, "mail,completed": 6, "reply,pending": 0},
+		"malgil_queue_paused":                   {"mail": 1, "reply": 0},
 		"malgil_queue_oldest_waiting_seconds":   {"mail": 90, "reply": 0, "billing": 0},
 	}
 	for name, want := range tests {
@@ -123,7 +132,7 @@ func TestSampler_tellsEverything(t *testing.T) {
 			}
 		}
 	}
-	for name, want := range map[string]int{"malgil_queue_tasks": 6 * len(tasks.Queues), "malgil_broadcasts_waiting": 15, "malgil_dead_tasks": len(tasks.Types) + 1} {
+	for name, want := range map[string]int{"malgil_queue_tasks": 6 * len(tasks.Queues), "malgil_queue_paused": len(tasks.Queues), "malgil_broadcasts_waiting": 15, "malgil_dead_tasks": len(tasks.Types) + 1} {
 		if got := len(series(families[name])); got != want {
 			t.Errorf("%s has %d series, want %d", name, got, want)
 		}
