@@ -14,7 +14,9 @@ import (
 // log. asynq itself trims at 90 days, and breaks when some 8,000 reach that age at once.
 const ArchiveAge = 7 * 24 * time.Hour
 
-const archivePage = 500 // tasks deleted by one script run, which Redis does nothing beside
+// ArchivePage is how many tasks of an archive are looked at together, or deleted by one script run, which
+// Redis does nothing beside.
+const ArchivePage = 500
 
 // trimScript deletes one page of tasks that were archived before a moment.
 //
@@ -39,12 +41,12 @@ func (i *Inspector) TrimArchive(ctx context.Context, queue string, before time.T
 	total := 0
 	for {
 		n, err := trimScript.Run(ctx, i.redis, []string{queueKey(queue, "archived")},
-			before.Unix(), archivePage, queueKey(queue, "t:")).Int()
+			before.Unix(), ArchivePage, queueKey(queue, "t:")).Int()
 		if err != nil {
 			return total, fmt.Errorf("trim the archive of queue %s: %w", queue, err)
 		}
 		total += n
-		if n < archivePage {
+		if n < ArchivePage {
 			return total, nil
 		}
 	}

@@ -15,13 +15,10 @@ import (
 	"github.com/malgil/malgil/tasks"
 )
 
-// ArchivePage is how many tasks of an archive are looked at together.
-const ArchivePage = archivePage
-
 // Archived lists the ids of archived tasks of a queue, those that died first, from an offset on: at most
 // [ArchivePage]. An archive that is trimmed meanwhile is listed with gaps; list it again.
 func (i *Inspector) Archived(ctx context.Context, queue string, offset int) ([]string, error) {
-	ids, err := i.redis.ZRange(ctx, queueKey(queue, "archived"), int64(offset), int64(offset)+archivePage-1).Result()
+	ids, err := i.redis.ZRange(ctx, queueKey(queue, "archived"), int64(offset), int64(offset)+ArchivePage-1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list the archive of queue %s: %w", queue, err)
 	}
@@ -100,7 +97,7 @@ return gone
 // Bury deletes tasks from the archive of a queue and returns how many there were. Called twice it finds none.
 func (i *Inspector) Bury(ctx context.Context, queue string, taskIDs []string) (int, error) {
 	total := 0
-	for page := range slices.Chunk(taskIDs, archivePage) {
+	for page := range slices.Chunk(taskIDs, ArchivePage) {
 		args := []any{queueKey(queue, "t:")}
 		for _, id := range page {
 			args = append(args, id)
