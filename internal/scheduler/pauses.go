@@ -22,6 +22,9 @@ type Brake interface {
 	SetPaused(ctx context.Context, queue string, paused bool) error
 }
 
+// brakeTime is how long Redis is waited for: what runs beside this needs SQL only, and must not stand with Redis.
+const brakeTime = 2 * time.Second
+
 // Pauses makes Redis pause the queues that are paused in SQL, and no others: also after Redis was emptied,
 // and after somebody paused a queue past us.
 type Pauses struct {
@@ -44,7 +47,7 @@ func (p *Pauses) Paused(queue string) bool {
 }
 
 // Run ends the pauses whose time is over and makes Redis agree with the others. What it cannot set on one
-// queue keeps no other from it.
+// queue keeps no other from it. A Redis that does not answer is left alone after two seconds, until the next run.
 func (p *Pauses) Run(ctx context.Context) error {
 	_, ended := p.store.EndPauses(ctx, p.now())
 	pauses, err := p.store.Pauses(ctx)
@@ -56,6 +59,8 @@ func (p *Pauses) Run(ctx context.Context) error {
 		want[pause.Queue] = pause.Until.After(p.now())
 	}
 	p.stand.Store(&want)
+	ctx, cancel := context.WithTimeout(ctx, brakeTime)
+	defer cancel()
 	is, err := p.brake.Paused(ctx, p.queues)
 	if err != nil {
 		return errors.Join(ended, err)

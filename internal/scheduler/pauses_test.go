@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/malgil/malgil/internal/backlog"
@@ -76,4 +77,43 @@ func TestPauses(t *testing.T) {
 	if h.must(err); !is[tasks.QueueMail] || is[tasks.QueueResult] {
 		t.Errorf("Paused = %v, want mail paused although another could not be", is)
 	}
+}
+
+// frozen is a Redis that takes what it is asked and never answers.
+type frozen struct{}
+
+func (frozen) Paused(ctx context.Context, _ []string) (map[string]bool, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (frozen) SetPaused(ctx context.Context, _ string, _ bool) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// pauseRows are the queues that are to be paused.
+type pauseRows []backlog.Pause
+
+func (p pauseRows) Pauses(context.Context) ([]backlog.Pause, error)   { return p, nil }
+func (p pauseRows) EndPauses(context.Context, time.Time) (int, error) { return 0, nil }
+
+// A Redis that does not answer leaves the sweep, which shares the deadline, its time; what SQL says counts all the same.
+func TestPauses_frozenRedis(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		rows := pauseRows{{Queue: tasks.QueueBroadcast, Until: begun.Add(time.Hour)}}
+		pauses := scheduler.NewPauses(rows, frozen{}, tasks.Queues, time.Now)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := pauses.Run(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Run error = %v, want that Redis took too long", err)
+		}
+		if took := time.Since(begun); took > 5*time.Second || ctx.Err() != nil {
+			t.Errorf("Run took %v and left the context with %v, want a few seconds and nothing", took, ctx.Err())
+		}
+		if !pauses.Paused(tasks.QueueBroadcast) {
+			t.Error("broadcast is not known to be paused")
+		}
+	})
 }
