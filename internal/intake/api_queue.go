@@ -168,8 +168,14 @@ func (s *Server) resumeQueue(ctx context.Context, in *ByQueue) (*none, error) {
 	return nil, nil
 }
 
+// afterwards is how long Redis is waited for when the rows are committed: whoever called is told so soon, and what
+// is not done by then is done without him.
+const afterwards = time.Second
+
 // stop stops a queue at once, or lets it go. The row is committed; the sweep does what fails here.
 func (s *Server) stop(ctx context.Context, name string, paused bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	defer cancel()
 	if err := s.services.Queues.SetPaused(ctx, name, paused); err != nil {
 		s.log.WarnContext(ctx, "queue not stopped or let go at once", "pool", name, "err", err)
 	}
@@ -305,6 +311,8 @@ func (s *Server) discardDead(ctx context.Context, in *decideDeadInput) (*body[de
 	for _, d := range o.Done {
 		byQueue[d.Queue] = append(byQueue[d.Queue], d.TaskID)
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	defer cancel()
 	for name, ids := range byQueue {
 		if _, err := s.services.Queues.Bury(ctx, name, ids); err != nil { // they are trimmed in a week
 			s.log.WarnContext(ctx, "discarded tasks not deleted from their archive", "pool", name, "err", err)

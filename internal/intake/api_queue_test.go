@@ -67,6 +67,32 @@ func TestQueues_pausedAndResumed(t *testing.T) {
 	}
 }
 
+// A Redis that does not answer keeps nobody waiting for what is committed already.
+func TestQueues_frozenRedis(t *testing.T) {
+	redis := &idleQueues{stands: map[string]bool{}, frozen: true}
+	h := newHouse(t, func(s *Services) { s.Queues = redis })
+	_, err := h.store.MirrorDead(t.Context(), []backlog.Dead{
+		{ID: "dead_1", Queue: "mail", Type: "mail:send", TaskID: "mail:mail_1:0", Cause: "panic", DiedAt: noon},
+		{ID: "dead_2", Queue: "billing", Type: "billing:charge_card", TaskID: "attempt:att_1:0", Cause: "panic", DiedAt: noon},
+	})
+	must(t, err)
+	for _, c := range []struct {
+		call call
+		want int
+	}{
+		{call{method: "PUT", path: "/api/v1/queues/mail/pause", body: map[string]any{"until": noon.Add(time.Hour)}}, 200},
+		{call{method: "DELETE", path: "/api/v1/queues/mail/pause"}, 204},
+		{call{method: "POST", path: "/api/v1/dead-tasks/discard", body: map[string]any{"ids": []string{"dead_1", "dead_2"}}}, 200},
+	} {
+		begun := time.Now()
+		c.call.header = because
+		h.do(c.call).want(c.want)
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("%s %s took %v with a Redis that does not answer, want about a second", c.call.method, c.call.path, took)
+		}
+	}
+}
+
 // Dead tasks are seen by cause, and decided about by name or by group, with a reason.
 func TestDeadTasks_decided(t *testing.T) {
 	redis := &idleQueues{stands: map[string]bool{}}

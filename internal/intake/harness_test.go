@@ -168,6 +168,7 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 // idleQueues is a Redis whose queues never change but for being stopped.
 type idleQueues struct {
 	broken error
+	frozen bool // it takes what it is told and never answers
 	stands map[string]bool
 	buried []string
 }
@@ -184,18 +185,32 @@ func (q *idleQueues) Paused(context.Context, []string) (map[string]bool, error) 
 	return q.stands, q.broken
 }
 
-func (q *idleQueues) SetPaused(_ context.Context, name string, paused bool) error {
-	if q.broken == nil {
-		q.stands[name] = paused
+// answer waits as long as the caller does for a Redis that is frozen.
+func (q *idleQueues) answer(ctx context.Context) error {
+	if !q.frozen {
+		return q.broken
 	}
-	return q.broken
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(10 * time.Second):
+		return errors.New("a frozen Redis was waited for")
+	}
 }
 
-func (q *idleQueues) Bury(_ context.Context, name string, ids []string) (int, error) {
+func (q *idleQueues) SetPaused(ctx context.Context, name string, paused bool) error {
+	if err := q.answer(ctx); err != nil {
+		return err
+	}
+	q.stands[name] = paused
+	return nil
+}
+
+func (q *idleQueues) Bury(ctx context.Context, name string, ids []string) (int, error) {
 	for _, id := range ids {
 		q.buried = append(q.buried, name+" "+id)
 	}
-	return len(ids), q.broken
+	return len(ids), q.answer(ctx)
 }
 
 // posted is a meter of what is posted.
