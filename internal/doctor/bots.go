@@ -47,6 +47,9 @@ func (i Installation) keysOfBots(ctx context.Context, opened *visit[*store.Store
 	turn := make(chan struct{}, botsAtOnce)
 	var all sync.WaitGroup
 	for n, b := range bots {
+		if b.RestKey == "" {
+			continue
+		}
 		all.Go(func() {
 			turn <- struct{}{}
 			defer func() { <-turn }()
@@ -59,9 +62,11 @@ func (i Installation) keysOfBots(ctx context.Context, opened *visit[*store.Store
 
 // judgeKeys says what the answers to bots mean.
 func judgeKeys(bots []store.BotKey, answers []error, more string) Result {
-	var refused, unknown []string
+	var closed, refused, unknown []string
 	for n, b := range bots {
 		switch err := answers[n]; {
+		case b.RestKey == "":
+			closed = append(closed, b.BotID)
 		case fault.CodeOf(err) == kakao.CodeConfig:
 			refused = append(refused, b.BotID)
 		case err != nil && slices.Contains([]fault.Kind{fault.Throttled, fault.Unavailable, fault.Internal}, fault.KindOf(err)):
@@ -71,9 +76,16 @@ func judgeKeys(bots []store.BotKey, answers []error, more string) Result {
 	switch {
 	case len(bots) == 0:
 		return ok("there is no bot whose key could be tried")
-	case len(refused) > 0:
-		return problem("Set the key of each with malgil bot change ID, MALGIL_BOT_REST_API_KEY in its environment; nothing of theirs is sent with a wrong one.",
-			"Kakao does not take the REST API keys of %s", named(refused))
+	case len(closed)+len(refused) > 0:
+		var found []string
+		if len(closed) > 0 {
+			found = append(found, "MALGIL_SEAL_KEYS does not open those of "+named(closed))
+		}
+		if len(refused) > 0 {
+			found = append(found, "Kakao does not take those of "+named(refused))
+		}
+		return problem("Set the key of each with malgil bot change ID, MALGIL_BOT_REST_API_KEY in its environment; nothing of theirs is sent without a right one.",
+			"%s", strings.Join(found, "; "))
 	case len(unknown) > 0:
 		return skipped("Kakao did not say whether it takes those of %s, see kakao", named(unknown))
 	}

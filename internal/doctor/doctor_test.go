@@ -249,7 +249,7 @@ func TestJudgeKeys(t *testing.T) {
 	}{
 		"no bot":         {nil, OK, "there is no bot"},
 		"all are taken":  {[]error{none, none}, OK, "takes those of 2 bots, the first by id"},
-		"one is refused": {[]error{none, refused, away}, Problem, "does not take the REST API keys of bot_1"},
+		"one is refused": {[]error{none, refused, away}, Problem, "Kakao does not take those of bot_1"},
 		"many are":       {[]error{refused, refused, refused, refused, refused, refused, refused}, Problem, "bot_4 and 2 more"},
 		"Kakao is away":  {[]error{none, away}, Skipped, "did not say whether it takes those of bot_1"},
 	}
@@ -257,5 +257,13 @@ func TestJudgeKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			expect(t, judgeKeys(bots(len(tt.answers)), tt.answers, ", the first by id"), tt.state, tt.found)
 		})
+	}
+	closed := bots(3)
+	closed[0].RestKey = ""
+	expect(t, judgeKeys(closed, []error{nil, none, none}, ""), Problem, "MALGIL_SEAL_KEYS does not open those of bot_0")
+	got := judgeKeys(closed, []error{nil, none, refused}, "")
+	expect(t, got, Problem, "does not open those of bot_0; Kakao does not take those of bot_2")
+	if strings.Contains(got.Found, "bot_1") {
+		t.Errorf("judgeKeys names a bot whose key is taken: %s", got.Found)
 	}
 }

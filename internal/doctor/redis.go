@@ -254,7 +254,9 @@ func workers(ctx context.Context, r *redisServers) Result {
 	case len(waiting) > 0:
 		return problem(do, "nobody serves %s", strings.Join(waiting, ", "))
 	case len(served) == 0:
-		return warning(do, "no worker runs")
+		return problem(do, "no worker runs")
+	case serving[tasks.QueueReply] == 0:
+		return problem(do, "nobody serves %s, so that no bot answers anybody", strings.Join(idle, ", "))
 	case len(idle) > 0:
 		return warning(do, "nobody serves %s", strings.Join(idle, ", "))
 	}
