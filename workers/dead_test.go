@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/malgil/malgil/internal/backlog"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/queue"
+	"github.com/malgil/malgil/internal/testserver"
 	"github.com/malgil/malgil/tasks"
 	"github.com/malgil/malgil/workers"
 )
@@ -62,10 +65,7 @@ func TestMirror(t *testing.T) {
 		work func(context.Context, *asynq.Task) error
 		want *backlog.Dead // nil for none
 	}{
-		"it is done":              {task: chunk, work: fails(nil)},
-		"it may pass later":       {task: chunk, work: fails(fault.New(fault.Unavailable, "the database is away"))},
-		"the process stops":       {ctx: stopping, task: chunk, work: func(ctx context.Context, _ *asynq.Task) error { return ctx.Err() }},
-		"it panics, with retries": {task: chunk, work: func(context.Context, *asynq.Task) error { panic("user key 1234") }},
+		"it is done": {task: chunk, work: fails(nil)},
 		"it never will": {task: chunk, work: fails(fmt.Errorf("claim chunk: %w: %w", fault.New(fault.NotFound, "there is no chunk"), asynq.SkipRetry)),
 			want: &backlog.Dead{Type: tasks.TypeSendChunk, RowID: "brd_1-000002", Epoch: 3, Cause: "not_found", Error: "claim chunk: there is no chunk"}},
 		"it never will, while the process stops": {ctx: stopping, task: chunk, work: fails(fmt.Errorf("no: %w", asynq.SkipRetry)),
@@ -153,5 +153,89 @@ func TestMirror_lastRetry(t *testing.T) {
 		Cause: backlog.Panic, Error: "panic with a string", Retried: 1, DiedAt: diedAt}
 	if len(g.dead) != 1 || g.dead[0] != want {
 		t.Errorf("kept %+v, want %+v", g.dead, want)
+	}
+}
+
+// A task is written down when asynq archives it, and only then: asynq itself is asked.
+func TestMirror_asAsynqDecides(t *testing.T) {
+	now := func(err error) asynq.HandlerFunc {
+		return func(context.Context, *asynq.Task) error { return err }
+	}
+	cut := asynq.HandlerFunc(func(ctx context.Context, _ *asynq.Task) error {
+		<-ctx.Done()
+		return fmt.Errorf("claim chunk: %w", ctx.Err())
+	})
+	tests := map[string]struct {
+		work    asynq.Handler
+		retries int
+		state   asynq.TaskState
+		verdict string
+		cause   backlog.Cause // of what is written down; empty for nothing
+	}{
+		"it may pass later":                        {now(fault.New(fault.Unavailable, "the database is away")), 1, asynq.TaskStateRetry, "retry", ""},
+		"it fails for the last time":               {now(fault.New(fault.Unavailable, "the database is away")), 0, asynq.TaskStateArchived, "archived", "unavailable"},
+		"it panics, with retries":                  {asynq.HandlerFunc(func(context.Context, *asynq.Task) error { panic("user key 1234") }), 1, asynq.TaskStateRetry, "panic", ""},
+		"it never will pass":                       {now(fmt.Errorf("no: %w", asynq.SkipRetry)), 1, asynq.TaskStateArchived, "archived", "internal"},
+		"the process stops":                        {cut, 1, asynq.TaskStateRetry, "retry", ""},
+		"the process stops, and it has no retries": {cut, 0, asynq.TaskStateArchived, "archived", "internal"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			address, err := queue.ParseAddress(testserver.Redis(t).URL())
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn := address.ServerClient()
+			defer conn.Close()
+			g, meter, began := &graves{}, &taskMeter{}, make(chan struct{}, 8)
+			quiet := slog.New(slog.DiscardHandler)
+			pools, err := queue.NewPools(address, []queue.Pool{{Queue: tasks.QueueBroadcast, Servers: 1, Concurrency: 1, CheckInterval: 5 * time.Millisecond}}, queue.PoolOptions{
+				Handlers: map[string]asynq.Handler{tasks.QueueBroadcast: asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
+					began <- struct{}{}
+					return tt.work.ProcessTask(ctx, task)
+				})},
+				Middleware: []asynq.MiddlewareFunc{
+					workers.Mirror(g, func(prefix string) string { return prefix + "_1" }, func() time.Time { return diedAt }, quiet), workers.Observe(meter, quiet),
+				},
+				Logger: quiet,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := pools.Start(); err != nil {
+				t.Fatal(err)
+			}
+			client := asynq.NewClientFromRedisClient(conn)
+			made, err := client.Enqueue(tasks.NewSendChunk(tasks.Row{ID: "brd_1-000001", Epoch: 2}), asynq.MaxRetry(tt.retries))
+			if err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-began:
+			case <-time.After(20 * time.Second):
+				t.Fatal("it did not run within 20 s")
+			}
+			if err := pools.Shutdown(t.Context()); err != nil { // after the run: it is cut, or has ended
+				t.Fatal(err)
+			}
+			info, err := asynq.NewInspectorFromRedisClient(conn).GetTaskInfo(made.Queue, made.ID)
+			if err != nil || info.State != tt.state {
+				t.Fatalf("asynq has %+v, %v, want the task to be in %v", info, err, tt.state)
+			}
+			var causes []backlog.Cause
+			for _, d := range g.dead {
+				causes = append(causes, d.Cause)
+			}
+			var want []backlog.Cause
+			if tt.cause != "" {
+				want = append(want, tt.cause)
+			}
+			if !slices.Equal(causes, want) {
+				t.Errorf("kept %+v, want the causes %v", g.dead, want)
+			}
+			if want := []ranTask{{tasks.TypeSendChunk, tt.verdict}}; !slices.Equal(meter.runs, want) {
+				t.Errorf("measured %v, want %v", meter.runs, want)
+			}
+		})
 	}
 }

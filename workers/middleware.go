@@ -55,15 +55,14 @@ func Observe(meter TaskMeter, log *slog.Logger) asynq.MiddlewareFunc {
 	}
 }
 
-// outcomeOf tells what asynq does after a run that did not panic.
+// outcomeOf tells what asynq does after a run that did not panic. That a run was cut because the process stops
+// uses up no retry, but asynq archives its task all the same when it has none left.
 func outcomeOf(ctx context.Context, err error) string {
 	switch {
 	case err == nil:
 		return verdictDone
 	case errors.Is(err, asynq.SkipRetry), errors.Is(err, asynq.RevokeTask):
 		return verdictArchived
-	case errors.Is(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled):
-		return verdictRetry // cut because the process stops: it goes back to the queue, whatever its count
 	}
 	retried, known := asynq.GetRetryCount(ctx)
 	most, _ := asynq.GetMaxRetry(ctx)
