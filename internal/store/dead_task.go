@@ -132,10 +132,7 @@ func (s *Store) decideDead(ctx context.Context, p backlog.Pick, become backlog.S
 		if len(p.IDs) == 0 && len(picked) == backlog.MaxPick {
 			o.Next = picked[len(picked)-1].ID
 		}
-		// In the order in which rows are locked everywhere: of wallets before those of broadcasts.
-		slices.SortFunc(picked, func(a, b backlog.Dead) int {
-			return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.RowID, b.RowID), cmp.Compare(a.Epoch, b.Epoch))
-		})
+		slices.SortFunc(picked, byLock)
 		for _, d := range picked {
 			err := act(ctx, tx, workTables[Work(d.Work())], d)
 			if len(p.IDs) == 0 && fault.KindOf(err) == fault.Conflict {
@@ -157,6 +154,16 @@ func (s *Store) decideDead(ctx context.Context, p backlog.Pick, become backlog.S
 		return nil
 	})
 	return o, err
+}
+
+// lockOrder is the order in which tables are locked everywhere: a wallet first.
+var lockOrder = []string{"wallet", "attempt", "chunk", "mail", "webhook_delivery"}
+
+// byLock sorts dead tasks so that their rows are locked as everywhere: by table, and in a table by id, whatever
+// kinds of tasks wait for its rows.
+func byLock(a, b backlog.Dead) int {
+	rank := func(d backlog.Dead) int { return slices.Index(lockOrder, workTables[Work(d.Work())].table) }
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.RowID, b.RowID), cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.ID, b.ID))
 }
 
 // tellDead tells the audit log what was decided.

@@ -179,6 +179,39 @@ func TestRetryDead_everyKindOfRow(t *testing.T) {
 	})
 }
 
+// Rows are locked in one order, whatever their tasks are called: of wallets before others, and those of one table by id.
+func TestByLock(t *testing.T) {
+	for work, table := range workTables {
+		if !slices.Contains(lockOrder, table.table) {
+			t.Errorf("rows of %s are locked in no order: %s is missing in lockOrder", work, table.table)
+		}
+	}
+	var dead []backlog.Dead
+	for _, d := range []struct {
+		taskType, work, row string
+		epoch               int
+	}{
+		{"broadcast:fetch_result", "result", "brd_1-000002", 1}, {"broadcast:send_chunk", "chunk", "brd_1-000003", 1}, {"mail:send", "mail", "mail_1", 0},
+		{"broadcast:send_chunk", "chunk", "brd_1-000001", 2}, {"billing:charge_card", "attempt", "att_2", 0}, {"billing:charge_wallet", "wallet", "wal_1", 3},
+		{"billing:resolve_attempt", "resolve", "att_1", 0}, {"broadcast:send_chunk", "chunk", "brd_1-000001", 1}, {"billing:charge_wallet", "wallet", "wal_0", 1},
+		{"webhook:deliver", "webhook", "whd_1", 0},
+	} {
+		dead = append(dead, backlog.Dead{Type: d.taskType, TaskID: fmt.Sprintf("%s:%s:%d", d.work, d.row, d.epoch), RowID: d.row, Epoch: d.epoch})
+	}
+	slices.SortFunc(dead, byLock)
+	var got []string
+	for _, d := range dead {
+		got = append(got, d.TaskID)
+	}
+	want := []string{
+		"wallet:wal_0:1", "wallet:wal_1:3", "resolve:att_1:0", "attempt:att_2:0", "chunk:brd_1-000001:1", "chunk:brd_1-000001:2",
+		"result:brd_1-000002:1", "chunk:brd_1-000003:1", "mail:mail_1:0", "webhook:whd_1:0",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("locked in the order %v, want %v", got, want)
+	}
+}
+
 // What is discarded is seen to; what the sweep has yet to find dead is not, or it would not count.
 func TestDiscardDead(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
