@@ -86,7 +86,7 @@ func pausePath(queue string) string { return "/api/v1/queues/" + url.PathEscape(
 type queuePause struct {
 	remote
 	Queue string    `arg:"" help:"Queue, as in: malgil queue list."`
-	Until time.Time `required:"" help:"When it goes on by itself, such as \"2026-11-24 18:00\" as it is in Korea; within 7 days."`
+	Until time.Time `required:"" help:"When it goes on by itself, such as \"2026-11-24 18:00\" as it is in Korea; within 7 days, or 10 minutes for reply and echo."`
 	Force bool      `help:"Also reply and echo, at which people wait for answers."`
 }
 

@@ -124,10 +124,13 @@ func (q ByQueue) known() error {
 	return nil
 }
 
+// longestSilence bounds a pause of a queue of utterances, which are worth nothing after a minute and are kept nowhere else.
+const longestSilence = 10 * time.Minute
+
 type pauseQueueInput struct {
 	ByQueue
 	Body struct {
-		Until time.Time `json:"until" doc:"Within 7 days"`
+		Until time.Time `json:"until" doc:"Within 7 days; within 10 minutes for reply and echo"`
 		Force bool      `json:"force,omitempty" doc:"Also a queue at which people wait for answers: reply and echo"`
 	}
 }
@@ -140,8 +143,13 @@ func (s *Server) pauseQueue(ctx context.Context, in *pauseQueueInput) (*body[que
 	if err := in.known(); err != nil {
 		return nil, err
 	}
-	if (in.Queue == tasks.QueueReply || in.Queue == tasks.QueueEcho) && !in.Body.Force {
-		return nil, fault.Coded(fault.Conflict, "PEOPLE_WAIT", "people wait for the answers of queue %s, and would be told to try later; force it if that is meant", in.Queue)
+	if in.Queue == tasks.QueueReply || in.Queue == tasks.QueueEcho {
+		switch {
+		case !in.Body.Force:
+			return nil, fault.Coded(fault.Conflict, "PEOPLE_WAIT", "people wait for the answers of queue %s, and would be told to try later; force it if that is meant", in.Queue)
+		case in.Body.Until.After(s.config.Now().Add(longestSilence)):
+			return nil, fault.Field("until", "must be within 10 minutes: what people say meanwhile waits in Redis")
+		}
 	}
 	p := backlog.Pause{Queue: in.Queue, Until: in.Body.Until, Since: s.config.Now(), Reason: reason, By: caller(ctx)}
 	if err := p.Check(); err != nil {

@@ -30,10 +30,11 @@ func TestQueues_pausedAndResumed(t *testing.T) {
 	for _, live := range []string{"reply", "echo"} {
 		pause(live, map[string]any{"until": until}).wantProblem(409, "PEOPLE_WAIT", "")
 	}
+	pause("echo", map[string]any{"until": noon.Add(10*time.Minute + time.Second), "force": true}).wantProblem(422, "INVALID", "body.until")
 	if len(redis.stands) > 0 {
 		t.Errorf("refused pauses stopped %v", redis.stands)
 	}
-	pause("reply", map[string]any{"until": until, "force": true}).want(200)
+	pause("reply", map[string]any{"until": noon.Add(10 * time.Minute), "force": true}).want(200)
 	wantAt(t, "a pause", pause("mail", map[string]any{"until": until}).want(200), map[string]any{
 		"queue": "mail", "until": until.Format(time.RFC3339), "since": noon.Format(time.RFC3339), "reason": "메일 서버 이전",
 	})

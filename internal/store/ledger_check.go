@@ -91,17 +91,21 @@ func (s *Store) advanceBases(ctx context.Context, walletIDs []string, now time.T
 	return nil
 }
 
-// KeepCheck keeps what was found of a wallet, and for how long it has cash.
+// KeepCheck keeps what was found of a wallet, and then for how long it has cash.
 func (s *Store) KeepCheck(ctx context.Context, walletID string, found map[reconcile.Kind]wallet.KRW, now time.Time) error {
+	_, err := s.write.ExecContext(ctx, `UPDATE ledger_check SET checked_at = $2, balance_krw = $3, held_krw = $4, free_krw = $5,
+		messages_krw = $6, payments_krw = $7 WHERE wallet_id = $1`, walletID, millis(now),
+		found[reconcile.Balance], found[reconcile.Held], found[reconcile.Free], found[reconcile.Messages], found[reconcile.Payments])
+	if err != nil {
+		return fmt.Errorf("keep what was found of wallet %s: %w", walletID, err)
+	}
 	runway, err := s.runway(ctx, walletID, now)
 	if err != nil {
 		return err
 	}
-	_, err = s.write.ExecContext(ctx, `UPDATE ledger_check SET checked_at = $2, balance_krw = $3, held_krw = $4, free_krw = $5,
-		messages_krw = $6, payments_krw = $7, runway = $8 WHERE wallet_id = $1`, walletID, millis(now),
-		found[reconcile.Balance], found[reconcile.Held], found[reconcile.Free], found[reconcile.Messages], found[reconcile.Payments], runway)
+	_, err = s.write.ExecContext(ctx, `UPDATE ledger_check SET runway = $2 WHERE wallet_id = $1 AND runway <> $2`, walletID, runway)
 	if err != nil {
-		return fmt.Errorf("keep what was found of wallet %s: %w", walletID, err)
+		return fmt.Errorf("keep how long the cash of wallet %s lasts: %w", walletID, err)
 	}
 	return nil
 }
@@ -113,10 +117,12 @@ const runwayOver = 7 * 24 * time.Hour
 // card, which is charged then, and for one that used none.
 func (s *Store) runway(ctx context.Context, walletID string, now time.Time) (Runway, error) {
 	var cash, used wallet.KRW
-	err := s.read.QueryRowContext(ctx, `SELECT w.free_krw + w.paid_krw - w.held_krw, CAST(COALESCE((
+	err := s.snapshot(ctx, compareTime, func(q querier) error {
+		return q.QueryRowContext(ctx, `SELECT w.free_krw + w.paid_krw - w.held_krw, CAST(COALESCE((
 			SELECT -SUM(p.free + p.paid) FROM posting p WHERE p.wallet_id = w.id AND p.at > $2 AND p.kind = 'capture'), 0) AS BIGINT)
 		FROM wallet w WHERE w.id = $1 AND w.deleted_at = 0 AND NOT EXISTS (SELECT 1 FROM wallet_card c WHERE c.wallet_id = w.id)`,
-		walletID, millis(now.Add(-runwayOver))).Scan(&cash, &used)
+			walletID, millis(now.Add(-runwayOver))).Scan(&cash, &used)
+	})
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return "", nil

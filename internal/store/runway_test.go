@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/malgil/malgil/internal/reconcile"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -62,6 +63,25 @@ func TestKeepCheck_runway(t *testing.T) {
 		keep(t0.Add(7 * day)) // nobody has used anything since
 		if got := sampled(t, s, t0).Runways; len(got) != 0 {
 			t.Errorf("Sample() a week later has runways %v, want none", got)
+		}
+	})
+}
+
+// A difference that was found is kept, also when it cannot be told how long the cash lasts.
+func TestKeepCheck_withoutRunway(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		newWallet(t, s, "wal_1", 1000)
+		if _, err := s.ClaimChecks(t.Context(), t0, 10); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, s, `ALTER TABLE wallet_card RENAME TO lost`)
+		if err := s.KeepCheck(t.Context(), "wal_1", map[reconcile.Kind]wallet.KRW{reconcile.Balance: 7}, t0); err == nil {
+			t.Error("KeepCheck() without the cards of wallets = nil, want an error")
+		}
+		var checked, difference int64
+		must(t, s.read.QueryRowContext(t.Context(), `SELECT checked_at, balance_krw FROM ledger_check WHERE wallet_id = 'wal_1'`).Scan(&checked, &difference))
+		if checked != millis(t0) || difference != 7 {
+			t.Errorf("the check of %d found %d KRW, want %d and 7", checked, difference, millis(t0))
 		}
 	})
 }
