@@ -11,6 +11,7 @@ import (
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/scenario"
+	"github.com/malgil/malgil/internal/trace"
 	"github.com/malgil/malgil/tasks"
 )
 
@@ -90,14 +91,14 @@ type utteranceRun struct {
 func (r *utteranceRun) answer(ctx context.Context) {
 	request, err := kakao.ParseSkillRequest(r.task.Request)
 	if err != nil { // the intake read it before
-		r.Log.Error("payload of an utterance is not readable", "utterance_id", r.task.ID, "err", err)
+		r.Log.ErrorContext(ctx, "payload of an utterance is not readable", "utterance_id", r.task.ID, "err", err)
 		return
 	}
 	r.question = scenario.Question{ID: r.task.ID, BotID: r.task.Bot, Block: r.task.Block, Development: r.task.Development, Request: request, Raw: r.task.Request, At: r.received}
 	defer r.witness(ctx) // a call that comes too late to be answered still shows that the message arrived
 	switch now := r.Now(); {
 	case now.After(r.deadline) && !r.awaited(ctx), now.Sub(r.received) > lookAfter && r.taken(ctx):
-		r.Log.Debug("nobody waits for an utterance any more", "utterance_id", r.task.ID)
+		r.Log.DebugContext(ctx, "nobody waits for an utterance any more", "utterance_id", r.task.ID)
 		return
 	}
 	reply, outcome := r.work(ctx)
@@ -148,21 +149,21 @@ func (r *utteranceRun) work(ctx context.Context) (scenario.Reply, scenario.Outco
 	defer cancel()
 	reply, err := r.Answers.Answer(ctx, r.question)
 	if reply.UserErr != nil {
-		r.Log.Warn("user is not known to be new or not", "utterance_id", r.task.ID, "err", reply.UserErr)
+		r.Log.WarnContext(ctx, "user is not known to be new or not", "utterance_id", r.task.ID, "err", reply.UserErr)
 	}
 	if len(reply.Missing) > 0 {
-		r.Log.Warn("words of a block have no value", "bot_id", r.task.Bot, "block_id", reply.BlockID, "words", reply.Missing)
+		r.Log.WarnContext(ctx, "words of a block have no value", "bot_id", r.task.Bot, "block_id", reply.BlockID, "words", reply.Missing)
 	}
 	switch {
 	case err != nil:
-		r.Log.Error("answering failed", "utterance_id", r.task.ID, "bot_id", r.task.Bot, "err", err)
+		r.Log.ErrorContext(ctx, "answering failed", "utterance_id", r.task.ID, "bot_id", r.task.Bot, "err", err)
 		reply.Response = kakao.Text(scenario.FailedText)
 		return reply, scenario.Failed
 	case reply.BackendErr != nil:
-		r.Log.Warn("skill server did not answer", "utterance_id", r.task.ID, "bot_id", r.task.Bot, "block_id", reply.BlockID, "err", reply.BackendErr)
+		r.Log.WarnContext(ctx, "skill server did not answer", "utterance_id", r.task.ID, "bot_id", r.task.Bot, "block_id", reply.BlockID, "err", reply.BackendErr)
 		return reply, scenario.ServerFailed
 	case len(reply.Problems) > 0:
-		r.Log.Error("answer of a block is not valid", "bot_id", r.task.Bot, "block_id", reply.BlockID, "err", reply.Problems[0].String())
+		r.Log.ErrorContext(ctx, "answer of a block is not valid", "bot_id", r.task.Bot, "block_id", reply.BlockID, "err", reply.Problems[0].String())
 		return reply, scenario.Refused
 	}
 	return reply, scenario.Direct
@@ -172,29 +173,29 @@ func (r *utteranceRun) work(ctx context.Context) (scenario.Reply, scenario.Outco
 func (r *utteranceRun) hand(ctx context.Context, reply scenario.Reply, outcome scenario.Outcome) {
 	body, err := reply.Response.JSON()
 	if err != nil {
-		r.Log.Error("answer cannot be written", "utterance_id", r.task.ID, "err", err)
+		r.Log.ErrorContext(ctx, "answer cannot be written", "utterance_id", r.task.ID, "err", err)
 		return
 	}
 	standing, won, err := r.settle(ctx, body)
 	left := r.deadline.Sub(r.Now())
 	switch {
 	case err != nil:
-		r.Log.Error("queue is away, an answer is lost", "utterance_id", r.task.ID, "err", err)
+		r.Log.ErrorContext(ctx, "queue is away, an answer is lost", "utterance_id", r.task.ID, "err", err)
 	case won:
 		switch {
 		case left >= -settleGrace:
-			r.record(reply, outcome, left)
+			r.record(ctx, reply, outcome, left)
 		case r.question.Request.CallbackURL != "":
 			// Long after the deadline the key is ours: a promise was made and Redis was emptied,
 			// or the intake could not reach Redis and answered itself. Kakao takes a callback
 			// that it was promised and refuses any other.
 			if outcome := r.callBack(ctx, reply, outcome, r.deadline); outcome != "" {
-				r.record(reply, outcome, left)
+				r.record(ctx, reply, outcome, left)
 			}
 		}
 	case standing.Kind == queue.PromisedCallback:
 		if outcome := r.callBack(ctx, reply, outcome, standing.At); outcome != "" {
-			r.record(reply, outcome, left)
+			r.record(ctx, reply, outcome, left)
 		}
 	}
 }
@@ -243,7 +244,7 @@ func (r *utteranceRun) callBack(ctx context.Context, reply scenario.Reply, outco
 		return err
 	})
 	if err != nil {
-		r.Log.Error("queue is away, a promised callback is lost", "utterance_id", r.task.ID, "err", err)
+		r.Log.ErrorContext(ctx, "queue is away, a promised callback is lost", "utterance_id", r.task.ID, "err", err)
 		return scenario.CallbackFailed
 	}
 	if !mine {
@@ -252,7 +253,7 @@ func (r *utteranceRun) callBack(ctx context.Context, reply scenario.Reply, outco
 	called, err := r.Callbacks.Post(ctx, r.question.Request.CallbackURL, reply.Response)
 	r.Metrics.Callback(string(called.State), called.Reason)
 	if err != nil {
-		r.Log.Error("callback is not known to be delivered", "utterance_id", r.task.ID, "bot_id", r.task.Bot,
+		r.Log.ErrorContext(ctx, "callback is not known to be delivered", "utterance_id", r.task.ID, "bot_id", r.task.Bot,
 			"state", string(called.State), "reason", called.Reason, "err", err)
 	}
 	switch {
@@ -270,13 +271,14 @@ func (r *utteranceRun) witness(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), witnessTime)
 	defer cancel()
 	if err := r.Answers.Witness(ctx, r.question); err != nil {
-		r.Log.Warn("evidence is not recorded", "chunk_id", r.question.ChunkID(), "err", err)
+		r.Log.WarnContext(ctx, "evidence is not recorded", "chunk_id", r.question.ChunkID(), "err", err)
 	}
 }
 
-func (r *utteranceRun) record(reply scenario.Reply, outcome scenario.Outcome, left time.Duration) {
+func (r *utteranceRun) record(ctx context.Context, reply scenario.Reply, outcome scenario.Outcome, left time.Duration) {
 	r.Record(r.Answers.Utterance(r.question, reply, outcome, left))
 	r.Metrics.Answered(string(outcome), left)
+	trace.Note(ctx, slog.String("outcome", string(outcome)))
 	if reply.Handoff != "" {
 		r.Metrics.HandoffOffered(string(reply.Handoff))
 	}

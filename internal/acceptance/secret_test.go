@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -129,6 +130,7 @@ func secretsStay(t *testing.T) {
 	var outsideAsked *record
 	var sent func() string
 	var database string
+	traces := filepath.Join(t.TempDir(), "traces")
 	h := open(t, plan{
 		log: slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}),
 		config: func(c *app.Config) {
@@ -143,6 +145,7 @@ func secretsStay(t *testing.T) {
 			c.Redis = "redis://" + address + "/0"
 			database = strings.TrimPrefix(c.DB, "sqlite:")
 			c.ChargeThreshold = 1_500
+			c.Trace = "file:" + traces
 		},
 	})
 	front, apiAsked, apiAnswered := tap(t, h.url)
@@ -184,6 +187,11 @@ func secretsStay(t *testing.T) {
 	if !strings.Contains(redisGot.String(), "billing:issue_invoice") {
 		t.Error("no task was of an invoice, so nothing was shown of them")
 	}
+	var spans string // sent every five seconds
+	h.within(20*time.Second, "the utterance is in the traces", func() (bool, any) {
+		spans = files(t, traces)
+		return strings.Contains(spans, "utterance:answer"), len(spans)
+	})
 	var audit json.RawMessage
 	h.get("/api/v1/audit?limit=200", &audit)
 	var inbox json.RawMessage
@@ -198,6 +206,7 @@ func secretsStay(t *testing.T) {
 		"answers of the API":  {apiAnswered.String(), `"INVALID"`},
 		"mails":               {string(inbox), "자동결제 완료"},
 		"metrics":             {h.metrics(), "malgil_attempts_total"},
+		"traces":              {spans, "broadcast:send_chunk"},
 		"files of the SQLite": {s.wallet, s.wallet},
 	}
 	if !realParts {

@@ -126,6 +126,7 @@ func traceOfTheCaller(t *testing.T) {
 		}
 	}
 	call("GET", h.url+"/api/v1/prices", "Bearer "+h.token)
+	call("GET", h.url+"/api/v1/accounts", "Bearer a-stranger's")
 	call("POST", h.openShop(0).skillURL, "")
 	all := spans()
 	if id, names := traceWith(t, all, "GET /api/v1/prices"); id != callersTrace || len(names) != 1 {

@@ -21,6 +21,14 @@ func (s *Server) guarded(pattern string, handle http.HandlerFunc) http.HandlerFu
 			r = r.WithContext(withPrincipal(r.Context(), principal))
 			r, err = s.audited(r, pattern, principal)
 		}
+		if err == nil { // strangers neither begin traces nor go on with those of others
+			var traced func(status int)
+			r, traced = s.traced(r, pattern, r.Header.Get("traceparent"))
+			defer func() {
+				a, _ := w.(*answer)
+				traced(a.answered())
+			}()
+		}
 		if err != nil {
 			s.logMistake(r.Context(), pattern, err)
 			s.refusal(pattern)(w, problemOf(err))

@@ -181,7 +181,10 @@ func (s *Server) Handler() http.Handler {
 		start := time.Now()
 		answer := &answer{ResponseWriter: w}
 		_, pattern := s.mux.Handler(r)
-		r, traced := s.traced(r, pattern)
+		traced := func(int) {}
+		if !ofAPI(pattern) { // those of an API begin theirs behind the guard
+			r, traced = s.traced(r, pattern, "")
+		}
 		defer func() {
 			if p := recover(); p != nil {
 				s.panicked(r.Context(), pattern, p)
@@ -201,16 +204,15 @@ func (s *Server) Handler() http.Handler {
 	})
 }
 
-// traced begins the span of a request, below that of its caller where it is a call of an API: people and Kakao do
-// not say what their requests belong to. It is ended with the status that was answered.
-func (s *Server) traced(r *http.Request, pattern string) (*http.Request, func(status int)) {
+// traced begins the span of a request, below that of its caller where he may say what it belongs to. It is ended with
+// the status that was answered.
+func (s *Server) traced(r *http.Request, pattern, caller string) (*http.Request, func(status int)) {
 	switch pattern {
 	case "", "GET /healthz", "GET /readyz", eventsRoute:
 		return r, func(int) {}
 	}
-	var caller string
-	if ofAPI(pattern) {
-		caller = r.Header.Get("traceparent")
+	if s.config.Tracer == nil {
+		return r, func(int) {}
 	}
 	ctx, end := s.config.Tracer.Begin(r.Context(), trace.Served, caller, pattern)
 	return r.WithContext(ctx), func(status int) {
@@ -288,6 +290,14 @@ type answer struct {
 	http.ResponseWriter
 	status int
 	at     time.Time
+}
+
+// answered is the status that was sent, 0 for none as yet.
+func (a *answer) answered() int {
+	if a == nil { // a test that stands before the server
+		return 0
+	}
+	return a.status
 }
 
 // WriteHeader sends the status; only the first counts.

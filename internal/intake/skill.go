@@ -121,14 +121,14 @@ func (s *Skill) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil { // nobody can say whether this is a bot of ours
-		s.Log.Error("bot of a skill call cannot be loaded", "bot_id", botID, "err", err)
+		s.Log.ErrorContext(ctx, "bot of a skill call cannot be loaded", "bot_id", botID, "err", err)
 		s.Metrics.Answered(string(scenario.Failed), 0)
 		s.write(w, textBody(scenario.FailedText))
 		return
 	}
 	request, whole, err := kakao.SkimSkillRequest(body, "callbackUrl", broadcast.ChunkParam)
 	if err = errors.Join(readErr, err); err != nil {
-		s.Log.Warn("skill call is not readable", "bot_id", botID, "err", err)
+		s.Log.WarnContext(ctx, "skill call is not readable", "bot_id", botID, "err", err)
 		s.Metrics.Answered(string(scenario.Unreadable), 0)
 		s.write(w, textBody(scenario.FailedText))
 		return

@@ -35,7 +35,7 @@ func (c *skillCall) answer(ctx context.Context) []byte {
 	standing, decided, err := c.order(ctx)
 	switch {
 	case err != nil:
-		c.Log.Warn("utterance is answered without a worker", "utterance_id", c.question.ID, "err", err)
+		c.Log.WarnContext(ctx, "utterance is answered without a worker", "utterance_id", c.question.ID, "err", err)
 		return c.takeInline(ctx)
 	case decided:
 		return c.deliver(ctx, standing)
@@ -119,10 +119,10 @@ func (c *skillCall) giveUpWaiting(ctx context.Context) []byte {
 	case mine.Kind == queue.PromisedCallback:
 		// Nobody will hear that a callback is promised. Should the promise stand all the same,
 		// Kakao turns the worker's callback down: its first answer did not ask for one.
-		c.Log.Error("queue is away at the end of a budget", "utterance_id", c.question.ID, "err", err)
+		c.Log.ErrorContext(ctx, "queue is away at the end of a budget", "utterance_id", c.question.ID, "err", err)
 		return c.answerInline(ctx)
 	}
-	c.Log.Error("queue is away at the end of a budget", "utterance_id", c.question.ID, "err", err)
+	c.Log.ErrorContext(ctx, "queue is away at the end of a budget", "utterance_id", c.question.ID, "err", err)
 	return c.deliver(ctx, mine)
 }
 
@@ -166,20 +166,20 @@ func (c *skillCall) answerInline(ctx context.Context) []byte {
 	case err != nil && ctx.Err() != nil:
 		outcome, body = scenario.Late, textBody(scenario.LateText)
 	case err != nil:
-		c.Log.Error("answering inline failed", "utterance_id", c.question.ID, "err", err)
+		c.Log.ErrorContext(ctx, "answering inline failed", "utterance_id", c.question.ID, "err", err)
 		outcome, body = scenario.Failed, textBody(scenario.FailedText)
 	case reply.BackendErr != nil:
 		outcome = scenario.ServerFailed
-		c.Log.Warn("skill server did not answer", "utterance_id", c.question.ID, "bot_id", c.question.BotID, "block_id", reply.BlockID, "err", reply.BackendErr)
+		c.Log.WarnContext(ctx, "skill server did not answer", "utterance_id", c.question.ID, "bot_id", c.question.BotID, "block_id", reply.BlockID, "err", reply.BackendErr)
 	case len(reply.Problems) > 0:
 		outcome = scenario.Refused
-		c.Log.Error("answer of a block is not valid", "bot_id", c.question.BotID, "block_id", reply.BlockID, "err", reply.Problems[0].String())
+		c.Log.ErrorContext(ctx, "answer of a block is not valid", "bot_id", c.question.BotID, "block_id", reply.BlockID, "err", reply.Problems[0].String())
 	}
 	if reply.UserErr != nil {
-		c.Log.Warn("user is not known to be new or not", "utterance_id", c.question.ID, "err", reply.UserErr)
+		c.Log.WarnContext(ctx, "user is not known to be new or not", "utterance_id", c.question.ID, "err", reply.UserErr)
 	}
 	if len(reply.Missing) > 0 {
-		c.Log.Warn("words of a block have no value", "bot_id", c.question.BotID, "block_id", reply.BlockID, "words", reply.Missing)
+		c.Log.WarnContext(ctx, "words of a block have no value", "bot_id", c.question.BotID, "block_id", reply.BlockID, "words", reply.Missing)
 	}
 	c.record(reply, outcome)
 	return body
@@ -190,7 +190,7 @@ func (c *skillCall) witness() {
 	ctx, cancel := context.WithTimeout(context.Background(), witnessTime)
 	defer cancel()
 	if err := c.Answers.Witness(ctx, c.question); err != nil {
-		c.Log.Warn("evidence is not recorded", "chunk_id", c.question.ChunkID(), "err", err)
+		c.Log.WarnContext(ctx, "evidence is not recorded", "chunk_id", c.question.ChunkID(), "err", err)
 	}
 }
 

@@ -115,7 +115,11 @@ func (p *Peer) Do(ctx context.Context, method, path string, header http.Header, 
 		p.asked(answer.Status, !errors.As(err, &none) || none.Sent, time.Since(begun))
 	}
 	trace.Note(ctx, slog.Int("http.response.status_code", answer.Status))
-	end(err)
+	if failed := err; failed == nil && answer.Status >= http.StatusBadRequest {
+		end(errors.New(http.StatusText(answer.Status)))
+	} else {
+		end(failed)
+	}
 	return answer, err
 }
 

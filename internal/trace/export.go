@@ -46,6 +46,9 @@ func (e Export) Check() error {
 		return nil
 	}
 	u, err := url.Parse(e.To)
+	if err == nil && (u.User != nil || u.RawQuery != "" || u.Fragment != "") {
+		return fault.Field("MALGIL_TRACE", "holds more than a host and a path; what the collector wants to know of its callers goes into OTEL_EXPORTER_OTLP_HEADERS")
+	}
 	if e.To != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		return fault.Field("MALGIL_TRACE", "must be file:<path> or the http or https URL of a collector, such as http://localhost:4318/v1/traces")
 	}
@@ -82,7 +85,11 @@ func (e Export) Open(ctx context.Context) (t *Tracer, end func(ctx context.Conte
 func (e Export) exporter(ctx context.Context) (sdk.SpanExporter, func() error, error) {
 	path, is := strings.CutPrefix(e.To, filePrefix)
 	if !is {
-		exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(e.To))
+		to := e.To
+		if u, err := url.Parse(to); err == nil && strings.Trim(u.Path, "/") == "" {
+			to = u.JoinPath("/v1/traces").String() // where collectors listen
+		}
+		exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(to))
 		if err != nil {
 			return nil, nil, fault.Wrap(fault.Invalid, err, "MALGIL_TRACE: traces cannot be sent there")
 		}

@@ -62,9 +62,9 @@ func Parent(ctx context.Context) string {
 	return c.text
 }
 
-// ID returns the trace id of a context, 32 hexadecimal digits, or nothing.
+// ID returns the trace id of a context, 32 hexadecimal digits, or nothing where its trace is not kept.
 func ID(ctx context.Context) string {
-	if at := oteltrace.SpanContextFromContext(ctx); at.HasTraceID() {
+	if at := oteltrace.SpanContextFromContext(ctx); at.IsSampled() {
 		return at.TraceID().String()
 	}
 	return ""

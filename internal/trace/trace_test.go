@@ -173,7 +173,7 @@ func TestExport_collector(t *testing.T) {
 		got <- r.Method + " " + r.URL.Path + " " + r.Header.Get("Content-Type")
 	}))
 	defer collector.Close()
-	tracer, end, err := Export{To: collector.URL + "/v1/traces", Share: 1, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}.Open(t.Context())
+	tracer, end, err := Export{To: collector.URL, Share: 1, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestExport_collector(t *testing.T) {
 func TestExport_Check(t *testing.T) {
 	for to, wrong := range map[string]bool{
 		"": false, "file:/tmp/x": false, "http://localhost:4318/v1/traces": false, "https://otel.example/v1/traces": false,
-		"file:": true, "localhost:4318": true, "grpc://localhost:4317": true, "http://": true, "/tmp/x": true,
+		"http://user:secret@otel.example/v1/traces": true, "https://otel.example/v1/traces?key=secret": true, "file:": true, "localhost:4318": true, "grpc://localhost:4317": true, "http://": true, "/tmp/x": true,
 	} {
 		if err := (Export{To: to, Share: 1}).Check(); (err != nil) != wrong {
 			t.Errorf("Check of %q = %v", to, err)
