@@ -17,6 +17,16 @@ type Taught struct {
 	Near []scenario.Candidate // other answers that are much like its question, best first
 }
 
+// NewestNotLive refuses to put an item live on top of a newest version that nobody deployed or named.
+func NewestNotLive(newest, live int64) error {
+	running := "no version is live"
+	if live != 0 {
+		running = fmt.Sprintf("version %d is live", live)
+	}
+	return fault.Coded(fault.Conflict, "NEWEST_NOT_LIVE", "%s and version %d is the newest, all of which would go live with the item; "+
+		"deploy that first, teach without deploying, or name the version to build on", running, newest)
+}
+
 // Teach adds an item to the knowledge base of a version of a bot, the newest one for 0, which makes a new
 // version. What is wrong with the item is told in a [ContentError] by its own fields: question, answer,
 // image_url, landing_url, categories. It is a Conflict when somebody else imports at the same moment, and
@@ -26,15 +36,7 @@ func (a *Admin) Teach(ctx context.Context, id string, item knowledge.Item, on in
 	if err != nil {
 		return Taught{}, fmt.Errorf("read bot %s: %w", id, err)
 	}
-	if i.Deploy && on == 0 && b.Version != b.Live {
-		live := "no version is live"
-		if b.Live != 0 {
-			live = fmt.Sprintf("version %d is live", b.Live)
-		}
-		return Taught{}, fault.Coded(fault.Conflict, "NEWEST_NOT_LIVE", "%s and version %d is the newest, all of which would go live with the item; "+
-			"deploy that first, teach without deploying, or name the version to build on", live, b.Version)
-	}
-	i.Follows = b.Version
+	i.Follows, i.OnLive = b.Version, i.Deploy && on == 0
 	if on == 0 {
 		on = b.Version
 	}

@@ -30,6 +30,7 @@ type Draft struct {
 	JSON     []byte   // of its content
 	Hash     []byte   // SHA-256 of that
 	Follows  int64    // the newest version that it was made from; 0 for any
+	OnLive   bool     // only where the newest version is the live one: see [NewestNotLive]
 	Deploy   bool     // make it live, too
 	Reason   string   // of the deploy
 	OnlyLook bool     // tell what would be done, and store nothing
@@ -73,6 +74,7 @@ type Import struct {
 	By      string // who imports it
 	DryRun  bool   // check it and tell what would be done
 	Follows int64  // the newest version that it was made from; 0 for any
+	OnLive  bool   // only where the newest version is the live one: see [NewestNotLive]
 }
 
 // Imported is what became of an import.
@@ -107,7 +109,7 @@ func (a *Admin) Import(ctx context.Context, id string, i Import) (Imported, erro
 	hash := sha256.Sum256(text)
 	draft := Draft{
 		Version: Version{MadeAt: a.now(), MadeBy: i.By, Note: note, Blocks: len(i.Content.Blocks), Items: len(i.Content.Knowledge)},
-		JSON:    text, Hash: hash[:], Follows: i.Follows, Deploy: i.Deploy, Reason: i.Reason, OnlyLook: i.DryRun,
+		JSON:    text, Hash: hash[:], Follows: i.Follows, OnLive: i.OnLive, Deploy: i.Deploy, Reason: i.Reason, OnlyLook: i.DryRun,
 	}
 	for _, b := range i.Content.Blocks {
 		if b.Event != "" {

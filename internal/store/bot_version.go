@@ -110,6 +110,9 @@ func (s *Store) AddVersion(ctx context.Context, id string, d bot.Draft) (v bot.V
 		if err != nil {
 			return err
 		}
+		if d.OnLive && newest != live.Version {
+			return bot.NewestNotLive(newest, live.Version)
+		}
 		before := map[string]any{"version": newest, "live": live.Version}
 		if v, added, err = draftOrSame(ctx, tx, id, newest, d); err != nil {
 			return err
