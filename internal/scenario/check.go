@@ -231,13 +231,18 @@ func (k *checker) item(path string, item knowledge.Item) {
 	}
 }
 
-// asked notes the question of an item. Of two that differ in spaces and punctuation alone one would never
-// be found.
+// asked notes the question of an item. Two that differ in spaces and the marks between words alone are one question, and
+// nobody who asks it can say which of the answers he wants; in other signs they may differ: C++, C#.
 func (k *checker) asked(path, question string) {
 	if !k.once(path, "question ", plain(question)) {
 		return
 	}
-	folded := "folded question " + fold(question)
+	folded := "folded question " + strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || strings.ContainsRune(".,?!~…。、？！", r) {
+			return -1
+		}
+		return r
+	}, plain(question))
 	if before, taken := k.first[folded]; taken {
 		k.add(path, "is the same as %s but for spaces and punctuation, which are not compared", before)
 		return

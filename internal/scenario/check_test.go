@@ -184,9 +184,12 @@ func TestRules_Check(t *testing.T) {
 		"a header of two lines":    {server(func(s *scenario.Server) { s.Headers = map[string]string{"X-A": "a\r\nHost: b"} }), "servers[0].headers.X-A must be at most"},
 		"a header twice":           {server(func(s *scenario.Server) { s.Headers = map[string]string{"X-A": "a", "x-a": "b"} }), "servers[0].headers.x-a is the same as servers[0].headers.X-A"},
 
-		"no question of an item":       {item(func(i *knowledge.Item) { i.Question = "\n" }), "knowledge[1].question is missing"},
-		"no answer of an item":         {item(func(i *knowledge.Item) { i.Answer = "" }), "knowledge[1].answer is missing"},
-		"a question asked twice":       {item(func(i *knowledge.Item) { i.Question = " 반품 기한 " }), "knowledge[1].question is the same as knowledge[0].question"},
+		"no question of an item": {item(func(i *knowledge.Item) { i.Question = "\n" }), "knowledge[1].question is missing"},
+		"no answer of an item":   {item(func(i *knowledge.Item) { i.Answer = "" }), "knowledge[1].answer is missing"},
+		"a question asked twice": {item(func(i *knowledge.Item) { i.Question = " 반품 기한 " }), "knowledge[1].question is the same as knowledge[0].question"},
+		"questions but for signs": {func(c *scenario.Content) {
+			c.Knowledge[0].Question, c.Knowledge[1].Question = "C++ 강좌가 있나요", "C# 강좌가 있나요"
+		}, ""},
 		"a question but for marks":     {item(func(i *knowledge.Item) { i.Question = "반품기한?!" }), "knowledge[1].question is the same as knowledge[0].question but for spaces"},
 		"an answer of 1001":            {item(func(i *knowledge.Item) { i.Answer = long(1001) }), "knowledge[1].answer is 1001 characters"},
 		"a question of 201, by emoji":  {item(func(i *knowledge.Item) { i.Question = long(199) + "😀" }), "knowledge[1].question is 201 characters"},

@@ -12,16 +12,17 @@ type Why string
 
 // The rules, in their order.
 const (
-	ByURL       Why = "skill_url"   // the skill URL stands for the block
-	ByKakao     Why = "kakao"       // Kakao names the block: it matched it, or a button leads there; or its own knowledge base has the answer
-	ByAsk       Why = "asked"       // a parameter was asked for
-	ByExit      Why = "exit"        // …and words were said that leave it, or none that fit
-	ByEntry     Why = "first_entry" // the welcome
-	ByWords     Why = "words"       // a block's own words were said
-	ByLikeness  Why = "likeness"    // words like a block's
-	ByKnowledge Why = "knowledge"   // a knowledge item
-	ByChoice    Why = "choice"      // several answers fit alike; the user is asked which one
-	ByNothing   Why = "nothing"     // the fallback
+	ByURL       Why = "skill_url"       // the skill URL stands for the block
+	ByKakao     Why = "kakao"           // Kakao names the block: it matched it, or a button leads there
+	ByAsk       Why = "asked"           // a parameter was asked for
+	ByExit      Why = "exit"            // …and words were said that leave it, or none that fit
+	ByEntry     Why = "first_entry"     // the welcome
+	ByWords     Why = "words"           // a block's own words were said
+	ByLikeness  Why = "likeness"        // words like a block's
+	ByKnowledge Why = "knowledge"       // a knowledge item
+	ByTheirs    Why = "kakao_knowledge" // an item of Kakao's own knowledge base, where nothing of the bot is meant
+	ByChoice    Why = "choice"          // several answers fit alike; the user is asked which one
+	ByNothing   Why = "nothing"         // the fallback
 
 	// The fallback too, whatever the words were.
 	ByUnknownBlock Why = "unknown_block" // a button leads to a block that the bot does not have
@@ -29,7 +30,7 @@ const (
 )
 
 // Whys lists every rule.
-var Whys = []Why{ByURL, ByKakao, ByAsk, ByExit, ByEntry, ByWords, ByLikeness, ByKnowledge, ByChoice, ByNothing, ByUnknownBlock, ByUnknownUser}
+var Whys = []Why{ByURL, ByKakao, ByAsk, ByExit, ByEntry, ByWords, ByLikeness, ByKnowledge, ByTheirs, ByChoice, ByNothing, ByUnknownBlock, ByUnknownUser}
 
 // choice is what is to answer: a block, an item, or one of several that the user chooses.
 type choice struct {
@@ -61,7 +62,7 @@ func (b Bot) choose(x *index, q Question, first bool) choice {
 	c := b.understand(x, q.Request.Utterance)
 	if c.why == ByNothing {
 		if theirs := kakaoItem(q.Request); theirs != nil {
-			c.why, c.block, c.theirs = ByKakao, nil, theirs
+			c.why, c.block, c.theirs = ByTheirs, nil, theirs
 		}
 	}
 	return c

@@ -223,7 +223,7 @@ func TestAnswer_kakaoKnowledge(t *testing.T) {
 		{Question: "우주선 타는 곳", Answer: "옥상입니다.", LandingURL: "https://hanbit.example/roof"},
 	}
 	got, err := scenario.Answer(t.Context(), desk(), q, scenario.Entry{}, nil)
-	if err != nil || got.Why != scenario.ByKakao || got.BlockID != "" || got.Item != "우주선 타는 곳" || len(got.Problems) > 0 || got.State.Fallbacks != 0 {
+	if err != nil || got.Why != scenario.ByTheirs || got.BlockID != "" || got.Item != "우주선 타는 곳" || len(got.Problems) > 0 || got.State.Fallbacks != 0 {
 		t.Fatalf("Answer = %+v, %v, want Kakao's item", got, err)
 	}
 	if card := got.Response.Template.Outputs[0].TextCard; card == nil || card.Description != "옥상입니다." || len(card.Buttons.List) != 1 {

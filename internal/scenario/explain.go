@@ -31,12 +31,12 @@ func (s *Service) Explain(ctx context.Context, botID, side, utterance string) (E
 	if err != nil {
 		return Explanation{}, fmt.Errorf("load bot %s: %w", botID, err)
 	}
-	x := bot.index()
-	c := bot.understand(x, utterance)
+	x, words := bot.index(), heard(utterance)
+	c := bot.understand(x, words)
 	explained := Explanation{
 		BotID: botID, Side: side, Version: bot.Version, Failing: bot.Failing, Utterance: utterance,
 		Why: c.why, Block: c.block, Score: c.score, Minimum: bot.Settings.MinimumAccuracy, ChooseWithin: bot.Settings.ChooseWithin,
-		Candidates: bot.candidates(x, utterance), Among: len(c.among),
+		Candidates: bot.candidates(x, words), Among: len(c.among),
 	}
 	if c.item >= 0 {
 		explained.Item = bot.Knowledge[c.item].Question

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/malgil/malgil/internal/scenario"
@@ -15,13 +16,13 @@ const heardMost = 100_000
 // most said first: last utterances together, and what nothing answered alone where that is asked for.
 // Nothing before since counts.
 func (s *Store) Heard(ctx context.Context, botID, side string, since time.Time, last int, unanswered bool) ([]scenario.Heard, error) {
-	rules := []any{scenario.ByWords, scenario.ByLikeness, scenario.ByKnowledge, scenario.ByChoice, scenario.ByNothing}
+	rules := []any{scenario.ByWords, scenario.ByLikeness, scenario.ByKnowledge, scenario.ByTheirs, scenario.ByChoice, scenario.ByNothing}
 	if unanswered {
-		rules = []any{scenario.ByNothing, scenario.ByNothing, scenario.ByNothing, scenario.ByNothing, scenario.ByNothing}
+		rules = slices.Repeat([]any{scenario.ByNothing}, len(rules))
 	}
 	rows, err := s.read.QueryContext(ctx, `SELECT asked, COUNT(*) FROM (
-			SELECT asked FROM (SELECT asked, chosen_by, side, at, id FROM utterance WHERE bot_id = $1 AND at >= $2 ORDER BY at DESC LIMIT $10) newest
-			WHERE side = $3 AND chosen_by IN ($4, $5, $6, $7, $8) AND asked <> '' ORDER BY at DESC, id LIMIT $9) said
+			SELECT asked FROM (SELECT asked, chosen_by, side, at, id FROM utterance WHERE bot_id = $1 AND at >= $2 ORDER BY at DESC LIMIT $11) newest
+			WHERE side = $3 AND chosen_by IN ($4, $5, $6, $7, $8, $9) AND asked <> '' ORDER BY at DESC, id LIMIT $10) said
 		GROUP BY asked ORDER BY COUNT(*) DESC, asked`,
 		append([]any{botID, millis(since), side}, append(rules, last, heardMost)...)...)
 	heard, err := collect(rows, err, func(row scanner) (h scenario.Heard, err error) {
