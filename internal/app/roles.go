@@ -49,7 +49,7 @@ func (a *App) startWorkers(config Config, address queue.Address, names []string)
 		Handlers: handlers,
 		Middleware: []asynq.MiddlewareFunc{
 			workers.Traced(a.parts.tracer),
-			workers.Mirror(a.parts.store, a.parts.ids.Next, a.parts.clock.Now, a.parts.log),
+			workers.Mirror(a.parts.store, a.parts.ids.Next, time.Now, a.parts.log), // as asynq stamps its archive
 			workers.Observe(a.parts.metrics, a.parts.log),
 		},
 		Logger: a.parts.log,
@@ -198,13 +198,14 @@ func (p *parts) lookAfter(ctx context.Context) error {
 	return errors.Join(p.pauses.Run(ctx), p.sweep.Run(ctx))
 }
 
-// tidy keeps Redis small and its list of queues whole, and forgets old keys of repeatable calls.
+// tidy keeps Redis small and its list of queues whole, and forgets old keys of repeatable calls. Dead tasks go by the
+// machine's clock, as asynq does: by another they would be forgotten and found in the archive again, over and over.
 // What fails keeps nothing else from being done.
 func (p *parts) tidy(ctx context.Context) error {
 	_, keys := p.store.ForgetKeys(ctx, time.Now())
 	_, contacts := p.store.ForgetContacts(ctx, p.clock.Now())
 	_, deliveries := p.store.ForgetDeliveries(ctx, p.clock.Now())
-	_, dead := p.store.ForgetDead(ctx, p.clock.Now())
+	_, dead := p.store.ForgetDead(ctx, time.Now())
 	lines := p.shorten(ctx)
 	_, relist := p.inspector.Relist(ctx, tasks.Queues)
 	archives := p.bury(ctx)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
@@ -29,9 +30,17 @@ func (i *Inspector) Archived(ctx context.Context, queue string, offset int) ([]s
 // Of an utterance it tells neither what was said nor what the error was. asynq finds a queue only if it is
 // listed, see [Inspector.Relist].
 func (i *Inspector) Autopsy(ctx context.Context, queue string, taskIDs []string) ([]backlog.Dead, error) {
+	since, err := i.archivedSince(ctx, queue, taskIDs)
+	if err != nil {
+		return nil, err
+	}
 	archive := asynq.NewInspectorFromRedisClient(i.redis) // whoever owns the connection closes it
 	dead := make([]backlog.Dead, 0, len(taskIDs))
 	for _, id := range taskIDs {
+		at, archived := since[id]
+		if !archived {
+			continue
+		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -41,16 +50,40 @@ func (i *Inspector) Autopsy(ctx context.Context, queue string, taskIDs []string)
 		case err != nil:
 			return nil, fmt.Errorf("look at archived task %s of queue %s: %w", id, queue, err)
 		case info.State == asynq.TaskStateArchived:
-			dead = append(dead, deadOf(info))
+			dead = append(dead, deadOf(info, at))
 		}
 	}
 	return dead, nil
 }
 
-func deadOf(info *asynq.TaskInfo) backlog.Dead {
-	d := backlog.Dead{
-		Queue: info.Queue, Type: info.Type, TaskID: info.ID, Cause: causeOf(info), Retried: info.Retried, DiedAt: info.LastFailedAt.UTC(),
+// archivedSince tells when tasks were archived, by their ids: also one that somebody archived by hand, which never
+// failed. One that is not archived is left out.
+func (i *Inspector) archivedSince(ctx context.Context, queue string, taskIDs []string) (map[string]time.Time, error) {
+	scores := make([]*redis.FloatCmd, len(taskIDs))
+	_, err := i.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error { // an empty one asks nothing
+		for n, id := range taskIDs {
+			scores[n] = pipe.ZScore(ctx, queueKey(queue, "archived"), id)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("look up tasks in the archive of queue %s: %w", queue, err)
 	}
+	since := make(map[string]time.Time, len(taskIDs))
+	for n, id := range taskIDs {
+		switch score, err := scores[n].Result(); {
+		case errors.Is(err, redis.Nil):
+		case err != nil:
+			return nil, fmt.Errorf("look up tasks in the archive of queue %s: %w", queue, err)
+		default:
+			since[id] = time.Unix(int64(score), 0).UTC()
+		}
+	}
+	return since, nil
+}
+
+func deadOf(info *asynq.TaskInfo, at time.Time) backlog.Dead {
+	d := backlog.Dead{Queue: info.Queue, Type: info.Type, TaskID: info.ID, Cause: causeOf(info), Retried: info.Retried, DiedAt: at}
 	if info.Type == tasks.TypeAnswerUtterance {
 		return d
 	}

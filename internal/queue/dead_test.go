@@ -77,6 +77,20 @@ func TestInspector_Autopsy(t *testing.T) {
 	})
 }
 
+// A task that somebody archived by hand never failed; it died when he did that.
+func TestInspector_Autopsy_byHand(t *testing.T) {
+	onBoth(t, func(t *testing.T, address queue.Address) {
+		client, inspector := newClient(t, address), newInspector(t, address)
+		mustEnqueue(t, client, tasks.NewSendChunk(chunk("held", 3)))
+		if err := asynq.NewInspectorFromRedisClient(rawRedis(t, address)).ArchiveTask(tasks.QueueBroadcast, chunkTask("held", 3)); err != nil {
+			t.Fatal(err)
+		}
+		if got := autopsies(t, inspector, tasks.QueueBroadcast, 1)["held"]; got.TaskID != chunkTask("held", 3) || got.Cause != backlog.Unrecorded {
+			t.Errorf("Autopsy = %+v, want the task that was archived", got)
+		}
+	})
+}
+
 // What somebody said is told neither by its payload nor by its error. Its worker is dead here: the lease is
 // over, and the next server to start gives it up without asking any handler.
 func TestInspector_Autopsy_ofADeadWorker(t *testing.T) {
