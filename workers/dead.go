@@ -54,7 +54,7 @@ func deadTask(ctx context.Context, t *asynq.Task, err error) backlog.Dead {
 	if t.Type() == tasks.TypeAnswerUtterance {
 		return d
 	}
-	d.Error = backlog.ErrorText(strings.TrimSuffix(err.Error(), ": "+asynq.SkipRetry.Error()))
+	d.Error = backlog.Text(strings.TrimSuffix(err.Error(), ": "+asynq.SkipRetry.Error()))
 	var row tasks.Row
 	if json.Unmarshal(t.Payload(), &row) == nil {
 		d.RowID, d.Epoch = row.ID, row.Epoch

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"time"
 
@@ -208,24 +207,9 @@ func (p *parts) tidy(ctx context.Context) error {
 	_, dead := p.store.ForgetDead(ctx, time.Now())
 	lines := p.shorten(ctx)
 	_, relist := p.inspector.Relist(ctx, tasks.Queues)
-	archives := p.bury(ctx)
+	archives := scheduler.MirrorAll(ctx, p.store, p.inspector, tasks.Queues, p.ids.Next)
 	_, utterances := p.inspector.TrimUtterances(ctx) // written down or not: what a person said goes
 	return errors.Join(keys, contacts, deliveries, dead, lines, relist, archives, utterances)
-}
-
-// bury writes down which tasks have died, and only then trims their archives.
-func (p *parts) bury(ctx context.Context) error {
-	var failed []error
-	for _, name := range tasks.Queues {
-		if _, err := scheduler.Mirror(ctx, p.store, p.inspector, name, p.ids.Next); err != nil {
-			failed = append(failed, fmt.Errorf("write down the dead tasks of queue %s: %w", name, err))
-		}
-	}
-	if len(failed) == 0 {
-		_, err := p.inspector.TrimArchives(ctx)
-		failed = append(failed, err)
-	}
-	return errors.Join(failed...)
 }
 
 // shorten gives up what the lines of webhooks have no room for, and says how much that was.

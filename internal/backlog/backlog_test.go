@@ -26,7 +26,7 @@ func TestCauses(t *testing.T) {
 	}
 }
 
-func TestErrorText(t *testing.T) {
+func TestText(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
 		"as it is":       {"claim chunk 42: busy", "claim chunk 42: busy"},
 		"of two lines":   {" a\nb\x00\xffc ", "a b  c"},
@@ -35,9 +35,9 @@ func TestErrorText(t *testing.T) {
 		"cut in Korean":  {strings.Repeat("가", 167), strings.Repeat("가", 165) + "…"},
 		"turns the line": {"a\u202eb", "a b"},
 	} {
-		got := backlog.ErrorText(tt.text)
-		if got != tt.want || len(got) > backlog.MaxError || !utf8.ValidString(got) {
-			t.Errorf("%s: ErrorText(%.20q) = %q of %d bytes, want %q", name, tt.text, got, len(got), tt.want)
+		got := backlog.Text(tt.text)
+		if got != tt.want || len(got) > backlog.MaxText || !utf8.ValidString(got) {
+			t.Errorf("%s: Text(%.20q) = %q of %d bytes, want %q", name, tt.text, got, len(got), tt.want)
 		}
 	}
 }

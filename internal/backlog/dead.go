@@ -46,11 +46,14 @@ const (
 	Discarded State = "discarded" // somebody has seen it
 )
 
+// UnreadableType stands for the type of a task that cannot be read at all.
+const UnreadableType = "unreadable"
+
 // Dead is a task that was given up.
 type Dead struct {
 	ID      string // of ours
 	Queue   string
-	Type    string
+	Type    string // or [UnreadableType]
 	TaskID  string
 	RowID   string // the row that it pointed at, empty for an utterance
 	Epoch   int    // of the row
@@ -74,11 +77,12 @@ func (d Dead) Work() string {
 	return work
 }
 
-// MaxError is how many bytes of an error are kept.
-const MaxError = 500
+// MaxText is how many bytes of a text are kept.
+const MaxText = 500
 
-// ErrorText makes the text of an error one that is kept: one line of at most [MaxError] bytes.
-func ErrorText(text string) string {
+// Text makes any text one that every database keeps: one line of at most [MaxText] bytes. What is such a line stays as it
+// is, as do the ids and types of our own tasks; those of others may be anything.
+func Text(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !fault.OneLine(string(r)) {
 			return ' '
@@ -86,10 +90,10 @@ func ErrorText(text string) string {
 		return r
 	}, text)
 	text = strings.TrimSpace(text)
-	if len(text) <= MaxError {
+	if len(text) <= MaxText {
 		return text
 	}
-	cut := MaxError - len("…")
+	cut := MaxText - len("…")
 	for cut > 0 && !utf8.RuneStart(text[cut]) {
 		cut--
 	}

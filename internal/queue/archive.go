@@ -52,9 +52,9 @@ func (i *Inspector) TrimArchive(ctx context.Context, queue string, before time.T
 	}
 }
 
-// TrimArchives deletes tasks older than [ArchiveAge] from the archives of all queues.
-func (i *Inspector) TrimArchives(ctx context.Context) (int, error) {
-	return i.trim(ctx, tasks.Queues, i.now().Add(-ArchiveAge))
+// TrimArchives deletes tasks older than [ArchiveAge] from the archives of queues.
+func (i *Inspector) TrimArchives(ctx context.Context, queues []string) (int, error) {
+	return i.trim(ctx, queues, i.now().Add(-ArchiveAge))
 }
 
 // TrimUtterances deletes every archived utterance: one gets there when its worker dies, and what

@@ -27,8 +27,8 @@ func (i *Inspector) Archived(ctx context.Context, queue string, offset int) ([]s
 }
 
 // Autopsy tells what an archive knows of some of its tasks; one that is not archived any more is left out.
-// Of an utterance it tells neither what was said nor what the error was. asynq finds a queue only if it is
-// listed, see [Inspector.Relist].
+// Of an utterance it tells neither what was said nor what the error was, and of one that cannot be read that
+// it is there. asynq finds a queue only if it is listed, see [Inspector.Relist].
 func (i *Inspector) Autopsy(ctx context.Context, queue string, taskIDs []string) ([]backlog.Dead, error) {
 	since, err := i.archivedSince(ctx, queue, taskIDs)
 	if err != nil {
@@ -44,16 +44,49 @@ func (i *Inspector) Autopsy(ctx context.Context, queue string, taskIDs []string)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		info, err := archive.GetTaskInfo(queue, id)
+		d := backlog.Dead{Queue: queue, Type: backlog.UnreadableType, TaskID: id, Cause: backlog.Undecodable, DiedAt: at}
+		info, err := i.infoOf(ctx, archive, queue, id)
 		switch {
 		case errors.Is(err, asynq.ErrTaskNotFound):
+			continue
+		case errors.Is(err, errUnreadable):
+			d.Error = backlog.Text(err.Error())
 		case err != nil:
 			return nil, fmt.Errorf("look at archived task %s of queue %s: %w", id, queue, err)
-		case info.State == asynq.TaskStateArchived:
-			dead = append(dead, deadOf(info, at))
+		case info.State != asynq.TaskStateArchived:
+			continue
+		case info.Type != "":
+			tell(&d, info)
 		}
+		dead = append(dead, d)
 	}
 	return dead, nil
+}
+
+// errUnreadable means that Redis answers, but not with a task.
+var errUnreadable = errors.New("the task cannot be read")
+
+// infoOf returns what asynq knows of a task, or errUnreadable. asynq does not tell a connection that broke from a task
+// that it cannot decode; only the latter fails again while Redis answers.
+func (i *Inspector) infoOf(ctx context.Context, archive *asynq.Inspector, queue, id string) (*asynq.TaskInfo, error) {
+	info, err := archive.GetTaskInfo(queue, id)
+	if err == nil || ofRedis(err) {
+		return info, err
+	}
+	if gone := i.redis.Exists(ctx, queueKey(queue, "t:"+id)).Err(); gone != nil {
+		return nil, errors.Join(err, gone)
+	}
+	info, err = archive.GetTaskInfo(queue, id)
+	if err == nil || ofRedis(err) {
+		return info, err
+	}
+	return nil, fmt.Errorf("%w: %w", errUnreadable, err)
+}
+
+// ofRedis reports whether an error is an answer of Redis, and not about what is in a task.
+func ofRedis(err error) bool {
+	var answer redis.Error
+	return errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) || errors.As(err, &answer)
 }
 
 // archivedSince tells when tasks were archived, by their ids: also one that somebody archived by hand, which never
@@ -82,17 +115,17 @@ func (i *Inspector) archivedSince(ctx context.Context, queue string, taskIDs []s
 	return since, nil
 }
 
-func deadOf(info *asynq.TaskInfo, at time.Time) backlog.Dead {
-	d := backlog.Dead{Queue: info.Queue, Type: info.Type, TaskID: info.ID, Cause: causeOf(info), Retried: info.Retried, DiedAt: at}
+// tell tells of a task what asynq knows.
+func tell(d *backlog.Dead, info *asynq.TaskInfo) {
+	d.Type, d.Cause, d.Retried = info.Type, causeOf(info), info.Retried
 	if info.Type == tasks.TypeAnswerUtterance {
-		return d
+		return
 	}
-	d.Error = backlog.ErrorText(info.LastErr)
+	d.Error = backlog.Text(info.LastErr)
 	var row tasks.Row
 	if json.Unmarshal(info.Payload, &row) == nil {
 		d.RowID, d.Epoch = row.ID, row.Epoch
 	}
-	return d
 }
 
 // causeOf tells why a task died that no handler wrote down: asynq leaves a text only.

@@ -224,7 +224,7 @@ func TestInspector_TrimArchives(t *testing.T) {
 		archive(t, raw, tasks.QueueBroadcast, numbered("young", 3), now.Add(-queue.ArchiveAge+time.Minute))
 		archive(t, raw, tasks.QueueMail, numbered("old", 2), now.Add(-90*24*time.Hour))
 		for _, want := range []int{1102, 0} {
-			if got, err := inspector.TrimArchives(t.Context()); got != want || err != nil {
+			if got, err := inspector.TrimArchives(t.Context(), tasks.Queues); got != want || err != nil {
 				t.Errorf("TrimArchives = %d, %v, want %d", got, err, want)
 			}
 		}
@@ -246,7 +246,7 @@ func TestInspector_TrimArchives_leavesALivingTask(t *testing.T) {
 		if err := raw.ZAdd(t.Context(), "asynq:{broadcast}:archived", stale).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := inspector.TrimArchives(t.Context()); err != nil {
+		if _, err := inspector.TrimArchives(t.Context(), tasks.Queues); err != nil {
 			t.Fatal(err)
 		}
 		if got := fates(t, inspector, chunkTask("c1", 1)); got[0] != queue.Waiting {

@@ -2,6 +2,8 @@ package scheduler
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/malgil/malgil/internal/backlog"
 	"github.com/malgil/malgil/internal/queue"
@@ -17,6 +19,23 @@ type DeadStore interface {
 type Archives interface {
 	Archived(ctx context.Context, queue string, offset int) ([]string, error)
 	Autopsy(ctx context.Context, queue string, taskIDs []string) ([]backlog.Dead, error)
+	TrimArchives(ctx context.Context, queues []string) (int, error)
+}
+
+// MirrorAll writes down which tasks of some queues have died, and only then trims their archives. What cannot be
+// written down of one queue leaves that one as it is, and keeps no other from being trimmed.
+func MirrorAll(ctx context.Context, dead DeadStore, archives Archives, queues []string, newID func(prefix string) string) error {
+	var failed []error
+	var mirrored []string
+	for _, name := range queues {
+		if _, err := Mirror(ctx, dead, archives, name, newID); err != nil {
+			failed = append(failed, fmt.Errorf("write down the dead tasks of queue %s: %w", name, err))
+			continue
+		}
+		mirrored = append(mirrored, name)
+	}
+	_, err := archives.TrimArchives(ctx, mirrored)
+	return errors.Join(append(failed, err)...)
 }
 
 // Mirror keeps the archived tasks of a queue that nobody has written down, and returns how many: asynq

@@ -2,14 +2,17 @@ package scheduler_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/malgil/malgil/internal/backlog"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/scheduler"
 	"github.com/malgil/malgil/tasks"
@@ -103,5 +106,74 @@ func TestMirror_cutShort(t *testing.T) {
 	given := 0
 	if n := h.mirror(tasks.QueueMail, &given); n != 1 {
 		t.Errorf("Mirror = %d, want 1", n)
+	}
+}
+
+// A task that cannot be read is written down as such, and keeps no archive from being trimmed.
+func TestMirrorAll_unreadable(t *testing.T) {
+	h := newHouse(t)
+	raw, old := h.raw(), time.Now().Add(-queue.ArchiveAge-time.Hour)
+	archive := func(name, id string, at time.Time, fields ...any) {
+		t.Helper()
+		h.must(raw.HSet(t.Context(), "asynq:{"+name+"}:t:"+id, append([]any{"state", "archived"}, fields...)...).Err())
+		h.must(raw.ZAdd(t.Context(), "asynq:{"+name+"}:archived", redis.Z{Score: float64(at.Unix()), Member: id}).Err())
+	}
+	h.must(h.client.Enqueue(t.Context(), tasks.NewSendMail(tasks.Row{ID: "m", Epoch: 1})))
+	h.must(h.archiver.ArchiveTask(tasks.QueueMail, tasks.RowTaskID(tasks.KindMail, tasks.Row{ID: "m", Epoch: 1})))
+	archive(tasks.QueueMail, "torn", time.Now().Add(-time.Hour), "msg", "x")
+	archive(tasks.QueueMail, "a\x00b", time.Now().Add(-time.Hour)) // without a message
+	archive(tasks.QueueMail, "old", old, "msg", "x")
+	archive(tasks.QueueBilling, "old", old, "msg", "x")
+	_, err := h.inspector.Relist(t.Context(), tasks.Queues)
+	h.must(err)
+	given := 0
+	newID := func(prefix string) string { given++; return fmt.Sprintf("%s_%06d", prefix, given) }
+	for range 2 {
+		h.must(scheduler.MirrorAll(t.Context(), h.store, h.inspector, tasks.Queues, newID))
+	}
+	if n := h.count(`SELECT COUNT(*) FROM dead_task WHERE type = 'unreadable' AND cause = 'undecodable' AND row_id = ''`); n != 4 || given != 5 {
+		t.Errorf("%d unreadable tasks are written down with %d ids given, want 4 and 5", n, given)
+	}
+	if n := h.count(`SELECT COUNT(*) FROM dead_task WHERE type = 'mail:send' AND row_id = 'm'`); n != 1 {
+		t.Errorf("the mail beside them is written down %d times, want once", n)
+	}
+	for name, want := range map[string]int64{tasks.QueueMail: 3, tasks.QueueBilling: 0} {
+		if d, err := h.inspector.Depth(t.Context(), name); err != nil || d.Archived != want {
+			t.Errorf("%d left in the archive of %s, %v, want %d", d.Archived, name, err, want)
+		}
+	}
+}
+
+// forgetful keeps no tasks of one queue.
+type forgetful struct {
+	scheduler.DeadStore
+	queue string
+}
+
+func (f forgetful) MirrorDead(ctx context.Context, dead []backlog.Dead) (int, error) {
+	if len(dead) > 0 && dead[0].Queue == f.queue {
+		return 0, errors.New("out of order")
+	}
+	return f.DeadStore.MirrorDead(ctx, dead)
+}
+
+// What cannot be written down stays in its archive; other archives are trimmed all the same.
+func TestMirrorAll_oneQueueFails(t *testing.T) {
+	h := newHouse(t)
+	raw := h.raw()
+	for _, name := range []string{tasks.QueueMail, tasks.QueueBilling} {
+		h.must(raw.HSet(t.Context(), "asynq:{"+name+"}:t:old", "state", "archived", "msg", "x").Err())
+		h.must(raw.ZAdd(t.Context(), "asynq:{"+name+"}:archived", redis.Z{Score: float64(time.Now().Add(-queue.ArchiveAge - time.Hour).Unix()), Member: "old"}).Err())
+	}
+	_, err := h.inspector.Relist(t.Context(), tasks.Queues)
+	h.must(err)
+	err = scheduler.MirrorAll(t.Context(), forgetful{h.store, tasks.QueueMail}, h.inspector, tasks.Queues, func(prefix string) string { return prefix + "_1" })
+	if err == nil || !strings.Contains(err.Error(), "queue mail") {
+		t.Errorf("MirrorAll error = %v, want one about queue mail", err)
+	}
+	for name, want := range map[string]int64{tasks.QueueMail: 1, tasks.QueueBilling: 0} {
+		if d, err := h.inspector.Depth(t.Context(), name); err != nil || d.Archived != want {
+			t.Errorf("%d left in the archive of %s, %v, want %d", d.Archived, name, err, want)
+		}
 	}
 }

@@ -15,7 +15,8 @@ import (
 )
 
 // MirrorDead keeps tasks that were given up and returns how many it did not know. A task is kept once,
-// whoever finds it and how often.
+// whoever finds it and how often. Texts that a database would refuse are kept as [backlog.Text] makes them:
+// one task must not keep others from being kept.
 func (s *Store) MirrorDead(ctx context.Context, dead []backlog.Dead) (fresh int, err error) {
 	if len(dead) == 0 {
 		return 0, nil
@@ -26,7 +27,7 @@ func (s *Store) MirrorDead(ctx context.Context, dead []backlog.Dead) (fresh int,
 			mine, err := changed(tx.ExecContext(ctx, `INSERT INTO dead_task (id, queue, type, task_id, row_id, epoch, cause, error, retried, died_at,
 					state, decided_at, decided_by)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'dead', 0, '') ON CONFLICT (queue, task_id) DO NOTHING`,
-				d.ID, d.Queue, d.Type, d.TaskID, d.RowID, d.Epoch, string(d.Cause), d.Error, d.Retried, millis(d.DiedAt)))
+				d.ID, d.Queue, backlog.Text(d.Type), backlog.Text(d.TaskID), backlog.Text(d.RowID), d.Epoch, string(d.Cause), backlog.Text(d.Error), d.Retried, millis(d.DiedAt)))
 			if err != nil {
 				return err
 			}
@@ -49,7 +50,7 @@ func (s *Store) UnknownDead(ctx context.Context, queue string, taskIDs []string)
 	}
 	args := []any{queue}
 	for _, id := range taskIDs {
-		args = append(args, id)
+		args = append(args, backlog.Text(id))
 	}
 	rows, err := s.read.QueryContext(ctx, `SELECT task_id FROM dead_task WHERE queue = $1 AND task_id IN (`+placeholders(2, len(taskIDs))+`)`, args...)
 	known, err := collect(rows, err, func(row scanner) (id string, err error) {
@@ -63,7 +64,7 @@ func (s *Store) UnknownDead(ctx context.Context, queue string, taskIDs []string)
 	for _, id := range known {
 		is[id] = true
 	}
-	return slices.DeleteFunc(slices.Clone(taskIDs), func(id string) bool { return is[id] }), nil
+	return slices.DeleteFunc(slices.Clone(taskIDs), func(id string) bool { return is[backlog.Text(id)] }), nil
 }
 
 const deadColumns = `id, queue, type, task_id, row_id, epoch, cause, error, retried, died_at, state, decided_at, decided_by`

@@ -286,6 +286,28 @@ func TestDiscardDead_inPages(t *testing.T) {
 	})
 }
 
+// A task that is not ours may be called anything: it is kept as far as databases can, once, and keeps no other from it.
+func TestMirrorDead_ofOthers(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		odd := []string{"a\x00b", "torn \xff\xfe", strings.Repeat("long", 2000)}
+		for range 2 {
+			var dead []backlog.Dead
+			for n, text := range odd {
+				dead = append(dead, backlog.Dead{ID: fmt.Sprint("dead_", n), Queue: "mail", Type: text, TaskID: text, RowID: text, Cause: backlog.UnknownType, Error: text, DiedAt: t0})
+			}
+			mirror(t, s, append(dead, backlog.Dead{ID: "dead_3", Queue: "mail", Type: "mail:send", TaskID: "mail:mail_1:1", RowID: "mail_1", Epoch: 1, Cause: backlog.Panic, DiedAt: t0})...)
+		}
+		if got := openDead(t, s); len(got) != 4 {
+			t.Errorf("kept %v, want each once", got)
+		}
+		ids := append([]string{"mail:mail_1:1", "mail:mail_2:1"}, odd...)
+		unknown, err := s.UnknownDead(t.Context(), "mail", ids)
+		if err != nil || !slices.Equal(unknown, []string{"mail:mail_2:1"}) {
+			t.Errorf("UnknownDead = %q, %v, want the one that was never told of", unknown, err)
+		}
+	})
+}
+
 func TestForgetDead(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		for n, age := range []time.Duration{deadLife + time.Millisecond, deadLife, 0} {
