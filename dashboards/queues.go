@@ -12,6 +12,8 @@ var queues = board{
 		{title: "대기열", panels: []panel{
 			{title: "가장 오래 기다린 작업", help: "맨 앞 작업이 기다린 시간. reply와 echo는 1초를 넘지 않아야 합니다.", unit: "s", many: true,
 				queries: []query{{`max by (queue) (malgil_queue_oldest_waiting_seconds{queue=~"$queue"})`, "{{queue}}"}}},
+			{title: "기다린 시간", help: "대기열에 들어간 뒤 처음 실행되기까지 걸린 시간(95%)을 대기열별로 봅니다.", unit: "s", many: true, empty: "그 대기열에 들어온 작업이 없으면 값이 없습니다.",
+				queries: []query{{`histogram_quantile(0.95, sum by (le, queue) (rate(malgil_queue_wait_seconds_bucket{queue=~"$queue"}[$__rate_interval])))`, "{{queue}}"}}},
 			{title: "기다리는 작업", help: "바로 시작할 수 있는데 기다리는 작업 수를 대기열별로 봅니다.", unit: "short", many: true,
 				queries: []query{{`max by (queue) (malgil_queue_tasks{state="pending", queue=~"$queue"})`, "{{queue}}"}}},
 			{title: "멈춰 둔 대기열", help: "1이면 사람이 멈춰 두어 아무것도 꺼내지 않는 대기열. malgil queue list로 누가 언제까지 멈췄는지 봅니다.", unit: "short", many: true,

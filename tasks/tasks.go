@@ -55,6 +55,9 @@ type Row struct {
 // task without it belongs to nothing that is followed.
 const TraceHeader = "traceparent"
 
+// EnqueuedHeader is the header of a task that says when it was put into its queue, in Unix ms. Whoever puts it there sets it.
+const EnqueuedHeader = "enqueued"
+
 // rowTask returns a task for one epoch of a row. The epoch is part of the task ID, so a task
 // that was archived never blocks the next one for the same row.
 func rowTask(taskType, kind string, row Row, queue string, timeout time.Duration) *asynq.Task {
@@ -69,10 +72,11 @@ func rowTask(taskType, kind string, row Row, queue string, timeout time.Duration
 func RowTaskID(kind string, row Row) string { return fmt.Sprintf("%s:%s:%d", kind, row.ID, row.Epoch) }
 
 func newTask(taskType string, payload []byte, trace string, opts ...asynq.Option) *asynq.Task {
-	if trace == "" {
-		return asynq.NewTask(taskType, payload, opts...)
+	headers := map[string]string{}
+	if trace != "" {
+		headers[TraceHeader] = trace
 	}
-	return asynq.NewTaskWithHeaders(taskType, payload, map[string]string{TraceHeader: trace}, opts...)
+	return asynq.NewTaskWithHeaders(taskType, payload, headers, opts...)
 }
 
 func encode(taskType string, payload any) []byte {

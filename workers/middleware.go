@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ import (
 type TaskMeter interface {
 	// TaskRan notes one run. The verdict is done, retry, archived or panic.
 	TaskRan(taskType, verdict string, took time.Duration)
+	// TaskWaited notes how long a task had waited in a queue when it began for the first time.
+	TaskWaited(queue string, waited time.Duration)
 }
 
 // The verdicts on a run of a task.
@@ -36,6 +39,9 @@ func Observe(meter TaskMeter, log *slog.Logger) asynq.MiddlewareFunc {
 	return func(next asynq.Handler) asynq.Handler {
 		return asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) (err error) {
 			begun := time.Now()
+			if queue, waited, known := waited(ctx, t, begun); known {
+				meter.TaskWaited(queue, waited)
+			}
 			outcome := verdictPanic
 			defer func() {
 				if outcome == verdictPanic {
@@ -53,6 +59,16 @@ func Observe(meter TaskMeter, log *slog.Logger) asynq.MiddlewareFunc {
 			return err
 		})
 	}
+}
+
+// waited is how long a task has waited for its first run. The clocks of two machines may differ a little.
+func waited(ctx context.Context, t *asynq.Task, now time.Time) (queue string, wait time.Duration, known bool) {
+	ms, err := strconv.ParseInt(t.Headers()[tasks.EnqueuedHeader], 10, 64)
+	queue, known = asynq.GetQueueName(ctx)
+	if retried, _ := asynq.GetRetryCount(ctx); err != nil || !known || retried > 0 {
+		return "", 0, false
+	}
+	return queue, max(0, now.Sub(time.UnixMilli(ms))), true
 }
 
 // outcomeOf tells what asynq does after a run that did not panic. That a run was cut because the process stops

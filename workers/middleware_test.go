@@ -26,9 +26,19 @@ type ranTask struct{ taskType, verdict string }
 
 // taskMeter keeps what it is told and passes it on.
 type taskMeter struct {
-	mu   sync.Mutex
-	runs []ranTask
-	told chan ranTask
+	mu    sync.Mutex
+	runs  []ranTask
+	waits map[string][]time.Duration // by queue
+	told  chan ranTask
+}
+
+func (m *taskMeter) TaskWaited(queue string, waited time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.waits == nil {
+		m.waits = map[string][]time.Duration{}
+	}
+	m.waits[queue] = append(m.waits[queue], waited)
 }
 
 func (m *taskMeter) TaskRan(taskType, verdict string, took time.Duration) {
@@ -157,7 +167,9 @@ func TestObserve_lastRetry(t *testing.T) {
 	defer server.Shutdown()
 	client := asynq.NewClient(redis)
 	defer client.Close()
-	if _, err := client.Enqueue(tasks.NewSendChunk(tasks.Row{ID: "brd_1-000001", Epoch: 2}), asynq.MaxRetry(1)); err != nil {
+	task := tasks.NewSendChunk(tasks.Row{ID: "brd_1-000001", Epoch: 2})
+	task.Headers()[tasks.EnqueuedHeader] = fmt.Sprint(time.Now().Add(-time.Minute).UnixMilli())
+	if _, err := client.Enqueue(task, asynq.MaxRetry(1)); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"retry", "archived"} {
@@ -171,6 +183,9 @@ func TestObserve_lastRetry(t *testing.T) {
 		}
 	}
 	server.Shutdown()
+	if waits := meter.waits[tasks.QueueBroadcast]; len(meter.waits) != 1 || len(waits) != 1 || waits[0] < time.Minute || waits[0] > time.Hour {
+		t.Errorf("the task waited %v, want a minute before its first run alone", meter.waits)
+	}
 	mu.Lock()
 	defer mu.Unlock()
 	for i, line := range logLines(t, text.String()) {

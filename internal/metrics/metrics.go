@@ -59,6 +59,7 @@ var (
 var (
 	httpBuckets   = []float64{.01, .05, .25, 1, 2.5, 4.5, 10}
 	taskBuckets   = []float64{.01, .05, .25, 1, 5, 30, 300}
+	waitBuckets   = []float64{.05, .5, 5, 60, 600}
 	loopBuckets   = []float64{.005, .025, .1, .5, 2.5, 30}
 	serverBuckets = []float64{.05, .25, .5, 1, 2.5, 4, 10, 50}
 	peerBuckets   = []float64{.1, .25, .5, 1, 5, 15}
@@ -69,6 +70,7 @@ var (
 // concurrent use and never block.
 type Metrics struct {
 	http, task   *histograms
+	queueWait    *histograms
 	httpRequests *counters
 
 	requests, recipients *counters
@@ -111,6 +113,9 @@ func New(reg prometheus.Registerer) *Metrics {
 		task: newHistograms(reg, "malgil_task_duration_seconds",
 			"Time that one run of a task took, by what became of it.",
 			taskBuckets, closed("type", taskTypes()), closed("verdict", taskVerdicts)),
+		queueWait: newHistograms(reg, "malgil_queue_wait_seconds",
+			"Time from putting a task into its queue to its first run.",
+			waitBuckets, closed("queue", tasks.Queues)),
 
 		requests: newCounters(reg, "malgil_event_requests_total",
 			"Runs of send tasks by outcome; each is one Event API request, except for not_taken and given_back, which make none.",
@@ -201,6 +206,9 @@ func (m *Metrics) HTTPServed(route, _ string, status int, took time.Duration) {
 	m.http.observe(took, class)
 	m.httpRequests.add(1, class, strconv.Itoa(status/100)+"xx")
 }
+
+// TaskWaited notes how long a task had waited in a queue when it began for the first time.
+func (m *Metrics) TaskWaited(queue string, waited time.Duration) { m.queueWait.observe(waited, queue) }
 
 // TaskRan notes one run of a task. Verdicts are done, retry, archived and panic.
 func (m *Metrics) TaskRan(taskType, verdict string, took time.Duration) {

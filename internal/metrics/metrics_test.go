@@ -86,6 +86,7 @@ func TestMetrics_countWhatTheyAreTold(t *testing.T) {
 		"a task of a type that this program lacks": {func(m *metrics.Metrics) {
 			m.TaskRan("later:thing", "archived", time.Second)
 		}, "malgil_task_duration_seconds", "other,archived", 1},
+		"a task that waited": {func(m *metrics.Metrics) { m.TaskWaited("mail", time.Second) }, "malgil_queue_wait_seconds", "mail", 1},
 		"a request to Kakao": {func(m *metrics.Metrics) {
 			m.ChunkSent("accepted", 100)
 			m.ChunkSent("accepted", 7)

@@ -54,6 +54,7 @@ func TestSeries(t *testing.T) {
 		}
 	}
 	m.TaskRan(tasks.TypeSendMail, "unheard", 0)
+	m.TaskWaited("later", 0)
 	m.BillingRan(tasks.TypeChargeCard, "unheard")
 	for _, verdict := range []string{"done", "retry", "archived", "panic", "unheard"} {
 		m.TaskRan("later:thing", verdict, 0)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/tasks"
 )
 
 const (
@@ -41,6 +43,9 @@ func NewClient(conn redis.UniversalClient) *Client {
 func (c *Client) Enqueue(ctx context.Context, task *asynq.Task) error {
 	ctx, cancel := context.WithTimeout(ctx, enqueueTimeout)
 	defer cancel()
+	if headers := task.Headers(); headers != nil { // measured in real time, whatever clock the rules are given
+		headers[tasks.EnqueuedHeader] = strconv.FormatInt(time.Now().UnixMilli(), 10)
+	}
 	_, err := c.asynq.EnqueueContext(ctx, task)
 	if err == nil || errors.Is(err, asynq.ErrTaskIDConflict) || errors.Is(err, asynq.ErrDuplicateTask) {
 		return nil

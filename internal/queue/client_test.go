@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"testing"
 	"time"
 
@@ -24,6 +25,16 @@ func TestClient_Enqueue(t *testing.T) {
 		mustEnqueue(t, client, tasks.NewSendChunk(chunk("c1", 1)))
 		if got := fates(t, inspector, chunkTask("c1", 1)); got[0] != queue.Waiting {
 			t.Errorf("fate after Enqueue = %v, want waiting", got[0])
+		}
+		look := asynq.NewInspectorFromRedisClient(address.InspectClient())
+		defer look.Close()
+		info, err := look.GetTaskInfo(tasks.QueueBroadcast, chunkTask("c1", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ms, err := strconv.ParseInt(info.Headers[tasks.EnqueuedHeader], 10, 64)
+		if age := time.Since(time.UnixMilli(ms)); err != nil || age < -time.Second || age > time.Minute {
+			t.Errorf("the task says that it was enqueued %v ago, %v", age, err)
 		}
 	})
 }
