@@ -32,7 +32,7 @@ check: ## format, vet, staticcheck, go.mod, import rules
 
 test: needs ## every test, on real servers
 	@status=0; { \
-		go test -json -race -timeout 20m -skip '^TestStorm' $(RACE_PACKAGES) || status=1; \
+		go test -json -race -timeout 40m -skip '^TestStorm' $(RACE_PACKAGES) || status=1; \
 		go test -json -timeout 20m -parallel 6 -skip '$(REAL_PARTS)' $(PLAIN_PACKAGES) || status=1; \
 		MALGIL_TEST_PARTS=real go test -json -timeout 20m -parallel 6 -skip '$(OWN_PARTS)' $(PLAIN_PACKAGES) || status=1; \
 		if [ -n "$(STORM_PACKAGES)" ]; then go test -json -timeout 20m -run '^TestStorm' $(STORM_PACKAGES) || status=1; fi; \
