@@ -24,16 +24,20 @@ import (
 var unfilled = map[string]string{
 	"conversations: 스킬 서버 응답 시간": "its bot has no skill server",
 	"overview: 울리는 경보":           "no alert rings",
-	"queues: 실패한 작업":             "no task fails",
-	"queues: 데이터베이스 연결을 기다린 시간":  "there are enough connections",
-	"queues: Redis 메모리":          "the Redis of a test has no limit of memory",
-	"invoices: 법정 발행 기한까지":       dueOnlyAtAMonthsEnd,
-	"overview: 법정 발행 기한까지":       dueOnlyAtAMonthsEnd,
 }
 
 // unfilledEmbedded are those for which embedded parts have nothing to show.
 var unfilledEmbedded = map[string]string{
 	"queues: 잘못된 Redis 설정": "there is no server whose settings one could get wrong",
+	"queues: Redis 메모리":    "there is no server whose memory could be full",
+}
+
+// unsure are those that show something on some machines or days, and why not on most.
+var unsure = map[string]string{
+	"queues: 실패한 작업":            "no task fails, unless the machine is slow",
+	"queues: 데이터베이스 연결을 기다린 시간": "there are enough connections, unless the machine is slow",
+	"invoices: 법정 발행 기한까지":      dueOnlyAtAMonthsEnd,
+	"overview: 법정 발행 기한까지":      dueOnlyAtAMonthsEnd,
 }
 
 const dueOnlyAtAMonthsEnd = "only where a month ends on its way a tax invoice is due, and it is issued at once"
@@ -67,20 +71,23 @@ func panelsHaveData(t *testing.T) {
 		for _, expr := range p.exprs {
 			filled = server.sees(expr, begin, end) && filled
 		}
-		_, excused := unfilled[name]
+		why, excused := unfilled[name]
 		if !realParts && !excused {
-			_, excused = unfilledEmbedded[name]
+			why, excused = unfilledEmbedded[name]
 		}
+		_, may := unsure[name]
 		switch {
+		case filled && excused:
+			t.Errorf("panel %s shows something, and is excused: %s", name, why)
 		case !filled && !strings.Contains(p.description, "비어 있을 때"):
 			t.Errorf("panel %s shows nothing after the tour, and does not say when that is so: %q", name, p.exprs)
-		case !filled && !excused:
+		case !filled && !excused && !may:
 			t.Errorf("panel %s shows nothing after the tour: %q", name, p.exprs)
 		case slices.Contains(moved, name) && !server.sees("("+p.exprs[0]+") > 0", begin, end):
 			t.Errorf("panel %s shows only 0 after the tour: %q", name, p.exprs)
 		}
 	}
-	for _, name := range slices.Concat(moved, slices.Collect(maps.Keys(unfilled)), slices.Collect(maps.Keys(unfilledEmbedded))) {
+	for _, name := range slices.Concat(moved, slices.Collect(maps.Keys(unfilled)), slices.Collect(maps.Keys(unfilledEmbedded)), slices.Collect(maps.Keys(unsure))) {
 		if !slices.ContainsFunc(panels, func(p boardPanel) bool { return p.name() == name }) {
 			t.Errorf("there is no panel %s", name)
 		}
