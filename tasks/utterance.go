@@ -27,10 +27,15 @@ type AnswerUtterance struct {
 // NewAnswerUtterance returns the task for one utterance on queue reply or echo. It is never
 // retried: its handler records a failure itself and returns nil, so nothing of it is archived.
 func NewAnswerUtterance(u AnswerUtterance, queue string) *asynq.Task {
-	return newTask(TypeAnswerUtterance, withRequest(u), u.Trace,
+	opts := []asynq.Option{
 		asynq.Queue(queue),
 		asynq.MaxRetry(0),
-		asynq.Timeout(60*time.Second)) // a callback URL lives for a minute
+		asynq.Timeout(60 * time.Second), // a callback URL lives for a minute
+	}
+	if u.Trace == "" { // each header costs the intake, and the payload says when it began
+		return asynq.NewTask(TypeAnswerUtterance, withRequest(u), opts...)
+	}
+	return newTask(TypeAnswerUtterance, withRequest(u), u.Trace, opts...)
 }
 
 // withRequest encodes a payload with the request as it was written: encoding it again would read all

@@ -49,6 +49,8 @@ type UtteranceMetrics interface {
 	HandoffOffered(spot string)
 	// Callback counts a callback by its [kakao.CallbackState]; reason is "" for a delivered one.
 	Callback(state, reason string)
+	// TaskWaited notes how long ago an utterance came in that a worker begins with.
+	TaskWaited(queue string, waited time.Duration)
 }
 
 // AnswerUtteranceOptions are what the handler is made of. All are required.
@@ -74,6 +76,9 @@ func AnswerUtterance(options AnswerUtteranceOptions) asynq.Handler {
 		run := &utteranceRun{
 			AnswerUtteranceOptions: options, task: p,
 			received: time.UnixMilli(p.Received).UTC(), deadline: time.UnixMilli(p.Deadline).UTC(),
+		}
+		if queue, known := asynq.GetQueueName(ctx); known {
+			options.Metrics.TaskWaited(queue, max(0, options.Now().Sub(run.received)))
 		}
 		run.answer(ctx)
 		return nil

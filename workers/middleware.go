@@ -61,11 +61,12 @@ func Observe(meter TaskMeter, log *slog.Logger) asynq.MiddlewareFunc {
 	}
 }
 
-// waited is how long a task has waited for its first run. The clocks of two machines may differ a little.
+// waited is how long a task has waited for its first run; not that of an utterance, whose payload says when it came. The
+// clocks of two machines may differ a little.
 func waited(ctx context.Context, t *asynq.Task, now time.Time) (queue string, wait time.Duration, known bool) {
 	ms, err := strconv.ParseInt(t.Headers()[tasks.EnqueuedHeader], 10, 64)
 	queue, known = asynq.GetQueueName(ctx)
-	if retried, _ := asynq.GetRetryCount(ctx); err != nil || !known || retried > 0 {
+	if retried, _ := asynq.GetRetryCount(ctx); err != nil || !known || retried > 0 || t.Type() == tasks.TypeAnswerUtterance {
 		return "", 0, false
 	}
 	return queue, max(0, now.Sub(time.UnixMilli(ms))), true

@@ -57,6 +57,7 @@ func (*twoBots) Visit(context.Context, string, string, []byte, time.Time) (scena
 }
 func (*twoBots) Keep(context.Context, string, string, []byte, scenario.State) error { return nil }
 func (*twoBots) RecordEvidence(context.Context, scenario.Evidence) error            { return nil }
+func (*twoBots) TaskWaited(string, time.Duration)                                   {}
 func (*twoBots) HandoffOffered(string)                                              {}
 func (*twoBots) WebhookSecret(context.Context, string) (bot.WebhookSecret, error) {
 	return bot.WebhookSecret{}, nil

@@ -75,6 +75,10 @@ func (w *utteranceWorld) Answered(outcome string, _ time.Duration) {
 	w.counts[outcome]++
 }
 
+func (w *utteranceWorld) TaskWaited(queue string, waited time.Duration) {
+	w.Answered("waited in "+queue, waited)
+}
+
 func (w *utteranceWorld) HandoffOffered(spot string) { w.Answered("handoff:"+spot, 0) }
 
 func (w *utteranceWorld) Callback(state, reason string) { w.Answered("callback:"+state+":"+reason, 0) }

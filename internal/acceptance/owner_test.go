@@ -132,6 +132,7 @@ func everyKindOfTask(t *testing.T) {
 		{"malgil_rate_waits_total", `outcome="taken"`}, {"malgil_redis_connections", `client="serve"`}, {"malgil_redis_connections", `client="enqueue"`},
 		{"malgil_redis_connections", `client="wait"`}, {"malgil_redis_connections", `client="inspect"`}, {"go_sql_open_connections"},
 		{"malgil_disk_free_ratio", `folder="temporary"`}, {"malgil_cards", `state="usable"`},
+		{"malgil_queue_wait_seconds_count", `queue="reply"`}, {"malgil_queue_wait_seconds_count", `queue="broadcast"`},
 	} {
 		if n := h.metric(fed[0], fed[1:]...); n <= 0 {
 			t.Errorf("%s is %v, want more than 0", fed, n)
