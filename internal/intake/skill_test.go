@@ -103,6 +103,8 @@ func (m *metrics) Answered(outcome string, _ time.Duration) {
 	m.outcomes[outcome]++
 }
 
+func (*metrics) TaskWaited(string, time.Duration) {}
+
 func (m *metrics) HandoffOffered(spot string) { m.Answered("handoff:"+spot, 0) }
 
 func (m *metrics) Callback(state, _ string) { m.Answered("callback:"+state, 0) }
