@@ -34,15 +34,6 @@ func reasoned(ctx context.Context) (string, error) {
 	return "", fault.Field("header."+reasonHeader, "is missing; say why, for whoever finds it so: it stands in the audit log")
 }
 
-// caller names who calls, for a row: his account, or the token where that stands for the platform.
-func caller(ctx context.Context) string {
-	p := principalOf(ctx)
-	if p.AccountID != "" {
-		return p.AccountID
-	}
-	return p.TokenID
-}
-
 // queuePauseView is a queue from which nothing is to be taken.
 type queuePauseView struct {
 	Queue  string    `json:"queue"`
@@ -151,7 +142,7 @@ func (s *Server) pauseQueue(ctx context.Context, in *pauseQueueInput) (*body[que
 			return nil, fault.Field("until", "must be within 10 minutes: what people say meanwhile waits in Redis")
 		}
 	}
-	p := backlog.Pause{Queue: in.Queue, Until: in.Body.Until, Since: s.config.Now(), Reason: reason, By: caller(ctx)}
+	p := backlog.Pause{Queue: in.Queue, Until: in.Body.Until, Since: s.config.Now(), Reason: reason, By: actorOf(ctx)}
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
@@ -291,7 +282,7 @@ func (s *Server) decideDead(ctx context.Context, in *decideDeadInput,
 	if err := p.Check(); err != nil {
 		return backlog.Outcome{}, err
 	}
-	return decide(ctx, p, backlog.Decision{By: caller(ctx), At: s.config.Now()})
+	return decide(ctx, p, backlog.Decision{By: actorOf(ctx), At: s.config.Now()})
 }
 
 func viewDecidedDead(o backlog.Outcome) *body[decidedDeadView] {

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/malgil/malgil/internal/broadcast"
@@ -12,12 +11,6 @@ type sealInput struct {
 	Body *struct {
 		Confirm int `json:"confirm,omitempty" minimum:"1" doc:"How many people it has; needed above a size"`
 	}
-}
-
-// actorOf is who calls: the person, or the token where it stands for none.
-func actorOf(ctx context.Context) string {
-	p := principalOf(ctx)
-	return cmp.Or(p.AccountID, p.TokenID)
 }
 
 // approveBroadcast is done by a person: a token that stands for none approves nothing.

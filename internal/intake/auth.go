@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -160,6 +161,12 @@ func (s *Server) permit(ctx context.Context, right access.Permission, kind acces
 // onBehalf returns the account for whom the caller acts with cards: his own, or anybody's when it
 // is empty, as for the platform's own.
 func onBehalf(ctx context.Context) string { return string(principalOf(ctx).Sight()) }
+
+// actorOf is who calls: the person, or the token where it stands for none.
+func actorOf(ctx context.Context) string {
+	p := principalOf(ctx)
+	return cmp.Or(p.AccountID, p.TokenID)
+}
 
 type principalKey struct{}
 
