@@ -51,6 +51,15 @@ type Row struct {
 	Trace string `json:"-"` // what the task belongs to, for its [TraceHeader]; or empty
 }
 
+// RowOf reads which row a task points at, from what a queue knows of it. An utterance points at none, and nothing of what
+// somebody said is read; nor does what is not a task of ours.
+func RowOf(taskType string, payload []byte) (row Row, points bool) {
+	if taskType == TypeAnswerUtterance || json.Unmarshal(payload, &row) != nil {
+		return Row{}, false
+	}
+	return row, row.ID != ""
+}
+
 // TraceHeader is the header of a task that says what it belongs to: a traceparent of W3C Trace Context. A
 // task without it belongs to nothing that is followed.
 const TraceHeader = "traceparent"

@@ -116,3 +116,22 @@ func TestNewAnswerUtterance_keepsTheRequest(t *testing.T) {
 		t.Errorf("the request comes back as %s, want %s", back.Request, request)
 	}
 }
+
+// A queue tells type and payload of a task, and nothing is read of what somebody said.
+func TestRowOf(t *testing.T) {
+	for taskType, task := range every() {
+		row, points := tasks.RowOf(taskType, task.Payload())
+		if taskType == tasks.TypeAnswerUtterance {
+			if points || row != (tasks.Row{}) {
+				t.Errorf("an utterance points at %+v, want at none", row)
+			}
+		} else if want := (tasks.Row{ID: "brd_1-000001", Epoch: 3}); !points || row != want {
+			t.Errorf("RowOf(%s) = %+v, %v, want %+v", taskType, row, points, want)
+		}
+	}
+	for _, payload := range []string{"", "{", `[]`, `{"epoch": 3}`} {
+		if _, points := tasks.RowOf("later:thing", []byte(payload)); points {
+			t.Errorf("a task with the payload %q points at a row", payload)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package workers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -55,10 +54,8 @@ func deadTask(ctx context.Context, t *asynq.Task, err error) backlog.Dead {
 		return d
 	}
 	d.Error = backlog.Text(strings.TrimSuffix(err.Error(), ": "+asynq.SkipRetry.Error()))
-	var row tasks.Row
-	if json.Unmarshal(t.Payload(), &row) == nil {
-		d.RowID, d.Epoch = row.ID, row.Epoch
-	}
+	row, _ := tasks.RowOf(t.Type(), t.Payload())
+	d.RowID, d.Epoch = row.ID, row.Epoch
 	return d
 }
 

@@ -2,7 +2,6 @@ package workers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -109,11 +108,8 @@ func logFailure(ctx context.Context, log *slog.Logger, t *asynq.Task, outcome st
 // subject names the row that a task points at. An utterance carries what somebody said: nothing of
 // its payload is logged.
 func subject(t *asynq.Task) []slog.Attr {
-	if t.Type() == tasks.TypeAnswerUtterance {
-		return nil
-	}
-	var row tasks.Row
-	if json.Unmarshal(t.Payload(), &row) != nil || row.ID == "" {
+	row, points := tasks.RowOf(t.Type(), t.Payload())
+	if !points {
 		return nil
 	}
 	switch t.Type() {

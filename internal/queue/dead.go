@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -122,10 +121,8 @@ func tell(d *backlog.Dead, info *asynq.TaskInfo) {
 		return
 	}
 	d.Error = backlog.Text(info.LastErr)
-	var row tasks.Row
-	if json.Unmarshal(info.Payload, &row) == nil {
-		d.RowID, d.Epoch = row.ID, row.Epoch
-	}
+	row, _ := tasks.RowOf(info.Type, info.Payload)
+	d.RowID, d.Epoch = row.ID, row.Epoch
 }
 
 // causeOf tells why a task died that no handler wrote down: asynq leaves a text only.
