@@ -282,9 +282,7 @@ func comparedIsStored(t *testing.T) {
 	s := opensWithKnowledge(t)
 	s.expect("somebody", returnsAsked, returnsAnswer, false)
 	s.expect("somebody", gibberish, fallback, true)
-	if got := s.house.metric("malgil_handoffs_offered_total", `spot="fallback"`); got != 1 {
-		t.Errorf("%v offers of a person in the fallback are counted, want 1", got)
-	}
+	s.house.counted(1, "malgil_handoffs_offered_total", `spot="fallback"`)
 }
 
 // Only a user's first entry is welcomed, also when the log of utterances is gone.
@@ -352,7 +350,5 @@ func handoffAfterFallbacks(t *testing.T) {
 	s.expect("somebody", gibberish, fallback, false)
 	s.expect("somebody", gibberish, fallback, true)
 	s.expect("somebody", gibberish, fallback, true)
-	if got := h.metric("malgil_handoffs_offered_total", `spot="after_fallbacks"`); got != 2 {
-		t.Errorf("%v offers of a person after fallbacks are counted, want 2", got)
-	}
+	h.counted(2, "malgil_handoffs_offered_total", `spot="after_fallbacks"`)
 }

@@ -1,6 +1,7 @@
 package acceptance_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -36,6 +37,15 @@ func holdsAll(text string, parts []string) bool {
 		}
 	}
 	return true
+}
+
+// counted waits until a metric is want: what was done is counted a moment after it was seen.
+func (h *house) counted(want float64, name string, labels ...string) {
+	h.t.Helper()
+	h.until(fmt.Sprintf("%s of %q is %v", name, labels, want), func() (bool, any) {
+		n := h.metric(name, labels...)
+		return n == want, n
+	})
 }
 
 // metrics reads /metrics.

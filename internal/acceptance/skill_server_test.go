@@ -132,8 +132,9 @@ func skillServer(t *testing.T) {
 		})
 	}
 	asking.Wait()
-	if answered, failed := h.metric("malgil_skill_server_call_duration_seconds_count", `outcome="answered"`), h.metric("malgil_answers_total", `outcome="server_failed"`); answered < 6 || failed != 4 {
-		t.Errorf("%v calls are counted as answered and %v answers as failed by a server, want 6 at least and 4", answered, failed)
+	h.counted(4, "malgil_answers_total", `outcome="server_failed"`)
+	if n := h.metric("malgil_skill_server_call_duration_seconds_count", `outcome="answered"`); n < 6 {
+		t.Errorf("%v calls are counted as answered, want 6 at least", n)
 	}
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -16,15 +17,16 @@ func TestTellLongUnpaid(t *testing.T) {
 		b := newTill(t, s, nil)
 		owing(t, s, "w", 1_500, "c1")
 		owing(t, s, "other", 0)
-		b.g.charge = func(billing.ChargeRequest) (billing.Payment, error) {
-			return billing.Payment{}, failed(billing.CardDeclined, "한도초과")
-		}
 		tell := func(want int) {
 			t.Helper()
 			told, err := s.TellLongUnpaid(t.Context(), b.clock())
 			if err != nil || told != want {
 				t.Errorf("TellLongUnpaid(%s) = %d, %v, want %d", b.clock().In(clock.Seoul), told, err, want)
 			}
+		}
+		b.g.charge = func(billing.ChargeRequest) (billing.Payment, error) {
+			tell(0) // the card is about to answer
+			return billing.Payment{}, failed(billing.CardDeclined, "한도초과")
 		}
 		long := func() []string {
 			return texts(t, s, `SELECT subject_id FROM mail WHERE mail_case = 'long_term_failure' ORDER BY subject_id`)
@@ -64,7 +66,19 @@ func TestTellLongUnpaid(t *testing.T) {
 		b.now = clock.NextMidnight(b.now)
 		b.run()
 		b.pass(9 * 24 * time.Hour)
-		tell(1)
+		b.g.statusIs = nil
+		b.g.charge = func(r billing.ChargeRequest) (billing.Payment, error) {
+			p := paidFor(r)
+			p.Total += 10
+			return p, nil
+		}
+		b.run()
+		want(t, "charges under way", texts(t, s, `SELECT state FROM charge WHERE state IN ('open', 'review')`), "review")
+		tell(1) // until people find out what became of it, it is owed
+		told := texts(t, s, `SELECT data FROM mail WHERE mail_case = 'long_term_failure' ORDER BY created_at DESC LIMIT 1`)
+		if len(told) != 1 || !strings.Contains(told[0], "1500") || !strings.Contains(told[0], "150,") {
+			t.Errorf("the mail tells %s, want 1,500 KRW and 150 of VAT due", told)
+		}
 		if got := long(); len(got) != 2 || got[0] == got[1] {
 			t.Errorf("mails of two spells = %q, want one each", got)
 		}
