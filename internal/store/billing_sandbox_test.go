@@ -72,9 +72,13 @@ func newMarket(t *testing.T, s *Store, changes ...func(*billing.Settings)) *mark
 	return m
 }
 
-// impatient makes the calls that follow give up soon, so that a stall costs little.
-func (m *market) impatient() {
-	m.settings.CallLimit = 300 * time.Millisecond
+// impatient makes the calls that follow give up soon, so that a stall costs little, and patient as late
+// as ever, so that a busy machine is not taken for a stall.
+func (m *market) impatient() { m.waits(600 * time.Millisecond) }
+func (m *market) patient()   { m.waits(billing.DefaultSettings.CallLimit) }
+
+func (m *market) waits(most time.Duration) {
+	m.settings.CallLimit = most
 	m.serve()
 }
 

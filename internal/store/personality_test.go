@@ -30,8 +30,7 @@ func newArcade(t *testing.T, n int) *arcade {
 	s := openTest(t, sqliteAddress(t))
 	exec(t, s, `PRAGMA synchronous = OFF`) // nothing is cut off here, and there are thousands of commits
 	st := &arcade{market: newMarket(t, s, func(settings *billing.Settings) {
-		settings.CallLimit = 250 * time.Millisecond // what a late answer is late for
-		settings.Storm = billing.StormGuard{}       // a hundred declines are the point here
+		settings.Storm = billing.StormGuard{} // a hundred declines are the point here
 	})}
 	for i := range n {
 		id := fmt.Sprintf("w%03d", i)
@@ -77,7 +76,7 @@ func (st *arcade) once(kind Work, run func(context.Context, string, int) (billin
 	}
 	queue := make(chan broadcast.Row)
 	var workers sync.WaitGroup
-	for range 8 {
+	for range 16 {
 		workers.Go(func() {
 			for row := range queue {
 				if _, err := run(st.t.Context(), row.ID, row.Epoch); err != nil {
@@ -177,6 +176,12 @@ func TestPersonalities(t *testing.T) {
 		st.admin("POST", "/sandbox/faults", `{"target":"kakaopay.`+target+`","fault":"`+kind+`"`+more+`}`)
 	}
 	times := `,"count":` + strconv.Itoa(n)
+	stalls := func(kind, more string) func() {
+		return func() {
+			st.impatient()
+			fault("subscription", kind, times+more)
+		}
+	}
 	nothing := func() {}
 	minutes := func() { st.pass(2 * time.Minute) }
 	tests := []struct {
@@ -189,8 +194,8 @@ func TestPersonalities(t *testing.T) {
 		last    sand   // what both bring
 	}{
 		{"it pays", nothing, sand{n, 0, n}, 0, false, nothing, sand{n, 0, n}},
-		{"paid, but timed out", func() { fault("subscription", "stall", times) }, sand{n, 0, n}, n, false, minutes, sand{n, 0, n}},
-		{"a late answer", func() { fault("subscription", "slow", times+`,"seconds":1`) }, sand{n, 0, n}, n, false, minutes, sand{n, 0, n}},
+		{"paid, but timed out", stalls("stall", ""), sand{n, 0, n}, n, false, minutes, sand{n, 0, n}},
+		{"a late answer", stalls("slow", `,"seconds":2`), sand{n, 0, n}, n, false, minutes, sand{n, 0, n}},
 		{"paid, and an error", func() { st.firsts("unknown_paid") }, sand{n, 0, n}, n, false, minutes, sand{n, 0, n}},
 		{"paid, and the connection is cut", func() { fault("subscription", "cut_after", times) }, sand{n, 0, n}, n, false, minutes, sand{n, 0, n}},
 		{"paid, and garbage", func() { fault("subscription", "garbage", times) }, sand{n, 0, n}, n, false, minutes, sand{n, 0, n}},
@@ -205,7 +210,7 @@ func TestPersonalities(t *testing.T) {
 			minutes()
 		}, sand{n, 0, n}},
 		{"not paid, and an error", func() { st.firsts("unknown_unpaid") }, sand{0, 0, n}, n, false, minutes, sand{0, n, 2 * n}},
-		{"not paid, and timed out", func() { fault("subscription", "stall_before", times) }, sand{0, 0, n}, n, false, minutes, sand{0, n, 2 * n}},
+		{"not paid, and timed out", stalls("stall_before", ""), sand{0, 0, n}, n, false, minutes, sand{0, n, 2 * n}},
 		{"duplicate", func() { fault("subscription", "decline", times+`,"code":-785`) }, sand{0, 0, n}, n, false, minutes, sand{0, n, 2 * n}},
 		{"declined", func() { st.firsts("declined") }, sand{0, n, 2 * n}, 0, false, nothing, sand{0, n, 2 * n}},
 		{"dead", func() { st.firsts("dead") }, sand{0, n, n}, 0, false, nothing, sand{0, n, n}},
@@ -243,6 +248,7 @@ func TestPersonalities(t *testing.T) {
 			if unknown := texts(t, st.s, `SELECT id FROM attempt WHERE state = 'unknown'`); len(unknown) != tt.unknown {
 				t.Errorf("%d outcomes are unknown after the first run, want %d", len(unknown), tt.unknown)
 			}
+			st.patient()
 			tt.then()
 			st.settle()
 			got = st.sand().since(before)
