@@ -97,9 +97,13 @@ const (
 	WaitDisconnected Wait = "disconnected"
 	WaitConfig       Wait = "config"   // Kakao does not accept the bot's key
 	WaitProvider     Wait = "provider" // Kakao's own balance is empty
+
+	// WaitQueue is a queue that an operator paused. It is told of a broadcast that else would move, and stands
+	// in no row.
+	WaitQueue Wait = "queue"
 )
 
-// Waits are all reasons for which a broadcast waits.
+// Waits are all reasons for which a broadcast waits of itself.
 var Waits = []Wait{WaitUploading, WaitScheduled, WaitFunds, WaitDailyLimit, WaitRate, WaitKakao, WaitWindow, WaitCanary,
 	WaitPaused, WaitApproval, WaitUnpaid, WaitStopped, WaitDisconnected, WaitConfig, WaitProvider}
 

@@ -3,11 +3,13 @@ package intake
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/wallet"
+	"github.com/malgil/malgil/tasks"
 )
 
 type eventView struct {
@@ -230,6 +232,9 @@ func (s *Server) listBroadcasts(ctx context.Context, in *listBroadcastsInput) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := s.tellStanding(ctx, found); err != nil {
+		return nil, err
+	}
 	return pageOf(in.Paged, found, func(b broadcast.Broadcast) any { return b.ID }, viewBroadcast)
 }
 
@@ -239,7 +244,7 @@ type getBroadcastInput struct {
 }
 
 func (s *Server) getBroadcast(ctx context.Context, in *getBroadcastInput) (*body[broadcastView], error) {
-	b, err := s.services.Read.Broadcast(ctx, broadcast.ID(in.ID))
+	b, err := s.readBroadcast(ctx, broadcast.ID(in.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -250,6 +255,43 @@ func (s *Server) getBroadcast(ctx context.Context, in *getBroadcastInput) (*body
 		}
 	}
 	return reply(view), nil
+}
+
+// readBroadcast reads a broadcast and why it does not move.
+func (s *Server) readBroadcast(ctx context.Context, id broadcast.ID) (broadcast.Broadcast, error) {
+	b, err := s.services.Read.Broadcast(ctx, id)
+	if err != nil {
+		return b, err
+	}
+	one := []broadcast.Broadcast{b}
+	err = s.tellStanding(ctx, one)
+	return one[0], err
+}
+
+// tellStanding says of those that would move that an operator paused the queue of their requests.
+func (s *Server) tellStanding(ctx context.Context, all []broadcast.Broadcast) error {
+	now := s.config.Now()
+	moves := func(b broadcast.Broadcast) bool {
+		return b.State == broadcast.Running && (b.Wait == broadcast.NotWaiting || !b.WaitUntil.IsZero() && !b.WaitUntil.After(now))
+	}
+	if !slices.ContainsFunc(all, moves) {
+		return nil
+	}
+	pauses, err := s.services.Backlog.Pauses(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range pauses {
+		if p.Queue != tasks.QueueBroadcast || !p.Until.After(now) {
+			continue
+		}
+		for i := range all {
+			if moves(all[i]) {
+				all[i].Wait, all[i].WaitUntil = broadcast.WaitQueue, p.Until
+			}
+		}
+	}
+	return nil
 }
 
 type chunkView struct {

@@ -121,7 +121,7 @@ func (s *Server) tell(ctx context.Context, one *feed, out eventWriter) {
 
 // progressOf looks at a broadcast.
 func (s *Server) progressOf(ctx context.Context, id broadcast.ID, p *broadcast.Pulse) (progressView, error) {
-	b, err := s.services.Read.Broadcast(ctx, id)
+	b, err := s.readBroadcast(ctx, id)
 	if err != nil {
 		return progressView{}, err
 	}

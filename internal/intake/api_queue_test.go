@@ -152,3 +152,36 @@ func TestDeadTasks_decided(t *testing.T) {
 	decide("discard", map[string]any{"ids": []string{"dead_1"}}).wantProblem(409, "DEAD_TASK_DECIDED", "")
 	wantAt(t, "what is left", h.do(call{method: "GET", path: "/api/v1/dead-tasks?state=dead"}).want(200), map[string]any{"items.0.id": "dead_4", "items.1": nil})
 }
+
+// A broadcast that would move says that its queue is paused and until when; one that waits for something
+// else says that.
+func TestQueues_broadcastsSaySo(t *testing.T) {
+	h := newHouse(t, func(s *Services) { s.Queues = &idleQueues{stands: map[string]bool{}} })
+	_, _, botID := h.seed(3000)
+	until := noon.Add(time.Hour)
+	start := func(key string, more map[string]any) (path string) {
+		more["recipients"] = people(3)
+		return h.do(call{method: "POST", path: "/api/v1/broadcasts", key: key, body: order(botID, more)}).want(202)["id"].(string)
+	}
+	goes, later := start("now", map[string]any{}), start("later", map[string]any{"start_at": noon.Add(2 * time.Hour)})
+	waits := func(goesFor, laterFor any) {
+		t.Helper()
+		wantAt(t, "the one that would go", h.do(call{method: "GET", path: "/api/v1/broadcasts/" + goes}).want(200), map[string]any{"wait.reason": goesFor})
+		wantAt(t, "both", h.do(call{method: "GET", path: "/api/v1/broadcasts"}).want(200), map[string]any{
+			"items.0.id": later, "items.0.wait.reason": laterFor, "items.1.id": goes, "items.1.wait.reason": goesFor,
+		})
+	}
+	pause := func(queue string) {
+		h.do(call{method: "PUT", path: "/api/v1/queues/" + queue + "/pause", body: map[string]any{"until": until}, header: because}).want(200)
+	}
+	pause("mail")
+	waits(nil, "scheduled")
+	pause("broadcast")
+	waits("queue", "scheduled")
+	wantAt(t, "until when", h.do(call{method: "GET", path: "/api/v1/broadcasts/" + goes}).want(200), map[string]any{"wait.until": until.Format(time.RFC3339)})
+	wantAt(t, "a paused one", h.do(call{method: "POST", path: "/api/v1/broadcasts/" + goes + "/pause"}).want(200), map[string]any{"wait.reason": "paused"})
+	waits("paused", "scheduled")
+	h.do(call{method: "POST", path: "/api/v1/broadcasts/" + goes + "/resume"}).want(200)
+	h.do(call{method: "DELETE", path: "/api/v1/queues/broadcast/pause", header: because}).want(204)
+	waits(nil, "scheduled")
+}
