@@ -68,10 +68,15 @@ func (s *Store) tellLostOf(ctx context.Context, tx *sql.Tx, id broadcast.Schedul
 	if err != nil {
 		return false, fmt.Errorf("read its bot: %w", err)
 	}
+	// They are marked before they are read: one that is written meanwhile is told of in the next mail.
+	if _, err := tx.ExecContext(ctx, `UPDATE schedule_run AS r SET told_at = $2 WHERE r.schedule_id = $1 AND `+untoldRun, id, millis(now)); err != nil {
+		return false, fmt.Errorf("note that they are told of: %w", err)
+	}
+	const marked = `r.schedule_id = $1 AND r.told_at = $2`
 	// What began in the place of a missed time was due when that was found.
 	rows, err := tx.QueryContext(ctx, `SELECT r.due_at, r.causes, CASE r.state WHEN 'failed' THEN r.reason ELSE '' END, COALESCE((SELECT MIN(i.due_at) FROM schedule_run i
 			WHERE r.state = 'missed' AND i.schedule_id = r.schedule_id AND i.due_at > r.due_at AND i.due_at <= r.changed_at AND i.state IN ('copying', 'started')), 0)
-		FROM schedule_run r WHERE r.schedule_id = $1 AND `+untoldRun+` ORDER BY r.due_at DESC LIMIT $2`, id, lostTimes)
+		FROM schedule_run r WHERE `+marked+` ORDER BY r.due_at DESC LIMIT $3`, id, millis(now), lostTimes)
 	data.Times, err = collect(rows, err, func(row scanner) (l notice.LostTime, err error) {
 		var causes string
 		err = row.Scan(at(&l.At), &causes, &l.Reason, at(&l.InsteadAt))
@@ -83,14 +88,11 @@ func (s *Store) tellLostOf(ctx context.Context, tx *sql.Tx, id broadcast.Schedul
 	}
 	slices.Reverse(data.Times)
 	var all int64
-	err = tx.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(r.times), 0) AS BIGINT) FROM schedule_run r WHERE r.schedule_id = $1 AND `+untoldRun, id).Scan(&all)
+	err = tx.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(r.times), 0) AS BIGINT) FROM schedule_run r WHERE `+marked, id, millis(now)).Scan(&all)
 	if err != nil {
 		return false, fmt.Errorf("count them: %w", err)
 	}
 	data.Earlier = all - int64(len(data.Times))
-	if _, err := tx.ExecContext(ctx, `UPDATE schedule_run AS r SET told_at = $2 WHERE r.schedule_id = $1 AND `+untoldRun, id, millis(now)); err != nil {
-		return false, fmt.Errorf("note that they are told of: %w", err)
-	}
 	return true, mailSenders(ctx, tx, sch.BotID, sch.CreatedBy, notice.Event{
 		WalletID: walletID, Subject: string(id) + "/" + day.In(clock.Seoul).Format(time.DateOnly), At: now, Data: data,
 	})
