@@ -1,10 +1,12 @@
 // Command testreport reads what "go test -json" writes and prints what a reader of a log wants:
-// a line per package, the output of what failed, and at the end every test that did not run.
+// a line per package, the output of what failed, and at the end the slowest tests and every one that
+// did not run.
 // It exits 1 when something failed and, with CI=true, when something did not run.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,6 +23,16 @@ type event struct {
 	Package string
 	Test    string
 	Output  string
+	Elapsed float64 // seconds
+}
+
+// slowest bounds how many tests are named as the slowest.
+const slowest = 12
+
+// timed is a test of the top level and how long it took.
+type timed struct {
+	name    string
+	seconds float64
 }
 
 // report gathers events. Output is held back until it is known whether it matters.
@@ -31,6 +43,7 @@ type report struct {
 	passed   int
 	failed   []string
 	skipped  []string
+	times    []timed
 }
 
 // run prints the report of one or more runs of go test and returns the exit status.
@@ -85,6 +98,9 @@ func (r *report) endTest(e event) {
 	name := e.Package + " " + e.Test
 	lines := r.output[e.Package][e.Test]
 	delete(r.output[e.Package], e.Test)
+	if !strings.Contains(e.Test, "/") {
+		r.times = append(r.times, timed{name, e.Elapsed})
+	}
 	switch e.Action {
 	case "pass":
 		r.passed++
@@ -126,6 +142,12 @@ func (r *report) close() {
 		r.failed = append(r.failed, pkg+" (broke off)")
 		for _, test := range sortedKeys(r.output[pkg]) {
 			fmt.Fprint(r.out, strings.Join(r.output[pkg][test], ""))
+		}
+	}
+	slices.SortStableFunc(r.times, func(a, b timed) int { return cmp.Compare(b.seconds, a.seconds) })
+	for _, one := range r.times[:min(slowest, len(r.times))] {
+		if one.seconds >= 1 {
+			fmt.Fprintf(r.out, "%6.1f s  %s\n", one.seconds, one.name)
 		}
 	}
 	fmt.Fprintf(r.out, "\n%d tests passed, %d did not run, %d failures in %d packages\n",

@@ -22,7 +22,9 @@ func stream(t *testing.T, events ...event) string {
 func TestRun(t *testing.T) {
 	passing := []event{
 		{Action: "output", Package: "p", Test: "TestA", Output: "noise\n"},
-		{Action: "pass", Package: "p", Test: "TestA"},
+		{Action: "pass", Package: "p", Test: "TestA/inner", Elapsed: 9},
+		{Action: "pass", Package: "p", Test: "TestA", Elapsed: 12.34},
+		{Action: "pass", Package: "p", Test: "TestQuick", Elapsed: 0.9},
 		{Action: "output", Package: "p", Output: "PASS\n"},
 		{Action: "output", Package: "p", Output: "ok  \tp\t0.1s\n"},
 		{Action: "pass", Package: "p"},
@@ -49,7 +51,7 @@ func TestRun(t *testing.T) {
 		hides  []string
 	}{
 		"all passed": {events: passing, want: 0,
-			shows: []string{"ok  \tp\t0.1s", "1 tests passed, 0 did not run, 0 failures in 1 packages"}, hides: []string{"noise", "PASS"}},
+			shows: []string{"ok  \tp\t0.1s", "  12.3 s  p TestA\n", "3 tests passed, 0 did not run, 0 failures in 1 packages"}, hides: []string{"noise", "PASS", "inner", "TestQuick"}},
 		"one did not run": {events: append(passing, skipping...), want: 0,
 			shows: []string{"did not run: q TestB: b_test.go:3: no redis-server"}},
 		"one did not run where all must": {events: append(passing, skipping...), strict: true, want: 1,
