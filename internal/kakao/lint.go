@@ -29,6 +29,7 @@ var limits = struct {
 	carousel, listCarousel                               int
 	headerTitleLines, headerDescriptionLines             int
 	buttonsVertical, buttonsHorizontal, label, labelHalf int
+	buttonsInRoom, mentions                              int
 }{
 	outputs: MaxOutputs, quickReplies: 10, quickReplyLabel: 14, // label: observed
 	bubbleBytes: 30_000, // "30 KB", read as the smaller of its two meanings
@@ -45,6 +46,7 @@ var limits = struct {
 	carousel: 10, listCarousel: 5,
 	headerTitleLines: 2, headerDescriptionLines: 3,
 	buttonsVertical: 3, buttonsHorizontal: 2, label: 14, labelHalf: 8,
+	buttonsInRoom: 5, mentions: 15, // "그룹 챗봇 스킬 서버 개발 Quick Start 가이드"
 }
 
 // Problem is one broken limit: where, as a path such as "template.outputs[0].simpleText.text",
@@ -55,8 +57,18 @@ func (p Problem) String() string { return p.Path + " " + p.Message }
 
 // Lint returns every way in which Kakao would refuse an answer to a channel chatbot, or not
 // show it; none means that it may leave. It changes nothing.
-func Lint(r SkillResponse) []Problem {
-	var l linter
+func Lint(r SkillResponse) []Problem { return linter{}.response(r) }
+
+// LintTemplate is [Lint] for a template alone, as a block keeps it.
+func LintTemplate(t Template) []Problem { return linter{}.template(t) }
+
+// LintRoom is [Lint] for an answer of a group chatbot to its room (그룹 채팅방).
+func LintRoom(r SkillResponse) []Problem { return linter{room: true}.response(r) }
+
+// LintRoomTemplate is [LintRoom] for a template alone.
+func LintRoomTemplate(t Template) []Problem { return linter{room: true}.template(t) }
+
+func (l linter) response(r SkillResponse) []Problem {
 	if r.Version != version {
 		l.add("version", "must be %q", version)
 	}
@@ -64,7 +76,7 @@ func Lint(r SkillResponse) []Problem {
 	case r.UseCallback && r.Template != nil:
 		l.add("template", "is ignored when useCallback is true; leave it out")
 	case r.Template != nil:
-		l.problems = append(l.problems, LintTemplate(*r.Template)...)
+		l.problems = append(l.problems, linter{room: l.room}.template(*r.Template)...)
 	case !r.UseCallback && len(r.Data) == 0: // an empty one is not written
 		l.add("template", "is required")
 	}
@@ -76,12 +88,16 @@ func Lint(r SkillResponse) []Problem {
 			l.check(value.TTL >= 0, path+".ttl", "must not be negative")
 		}
 	}
+	switch mentioned := r.Extra["mentions"].(type) {
+	case map[string]any:
+		l.count("extra.mentions", len(mentioned), 0, limits.mentions)
+	case []any:
+		l.count("extra.mentions", len(mentioned), 0, limits.mentions)
+	}
 	return l.problems
 }
 
-// LintTemplate is [Lint] for a template alone, as a block keeps it.
-func LintTemplate(t Template) []Problem {
-	var l linter
+func (l linter) template(t Template) []Problem {
 	l.count("template.outputs", len(t.Outputs), 1, limits.outputs)
 	for i, output := range t.Outputs {
 		path := fmt.Sprintf("template.outputs[%d]", i)
@@ -91,6 +107,9 @@ func LintTemplate(t Template) []Problem {
 		} else if len(body) > limits.bubbleBytes {
 			l.add(path, "is %d bytes as JSON, at most %d are shown", len(body), limits.bubbleBytes)
 		}
+	}
+	if l.room && len(t.QuickReplies) > 0 {
+		l.add("template.quickReplies", notInRoom)
 	}
 	l.count("template.quickReplies", len(t.QuickReplies), 0, limits.quickReplies)
 	for i, reply := range t.QuickReplies {
@@ -108,7 +127,13 @@ func LintTemplate(t Template) []Problem {
 	return l.problems
 }
 
-type linter struct{ problems []Problem }
+// notInRoom is what is said of what a group room does not show.
+const notInRoom = "is not shown in a group room; use cards with buttons"
+
+type linter struct {
+	room     bool // the answer goes to a group room
+	problems []Problem
+}
 
 func (l *linter) add(path, format string, args ...any) {
 	l.problems = append(l.problems, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
@@ -175,10 +200,16 @@ func (l *linter) output(path string, o Output) {
 	}
 	for _, card := range o.Cards() {
 		set++
+		if card.cardType() == "commerceCard" && l.room {
+			l.add(path+".commerceCard", notInRoom)
+		}
 		l.card(path+"."+card.cardType(), card, false)
 	}
 	if o.Carousel != nil {
 		set++
+		if l.room {
+			l.add(path+".carousel", notInRoom)
+		}
 		l.carousel(path+".carousel", *o.Carousel)
 	}
 	if set != 1 {

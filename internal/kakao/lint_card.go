@@ -2,6 +2,7 @@ package kakao
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -150,6 +151,9 @@ func (l *linter) buttons(path string, b Buttons, fixedRatio bool) {
 	l.oneOf(path+".buttonLayout", b.Layout, "", "vertical", "horizontal")
 	horizontal := b.Layout == "horizontal" || (b.Layout == "" && fixedRatio)
 	most, label := limits.buttonsVertical, limits.label
+	if l.room {
+		most = limits.buttonsInRoom
+	}
 	if horizontal {
 		most = limits.buttonsHorizontal
 		if len(b.List) > 1 {
@@ -170,10 +174,23 @@ func (l *linter) buttons(path string, b Buttons, fixedRatio bool) {
 			l.check(button.BlockID != "", at+".blockId", "is required for action block")
 		case "message", "share", "operator":
 		default:
-			l.add(at+".action", "must be webLink, message, phone, block, share or operator")
+			l.action(at+".action", button.Action)
 		}
 	}
 }
+
+// action refuses what a button cannot do; a few things it can do in a group room alone.
+func (l *linter) action(path, action string) {
+	switch {
+	case !slices.Contains(roomActions, action):
+		l.add(path, "must be webLink, message, phone, block, share or operator")
+	case !l.room:
+		l.add(path, "is for group rooms; must be webLink, message, phone, block, share or operator")
+	}
+}
+
+// roomActions are what buttons of group chatbots do besides.
+var roomActions = []string{"guide", "invite", "inviteMember", "mention", "settings"}
 
 // ratioOf returns the ratio of a card's picture, "" where the card says nothing about it.
 func ratioOf(card Card) string {

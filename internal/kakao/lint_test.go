@@ -287,6 +287,11 @@ func FuzzLint(f *testing.F) {
 			return
 		}
 		problems := kakao.Lint(r)
+		if r.Template != nil && len(kakao.LintTemplate(*r.Template)) == 0 {
+			if got := kakao.LintRoomTemplate(kakao.InRoom(*r.Template)); len(got) > 0 {
+				t.Errorf("a channel shows %s, and a room does not show what InRoom makes of it: %v", body, got)
+			}
+		}
 		again, err := r.JSON()
 		if err != nil {
 			return

@@ -17,6 +17,7 @@ type SkillResponse struct {
 	Context     *Context       `json:"context,omitempty"`
 	Data        map[string]any `json:"data,omitempty"`
 	UseCallback bool           `json:"useCallback,omitempty"` // asks Kakao to wait; the template is then ignored
+	Extra       map[string]any `json:"extra,omitempty"`       // of group chatbots: mentions
 }
 
 // Template is what the user sees: 1 to 3 outputs and up to 10 quick replies.

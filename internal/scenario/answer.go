@@ -189,14 +189,16 @@ func (t *turn) answer(ctx context.Context, backend Backend) (Reply, error) {
 		reply.Response, reply.BackendErr = t.perform(ctx, backend)
 	}
 	reply.Missing = t.missing
-	if reply.BackendErr != nil {
-		reply.Response = instead
-	} else if reply.Problems = kakao.Lint(reply.Response); len(reply.Problems) > 0 {
-		reply.Response = instead
+	if reply.BackendErr == nil {
+		reply.Response = t.q.fit(reply.Response)
+		reply.Problems = t.q.lint(reply.Response)
+	}
+	if reply.BackendErr != nil || len(reply.Problems) > 0 {
+		reply.Response = t.q.fit(instead)
 	}
 	byItself := offersPerson(reply.Response.Template) || t.response == nil && t.block.Handoff
 	if byItself || t.insist {
-		reply.offer()
+		reply.offer(t.q.lintTemplate)
 	}
 	if offersPerson(reply.Response.Template) {
 		reply.Handoff = offered(t.block, !byItself)
@@ -205,9 +207,9 @@ func (t *turn) answer(ctx context.Context, backend Backend) (Reply, error) {
 }
 
 // offer has the answer offer a person, where there is room.
-func (r *Reply) offer() {
+func (r *Reply) offer(lint func(kakao.Template) []kakao.Problem) {
 	if r.Response.Template != nil {
-		template, _ := withPerson(*r.Response.Template, func(t kakao.Template) bool { return len(kakao.LintTemplate(t)) == 0 })
+		template, _ := withPerson(*r.Response.Template, func(t kakao.Template) bool { return len(lint(t)) == 0 })
 		r.Response.Template = &template
 	}
 }

@@ -96,6 +96,23 @@ func TestAnswer_keepsQuickReplies(t *testing.T) {
 	}
 }
 
+// What is said in a group room is answered as a room shows it, also where too many bubbles are left for a fallback.
+func TestAnswer_inARoom(t *testing.T) {
+	room := utterance("영업시간")
+	room.Request.Chat.ID = "g1"
+	reply, err := scenario.Answer(t.Context(), bookshop(), room, scenario.Entry{}, nil)
+	if err != nil || len(reply.Problems) > 0 {
+		t.Fatalf("Answer(영업시간) = %v, %v, want neither problem nor error", reply.Problems, err)
+	}
+	outputs := reply.Response.Template.Outputs
+	if len(outputs) != 2 || outputs[1].TextCard == nil || len(outputs[1].TextCard.List) != 1 || outputs[1].TextCard.List[0].BlockID != "delivery" {
+		t.Errorf("Answer(영업시간) = %+v, want its quick reply as a button", outputs)
+	}
+	if got := kakao.LintRoom(reply.Response); len(got) > 0 {
+		t.Errorf("LintRoom = %v, want no problem", got)
+	}
+}
+
 func TestAnswer_withoutAnyBlock(t *testing.T) {
 	reply, err := scenario.Answer(t.Context(), scenario.Bot{ID: "b1"}, utterance("안녕"), scenario.Entry{First: true}, nil)
 	if err != nil || reply.BlockID != "" || reply.Response.Template.Outputs[0].SimpleText.Text != scenario.NotUnderstoodText {

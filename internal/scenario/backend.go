@@ -25,6 +25,15 @@ type BackendCall struct {
 	Request            []byte            // Kakao's body, as it came; its callbackUrl is not for the server
 	Params             map[string]string // values of the block's asks, to be put beside Kakao's own in action.params; nil for none
 	AtOnce             int               // calls of the bot's servers at a time, in this process
+	Room               bool              // asked in a group room
+}
+
+// Problems are what Kakao would refuse in a server's answer.
+func (c BackendCall) Problems(r kakao.SkillResponse) []kakao.Problem {
+	if c.Room {
+		return kakao.LintRoom(inRoom(r))
+	}
+	return kakao.Lint(r)
 }
 
 // backendRest is what is left of an answer's time for the fallback of a server that is too late.
@@ -50,7 +59,7 @@ func (t *turn) call(ctx context.Context, backend Backend) (kakao.SkillResponse, 
 	}
 	response, err := backend.Call(ctx, BackendCall{
 		BotID: t.q.BotID, UtteranceID: t.q.ID, Side: t.q.side(), Block: *t.block, Server: server, Webhook: *t.block.Webhook,
-		Request: t.q.Raw, Params: params, AtOnce: t.bot.Settings.WebhookCalls,
+		Request: t.q.Raw, Params: params, AtOnce: t.bot.Settings.WebhookCalls, Room: t.q.room(),
 	})
 	if err == nil && response.UseCallback {
 		err = fault.New(fault.Internal, "server %s asks to be waited for, and was given no callback URL", server.Name)

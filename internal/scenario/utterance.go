@@ -79,6 +79,41 @@ type Question struct {
 // ChunkID returns the chunk whose message caused this call, "" when a person did.
 func (q Question) ChunkID() string { return q.Request.Params[broadcast.ChunkParam] }
 
+// room reports whether it was said in a group room (그룹 채팅방).
+func (q Question) room() bool { return q.Request.Chat.ID != "" }
+
+// fit makes an answer one that can be shown where the question was asked.
+func (q Question) fit(r kakao.SkillResponse) kakao.SkillResponse {
+	if q.room() {
+		return inRoom(r)
+	}
+	r.Extra = nil // mentions, which a channel does not know
+	return r
+}
+
+func inRoom(r kakao.SkillResponse) kakao.SkillResponse {
+	if r.Template != nil {
+		template := kakao.InRoom(*r.Template)
+		r.Template = &template
+	}
+	return r
+}
+
+// lint returns what Kakao would refuse in an answer to the question.
+func (q Question) lint(r kakao.SkillResponse) []kakao.Problem {
+	if q.room() {
+		return kakao.LintRoom(r)
+	}
+	return kakao.Lint(r)
+}
+
+func (q Question) lintTemplate(t kakao.Template) []kakao.Problem {
+	if q.room() {
+		return kakao.LintRoomTemplate(t)
+	}
+	return kakao.LintTemplate(t)
+}
+
 func (q Question) side() string {
 	if q.Development || q.Request.Development() {
 		return Development

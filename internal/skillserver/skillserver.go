@@ -154,7 +154,7 @@ func (c *Client) Call(ctx context.Context, call scenario.BackendCall) (kakao.Ski
 	switch {
 	case problem != nil:
 		outcome = problem.outcome
-	case len(kakao.Lint(response)) > 0: // whoever called looks at it too, and says what is wrong
+	case len(call.Problems(response)) > 0: // whoever called looks at it too, and says what is wrong
 		outcome = Invalid
 	}
 	c.Meter.SkillServerCalled(string(outcome), time.Since(begun))
