@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/malgil/malgil/internal/scenario"
 )
 
 func TestKnowledge(t *testing.T) {
@@ -333,6 +335,22 @@ func handoffByWords(t *testing.T) {
 	}
 	for _, words := range []string{"상담원", " 상담원! ", "상담 연결", "사람 불러줘"} {
 		s.expect("somebody", words, "상담원을 불러 드릴게요.", true)
+		s.expect("somebody", "자리 예약", "언제 오세요?", false)
+		s.expect("somebody", words, "상담원을 불러 드릴게요.", true) // a question that waits keeps nobody from a person
+	}
+	for _, step := range []struct {
+		words, want string
+		operator    bool
+	}{
+		{"자리 예약", "언제 오세요?", false},
+		{"잘 모르겠어요", "언제 오세요?", false},
+		{"주차장이 있나요", "건물 지하 1층에 있습니다.", false},
+		{"자리 예약", "언제 오세요?", false},
+		{"잘 모르겠어요", "언제 오세요?", false},
+		{"잘 모르겠어요", "언제 오세요?", false},
+		{"잘 모르겠어요", scenario.ExitText, true},
+	} {
+		s.expect("somebody", step.words, step.want, step.operator)
 	}
 }
 

@@ -157,7 +157,7 @@ func New(reg prometheus.Registerer) *Metrics {
 			"Utterances by how they were answered.",
 			closed("outcome", answers)),
 		handoffs: newCounters(reg, "malgil_handoffs_offered_total",
-			"Answers that offer the user a person to talk to, by where: in the welcome, the fallback or a normal block, or because of several fallbacks in a row.",
+			"Answers that offer the user a person to talk to, by where: in the welcome, the fallback or a normal block, or after several utterances in a row without an answer.",
 			closed("spot", handoffSpots)),
 		callbacks: newCounters(reg, "malgil_callbacks_total",
 			"Callbacks posted to Kakao by outcome.",

@@ -51,8 +51,10 @@ type Reply struct {
 // Answer answers an utterance. The first of these that there is has the word:
 //
 //   - the answer to a question that the user was asked, where they typed it or touched one of its
-//     choices. Words that leave it are answered as an exit block is, and so is an answer that does not
-//     fit after the last try; before that, it is asked again, unless Kakao knows a block for the words;
+//     choices. Words that leave it are answered as an exit block is, and the words of another block lead
+//     to that one, whether or not they would fit. What does not fit is answered as what else it may be;
+//     where that is nothing, it is asked again, and after the last try the exit block answers and offers
+//     a person;
 //   - the block that the skill URL stands for, or that Kakao names, its own fallback aside, for Kakao
 //     not understanding is when ours begins;
 //   - on a first entry, the welcome block;
@@ -80,7 +82,7 @@ type turn struct {
 	choice
 	params map[string]string // values of the block's asks
 	state  State
-	insist bool // a person is offered after several fallbacks in a row
+	insist bool // a person is offered: after several fallbacks in a row, or where a question is given up
 
 	response *kakao.SkillResponse // nil where the block is to answer
 	missing  []string
@@ -112,22 +114,16 @@ func (t *turn) find(entry Entry) {
 	if ended := entry.State.Ended; ended != nil && entry.again(t.q) && t.endAgain(*ended) {
 		return
 	}
-	if asked := t.bot.waiting(entry.State, t.q.At); asked != nil && !t.bot.touchedBlock(t.q.Request) {
-		if entry.again(t.q) {
-			t.repeat(asked)
-			return
-		}
-		if asked.leaves(t.x, t.q.Request.Utterance) {
-			t.leave()
-			return
-		}
-		value, fits := asked.ask.value(t.x, t.q.Request.Utterance, t.q.At)
-		if named, _ := t.bot.named(t.q); fits || named == nil || named.Kind == Fallback {
-			t.resume(asked, value, fits)
-			return
-		}
+	asked := t.bot.waiting(entry.State, t.q.At)
+	switch {
+	case asked == nil || t.bot.touchedBlock(t.q.Request):
+		t.choice = t.bot.choose(t.x, t.q, entry.First)
+	case entry.again(t.q):
+		t.repeat(asked)
+		return
+	case t.hears(asked):
+		return
 	}
-	t.choice = t.bot.choose(t.x, t.q, entry.First)
 	if t.block != nil {
 		t.params = t.block.given(t.x, t.q.Request, t.q.At)
 		ask := t.block.missing(t.params)

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/malgil/malgil/internal/kakao"
@@ -39,15 +40,43 @@ func (b Bot) waiting(state State, at time.Time) *reask {
 	return nil
 }
 
-// leaves reports whether words leave the question. A choice that is one of the words is a choice.
-func (r *reask) leaves(x *index, utterance string) bool {
-	folded := fold(heard(utterance))
-	for _, choice := range r.ask.Choices {
-		if r.ask.Is == IsChoice && fold(choice) == folded {
+// chosen reports whether words are one of the choices of the question, as it is written there.
+func (r *reask) chosen(said string) bool {
+	return r.ask.Is == IsChoice && slices.ContainsFunc(r.ask.Choices, func(choice string) bool { return fold(choice) == said })
+}
+
+// hears takes what was said for the answer to a question, or for words that leave it. It reports false
+// where they lead elsewhere, and t.choice is what they lead to.
+func (t *turn) hears(r *reask) bool {
+	said := fold(heard(t.q.Request.Utterance))
+	value, fits := r.ask.value(t.x, t.q.Request.Utterance, t.q.At)
+	switch {
+	case r.chosen(said): // whatever else it is a word for
+	case t.x.exits[said]:
+		t.leave(false)
+		return true
+	default:
+		if c, leads := t.aside(r, said, fits); leads {
+			t.choice = c
 			return false
 		}
 	}
-	return x.exits[folded]
+	t.resume(r, value, fits)
+	return true
+}
+
+// aside finds what was said while a question waits and is no answer to it: the words of another block,
+// and of what does not fit, what Kakao knows a block for, or what it is like.
+func (t *turn) aside(r *reask, said string, fits bool) (c choice, leads bool) {
+	own, words := t.x.words[said]
+	if words = words && &t.bot.Blocks[own] != r.block; fits && !words {
+		return choice{}, false
+	}
+	if named, why := t.bot.named(t.q); named != nil && named.Kind != Fallback {
+		return choice{why: why, block: named, item: -1}, true
+	}
+	c = t.bot.understand(t.x, t.q.Request.Utterance)
+	return c, c.why != ByNothing && c.block != r.block
 }
 
 // given returns the values of a block's parameters that Kakao has: extracted from the utterance, or of a
@@ -111,7 +140,7 @@ func (t *turn) resume(r *reask, value string, fits bool) {
 			t.ended(r.block.ID)
 		}
 	case r.Tries >= tries:
-		t.leave()
+		t.leave(true)
 	default:
 		r.Tries++
 		r.Until = t.q.At.Add(askingTime)
@@ -131,11 +160,14 @@ func (t *turn) repeat(r *reask) {
 	t.question(r.ask, text)
 }
 
-// leave ends a question with the exit block.
-func (t *turn) leave() {
+// leave ends a question with the exit block. Where it was given up, a person is offered, if the bot offers
+// one to whom it does not understand.
+func (t *turn) leave(givenUp bool) {
 	t.choice = choice{why: ByExit, block: t.bot.ofKind(Exit), item: -1}
+	t.insist = givenUp && t.bot.Settings.HandoffAfter > 0
 	t.decided(kakao.Text(ExitText))
 	t.ended("")
+	t.state.Ended.GivenUp = givenUp
 }
 
 // ended has it remembered what the talk came to.
@@ -146,7 +178,7 @@ func (t *turn) ended(blockID string) {
 // endAgain ends a talk as another run of the same utterance has; it reports false where the bot has the block no more.
 func (t *turn) endAgain(ended Ended) bool {
 	if ended.BlockID == "" {
-		t.leave()
+		t.leave(ended.GivenUp)
 		return true
 	}
 	block := t.bot.find(func(block *Block) bool { return block.ID == ended.BlockID })

@@ -85,10 +85,13 @@ func TestAsk(t *testing.T) {
 		c := newTalk(t, party())
 		c.says("예약", day)
 		c.says("글쎄요", "날짜로 말씀해 주세요.")
-		c.says("영업시간", "날짜로 말씀해 주세요.") // words are the answer while it is waited for
+		c.says("예약", "날짜로 말씀해 주세요.") // its own words are no answer either
 		c.says("모르겠어요", scenario.ExitText)
 		if c.last.BlockID != "exit" || c.last.Why != scenario.ByExit || c.state.Asking != nil {
 			t.Errorf("after the tries: block %q by %s with state %+v, want the exit block", c.last.BlockID, c.last.Why, c.state)
+		}
+		if c.last.Handoff != scenario.AfterFallbacks {
+			t.Errorf("a question that is given up offers a person %q, want %q", c.last.Handoff, scenario.AfterFallbacks)
 		}
 		c.says("영업시간", "10시부터입니다.")
 	})
@@ -149,6 +152,16 @@ func TestAsk(t *testing.T) {
 			t.Errorf("a block button is answered %q with state %+v, want the block and nothing asked", got, c.state)
 		}
 	})
+	t.Run("given up where nobody is to be offered", func(t *testing.T) {
+		c := newTalk(t, party())
+		c.bot.Settings.HandoffAfter = 0
+		for _, words := range []string{"예약", "글쎄요", "글쎄요", "글쎄요"} {
+			c.ask(utterance(words))
+		}
+		if c.last.Why != scenario.ByExit || c.last.Handoff != "" {
+			t.Errorf("it ends by %s and offers a person %q, want the exit and nobody", c.last.Why, c.last.Handoff)
+		}
+	})
 	t.Run("Kakao knows a block for words that do not fit", func(t *testing.T) {
 		c := newTalk(t, party())
 		c.says("예약", day)
@@ -182,6 +195,54 @@ func TestAsk(t *testing.T) {
 			t.Errorf("Answer(예약) = block %q by %s, %v, want the fallback for want of a user", reply.BlockID, reply.Why, err)
 		}
 	})
+}
+
+// A question that waits keeps nobody from what the bot knows: the words of a block always lead to it, and what
+// does not fit is answered where the bot has an answer.
+func TestAsk_leadsElsewhere(t *testing.T) {
+	const name, day, choice = "name", "day", "choice"
+	bot := desk()
+	bot.Blocks[4].Asks = []scenario.Ask{
+		{Param: day, Ask: "언제 오세요?", Is: scenario.IsDate},
+		{Param: choice, Ask: "어디로 하시겠어요?", Is: scenario.IsChoice, Choices: []string{"창가", "상담원"}},
+		{Param: name, Ask: "성함이 어떻게 되세요?"},
+	}
+	tests := map[string]struct {
+		asked, words string
+		block, item  string
+		why          scenario.Why
+	}{
+		"a block's words":               {day, "상담원", "agent", "", scenario.ByWords},
+		"…with a mark":                  {day, "상담원!", "agent", "", scenario.ByWords},
+		"…where anything fits":          {name, "상담원", "agent", "", scenario.ByWords},
+		"…that are one of the choices":  {choice, "상담원", "book", "", scenario.ByAsk},
+		"…but not of these choices":     {choice, "상담 연결", "agent", "", scenario.ByWords},
+		"like a block's words":          {day, "사람이랑 얘기하고 싶어요", "agent", "", scenario.ByLikeness},
+		"a question of the knowledge":   {day, "주차장이 있나요?", "", "주차장이 있나요", scenario.ByKnowledge},
+		"like one":                      {choice, "반품 기한 며칠이에요", "", "반품 기한은 며칠인가요", scenario.ByKnowledge},
+		"like one, where anything fits": {name, "반품 기한 며칠이에요", "book", "", scenario.ByAsk},
+		"its own words":                 {day, "모임 공간 예약하고 싶어요", "book", "", scenario.ByAsk},
+		"like its own words":            {day, "모임 공간을 예약하고 싶어", "book", "", scenario.ByAsk},
+		"what fits and is like its own": {day, "내일 모임 공간 예약하고 싶어요", "book", "", scenario.ByAsk},
+		"like nothing":                  {day, "우주선은 어디서 타나요", "book", "", scenario.ByAsk},
+	}
+	for title, tt := range tests {
+		t.Run(title, func(t *testing.T) {
+			state := scenario.State{Asking: &scenario.Asking{BlockID: "book", Param: tt.asked, Tries: 1, Until: now.Add(time.Minute),
+				Values: map[string]string{day: "2026-11-25", choice: "창가", name: "김하나"}}}
+			delete(state.Asking.Values, tt.asked)
+			q := utterance(tt.words)
+			q.At = now
+			got, err := scenario.Answer(t.Context(), bot, q, scenario.Entry{State: state}, nil)
+			if err != nil || got.BlockID != tt.block || got.Item != tt.item || got.Why != tt.why {
+				t.Fatalf("%q is answered by block %q, item %q by %s, %v, want %q, %q by %s; candidates %+v",
+					tt.words, got.BlockID, got.Item, got.Why, err, tt.block, tt.item, tt.why, got.Matches)
+			}
+			if left := tt.why != scenario.ByAsk; left && got.State.Asking != nil {
+				t.Errorf("%q leaves %+v waiting, want nothing", tt.words, got.State.Asking)
+			}
+		})
+	}
 }
 
 func TestAsk_given(t *testing.T) {
@@ -398,6 +459,16 @@ func TestService_answersTwice(t *testing.T) {
 		q.ID = "utt_" + words
 		if reply, err := s.Answer(t.Context(), q); err != nil || reply.Why != scenario.ByNothing || reply.State.Ended != nil {
 			t.Errorf("%s is answered by %s with %+v, %v, want the fallback", words, reply.Why, reply.State, err)
+		}
+	}
+	for i, words := range []string{"예약", "글쎄요", "글쎄요", "글쎄요"} {
+		q := question("u3", words)
+		q.ID, q.At = fmt.Sprintf("utt_u3_%d", i), now
+		for run := range 2 {
+			reply, err := s.Answer(t.Context(), q)
+			if offers := reply.Handoff == scenario.AfterFallbacks; err != nil || offers != (i == 3) {
+				t.Errorf("run %d of answer %d to a question offers a person: %v, %v, want it with the last", run, i, offers, err)
+			}
 		}
 	}
 	q := question("u2", "우주선")

@@ -9,7 +9,8 @@ import (
 // Spot is where a person to talk to is offered (상담직원 연결).
 type Spot string
 
-// The spots: the three that Kakao documents, and a fallback that offers one after several in a row.
+// The spots: the three that Kakao documents, and an answer that offers one after several in a row that were
+// none: the fallback, or a question that is given up.
 const (
 	AtWelcome       Spot = "welcome"
 	AtFallback      Spot = "fallback"
@@ -23,7 +24,8 @@ const (
 // Spots lists every spot.
 var Spots = []Spot{AtWelcome, AtFallback, AtNormal, AfterFallbacks}
 
-// offered says where an answer of a block offers a person; after is whether fallbacks in a row made it.
+// offered says where an answer of a block offers a person; after is whether answers in a row that were none
+// made it.
 func offered(block *Block, after bool) Spot {
 	switch {
 	case after:

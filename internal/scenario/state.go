@@ -16,9 +16,10 @@ type State struct {
 
 // Ended is what a talk came to with the utterance that ended it, for another run of that utterance.
 type Ended struct {
-	BlockID string            `json:"block,omitempty"`  // whose parameters all have values; "" where the question was left
-	Values  map[string]string `json:"values,omitempty"` // of its parameters
-	Until   time.Time         `json:"until"`            // then it is forgotten
+	BlockID string            `json:"block,omitempty"`    // whose parameters all have values; "" where the question was left
+	Values  map[string]string `json:"values,omitempty"`   // of its parameters
+	GivenUp bool              `json:"given_up,omitempty"` // no answer fitted
+	Until   time.Time         `json:"until"`              // then it is forgotten
 }
 
 // Asking is a parameter that the user was asked for.
