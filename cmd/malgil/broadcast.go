@@ -17,7 +17,7 @@ type broadcastCommand struct {
 	Seal     broadcastSeal     `cmd:"" help:"End the upload and let a broadcast go."`
 	Approve  broadcastApprove  `cmd:"" help:"Let a broadcast go that waits for a second person; who does not approve cancels it."`
 	Pause    broadcastPause    `cmd:"" help:"Stop a broadcast."`
-	Resume   broadcastResume   `cmd:"" help:"Let a paused broadcast go on."`
+	Resume   broadcastResume   `cmd:"" help:"Let a paused broadcast go on; of one that waits for approval, take the pause back."`
 	Cancel   broadcastCancel   `cmd:"" help:"End a broadcast for good."`
 	Chunks   broadcastChunks   `cmd:"" help:"The chunks of a broadcast in order."`
 	Quote    broadcastQuote    `cmd:"" help:"What a broadcast costs, what it does to its wallet, and how long it takes."`

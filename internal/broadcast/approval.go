@@ -33,7 +33,7 @@ func (c Checks) AtOnce(b Broadcast, price wallet.KRW) error {
 	return nil
 }
 
-// Approve lets a broadcast go that waits for a second person; approved again it changes nothing. issuer is who made
+// Approve lets a broadcast go that waits for a second person, or leaves it paused where somebody has paused it; approved again it changes nothing. issuer is who made
 // the token that sealed it, where one did that stands for nobody. It is a Conflict when it does not wait for one, and
 // Forbidden to who sealed it or made that token, to a token that stands for nobody, and to everybody where nobody is
 // known to have ordered it.
@@ -52,12 +52,24 @@ func (b *Broadcast) Approve(by, issuer string, now time.Time) error {
 	case by == issuer:
 		return fault.New(fault.Forbidden, "a token that you made ordered broadcast %s, so another person has to approve it; you may cancel it", b.ID)
 	}
-	b.State, b.ApprovedBy, b.ApprovedAt = Running, by, now
-	b.Wait, b.WaitUntil = NotWaiting, time.Time{}
+	b.ApprovedBy, b.ApprovedAt = by, now
+	if b.StayPaused {
+		b.StayPaused, b.Wait, b.Note = false, WaitPaused, "it was paused before it was approved; resume it"
+		return nil
+	}
+	b.State, b.Wait, b.WaitUntil = Running, NotWaiting, time.Time{}
 	if b.StartAt.After(now) {
 		b.Wait, b.WaitUntil = WaitScheduled, b.StartAt
 	}
 	return nil
+}
+
+// PauseApproval is the pause of one that waits for approval, which then stays paused when it is approved. It does
+// nothing to another.
+func (b *Broadcast) PauseApproval() {
+	if b.Wait == WaitApproval {
+		b.StayPaused, b.Note = true, "somebody paused it: approved, it stays paused until it is resumed"
+	}
 }
 
 // Approve is [Broadcast.Approve] by an account; who does not approve cancels it.

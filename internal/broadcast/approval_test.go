@@ -46,16 +46,17 @@ func TestBroadcast_Approve(t *testing.T) {
 		kind   fault.Kind
 		wait   Wait
 	}{
-		"another person":          {func(*Broadcast) {}, "acc_2", 0, NotWaiting},
-		"the one who sealed it":   {func(*Broadcast) {}, "acc_1", fault.Forbidden, WaitApproval},
-		"nobody":                  {func(*Broadcast) {}, "", fault.Forbidden, WaitApproval},
-		"who made the token":      {func(b *Broadcast) { b.SealedBy = "tok_1" }, "acc_9", fault.Forbidden, WaitApproval},
-		"who made another":        {func(b *Broadcast) { b.SealedBy = "tok_1" }, "acc_2", 0, NotWaiting},
-		"of nobody known":         {func(b *Broadcast) { b.SealedBy = "" }, "acc_2", fault.Forbidden, WaitApproval},
-		"before its start":        {func(b *Broadcast) { b.StartAt = start.Add(time.Hour) }, "acc_2", 0, WaitScheduled},
-		"one that a person holds": {func(b *Broadcast) { b.Wait = WaitPaused }, "acc_2", fault.Conflict, WaitPaused},
-		"one that runs":           {func(b *Broadcast) { b.State, b.Wait = Running, NotWaiting }, "acc_2", fault.Conflict, NotWaiting},
-		"one that is cancelled":   {func(b *Broadcast) { b.State, b.Wait = Cancelled, NotWaiting }, "acc_2", fault.Conflict, NotWaiting},
+		"another person":           {func(*Broadcast) {}, "acc_2", 0, NotWaiting},
+		"the one who sealed it":    {func(*Broadcast) {}, "acc_1", fault.Forbidden, WaitApproval},
+		"nobody":                   {func(*Broadcast) {}, "", fault.Forbidden, WaitApproval},
+		"who made the token":       {func(b *Broadcast) { b.SealedBy = "tok_1" }, "acc_9", fault.Forbidden, WaitApproval},
+		"who made another":         {func(b *Broadcast) { b.SealedBy = "tok_1" }, "acc_2", 0, NotWaiting},
+		"of nobody known":          {func(b *Broadcast) { b.SealedBy = "" }, "acc_2", fault.Forbidden, WaitApproval},
+		"before its start":         {func(b *Broadcast) { b.StartAt = start.Add(time.Hour) }, "acc_2", 0, WaitScheduled},
+		"one that a person paused": {func(b *Broadcast) { b.PauseApproval() }, "acc_2", 0, WaitPaused},
+		"one that a person holds":  {func(b *Broadcast) { b.Wait = WaitPaused }, "acc_2", fault.Conflict, WaitPaused},
+		"one that runs":            {func(b *Broadcast) { b.State, b.Wait = Running, NotWaiting }, "acc_2", fault.Conflict, NotWaiting},
+		"one that is cancelled":    {func(b *Broadcast) { b.State, b.Wait = Cancelled, NotWaiting }, "acc_2", fault.Conflict, NotWaiting},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -69,8 +70,8 @@ func TestBroadcast_Approve(t *testing.T) {
 			if err != nil && cmp.Diff(before, b) != "" {
 				t.Errorf("a refused Approve changed it (-before +after):\n%s", cmp.Diff(before, b))
 			}
-			if err == nil && (b.State != Running || b.ApprovedBy != tt.by || !b.ApprovedAt.Equal(start)) {
-				t.Errorf("approved it is %s by %q at %v, want running by %q now", b.State, b.ApprovedBy, b.ApprovedAt, tt.by)
+			if state := map[bool]State{true: Paused, false: Running}[tt.wait == WaitPaused]; err == nil && (b.State != state || b.ApprovedBy != tt.by || !b.ApprovedAt.Equal(start)) {
+				t.Errorf("approved it is %s by %q at %v, want %s by %q now", b.State, b.ApprovedBy, b.ApprovedAt, state, tt.by)
 			}
 			if again := b; err == nil && (again.Approve("acc_3", "", start.Add(time.Hour)) != nil || cmp.Diff(again, b) != "") {
 				t.Errorf("approved again it changed (-again +before):\n%s", cmp.Diff(again, b))

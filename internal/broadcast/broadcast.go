@@ -192,6 +192,8 @@ type Broadcast struct {
 	SealedBy   string // account, or a token that stands for nobody; a schedule's: of who ordered that
 	ApprovedBy string // the second person's account, empty where none was needed
 	ApprovedAt time.Time
+	// StayPaused says that somebody paused it while it waits for approval: approved, it is paused.
+	StayPaused bool
 }
 
 // Counts counts people. Each of the audience ends in exactly one of the other five.

@@ -127,7 +127,8 @@ func (b *Broadcast) passCanary() {
 }
 
 // Resume lets a paused broadcast go on, and one that waits for a person to say that its canary went well.
-// It is a Conflict for one that neither waits nor runs.
+// Of one that was paused while it waits for approval it takes that pause back. It is a Conflict for one that
+// neither waits nor runs, or waits for approval alone.
 func (b *Broadcast) Resume(now time.Time) error {
 	switch b.State {
 	case Running:
@@ -136,6 +137,10 @@ func (b *Broadcast) Resume(now time.Time) error {
 		}
 		return nil
 	case Paused:
+		if b.StayPaused {
+			b.StayPaused, b.Note = false, ""
+			return nil
+		}
 		if b.Wait == WaitApproval {
 			return fault.Coded(fault.Conflict, "APPROVAL_NEEDED", "broadcast %s waits until a second person approves it; resume is not enough", b.ID)
 		}

@@ -29,7 +29,7 @@ type broadcastView struct {
 	Properties map[string]string `json:"properties,omitempty" doc:"What is filled in for each person"`
 	State      broadcast.State   `json:"state"`
 	Wait       *waitView         `json:"wait,omitempty"`
-	Note       string            `json:"note,omitempty" doc:"Why it paused itself, or why a request was refused last"`
+	Note       string            `json:"note,omitempty" doc:"Why it paused itself, why a request was refused last, or that it stays paused when it is approved"`
 	Counts     countsView        `json:"counts"`
 	Progress   float64           `json:"progress" doc:"Share of the audience that has an outcome, 0 to 1"`
 	Chunks     chunksView        `json:"chunks"`
@@ -124,7 +124,7 @@ func (s *Server) addBroadcasts() {
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/preview", id: "preview-broadcast", group: group, summary: "Show what people of a broadcast are sent", errors: conflict}, s.previewBroadcast)
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/test", id: "test-broadcast", group: group, summary: "Send the message of a broadcast now to a few people; it is paid for", status: http.StatusAccepted, errors: conflict}, s.testBroadcast)
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/seal", id: "seal-broadcast", group: group, summary: "End the upload and let the broadcast go", errors: conflict}, s.sealBroadcast)
-	add(s, operation{route: "POST /api/v1/broadcasts/{id}/approve", id: "approve-broadcast", group: group, summary: "Let a broadcast go that waits for a second person", errors: conflict}, s.approveBroadcast)
+	add(s, operation{route: "POST /api/v1/broadcasts/{id}/approve", id: "approve-broadcast", group: group, summary: "Let a broadcast go that waits for a second person; one that was paused meanwhile stays paused", errors: conflict}, s.approveBroadcast)
 	for _, step := range []struct {
 		word, summary string
 		do            func(context.Context, broadcast.ID) (broadcast.Broadcast, error)

@@ -22,6 +22,35 @@ func TestApprove(t *testing.T) {
 			}
 			return broadcast.Running, 2
 		},
+		"paused meanwhile": func(t *testing.T, s *Store, id broadcast.ID) (broadcast.State, int) {
+			for range 2 {
+				if b, err := s.Pause(t.Context(), id, t0); err != nil || b.Wait != broadcast.WaitApproval || b.Note == "" {
+					t.Fatalf("Pause = waits for %q, note %q, %v, want approval and a note", b.Wait, b.Note, err)
+				}
+			}
+			b, err := s.Approve(t.Context(), id, "acc_2", t0)
+			if err != nil || b.State != broadcast.Paused || b.Wait != broadcast.WaitPaused || b.ApprovedBy != "acc_2" || b.Note == "" {
+				t.Fatalf("Approve = %s, waits for %q, by %q, note %q, %v; want it approved and paused, and a note", b.State, b.Wait, b.ApprovedBy, b.Note, err)
+			}
+			if rows := dispatch(t, s, t0); len(rows) != 0 {
+				t.Fatalf("%d chunks were queued of one that somebody had paused", len(rows))
+			}
+			if _, err := s.Resume(t.Context(), id, t0); err != nil {
+				t.Fatal(err)
+			}
+			return broadcast.Running, 2
+		},
+		"paused and resumed meanwhile": func(t *testing.T, s *Store, id broadcast.ID) (broadcast.State, int) {
+			_, err := s.Pause(t.Context(), id, t0)
+			must(t, err)
+			b, err := s.Resume(t.Context(), id, t0)
+			if err != nil || b.Wait != broadcast.WaitApproval || b.Note != "" {
+				t.Fatalf("Resume = waits for %q, note %q, %v, want approval as before", b.Wait, b.Note, err)
+			}
+			_, err = s.Approve(t.Context(), id, "acc_2", t0)
+			must(t, err)
+			return broadcast.Running, 2
+		},
 		"cancelled": func(t *testing.T, s *Store, id broadcast.ID) (broadcast.State, int) {
 			if _, err := s.Cancel(t.Context(), id, t0); err != nil {
 				t.Fatal(err)
@@ -52,9 +81,6 @@ func TestApprove(t *testing.T) {
 				}
 				if _, err := s.Resume(t.Context(), b.ID, t0); fault.CodeOf(err) != "APPROVAL_NEEDED" {
 					t.Errorf("Resume error = %v, want APPROVAL_NEEDED", err)
-				}
-				if _, err := s.Pause(t.Context(), b.ID, t0); err != nil {
-					t.Errorf("Pause error = %v, want nothing done", err)
 				}
 				if rows := dispatch(t, s, t0); len(rows) != 0 {
 					t.Fatalf("%d chunks were queued before it was approved", len(rows))

@@ -22,23 +22,23 @@ const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_d
 	wait_reason, wait_until, note, start_at, expires_at, audience, duplicates, bad_rows, delivered, failed,
 	unknown, skipped, in_doubt, chunks, planned_chunks, captured_krw, refusals, upload_epoch,
 	upload_after, audience_epoch, excluded, created_at, sealed_at, started_at, finished_at, on_doubt, retry_of,
-	canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, canary_done_at, canary_passed, told, missed, purpose, personal, test_of, sealed_by, approved_by, approved_at`
+	canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, canary_done_at, canary_passed, told, missed, purpose, personal, test_of, sealed_by, approved_by, approved_at, stay_paused`
 
 // scanBroadcast reads broadcastColumns. A message that cannot be read fails nothing: the broadcast
 // can still be shown, stopped and settled.
 func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
 	var data, params, option, personal []byte
-	var canaryWait, passed int64
+	var canaryWait, passed, stays int64
 	n, canary := &b.Counts, &b.Caution.Canary
 	err = row.Scan(&b.ID, &b.WalletID, &b.BotID, &b.Side, &b.Name, &b.Message.Event, &data, &params, &option, &b.Price, &b.State,
 		&b.Wait, at(&b.WaitUntil), &b.Note, at(&b.StartAt), at(&b.ExpiresAt), &n.Audience, &n.Duplicates, &n.BadRows,
 		&n.Delivered, &n.Failed, &n.Unknown, &n.Skipped, &n.InDoubt, &b.Chunks, &b.PlannedChunks, &b.Captured,
 		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, &n.Excluded, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt), &b.OnDoubt, &b.RetryOf,
-		&canary.People, &canaryWait, &canary.MaxMissed, &b.Caution.StopAbove, &b.Watch.CanarySeq, at(&b.Watch.CanaryDoneAt), &passed, &b.Watch.Told, &b.Watch.Missed, &b.Purpose, &personal, &b.TestOf, &b.SealedBy, &b.ApprovedBy, at(&b.ApprovedAt))
+		&canary.People, &canaryWait, &canary.MaxMissed, &b.Caution.StopAbove, &b.Watch.CanarySeq, at(&b.Watch.CanaryDoneAt), &passed, &b.Watch.Told, &b.Watch.Missed, &b.Purpose, &personal, &b.TestOf, &b.SealedBy, &b.ApprovedBy, at(&b.ApprovedAt), &stays)
 	if err != nil {
 		return b, err
 	}
-	canary.Wait, b.Watch.CanaryPassed = time.Duration(canaryWait)*time.Millisecond, passed == 1
+	canary.Wait, b.Watch.CanaryPassed, b.StayPaused = time.Duration(canaryWait)*time.Millisecond, passed == 1, stays == 1
 	if err := json.Unmarshal(data, &b.Message.Data); err != nil {
 		b.Message, b.Unreadable = broadcast.Message{}, "event data: "+err.Error()
 	} else if err := json.Unmarshal(params, &b.Message.Params); err != nil {
@@ -73,11 +73,11 @@ func (s *Store) saveBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broad
 		audience = $6, duplicates = $7, bad_rows = $8, delivered = $9, failed = $10, unknown = $11, skipped = $12,
 		in_doubt = $13, chunks = $14, planned_chunks = $15, captured_krw = $16, refusals = $17, upload_epoch = $18,
 		sealed_at = $19, started_at = $20, finished_at = $21, excluded = $22,
-		canary_done_at = $23, canary_passed = $24, told = $25, missed = $26 WHERE id = $1`,
+		canary_done_at = $23, canary_passed = $24, told = $25, missed = $26, stay_paused = $27 WHERE id = $1`,
 		b.ID, b.State, b.Wait, millis(b.WaitUntil), b.Note, n.Audience, n.Duplicates, n.BadRows, n.Delivered, n.Failed,
 		n.Unknown, n.Skipped, n.InDoubt, b.Chunks, b.PlannedChunks, b.Captured, b.Refusals, b.UploadEpoch,
 		millis(b.SealedAt), millis(b.StartedAt), millis(b.FinishedAt), n.Excluded,
-		millis(b.Watch.CanaryDoneAt), asInt(b.Watch.CanaryPassed), b.Watch.Told, b.Watch.Missed)
+		millis(b.Watch.CanaryDoneAt), asInt(b.Watch.CanaryPassed), b.Watch.Told, b.Watch.Missed, asInt(b.StayPaused))
 	if err != nil {
 		return fmt.Errorf("save broadcast %s: %w", b.ID, err)
 	}
@@ -219,7 +219,7 @@ func (s *Store) changeBroadcast(ctx context.Context, id broadcast.ID, now time.T
 		if b, err = s.lockBroadcast(ctx, tx, id); err != nil {
 			return err
 		}
-		state, passed := b.State, b.Watch.CanaryPassed
+		state, wait, passed, stays := b.State, b.Wait, b.Watch.CanaryPassed, b.StayPaused
 		if err := change(tx, &b); err != nil {
 			return err
 		}
@@ -227,6 +227,8 @@ func (s *Store) changeBroadcast(ctx context.Context, id broadcast.ID, now time.T
 		switch deed := access.DeedOf(ctx); {
 		case b.State == state && b.Watch.CanaryPassed && !passed:
 			deed.Did(access.Object{Kind: access.OfBroadcast, ID: string(id)}, map[string]any{"wait": broadcast.WaitCanary}, map[string]any{"wait": b.Wait})
+		case b.State == state && b.StayPaused != stays:
+			deed.Did(access.Object{Kind: access.OfBroadcast, ID: string(id)}, map[string]any{"wait": wait, "paused": stays}, map[string]any{"wait": b.Wait, "paused": b.StayPaused || b.Wait == broadcast.WaitPaused})
 		case b.State == state:
 			deed.Nothing()
 		default:
@@ -261,10 +263,11 @@ func (s *Store) Seal(ctx context.Context, id broadcast.ID, o broadcast.Sealing, 
 	})
 }
 
-// Pause stops dispatch and recalls what is queued.
+// Pause stops dispatch and recalls what is queued. One that waits for approval is paused when it is approved.
 func (s *Store) Pause(ctx context.Context, id broadcast.ID, now time.Time) (broadcast.Broadcast, error) {
 	return s.changeBroadcast(ctx, id, now, func(tx *sql.Tx, b *broadcast.Broadcast) error {
 		if b.State == broadcast.Paused {
+			b.PauseApproval()
 			return nil
 		}
 		if b.State != broadcast.Running {
@@ -324,6 +327,9 @@ func (s *Store) cancel(ctx context.Context) func(*sql.Tx, *broadcast.Broadcast) 
 			if err := s.recallOne(ctx, tx, b); err != nil {
 				return err
 			}
+		}
+		if b.StayPaused {
+			b.StayPaused, b.Note = false, ""
 		}
 		b.State, b.Wait, b.WaitUntil = broadcast.Cancelled, broadcast.NotWaiting, time.Time{}
 		return nil
