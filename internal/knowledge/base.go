@@ -14,22 +14,25 @@ import (
 // Base finds the item of a knowledge base that an utterance asks for. It never changes and is safe for concurrent
 // use.
 type Base struct {
-	items  []Item
-	docs   []doc
-	vocab  vocabulary
-	ids    map[string]int32   // of words that no concept has, behind those of the concepts
-	posts  map[int32][]int32  // docs by what their questions say
-	also   map[int32][]int32  // docs by what their answers and categories say, and their questions do not
-	within map[int32][]int32  // docs by the words that those are put together of
-	pairs  map[uint64][]int32 // docs by pairs of syllables of their questions
-	rareIn []float64          // how rare it is in all that the items say
-	rare   []float64          // how rare a word is in the questions, 0 to 1, by id
-	texts  map[string]float64 // how rare a word is as it is written, 0 to 1
-	usual  []bool             // said all over the base, by id: 진료 at a clinic
+	items    []Item
+	things   float64 // how many different things the items lead to
+	docs     []doc
+	vocab    vocabulary
+	ids      map[string]int32   // of words that no concept has, behind those of the concepts
+	posts    map[int32][]int32  // docs by what their questions say
+	also     map[int32][]int32  // docs by what their answers and categories say, and their questions do not
+	within   map[int32][]int32  // docs by the words that those are put together of
+	pairs    map[uint64][]int32 // docs by pairs of syllables of their questions
+	rarePair map[uint64]float64 // how rare a pair is in the questions, 0 to 1; none for one that no question has
+	rareIn   []float64          // how rare it is in all that the items say
+	rare     []float64          // how rare a word is in the questions, 0 to 1, by id
+	texts    map[string]float64 // how rare a word is as it is written, 0 to 1
+	usual    []bool             // said all over the base, by id: 진료 at a clinic
 }
 
 // doc is an item as it is matched.
 type doc struct {
+	leads    int32 // to what: items with the same are ways to ask for it
 	plain    string
 	terms    []docTerm // of the question
 	total    float64   // of their weights
@@ -57,6 +60,7 @@ func New(items []Item) *Base {
 	for i, w := range b.vocab.list {
 		b.ids[w] = names + int32(i)
 	}
+	b.lead()
 	for i := range items {
 		b.add(int32(i), strings.Join(wordsOf(items[i].Question), ""), texts[i])
 	}
@@ -67,6 +71,35 @@ func New(items []Item) *Base {
 	}
 	b.vocab.slips = newSlips(b.surfaces(texts))
 	return b
+}
+
+// lead says which items lead to the same. One that leads nowhere is a thing of its own.
+func (b *Base) lead() {
+	known := map[Item]int32{}
+	things := int32(0)
+	for i := range b.items {
+		target := b.items[i].target()
+		thing, is := known[target]
+		if !is || target == (Item{}) {
+			thing = things
+			things++
+			known[target] = thing
+		}
+		b.docs[i].leads = thing
+	}
+	b.things = float64(things)
+}
+
+// thingsIn is how many different things docs lead to.
+func (b *Base) thingsIn(docs []int32) int {
+	if len(docs) < 2 {
+		return len(docs)
+	}
+	seen := make(map[int32]struct{}, len(docs))
+	for _, d := range docs {
+		seen[b.docs[d].leads] = struct{}{}
+	}
+	return len(seen)
 }
 
 // itemTexts are the terms of an item.
@@ -187,25 +220,25 @@ func (b *Base) idsIn(terms []term) []int32 {
 
 // weigh says how much each word tells.
 func (b *Base) weigh(ids int) {
-	n := float64(len(b.items))
 	b.rare, b.usual = make([]float64, ids), make([]bool, ids)
 	for id := range b.rare {
-		b.rare[id] = 1
-		if docs := len(b.posts[int32(id)]); docs > 0 {
-			b.rare[id] = math.Log((n+1)/float64(docs)) / math.Log(n+1)
-		}
+		b.rare[id] = b.rarity(b.thingsIn(b.posts[int32(id)]))
 	}
-	written := map[string]int{}
+	b.rarePair = make(map[uint64]float64, len(b.pairs))
+	for p, docs := range b.pairs {
+		b.rarePair[p] = b.rarity(b.thingsIn(docs))
+	}
+	written := map[string][]int32{}
 	for i := range b.docs {
 		for _, t := range b.docs[i].terms {
-			written[t.text]++
+			written[t.text] = append(written[t.text], int32(i))
 		}
 	}
 	b.texts = make(map[string]float64, len(written))
 	for text, docs := range written {
-		b.texts[text] = math.Log((n+1)/float64(docs)) / math.Log(n+1)
+		b.texts[text] = b.rarity(b.thingsIn(docs))
 	}
-	said := make([]int, ids)
+	said := make([][]int32, ids)
 	for i := range b.docs {
 		doc := &b.docs[i]
 		seen := slices.Concat(doc.category, doc.answer)
@@ -214,7 +247,7 @@ func (b *Base) weigh(ids int) {
 		}
 		slices.Sort(seen)
 		for _, id := range slices.Compact(seen) {
-			said[id]++
+			said[id] = append(said[id], int32(i))
 		}
 		for j := range doc.terms {
 			t := &doc.terms[j]
@@ -224,9 +257,15 @@ func (b *Base) weigh(ids int) {
 	}
 	b.rareIn = make([]float64, ids)
 	for id, docs := range said {
-		b.rareIn[id] = math.Log((n+1)/float64(max(docs, 1))) / math.Log(n+1)
-		b.usual[id] = docs >= 5 && float64(docs) > n/5
+		things := b.thingsIn(docs)
+		b.rareIn[id] = b.rarity(things)
+		b.usual[id] = things >= 5 && float64(things) > b.things/5
 	}
+}
+
+// rarity is how rare it is, 0 to 1, what is said of so many things; 1 for what is said of none.
+func (b *Base) rarity(things int) float64 {
+	return math.Log((b.things+1)/float64(max(things, 1))) / math.Log(b.things+1)
 }
 
 func (b *Base) kindWeight(id int32) float64 {

@@ -134,17 +134,16 @@ func (b *Base) rareWritten(text string) float64 {
 		}
 		before = r
 	}
-	docs := 0
+	var docs []int32
 	for _, d := range fewest {
 		if strings.Contains(b.docs[d].plain, text) {
-			docs++
+			docs = append(docs, d)
 		}
 	}
-	if docs == 0 {
+	if len(docs) == 0 {
 		return 0
 	}
-	n := float64(len(b.items))
-	return math.Log((n+1)/float64(docs)) / math.Log(n+1)
+	return b.rarity(b.thingsIn(docs))
 }
 
 // candidates are the docs that share the most with an utterance, at most so many.
@@ -228,14 +227,16 @@ func (b *Base) Match(utterance string, most int) []Match {
 		}
 		return strings.Compare(b.items[x.Item].Question, b.items[y.Item].Question)
 	})
+	thing := func(m Match) int32 { return b.docs[m.Item].leads }
+	next := slices.IndexFunc(all, func(m Match) bool { return thing(m) != thing(all[0]) }) // the best that leads to another thing
 	for i := range all {
 		m := &all[i]
 		const far = 3 // further before the next is no better
 		rival := far * -10.0
-		if i > 0 {
+		if thing(*m) != thing(all[0]) {
 			rival = all[0].logit
-		} else if len(all) > 1 {
-			rival = all[1].logit
+		} else if next > 0 {
+			rival = all[next].logit
 		}
 		m.f[lead] = math.Max(-far, math.Min(far, m.logit-rival)) / far
 		m.f[longLead] = m.f[lead] * q.long

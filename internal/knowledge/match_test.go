@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -214,4 +215,31 @@ func FuzzMatch(f *testing.F) {
 		}
 		New([]Item{{Question: said, Answer: said}}).Match(said, 1)
 	})
+}
+
+// Further ways to ask for the same thing make its item no worse: they neither compete with it nor make its words common.
+func TestMatch_otherWaysToAskForTheSame(t *testing.T) {
+	base := []Item{
+		{Question: "반품은 언제까지 할 수 있나요?", Answer: "7일 안에 신청해 주세요."},
+		{Question: "배송비는 얼마인가요?", Answer: "3,000원이에요."},
+		{Question: "주차할 수 있나요?", Answer: "두 시간 동안 무료예요."},
+		{Question: "영업시간이 어떻게 되나요?", Answer: "10시부터 9시까지예요."},
+		{Question: "적립금은 어떻게 쌓이나요?", Answer: "책값의 5%예요."},
+		{Question: "자리를 예약하고 싶어요", Leads: "reserve"},
+	}
+	more := slices.Concat(base, []Item{
+		{Question: "반품 기한은 며칠인가요?", Answer: "7일 안에 신청해 주세요."},
+		{Question: "며칠까지 반품이 돼요?", Answer: "7일 안에 신청해 주세요."},
+		{Question: "예약하고 싶은데 자리 있나요?", Leads: "reserve"},
+		{Question: "내일 자리 예약할게요", Leads: "reserve"},
+	})
+	for _, said := range []string{"반품", "반품 며칠까지예요", "언제까지 반품되나요", "예약", "자리 예약", "저녁에 예약하고 싶어요"} {
+		one, several := New(base).Match(said, 1), New(more).Match(said, 1)
+		if len(one) == 0 || len(several) == 0 {
+			t.Fatalf("Match(%q) finds nothing", said)
+		}
+		if got, before := more[several[0].Item].target(), base[one[0].Item].target(); got != before || several[0].Score < one[0].Score {
+			t.Errorf("Match(%q) = %v with %d, want %v with %d at least, as before there were more ways to ask", said, got, several[0].Score, before, one[0].Score)
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package knowledge
 
 import (
-	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -304,14 +303,14 @@ func shared(pairs, text []uint64) float64 {
 func (b *Base) spelt(q *query, d *doc) float64 {
 	common, all := 0.0, 0.0
 	for _, p := range q.pairs {
-		w := b.rarePair(p)
+		w := b.rareAt(p)
 		all += w
 		if _, ok := slices.BinarySearch(d.pairs, p); ok {
 			common += w
 		}
 	}
 	for _, p := range d.pairs {
-		all += b.rarePair(p)
+		all += b.rareAt(p)
 	}
 	if all == 0 {
 		return 0
@@ -319,9 +318,12 @@ func (b *Base) spelt(q *query, d *doc) float64 {
 	return 2 * common / all
 }
 
-func (b *Base) rarePair(p uint64) float64 {
-	n := float64(len(b.docs))
-	return math.Log((n+1)/float64(max(len(b.pairs[p]), 1))) / math.Log(n+1)
+// rareAt is how rare a pair of syllables is in the questions, 0 to 1.
+func (b *Base) rareAt(p uint64) float64 {
+	if rare, ok := b.rarePair[p]; ok {
+		return rare
+	}
+	return 1
 }
 
 // What the categories and the answer of an item say stands for what its question says so far.

@@ -60,7 +60,7 @@ func newIndex(content Content) *index {
 		if block.Kind == Normal {
 			for _, words := range block.Says {
 				x.says = append(x.says, say{block: i, words: words})
-				alike = append(alike, knowledge.Item{Question: words})
+				alike = append(alike, knowledge.Item{Question: words, Leads: block.ID})
 			}
 		}
 	}
