@@ -165,6 +165,9 @@ func (k *checker) ask(path string, a Ask) {
 	}
 	k.choices(path+".choices", a.Choices)
 	k.pattern(path+".pattern", a)
+	if a.Past && a.Is != IsDate {
+		k.add(path+".past", "is only for what is a date; write is: date")
+	}
 	if a.Tries < 0 || a.Tries > maxTries {
 		k.add(path+".tries", "must be 1 to %d", maxTries)
 	}

@@ -153,6 +153,7 @@ func TestRules_Check(t *testing.T) {
 		"a choice too long":      {block(order, func(b *scenario.Block) { b.Asks[1].Choices[1] = long(15) }), "blocks[3].asks[1].choices[1] is 15 characters"},
 		"a choice twice":         {block(order, func(b *scenario.Block) { b.Asks[1].Choices[1] = "문자" }), "blocks[3].asks[1].choices[1] stands twice"},
 		"eleven choices":         {block(order, func(b *scenario.Block) { b.Asks[1].Choices = strings.Split("a,b,c,d,e,f,g,h,i,j,k", ",") }), "blocks[3].asks[1].choices has 11 entries"},
+		"a past that is no date": {ask(func(a *scenario.Ask) { a.Past = true }), "blocks[3].asks[0].past is only for what is a date"},
 		"too many tries":         {ask(func(a *scenario.Ask) { a.Tries = 11 }), "blocks[3].asks[0].tries must be 1 to 10"},
 		"a context without name": {block(order, func(b *scenario.Block) { b.Context[0].Name = "" }), "blocks[3].context[0].name is required"},
 		"a context in the past":  {block(order, func(b *scenario.Block) { b.Context[0].LifeSpan = -1 }), "blocks[3].context[0].lifeSpan must not be negative"},

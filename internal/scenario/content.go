@@ -56,6 +56,7 @@ type Ask struct {
 	Is      string   `json:"is,omitempty"`      // what fits: text (any), number, phone, date or choice; text, when empty
 	Choices []string `json:"choices,omitempty"` // of a choice, shown as quick replies
 	Pattern string   `json:"pattern,omitempty"` // regular expression (RE2) that the whole of a text must match
+	Past    bool     `json:"past,omitempty"`    // of a date: it lies behind, so a day without a year, or of no week, is the last one and not the next
 	Tries   int      `json:"tries,omitempty"`   // questions before the block gives up and the exit block answers; 3, when 0
 }
 

@@ -2,9 +2,7 @@ package scenario
 
 import (
 	"encoding/json"
-	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,8 +10,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
-
-	"github.com/malgil/malgil/internal/clock"
 )
 
 // What an [Ask] takes. The words are stored.
@@ -21,15 +17,14 @@ const (
 	IsText   = "text"   // anything, within its pattern
 	IsNumber = "number" // 3, 3명, 세 명, 3만 원; kept as digits
 	IsPhone  = "phone"  // 010-1234-5678; kept with hyphens
-	IsDate   = "date"   // 오늘, 모레, 3월 5일, 금요일, 2027-03-05; kept as 2027-03-05
+	IsDate   = "date"   // 오늘, 모레, 사흘 뒤, 3월 5일, 다음 주 금요일, 2027-03-05; kept as 2027-03-05
 	IsChoice = "choice" // one of the choices, kept as it is written there
 )
 
 // valueLimit is how long an answer to a question may be, in characters.
 const valueLimit = 300
 
-// value reads an answer to the question; ok is false for one that does not fit. Days without a year
-// are the next ones, today being one of them. The pattern is compiled in x.
+// value reads an answer to the question; ok is false for one that does not fit. The pattern is compiled in x.
 func (a Ask) value(x *index, said string, now time.Time) (value string, ok bool) {
 	const longest = 3 * utf8.UTFMax * valueLimit // bytes of so many characters, each in pieces
 	if len(said) > longest {
@@ -45,7 +40,7 @@ func (a Ask) value(x *index, said string, now time.Time) (value string, ok bool)
 	case IsPhone:
 		return phoneIn(said)
 	case IsDate:
-		return dateIn(said, now)
+		return dateIn(said, now, a.Past)
 	case IsChoice:
 		return a.choiceIn(said)
 	}
@@ -202,99 +197,6 @@ func onlyDigits(text string) string {
 		}
 		return r
 	}, text)
-}
-
-var (
-	fullDate  = regexp.MustCompile(`(?:^|\D)(\d{4})\s*(?:[-./]|년)\s*(\d{1,2})\s*(?:[-./]|월)\s*(\d{1,2})(?:\D|$)`)
-	shortYear = regexp.MustCompile(`(?:^|\D)(\d{2})\s*년\s*(\d{1,2})\s*월\s*(\d{1,2})(?:\D|$)`)
-	denseDay  = regexp.MustCompile(`(?:^|\D)(\d{4})(\d{2})(\d{2})(?:\D|$)`)
-	monthDay  = regexp.MustCompile(`(?:^|\D)(\d{1,2})\s*(?:[-./]|월)\s*(\d{1,2})(?:\D|$)`)
-	dayAlone  = regexp.MustCompile(`(?:^|\D)(\d{1,2})\s*일(?:\D|$)`)
-	weekday   = regexp.MustCompile(`(이번\s*주|다음\s*주|담주|다다음\s*주)?\s*([월화수목금토일])요일`)
-)
-
-// daysAhead are words for days, longer ones before those that they hold.
-var daysAhead = []struct {
-	word string
-	days int
-}{{"내일모레", 2}, {"그저께", -2}, {"그제", -2}, {"어제", -1}, {"오늘", 0}, {"내일", 1}, {"낼", 1}, {"모레", 2}, {"글피", 3}}
-
-// dateIn finds the day that a text names.
-func dateIn(said string, now time.Time) (string, bool) {
-	said = narrow(said)
-	year, month, date := now.In(clock.Seoul).Date()
-	today := time.Date(year, month, date, 0, 0, 0, 0, time.UTC)
-	if found := firstOf(said, fullDate, denseDay); found != nil {
-		return dayOf(found[1], found[2], found[3])
-	}
-	if found := shortYear.FindStringSubmatch(said); found != nil {
-		century := "20"
-		if found[1] > today.AddDate(10, 0, 0).Format("06") { // 90년 is no day to come
-			century = "19"
-		}
-		return dayOf(century+found[1], found[2], found[3])
-	}
-	if found := monthDay.FindStringSubmatch(said); found != nil {
-		for year := range 8 { // 29 February comes within eight years
-			if day, ok := dayOf(strconv.Itoa(today.Year()+year), found[1], found[2]); ok && day >= today.Format(time.DateOnly) {
-				return day, true
-			}
-		}
-		return "", false
-	}
-	if found := dayAlone.FindStringSubmatch(said); found != nil {
-		first := time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, time.UTC)
-		for month := range 3 { // every day of a month comes within two
-			in := first.AddDate(0, month, 0)
-			if day, ok := dayOf(strconv.Itoa(in.Year()), strconv.Itoa(int(in.Month())), found[1]); ok && day >= today.Format(time.DateOnly) {
-				return day, true
-			}
-		}
-		return "", false
-	}
-	if found := weekday.FindStringSubmatch(said); found != nil {
-		return weekdayOf(today, strings.ReplaceAll(found[1], " ", ""), found[2]), true
-	}
-	for _, d := range daysAhead {
-		if slices.ContainsFunc(strings.Fields(said), func(field string) bool { return strings.HasPrefix(field, d.word) }) {
-			return today.AddDate(0, 0, d.days).Format(time.DateOnly), true
-		}
-	}
-	return "", false
-}
-
-func firstOf(text string, patterns ...*regexp.Regexp) []string {
-	for _, pattern := range patterns {
-		if found := pattern.FindStringSubmatch(text); found != nil {
-			return found
-		}
-	}
-	return nil
-}
-
-// dayOf returns a day as it is kept; ok is false for one that no calendar has.
-func dayOf(year, month, day string) (kept string, ok bool) {
-	parsed, err := time.Parse("2006-1-2", fmt.Sprintf("%s-%s-%s", year, strings.TrimPrefix(month, "0"), strings.TrimPrefix(day, "0")))
-	if err != nil {
-		return "", false
-	}
-	return parsed.Format(time.DateOnly), true
-}
-
-// weekdayOf finds a day of a week, which begins on Monday; of no week in particular, the next one.
-func weekdayOf(today time.Time, week, day string) string {
-	days := []string{"월", "화", "수", "목", "금", "토", "일"}
-	at, is := (int(today.Weekday())+6)%7, slices.Index(days, day)
-	ahead := is - at
-	switch week {
-	case "":
-		ahead = (ahead + 7) % 7
-	case "다음주", "담주":
-		ahead += 7
-	case "다다음주":
-		ahead += 14
-	}
-	return today.AddDate(0, 0, ahead).Format(time.DateOnly)
 }
 
 // narrow writes full-width digits and signs, as some keyboards have them, as plain ones.
