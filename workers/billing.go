@@ -19,9 +19,8 @@ type Enqueuer interface {
 // BillingMeter counts what runs of billing did.
 type BillingMeter interface {
 	BillingRan(taskType string, o billing.Outcome)
-	// AttemptRan notes a run on a charge; slot is the card's place on its wallet.
+	// AttemptRan notes a run on a charge or top-up; slot is the card's place on its wallet, 0 without one.
 	AttemptRan(slot int, o billing.Outcome)
-	Posted(kind string, krw int64)
 }
 
 // WalletCharger opens a charge for what a wallet owes.
@@ -72,24 +71,27 @@ func (b Billing) handle(taskType string, run func(ctx context.Context, id string
 		if err != nil {
 			return err
 		}
-		b.measure(taskType, result)
-		if result.Outcome.Alerts() {
-			b.Log.ErrorContext(ctx, "billing needs a person", "task_type", taskType, "row_id", p.ID,
-				"wallet_id", result.WalletID, "outcome", string(result.Outcome), "reason", result.Reason)
-		}
-		b.Follow(ctx, result.Next)
+		b.Ran(ctx, taskType, p.ID, result)
 		return nil
 	})
+}
+
+// Ran counts what a run of a task did, or of somebody who did what it is for, calls a person where one is needed, and
+// enqueues what follows.
+func (b Billing) Ran(ctx context.Context, taskType, rowID string, r billing.Result) {
+	b.measure(taskType, r)
+	if r.Outcome.Alerts() {
+		b.Log.ErrorContext(ctx, "billing needs a person", "task_type", taskType, "row_id", rowID,
+			"wallet_id", r.WalletID, "outcome", string(r.Outcome), "reason", r.Reason)
+	}
+	b.Follow(ctx, r.Next)
 }
 
 // measure counts what a run did.
 func (b Billing) measure(taskType string, r billing.Result) {
 	b.Meter.BillingRan(taskType, r.Outcome)
-	if r.Kind == billing.ChargeAttempt && r.Outcome != billing.Skipped {
+	if (r.Kind == billing.ChargeAttempt || r.Kind == billing.TopUpAttempt) && r.Outcome != billing.Skipped {
 		b.Meter.AttemptRan(r.Slot, r.Outcome)
-	}
-	if kind, amount := r.Posted(); amount > 0 {
-		b.Meter.Posted(string(kind), int64(amount))
 	}
 }
 

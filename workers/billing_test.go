@@ -83,10 +83,6 @@ func (d *desk) AttemptRan(slot int, o billing.Outcome) {
 	d.counted = append(d.counted, fmt.Sprintf("slot %d %s", slot, o))
 }
 
-func (d *desk) Posted(kind string, krw int64) {
-	d.counted = append(d.counted, fmt.Sprintf("posted %s %d", kind, krw))
-}
-
 func newDesk(b *till) *desk {
 	d := &desk{mux: asynq.NewServeMux()}
 	b.done = map[string]bool{}

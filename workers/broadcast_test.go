@@ -79,7 +79,7 @@ func (c *oneChunk) Acquire(context.Context, string, int, int, int) (func(bool, e
 }
 
 func (c *oneChunk) SentChunk(_ context.Context, id broadcast.ChunkID, epoch int) (broadcast.Looked, bool, error) {
-	return broadcast.Looked{Chunk: broadcast.Chunk{ID: id, People: 2}, Price: 15}, c.is(broadcast.Sent, id, epoch), nil
+	return broadcast.Looked{Chunk: broadcast.Chunk{ID: id, People: 2}}, c.is(broadcast.Sent, id, epoch), nil
 }
 
 func (c *oneChunk) SettleChunk(_ context.Context, id broadcast.ChunkID, epoch int, _ broadcast.Settlement, _ time.Time) (bool, error) {
@@ -101,7 +101,6 @@ func (c *oneChunk) Result(context.Context, string, string) (kakao.SendResult, er
 
 func (c *oneChunk) ChunkSent(string, int) {}
 func (c *oneChunk) Messages(string, int)  {}
-func (c *oneChunk) Posted(string, int64)  {}
 func (c *oneChunk) sender() asynq.Handler {
 	return workers.SendChunk(broadcast.NewSender(c, c, c, c, time.Minute, time.Now))
 }

@@ -16,6 +16,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/malgil/malgil/internal/apiclient"
+	"github.com/malgil/malgil/internal/demo"
 	"github.com/malgil/malgil/internal/testserver"
 )
 
@@ -93,6 +95,48 @@ func panelsHaveData(t *testing.T) {
 		}
 	}
 	server.judgesAll(rules, begin, end)
+	countsAsTheLedger(t, d)
+}
+
+// countsAsTheLedger compares what the metrics of a demo say was posted with the postings of its wallets.
+func countsAsTheLedger(t *testing.T, d *demo.Demo) {
+	t.Helper()
+	ledger := map[string]int64{}
+	ask := apiclient.New(d.Ready.Intake, d.Ready.APIToken)
+	for _, shop := range []demo.Shop{d.Books, d.Stationery} {
+		for cursor := ""; ; {
+			var page struct {
+				Items []struct {
+					Kind    string `json:"kind"`
+					Paid    int64  `json:"paid_krw"`
+					Accrual int64  `json:"accrual_krw"`
+					Used    int64  `json:"revenue_krw"`
+				} `json:"items"`
+				Next string `json:"next_cursor"`
+			}
+			if err := ask.Call(t.Context(), http.MethodGet, "/api/v1/wallets/"+shop.Wallet+"/postings?cursor="+cursor, nil, &page); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range page.Items {
+				switch p.Kind {
+				case "topup":
+					ledger[p.Kind] += p.Paid + p.Accrual
+				case "capture":
+					ledger[p.Kind] += p.Used
+				}
+			}
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+		}
+	}
+	h := &house{t: t, metricsURL: d.Ready.Metrics}
+	for _, kind := range []string{"topup", "capture"} {
+		if ledger[kind] == 0 {
+			t.Errorf("the tour posted no %s", kind)
+		}
+		h.counted(float64(ledger[kind]), "malgil_posted_krw_total", `kind="`+kind+`"`)
+	}
 }
 
 // boardPanel is a panel as Grafana reads it.

@@ -85,19 +85,6 @@ type parts struct {
 	holidays holiday.Calendar
 }
 
-// countedStore counts what the sweep posts.
-type countedStore struct {
-	*store.Store
-	meter wallet.Meter
-}
-
-// ExpireFree is that of the store.
-func (s countedStore) ExpireFree(ctx context.Context, now time.Time) (wallet.KRW, error) {
-	vanished, err := s.Store.ExpireFree(ctx, now)
-	s.meter.Posted(string(wallet.GrantExpired), int64(vanished))
-	return vanished, err
-}
-
 // botTTL is how long a bot's blocks are served before they are looked at again.
 const botTTL = 2 * time.Second
 
@@ -120,6 +107,7 @@ func (p *parts) skillServers(a *App, config Config) *skillserver.Client {
 func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box, address queue.Address, clk *clock.Clock, tracer *trace.Tracer, log *slog.Logger) (*parts, error) {
 	p := &parts{clock: clk, log: log, tracer: tracer, store: db, ids: id.New(clk.Now, rand.Reader), registry: prometheus.NewRegistry()}
 	p.metrics = metrics.New(p.registry)
+	db.CountPostings(p.metrics)
 
 	p.redis = address.EnqueueClient()
 	p.queue = queue.NewClient(address.EnqueueClient())
@@ -188,7 +176,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 		carrier = issuer
 	}
 	p.billing.WithInvoices(carrier, p.supplier)
-	p.books = reconcile.New(db, gateway, lookups, p.events, p.metrics, clk.Now)
+	p.books = reconcile.New(db, gateway, lookups, p.events, clk.Now)
 
 	p.mutes = notice.NewMuteLinks(config.PublicURL, hashKey)
 	p.gate = access.NewGate(db, clk.Now, p.ids.Next, rand.Reader)
@@ -200,7 +188,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.times = broadcast.NewTimetable(p.desk, db)
 	p.keys, p.guard = keys, kakao.Guard{AnyHost: true, Loopback: config.Sandboxed || config.kakaoIsSandbox()}
 	p.hooks = webhook.NewAdmin(db, keys, p.guard.Check, clk.Now, p.ids.Next, rand.Reader)
-	p.giver = wallet.NewGiver(db, p.metrics, clk.Now, p.ids.Next)
+	p.giver = wallet.NewGiver(db, clk.Now, p.ids.Next)
 	p.prices = wallet.NewPriceSetter(db, clk.Now)
 	p.known = scenario.NewCache(db, botTTL)
 	p.known.TellFailures(versionFailures(p.metrics, log))
@@ -216,7 +204,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.calendar, p.copies = scheduler.Calendar(p.times.Turn, p.metrics, log), scheduler.Calendar(p.times.Copy, p.metrics, log)
 	p.purger = retention.New(db, p.metrics, clk.Now)
 	p.pauses = scheduler.NewPauses(db, p.inspector, tasks.Queues, clk.Now)
-	p.sweep = scheduler.NewSweep(countedStore{db, p.metrics}, p.queue, p.inspector, config.SweepAge, clk.Now)
+	p.sweep = scheduler.NewSweep(db, p.queue, p.inspector, config.SweepAge, clk.Now)
 	return p, nil
 }
 

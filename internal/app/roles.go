@@ -8,6 +8,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
+	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/courier"
 	"github.com/malgil/malgil/internal/intake"
@@ -236,11 +237,12 @@ func (a *App) startIntake(config Config, door net.Listener) {
 		ReplyBudget: config.ReplyBudget, CallbackBudget: config.CallbackBudget,
 	})
 	a.onClose("answers under way", answersLimit, skill.Wait)
+	charges := workers.Billing{Queue: p.queue, Meter: p.metrics, Log: p.log}
 	server := intake.New(intake.Config{
 		PublicURL: config.PublicURL, Supplier: p.supplier, Version: Version, Content: p.rules, Tracer: p.tracer, Log: p.log, Now: p.clock.Now,
 	}, intake.Services{
 		Gate: p.gate, Accounts: p.accounts, Wallets: p.wallets, Giver: p.giver, Prices: p.prices, Bots: p.bots, Broadcasts: p.desk, Schedules: p.times, Billing: p.billing, Books: p.books, Explain: p.store, Words: p.answers, Lists: p.store, Mails: p.store, Webhooks: p.hooks, Queues: p.inspector, Backlog: p.store, MuteLinks: p.mutes, Read: p.store,
-		Follow: workers.Billing{Queue: p.queue, Log: p.log}.Follow, Skill: skill, Observe: p.metrics.HTTPServed,
+		Follow: charges.Follow, Ran: func(ctx context.Context, id string, r billing.Result) { charges.Ran(ctx, tasks.TypeChargeCard, id, r) }, Skill: skill, Observe: p.metrics.HTTPServed,
 		Checks: []intake.Check{
 			{Name: "database", Ask: p.store.Ping},
 			{Name: "queue", Ask: func(ctx context.Context) error { return p.redis.Ping(ctx).Err() }},

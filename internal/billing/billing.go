@@ -147,37 +147,13 @@ type Result struct {
 	Reason   string // why, in a stored word; for the log
 	Next     []Follow
 
-	Kind   Kind       // of the attempt; empty when a charge was opened
-	Slot   int        // of the card that was asked, 0 without one
-	Supply wallet.KRW // supply value that the run was about
-}
-
-// Posted returns what the run posted to the ledger, an amount of 0 for nothing.
-func (r Result) Posted() (wallet.PostingKind, wallet.KRW) {
-	switch r.Outcome {
-	case Opened:
-		return wallet.ChargeOpened, r.Supply
-	case AllFailed:
-		return wallet.ChargeFailed, r.Supply
-	case Late:
-		return wallet.TopUp, r.Supply
-	case Paid:
-		if r.Kind == ChargeAttempt {
-			return wallet.ChargePaid, r.Supply
-		}
-		return wallet.TopUp, r.Supply
-	case Refunded:
-		return wallet.Refund, r.Supply
-	case Returned:
-		return wallet.RefundFailed, r.Supply
-	case Skipped, Postponed, NextCard, Halted, Refused, Review, InDoubt, Registered, Cancelled, Closed, Issued, Invoiced, Unissued:
-	}
-	return "", 0
+	Kind Kind // of the attempt; empty when a charge was opened
+	Slot int  // of the card that was asked, 0 without one
 }
 
 // about says which attempt a result is of.
 func (r Result) about(a Attempt) Result {
-	r.Kind, r.Slot, r.Supply = a.Kind, a.Slot, a.Total-a.VAT
+	r.Kind, r.Slot = a.Kind, a.Slot
 	return r
 }
 

@@ -7,14 +7,12 @@ import (
 
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/kakao"
-	"github.com/malgil/malgil/internal/wallet"
 )
 
 // Looked is a sent chunk whose result is to be looked up.
 type Looked struct {
 	Chunk   Chunk
 	RestKey string // empty when it does not open
-	Price   wallet.KRW
 }
 
 // Tally is how many people of a chunk ended how. The three sum to the chunk's people.
@@ -55,10 +53,9 @@ type ResultEvents interface {
 	Result(ctx context.Context, restKey, taskID string) (kakao.SendResult, error)
 }
 
-// ResultMeter counts what people got and what it cost.
+// ResultMeter counts what people got.
 type ResultMeter interface {
 	Messages(outcome string, people int)
-	Posted(kind string, krw int64)
 }
 
 // Results looks up what became of sent chunks. It is safe for concurrent use.
@@ -98,7 +95,6 @@ func (r *Results) FetchResult(ctx context.Context, id ChunkID, epoch int) error 
 		r.meter.Messages("delivered", tally.Delivered)
 		r.meter.Messages("failed", tally.Failed)
 		r.meter.Messages("unknown", tally.Unknown)
-		r.meter.Posted(string(wallet.Capture), int64(looked.Price)*int64(tally.Delivered))
 	}
 	return nil
 }

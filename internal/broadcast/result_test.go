@@ -93,11 +93,10 @@ type ledger struct {
 	settled   []Settlement
 	postponed []Postponement
 	messages  map[string]int
-	posted    int64
 }
 
 func (l *ledger) SentChunk(context.Context, ChunkID, int) (Looked, bool, error) {
-	return Looked{Chunk: Chunk{ID: "c", TaskID: "task", People: 3, SentAt: start}, RestKey: "key", Price: 15}, l.found, nil
+	return Looked{Chunk: Chunk{ID: "c", TaskID: "task", People: 3, SentAt: start}, RestKey: "key"}, l.found, nil
 }
 
 func (l *ledger) SettleChunk(_ context.Context, _ ChunkID, _ int, s Settlement, _ time.Time) (bool, error) {
@@ -118,7 +117,6 @@ func (l *ledger) Result(_ context.Context, restKey, taskID string) (kakao.SendRe
 }
 
 func (l *ledger) Messages(outcome string, people int) { l.messages[outcome] += people }
-func (l *ledger) Posted(_ string, krw int64)          { l.posted += krw }
 
 func TestResults_FetchResult(t *testing.T) {
 	complete := kakao.SendResult{AllRequestCount: 3, SuccessCount: 2, FailCount: 1, Raw: []byte(`{}`)}
@@ -129,14 +127,13 @@ func TestResults_FetchResult(t *testing.T) {
 		settled   []Settlement
 		postponed int
 		messages  map[string]int
-		posted    int64
 	}{
-		"complete":                    {ledger{found: true, fence: true, answer: complete}, settlement, 0, metered, 30},
-		"settled by another run":      {ledger{found: true, answer: complete}, settlement, 0, map[string]int{}, 0},
-		"not complete":                {ledger{found: true, fence: true, answer: kakao.SendResult{AllRequestCount: 3}}, nil, 1, map[string]int{}, 0},
-		"no answer":                   {ledger{found: true, fence: true, err: fault.New(fault.Unavailable, "away")}, nil, 1, map[string]int{}, 0},
-		"unknown to Kakao":            {ledger{found: true, fence: true, err: fault.New(fault.NotFound, "?")}, nil, 1, map[string]int{}, 0},
-		"settled or of another epoch": {ledger{answer: complete}, nil, 0, map[string]int{}, 0},
+		"complete":                    {ledger{found: true, fence: true, answer: complete}, settlement, 0, metered},
+		"settled by another run":      {ledger{found: true, answer: complete}, settlement, 0, map[string]int{}},
+		"not complete":                {ledger{found: true, fence: true, answer: kakao.SendResult{AllRequestCount: 3}}, nil, 1, map[string]int{}},
+		"no answer":                   {ledger{found: true, fence: true, err: fault.New(fault.Unavailable, "away")}, nil, 1, map[string]int{}},
+		"unknown to Kakao":            {ledger{found: true, fence: true, err: fault.New(fault.NotFound, "?")}, nil, 1, map[string]int{}},
+		"settled or of another epoch": {ledger{answer: complete}, nil, 0, map[string]int{}},
 	}
 	for name, tt := range tests {
 		l := tt.in
@@ -144,8 +141,8 @@ func TestResults_FetchResult(t *testing.T) {
 		if err := NewResults(&l, &l, &l, func() time.Time { return start }).FetchResult(t.Context(), "c", 1); err != nil {
 			t.Errorf("%s: FetchResult error = %v", name, err)
 		}
-		if diff := cmp.Diff(tt.settled, l.settled); diff != "" || len(l.postponed) != tt.postponed || l.posted != tt.posted {
-			t.Errorf("%s: postponed %d times, %d KRW, want %d, %d; settled (-want +got):\n%s", name, len(l.postponed), l.posted, tt.postponed, tt.posted, diff)
+		if diff := cmp.Diff(tt.settled, l.settled); diff != "" || len(l.postponed) != tt.postponed {
+			t.Errorf("%s: postponed %d times, want %d; settled (-want +got):\n%s", name, len(l.postponed), tt.postponed, diff)
 		}
 		if diff := cmp.Diff(tt.messages, l.messages); diff != "" {
 			t.Errorf("%s: metered (-want +got):\n%s", name, diff)

@@ -60,7 +60,7 @@ func (s *Server) decideCharge(ctx context.Context, in *decideChargeInput) (*body
 	if err != nil {
 		return nil, err
 	}
-	s.follow(ctx, result.Next)
+	s.ran(ctx, in.ID, result)
 	c, err := s.services.Read.Charge(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -1,10 +1,14 @@
 package intake
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/malgil/malgil/internal/billing"
 )
 
 func TestAccounts(t *testing.T) {
@@ -199,7 +203,14 @@ func TestTopUp_repeatedAtOnce(t *testing.T) {
 }
 
 func TestPay_pages(t *testing.T) {
-	h := newHouse(t)
+	var ran []string
+	h := newHouse(t, func(s *Services) {
+		s.Ran = func(_ context.Context, _ string, r billing.Result) {
+			if r.Outcome != billing.Skipped {
+				ran = append(ran, string(r.Kind)+" "+string(r.Outcome))
+			}
+		}
+	})
 	account, walletID, _ := h.seed(0)
 	n := 0
 	begin := func(path string, body any) map[string]any {
@@ -249,6 +260,10 @@ func TestPay_pages(t *testing.T) {
 		}
 	}
 	wantAt(t, "GET checkout", h.do(call{method: "GET", path: "/api/v1/checkouts/" + declined["id"].(string)}).want(200), map[string]any{"state": "failed"})
+	slices.Sort(ran)
+	if want := []string{"card registered", "topup closed"}; !slices.Equal(ran, want) {
+		t.Errorf("told of the runs %q, want %q: only what came back with a token runs", ran, want)
+	}
 }
 
 func TestCards(t *testing.T) {

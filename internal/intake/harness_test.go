@@ -136,12 +136,12 @@ func newHouse(t *testing.T, change ...func(*Services)) *house {
 		Gate:       h.gate,
 		Accounts:   access.NewAccounts(db, atNoon, ids.Next),
 		Wallets:    access.NewWallets(db, atNoon, ids.Next),
-		Giver:      wallet.NewGiver(db, posted(func(string, int64) {}), atNoon, ids.Next),
+		Giver:      wallet.NewGiver(db, atNoon, ids.Next),
 		Prices:     wallet.NewPriceSetter(db, atNoon),
 		Bots:       bot.NewAdmin(db, box, scenario.Rules{}, atNoon, rand.NewChaCha8([32]byte{3})),
 		Broadcasts: broadcast.NewDesk(db, db, db, db, atNoon, ids.Next), Schedules: broadcast.NewTimetable(broadcast.NewDesk(db, db, db, db, atNoon, ids.Next), db),
 		Billing:   billing.New(db, h.gateway, box, ids, rand.NewChaCha8([32]byte{4}), atNoon, settings),
-		Books:     reconcile.New(db, h.gateway, nil, nil, posted(func(string, int64) {}), atNoon),
+		Books:     reconcile.New(db, h.gateway, nil, nil, atNoon),
 		Explain:   db,
 		Words:     scenario.NewService(scenario.NewCache(db, time.Second), db, nil),
 		Lists:     db,
@@ -212,11 +212,6 @@ func (q *idleQueues) Bury(ctx context.Context, name string, ids []string) (int, 
 	}
 	return len(ids), q.answer(ctx)
 }
-
-// posted is a meter of what is posted.
-type posted func(kind string, krw int64)
-
-func (p posted) Posted(kind string, krw int64) { p(kind, krw) }
 
 // on is the house in a subtest.
 func (h *house) on(t *testing.T) *house {

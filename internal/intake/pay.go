@@ -32,7 +32,7 @@ func (s *Server) payReturn(w http.ResponseWriter, r *http.Request) {
 	case "":
 		var result billing.Result
 		checkout, result, err = s.services.Billing.Return(r.Context(), id, key, r.URL.Query().Get("pg_token"))
-		s.follow(r.Context(), result.Next)
+		s.ran(r.Context(), id, result)
 	case "cancel", "fail":
 		checkout, err = s.services.Billing.TurnBack(r.Context(), id, key, how == "fail")
 	default:

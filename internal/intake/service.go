@@ -44,6 +44,9 @@ type Services struct {
 	Read       Reader
 	// Follow is told which rows billing made due; it enqueues them. The sweep finds what it drops.
 	Follow func(ctx context.Context, rows []billing.Follow)
+	// Ran is told what a payer who came back, or a person's word, did to a checkout or charge: it counts that as a run
+	// of billing, calls a person where one is needed, and enqueues what follows.
+	Ran func(ctx context.Context, id string, r billing.Result)
 	// Skill answers POST /skill/{bot}/{key}.
 	Skill http.Handler
 	// Checks are asked by /readyz, in order.
@@ -57,6 +60,13 @@ type Services struct {
 func (s *Server) follow(ctx context.Context, next []billing.Follow) {
 	if len(next) > 0 && s.services.Follow != nil {
 		s.services.Follow(ctx, next)
+	}
+}
+
+// ran tells what somebody did to a checkout or charge.
+func (s *Server) ran(ctx context.Context, id string, r billing.Result) {
+	if r.Outcome != "" && s.services.Ran != nil {
+		s.services.Ran(ctx, id, r)
 	}
 }
 

@@ -37,40 +37,37 @@ type Correction struct {
 func (s *Service) Correct(ctx context.Context, c Correction) (*wallet.Posting, error) {
 	c.At = s.now()
 	var posted *wallet.Posting
-	var repeated bool
 	var err error
 	switch c.Kind {
 	case Messages:
-		posted, repeated, err = s.store.CorrectChunk(ctx, c, nil)
+		posted, _, err = s.store.CorrectChunk(ctx, c, nil)
 	case Recount:
-		posted, repeated, err = s.correctRecount(ctx, c)
+		posted, err = s.correctRecount(ctx, c)
 	case Provider:
-		posted, repeated, err = s.correctPayment(ctx, c)
+		posted, err = s.correctPayment(ctx, c)
 	case Balance, Held, Free, Payments:
 		return nil, ErrNotCorrectable
 	default:
 		return nil, fault.Field("kind", "must be messages, recount or provider")
 	}
-	if err == nil && posted != nil && !repeated {
-		s.meter.Posted(string(wallet.Correction), int64(max(c.Difference, -c.Difference)))
-	}
 	return posted, err
 }
 
-func (s *Service) correctPayment(ctx context.Context, c Correction) (posted *wallet.Posting, repeated bool, err error) {
+func (s *Service) correctPayment(ctx context.Context, c Correction) (*wallet.Posting, error) {
 	p, err := s.store.Payment(ctx, c.WalletID, c.Subject)
 	switch {
 	case err != nil:
-		return nil, false, err
+		return nil, err
 	case p.InReview || p.Moving || p.Kind == billing.RefundAttempt:
-		return nil, false, ErrNotCorrectable
+		return nil, ErrNotCorrectable
 	}
 	keeps, _, err := s.keeps(ctx, p)
 	switch {
 	case errors.Is(err, errUnsure):
-		return nil, false, ErrNotCorrectable
+		return nil, ErrNotCorrectable
 	case err != nil:
-		return nil, false, fault.Wrap(fault.Unavailable, err, "the provider cannot be asked about it; try again")
+		return nil, fault.Wrap(fault.Unavailable, err, "the provider cannot be asked about it; try again")
 	}
-	return s.store.CorrectPayment(ctx, c, keeps)
+	posted, _, err := s.store.CorrectPayment(ctx, c, keeps)
+	return posted, err
 }

@@ -176,13 +176,12 @@ type Service struct {
 	gateway Gateway
 	bank    Bank // nil where there is none
 	events  Events
-	meter   wallet.Meter
 	now     func() time.Time
 }
 
 // New returns a service. bank is nil where there is none.
-func New(store Store, gateway Gateway, bank Bank, events Events, meter wallet.Meter, now func() time.Time) *Service {
-	return &Service{store: store, gateway: gateway, bank: bank, events: events, meter: meter, now: now}
+func New(store Store, gateway Gateway, bank Bank, events Events, now func() time.Time) *Service {
+	return &Service{store: store, gateway: gateway, bank: bank, events: events, now: now}
 }
 
 // Order asks for a comparison.

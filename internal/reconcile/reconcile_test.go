@@ -101,12 +101,8 @@ func (o *outside) Result(context.Context, string, string) (kakao.SendResult, err
 	return o.result, o.err
 }
 
-type noMeter struct{}
-
-func (noMeter) Posted(string, int64) {}
-
 func service(s *shelf, o *outside) *reconcile.Service {
-	return reconcile.New(s, o, o, o, noMeter{}, func() time.Time { return noon })
+	return reconcile.New(s, o, o, o, func() time.Time { return noon })
 }
 
 // What the gateway and the bank say decides what differs, and what is a person's to decide.

@@ -60,14 +60,15 @@ func (s *Service) recount(ctx context.Context, c SentChunk) (broadcast.Tally, er
 	return tally, nil
 }
 
-func (s *Service) correctRecount(ctx context.Context, c Correction) (posted *wallet.Posting, repeated bool, err error) {
+func (s *Service) correctRecount(ctx context.Context, c Correction) (*wallet.Posting, error) {
 	sent, err := s.store.SettledChunk(ctx, c.WalletID, c.Subject)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	tally, err := s.recount(ctx, sent)
 	if err != nil {
-		return nil, false, fault.Wrap(fault.Unavailable, err, "Kakao cannot be asked about it; try again")
+		return nil, fault.Wrap(fault.Unavailable, err, "Kakao cannot be asked about it; try again")
 	}
-	return s.store.CorrectChunk(ctx, c, &tally)
+	posted, _, err := s.store.CorrectChunk(ctx, c, &tally)
+	return posted, err
 }

@@ -189,10 +189,9 @@ func (f *field) Acquire(context.Context, string, int, int, int) (func(bool, erro
 	return func(bool, error) {}, nil
 }
 
-// ChunkSent, Messages and Posted implement the meters.
+// ChunkSent and Messages implement the meters.
 func (f *field) ChunkSent(string, int) {}
 func (f *field) Messages(string, int)  {}
-func (f *field) Posted(string, int64)  {}
 
 // sendTroubles are what can go wrong with a request: whether Kakao acts, and what the worker learns.
 var sendTroubles = map[string]struct {

@@ -96,7 +96,7 @@ func (s *Store) postTopUp(ctx context.Context, tx *sql.Tx, w wallet.Wallet, supp
 // unpaid wallet still owes is charged at once. It returns what a mail says of the wallet: its name,
 // and whether its channels are to be connected again.
 func (s *Store) cashIn(ctx context.Context, tx *sql.Tx, before, after wallet.Wallet, p wallet.Posting) (name string, reconnect bool, err error) {
-	if err := post(ctx, tx, after.ID, p); err != nil {
+	if err := s.post(ctx, tx, after.ID, p); err != nil {
 		return "", false, err
 	}
 	if err := saveWallet(ctx, tx, after); err != nil {

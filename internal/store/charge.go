@@ -56,7 +56,7 @@ func (s *Store) OpenCharge(ctx context.Context, o billing.Opening) (result billi
 		}
 		c := heldCharge{id: o.ChargeID, supply: due, vat: wallet.VAT(due), state: billing.ChargeOpen}
 		w, posting := w.OpenCharge(due, c.id, o.At)
-		if err := post(ctx, tx, w.ID, posting); err != nil {
+		if err := s.post(ctx, tx, w.ID, posting); err != nil {
 			return err
 		}
 		if err := saveWallet(ctx, tx, w); err != nil {
@@ -96,13 +96,13 @@ func (s *Store) nextCard(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c hel
 		ORDER BY wc.slot LIMIT 1`, w.ID, c.id).Scan(&a.card, &a.slot)
 	switch {
 	case errors.Is(err, sql.ErrNoRows) && halted.After(now):
-		return billing.Result{Outcome: billing.Halted, WalletID: w.ID, Supply: c.supply}, s.haltCharge(ctx, tx, w, c, now, halted)
+		return billing.Result{Outcome: billing.Halted, WalletID: w.ID}, s.haltCharge(ctx, tx, w, c, now, halted)
 	case errors.Is(err, sql.ErrNoRows):
-		return billing.Result{Outcome: billing.AllFailed, WalletID: w.ID, Supply: c.supply}, s.failCharge(ctx, tx, w, c, now)
+		return billing.Result{Outcome: billing.AllFailed, WalletID: w.ID}, s.failCharge(ctx, tx, w, c, now)
 	case err != nil:
 		return billing.Result{}, err
 	}
-	return billing.Result{Outcome: prepared, WalletID: w.ID, Supply: c.supply, Next: follow(billing.TaskAttempt, a.id)}, insertAttempt(ctx, tx, a)
+	return billing.Result{Outcome: prepared, WalletID: w.ID, Next: follow(billing.TaskAttempt, a.id)}, insertAttempt(ctx, tx, a)
 }
 
 // failCharge ends a charge that no card paid: the wallet is unpaid until it has paid, and what
@@ -134,7 +134,7 @@ func (s *Store) failCharge(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c h
 
 // endCharge ends a charge with its posting.
 func (s *Store) endCharge(ctx context.Context, tx *sql.Tx, w wallet.Wallet, p wallet.Posting, c heldCharge, state billing.ChargeState, now time.Time) error {
-	if err := post(ctx, tx, w.ID, p); err != nil {
+	if err := s.post(ctx, tx, w.ID, p); err != nil {
 		return err
 	}
 	if err := saveWallet(ctx, tx, w); err != nil {

@@ -111,7 +111,7 @@ func (s *Store) RecordSend(ctx context.Context, id broadcast.ChunkID, epoch int,
 			return false, nil
 		}
 		if r.Outcome == broadcast.OutcomeInDoubt && b.OnDoubt == broadcast.AssumeSent {
-			return true, assumeSent(ctx, tx, w, b, c, r.Reason, now)
+			return true, s.assumeSent(ctx, tx, w, b, c, r.Reason, now)
 		}
 		return true, s.recordRefused(ctx, tx, b, c, r, now)
 	}, now)
@@ -188,8 +188,8 @@ func (s *Store) recordRefused(ctx context.Context, tx *sql.Tx, b *broadcast.Broa
 
 // assumeSent settles a chunk of which nobody knows whether it went out, as its broadcast wants it: everybody
 // counts as delivered.
-func assumeSent(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk, why string, now time.Time) error {
-	if err := captureChunk(ctx, tx, w, b, c, c.People, now); err != nil {
+func (s *Store) assumeSent(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk, why string, now time.Time) error {
+	if err := s.captureChunk(ctx, tx, w, b, c, c.People, now); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE chunk SET state = 'settled', hold_krw = 0, enqueued_at = 0, doubt_at = $2, delivered = people, error = $3 WHERE id = $1`,
@@ -271,9 +271,9 @@ func (s *Store) pauseBotOf(ctx context.Context, id broadcast.ChunkID, reason str
 // SentChunk reads a sent chunk whose result is to be looked up.
 func (s *Store) SentChunk(ctx context.Context, id broadcast.ChunkID, epoch int) (l broadcast.Looked, ok bool, err error) {
 	var sealed []byte
-	l.Chunk, err = scanChunk(s.read.QueryRowContext(ctx, `SELECT `+chunkColumns+`, b.price_krw, t.rest_key_sealed
-		FROM chunk c JOIN broadcast b ON b.id = c.broadcast_id JOIN bot t ON t.id = c.bot_id
-		WHERE c.id = $1 AND c.epoch = $2 AND c.state = 'sent'`, id, epoch), &l.Price, &sealed)
+	l.Chunk, err = scanChunk(s.read.QueryRowContext(ctx, `SELECT `+chunkColumns+`, t.rest_key_sealed
+		FROM chunk c JOIN bot t ON t.id = c.bot_id
+		WHERE c.id = $1 AND c.epoch = $2 AND c.state = 'sent'`, id, epoch), &sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return l, false, nil
 	}
@@ -286,7 +286,7 @@ func (s *Store) SentChunk(ctx context.Context, id broadcast.ChunkID, epoch int) 
 
 // captureChunk ends the hold of a locked chunk: delivered messages are posted, the rest of the
 // hold is released. The chunk's own row is the caller's to write.
-func captureChunk(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk, delivered int, now time.Time) error {
+func (s *Store) captureChunk(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk, delivered int, now time.Time) error {
 	used := b.Price * wallet.KRW(delivered)
 	available, err := grants(ctx, tx, *w)
 	if err != nil {
@@ -294,7 +294,7 @@ func captureChunk(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b *broadcas
 	}
 	after, posting := w.Capture(c.Hold, used, available, string(c.ID), now)
 	if used > 0 {
-		if err := post(ctx, tx, w.ID, posting); err != nil {
+		if err := s.post(ctx, tx, w.ID, posting); err != nil {
 			return err
 		}
 	}

@@ -181,7 +181,7 @@ func (s *Store) correctUse(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c r
 
 // postCorrection writes a correction with what follows for a wallet that has paid what it owed.
 func (s *Store) postCorrection(ctx context.Context, tx *sql.Tx, before, after wallet.Wallet, p wallet.Posting) error {
-	if err := post(ctx, tx, after.ID, p); err != nil {
+	if err := s.post(ctx, tx, after.ID, p); err != nil {
 		return err
 	}
 	if err := saveWallet(ctx, tx, after); err != nil {

@@ -139,7 +139,7 @@ func (s *Store) decideChunk(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b
 		if c.captured > 0 { // its posting is there already
 			return false, nil
 		}
-		if err := captureChunk(ctx, tx, w, b, &c.Chunk, c.People, d.At); err != nil {
+		if err := s.captureChunk(ctx, tx, w, b, &c.Chunk, c.People, d.At); err != nil {
 			return false, err
 		}
 		b.Counts.InDoubt -= open

@@ -65,7 +65,7 @@ func (s *Store) Dispatch(ctx context.Context, pace broadcast.Pace, turn broadcas
 func (s *Store) dispatchShares(ctx context.Context, tx *sql.Tx, shares []broadcast.Share, pace broadcast.Pace, now time.Time) (queued []broadcast.Row, failed []error, err error) {
 	var w wallet.Wallet
 	for _, share := range shares {
-		failure, err := apart(ctx, tx, func() error {
+		failure, err := s.apart(ctx, tx, func() error {
 			payer := w
 			if share.WalletID != w.ID {
 				var err error

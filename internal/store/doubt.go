@@ -59,7 +59,7 @@ func (s *Store) ExpireSending(ctx context.Context, now time.Time) (n int, err er
 				if err != nil || !over {
 					return false, err
 				}
-				return true, assumeSent(ctx, tx, w, b, c, "the worker that sent it did not report back", now)
+				return true, s.assumeSent(ctx, tx, w, b, c, "the worker that sent it did not report back", now)
 			}
 			b.Counts.InDoubt += c.People
 			return changed(tx.ExecContext(ctx, `UPDATE chunk SET state = 'in_doubt', doubt_at = $2, error = 'the worker that sent it did not report back'
@@ -89,7 +89,7 @@ func (s *Store) EndDoubt(ctx context.Context, now time.Time) (n int, err error) 
 				return false, err
 			}
 			proven = min(proven, c.People)
-			if err := captureChunk(ctx, tx, w, b, c, proven, now); err != nil {
+			if err := s.captureChunk(ctx, tx, w, b, c, proven, now); err != nil {
 				return false, err
 			}
 			b.Counts.InDoubt -= proven

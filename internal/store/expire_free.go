@@ -58,7 +58,7 @@ func (s *Store) expireFreeOf(ctx context.Context, tx *sql.Tx, walletID string, n
 		if !any {
 			continue
 		}
-		if err := post(ctx, tx, walletID, posting); err != nil {
+		if err := s.post(ctx, tx, walletID, posting); err != nil {
 			return 0, err
 		}
 		if _, err := tx.ExecContext(ctx, `UPDATE free_grant SET expired_krw = expired_krw + $2 WHERE id = $1`, g.ID, posting.Promotion); err != nil {

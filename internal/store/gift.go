@@ -143,7 +143,7 @@ func (s *Store) StartGift(ctx context.Context, walletID, id string, now time.Tim
 			return fmt.Errorf("start free cash %s: %w", id, err)
 		}
 		w, posting := w.StartGrant(started.Amount, id, now)
-		if err := post(ctx, tx, walletID, posting); err != nil {
+		if err := s.post(ctx, tx, walletID, posting); err != nil {
 			return err
 		}
 		if err := saveWallet(ctx, tx, w); err != nil {

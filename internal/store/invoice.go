@@ -239,7 +239,7 @@ func (s *Store) closeMonth(ctx context.Context, walletID string, known, month ti
 			return err
 		}
 		if posting, some := w.RoundMonth(used, now); some {
-			if err := post(ctx, tx, walletID, posting); err != nil {
+			if err := s.post(ctx, tx, walletID, posting); err != nil {
 				return err
 			}
 		}

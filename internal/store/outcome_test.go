@@ -298,8 +298,8 @@ func TestSettleChunk(t *testing.T) {
 		b := running(t, s, order("brd_1", botID), 6)
 		c := sent(t, s, b.ID, 1, t0)
 		looked, ok, err := s.SentChunk(t.Context(), c.ID, c.Epoch)
-		if err != nil || !ok || looked.RestKey != "rest-key-of-"+botID || looked.Price != price || looked.Chunk != c.Chunk {
-			t.Errorf("SentChunk = %+v, %v, %v, want the chunk with key and price", looked, ok, err)
+		if err != nil || !ok || looked.RestKey != "rest-key-of-"+botID || looked.Chunk != c.Chunk {
+			t.Errorf("SentChunk = %+v, %v, %v, want the chunk with key", looked, ok, err)
 		}
 		settlement := broadcast.Settlement{Tally: broadcast.Tally{Delivered: 5, Unknown: 1}, Result: []byte("{\"status\":\"1 FAIL\"}\x00\xff")}
 		for n := range 2 {

@@ -52,7 +52,7 @@ func (st *arcade) use() {
 				return err
 			}
 			w, p := w.Capture(0, 1_500, nil, ref, st.clock().Add(-25*time.Hour))
-			if err := post(st.t.Context(), tx, id, p); err != nil {
+			if err := st.s.post(st.t.Context(), tx, id, p); err != nil {
 				return err
 			}
 			if err := saveWallet(st.t.Context(), tx, w); err != nil {

@@ -32,7 +32,7 @@ func BenchmarkReconcile(b *testing.B) {
 			o := reconcile.Order{Window: reconcile.Window{From: today, To: today.Add(24 * time.Hour)}, WalletID: "w"}
 			b.Run("a wallet of ten million messages", func(b *testing.B) {
 				for b.Loop() {
-					service := reconcile.New(s, nil, nil, nil, posts{}, func() time.Time { return t0 })
+					service := reconcile.New(s, nil, nil, nil, func() time.Time { return t0 })
 					page, err := service.Compare(b.Context(), o, nil)
 					if err != nil || len(page.Found) != 0 || page.Next != nil {
 						b.Fatalf("Compare() = %d found, next %v, %v, want none", len(page.Found), page.Next, err)
@@ -42,7 +42,7 @@ func BenchmarkReconcile(b *testing.B) {
 			})
 			b.Run("small wallets", func(b *testing.B) {
 				now := t0
-				service := reconcile.New(s, nil, nil, nil, posts{}, func() time.Time { return now })
+				service := reconcile.New(s, nil, nil, nil, func() time.Time { return now })
 				n := 0
 				for b.Loop() {
 					now = now.Add(2 * time.Hour)

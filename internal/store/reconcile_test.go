@@ -17,16 +17,10 @@ import (
 	"github.com/malgil/malgil/internal/wallet"
 )
 
-// posts counts what a service posts.
-type posts map[string]int64
-
-func (p posts) Posted(kind string, krw int64) { p[kind] += krw }
-
 // desk is a market whose books are compared.
 type desk struct {
 	*market
 	books  *reconcile.Service
-	posted posts
 	window reconcile.Window
 }
 
@@ -34,8 +28,8 @@ type desk struct {
 // a broadcast of 100 and 40 people of whom 138 were reached, a charge that a card paid.
 func openDesk(t *testing.T, s *Store) *desk {
 	t.Helper()
-	d := &desk{market: newMarket(t, s), posted: posts{}}
-	d.books = reconcile.New(s, d.gateway, d.teller, nil, d.posted, d.clock)
+	d := &desk{market: newMarket(t, s)}
+	d.books = reconcile.New(s, d.gateway, d.teller, nil, d.clock)
 	d.put("w", 0, "hanbit")
 	today := clock.Midnight(d.clock())
 	d.window = reconcile.Window{From: today.Add(-24 * time.Hour), To: today.Add(48 * time.Hour)}
@@ -384,8 +378,8 @@ func TestReconcile_refundsWhatIsLeft(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			eachDatabase(t, func(t *testing.T, s *Store) {
-				d := &desk{market: newMarket(t, s), posted: posts{}}
-				d.books = reconcile.New(s, d.gateway, d.teller, nil, d.posted, d.clock)
+				d := &desk{market: newMarket(t, s)}
+				d.books = reconcile.New(s, d.gateway, d.teller, nil, d.clock)
 				d.put("w", 0, "hanbit")
 				today := clock.Midnight(d.clock())
 				d.window = reconcile.Window{From: today.Add(-24 * time.Hour), To: today.Add(48 * time.Hour)}
@@ -470,7 +464,7 @@ func (forgetful) Account(context.Context, string) (billing.BankAccount, error) {
 func TestReconcile_providerUnsure(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		d := openDesk(t, s)
-		d.books = reconcile.New(s, unsure{d.gateway}, forgetful{d.teller}, nil, d.posted, d.clock)
+		d.books = reconcile.New(s, unsure{d.gateway}, forgetful{d.teller}, nil, d.clock)
 		told, page := d.compare()
 		topup, charge := d.attemptOf(billing.TopUpAttempt), d.attemptOf(billing.ChargeAttempt)
 		transfer := texts(t, s, `SELECT a.id FROM attempt a JOIN checkout o ON o.id = a.subject_id WHERE o.method = 'bank'`)[0]
@@ -485,7 +479,7 @@ func TestReconcile_providerUnsure(t *testing.T) {
 	})
 }
 
-// A call that is repeated gets the answer of the first, and counts once.
+// A call that is repeated gets the answer of the first.
 func TestCorrect_repeated(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		d := openDesk(t, s)
@@ -498,9 +492,6 @@ func TestCorrect_repeated(t *testing.T) {
 				t.Errorf("Correct() with key %q = %+v, %v, want the first correction for %q alone", key, p, err, "mends")
 			}
 			d.pass(time.Second)
-		}
-		if d.posted["correction"] != 30 {
-			t.Errorf("counted %d KRW of corrections, want 30", d.posted["correction"])
 		}
 	})
 }
@@ -525,7 +516,7 @@ func TestReconcile_hourlyBesideABrokenOne(t *testing.T) {
 		newWallet(t, s, "a", 0) // before and behind the broken one
 		newWallet(t, s, "z", 0)
 		exec(t, s, `UPDATE wallet SET held_krw = 5 WHERE id IN ('a', 'z')`)
-		d.books = reconcile.New(brokenFor{s, "w"}, d.gateway, d.teller, nil, d.posted, d.clock)
+		d.books = reconcile.New(brokenFor{s, "w"}, d.gateway, d.teller, nil, d.clock)
 		if err := d.books.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "messages of w cannot be read") {
 			t.Errorf("Check() error = %v, want that of the broken wallet", err)
 		}
@@ -551,7 +542,7 @@ func TestReconcile_recountBelowEvidence(t *testing.T) {
 		if n, refused := d.correct(page.Found); n != 1 {
 			t.Fatalf("corrected %d, refused %q, want the late evidence", n, refused)
 		}
-		d.books = reconcile.New(s, d.gateway, d.teller, fixedCount{AllRequestCount: 40, SuccessCount: 38, FailCount: 2}, d.posted, d.clock)
+		d.books = reconcile.New(s, d.gateway, d.teller, fixedCount{AllRequestCount: 40, SuccessCount: 38, FailCount: 2}, d.clock)
 		exec(t, s, `UPDATE chunk SET task_id = '' WHERE id <> 'brd_w-000002'`)
 		page, err := d.books.Compare(t.Context(), reconcile.Order{Window: d.window, WalletID: "w", Recount: true}, nil)
 		if err != nil || page.Asked != 1 || len(page.Found) != 0 {

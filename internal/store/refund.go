@@ -149,7 +149,7 @@ func (s *Store) OpenRefund(ctx context.Context, o billing.RefundOpening) (refund
 			return err
 		}
 		w, posting := w.OpenRefund(refund.Supply, refund.ID, o.At)
-		if err := post(ctx, tx, w.ID, posting); err != nil {
+		if err := s.post(ctx, tx, w.ID, posting); err != nil {
 			return err
 		}
 		if err := saveWallet(ctx, tx, w); err != nil {

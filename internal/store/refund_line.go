@@ -164,7 +164,7 @@ func (s *Store) settleLine(ctx context.Context, tx *sql.Tx, walletID, refundID s
 
 // endLine ends a line with its posting, and its refund with the last of its lines.
 func (s *Store) endLine(ctx context.Context, tx *sql.Tx, w wallet.Wallet, p wallet.Posting, l heldLine, state billing.LineState, r billing.Report) error {
-	if err := post(ctx, tx, w.ID, p); err != nil {
+	if err := s.post(ctx, tx, w.ID, p); err != nil {
 		return err
 	}
 	if err := saveWallet(ctx, tx, w); err != nil {

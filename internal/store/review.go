@@ -108,7 +108,7 @@ func (s *Store) foundPaid(ctx context.Context, tx *sql.Tx, w wallet.Wallet, c he
 			return billing.Result{}, err
 		}
 	}
-	return billing.Result{Outcome: billing.Paid, WalletID: w.ID, Kind: billing.ChargeAttempt, Supply: c.supply}, nil
+	return billing.Result{Outcome: billing.Paid, WalletID: w.ID}, nil
 }
 
 // foundNotCharged ends the attempt of a charge in review and goes on as after a decline.
@@ -124,7 +124,7 @@ func (s *Store) foundNotCharged(ctx context.Context, tx *sql.Tx, w wallet.Wallet
 		return billing.Result{}, err
 	}
 	if d.Then == billing.ThenFail {
-		return billing.Result{Outcome: billing.AllFailed, WalletID: w.ID, Supply: c.supply}, s.failCharge(ctx, tx, w, c, d.At)
+		return billing.Result{Outcome: billing.AllFailed, WalletID: w.ID}, s.failCharge(ctx, tx, w, c, d.At)
 	}
 	return s.nextCard(ctx, tx, w, c, d.NextID, d.At, billing.NextCard, time.Time{})
 }

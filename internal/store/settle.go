@@ -118,7 +118,7 @@ func (s *Store) settleAll(ctx context.Context, walletID string, all []*settling)
 		if len(settled) == 0 {
 			return nil
 		}
-		if err := postAll(ctx, tx, walletID, postings); err != nil {
+		if err := s.postAll(ctx, tx, walletID, postings); err != nil {
 			return err
 		}
 		if err := writeWallet(ctx, tx, w, -held); err != nil {

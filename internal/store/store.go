@@ -37,6 +37,7 @@ type Store struct {
 	closing     Closing
 	holiday     func(day time.Time) bool
 	settlements gathering[*settling] // by wallet
+	ledger      ledger
 }
 
 // Config says which database to open, and the settings that the rules inside its transactions need.
@@ -129,6 +130,7 @@ func (s *Store) once(ctx context.Context, work func(tx *sql.Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit it answers ErrTxDone
+	defer s.ledger.forget(tx)
 	deed := access.DeedOf(ctx)
 	undo := deed.Begin()
 	if err := work(tx); err != nil {
@@ -142,10 +144,12 @@ func (s *Store) once(ctx context.Context, work func(tx *sql.Tx) error) error {
 	switch {
 	case err != nil:
 		undo()
+		return err
 	case written:
 		deed.Written()
 	}
-	return err
+	s.ledger.committed(tx)
+	return nil
 }
 
 // lockedOut tells a caller that what he wants to change was locked for longer than lock_timeout:
@@ -166,10 +170,11 @@ func repeatable(err error) bool {
 // apart runs a part of a transaction that may fail alone: what it wrote is taken back and the
 // transaction goes on. failure is what the part returned; err is what the transaction cannot
 // survive.
-func apart(ctx context.Context, tx *sql.Tx, part func() error) (failure, err error) {
+func (s *Store) apart(ctx context.Context, tx *sql.Tx, part func() error) (failure, err error) {
 	if _, err := tx.ExecContext(ctx, `SAVEPOINT part`); err != nil {
 		return nil, fmt.Errorf("begin a part: %w", err)
 	}
+	posted := s.ledger.written(tx)
 	if failure = part(); failure != nil {
 		if repeatable(failure) {
 			return nil, failure
@@ -177,6 +182,7 @@ func apart(ctx context.Context, tx *sql.Tx, part func() error) (failure, err err
 		if _, err := tx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT part`); err != nil {
 			return nil, errors.Join(failure, fmt.Errorf("take a part back: %w", err))
 		}
+		s.ledger.takeBack(tx, posted)
 	}
 	if _, err := tx.ExecContext(ctx, `RELEASE SAVEPOINT part`); err != nil {
 		return nil, fmt.Errorf("end a part: %w", err)

@@ -140,7 +140,7 @@ func post1(t testing.TB, s *Store, walletID string, rule func(wallet.Wallet) (wa
 			return err
 		}
 		after, posting := rule(w)
-		if err := post(context.Background(), tx, walletID, posting); err != nil {
+		if err := s.post(context.Background(), tx, walletID, posting); err != nil {
 			return err
 		}
 		return saveWallet(context.Background(), tx, after)

@@ -67,14 +67,14 @@ func moveHeld(ctx context.Context, tx *sql.Tx, id string, change wallet.KRW) err
 
 // post writes a posting and what it takes from free-cash grants. The caller saves the wallet
 // that the rule returned with it, in the same transaction.
-func post(ctx context.Context, tx *sql.Tx, walletID string, p wallet.Posting) error {
-	return postAll(ctx, tx, walletID, []wallet.Posting{p})
+func (s *Store) post(ctx context.Context, tx *sql.Tx, walletID string, p wallet.Posting) error {
+	return s.postAll(ctx, tx, walletID, []wallet.Posting{p})
 }
 
 const postingInsert = `wallet_id, kind, ref, at, free, paid, accrual, charging, revenue, clearing, vat, rounding, promotion, refunding`
 
 // postAll is post for several postings, in one statement, one for each grant, and one that keeps which paid what.
-func postAll(ctx context.Context, tx *sql.Tx, walletID string, all []wallet.Posting) error {
+func (s *Store) postAll(ctx context.Context, tx *sql.Tx, walletID string, all []wallet.Posting) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -101,6 +101,7 @@ func postAll(ctx context.Context, tx *sql.Tx, walletID string, all []wallet.Post
 			return fmt.Errorf("use grant %s: %w", id, err)
 		}
 	}
+	s.ledger.wrote(tx, all)
 	return noteUses(ctx, tx, walletID, all)
 }
 

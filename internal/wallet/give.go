@@ -95,11 +95,6 @@ type GiftStore interface {
 	StartGift(ctx context.Context, walletID, id string, now time.Time, r Request) (started Gift, repeated bool, err error)
 }
 
-// Meter counts what is posted.
-type Meter interface {
-	Posted(kind string, krw int64)
-}
-
 // NewGift asks for cash to be given.
 type NewGift struct {
 	WalletID  string
@@ -120,14 +115,13 @@ const (
 // Giver gives cash to wallets. It is safe for concurrent use.
 type Giver struct {
 	store GiftStore
-	meter Meter
 	now   func() time.Time
 	newID func(prefix string) string
 }
 
 // NewGiver returns a giver of cash.
-func NewGiver(store GiftStore, meter Meter, now func() time.Time, newID func(prefix string) string) *Giver {
-	return &Giver{store: store, meter: meter, now: now, newID: newID}
+func NewGiver(store GiftStore, now func() time.Time, newID func(prefix string) string) *Giver {
+	return &Giver{store: store, now: now, newID: newID}
 }
 
 // Give gives cash to a wallet.
@@ -159,12 +153,9 @@ func (g *Giver) Give(ctx context.Context, n NewGift, r Request) (Gift, error) {
 			return Gift{}, fault.Field("expires_on", "must be today or a day in the next %d years", maxGiftYears)
 		}
 	}
-	given, repeated, err := g.store.Give(ctx, gift, r)
+	given, _, err := g.store.Give(ctx, gift, r)
 	if err != nil {
 		return Gift{}, fmt.Errorf("give cash to wallet %s: %w", n.WalletID, err)
-	}
-	if given.Kind == PaidCash && !repeated {
-		g.meter.Posted(string(PaidGranted), int64(given.Amount))
 	}
 	return given, nil
 }
@@ -172,12 +163,9 @@ func (g *Giver) Give(ctx context.Context, n NewGift, r Request) (Gift, error) {
 // Use makes free cash count (사용하기). It cannot be undone. It is a Conflict when the cash was
 // started before or has expired.
 func (g *Giver) Use(ctx context.Context, walletID, id string, r Request) (Gift, error) {
-	started, repeated, err := g.store.StartGift(ctx, walletID, id, g.now(), r)
+	started, _, err := g.store.StartGift(ctx, walletID, id, g.now(), r)
 	if err != nil {
 		return Gift{}, fmt.Errorf("use free cash %s: %w", id, err)
-	}
-	if !repeated {
-		g.meter.Posted(string(GrantStarted), int64(started.Amount))
 	}
 	return started, nil
 }

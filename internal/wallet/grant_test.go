@@ -82,24 +82,18 @@ func TestGift_State(t *testing.T) {
 
 // giftStore remembers what it is told to keep.
 type giftStore struct {
-	given    []wallet.Gift
-	repeated bool
-	err      error
+	given []wallet.Gift
+	err   error
 }
 
 func (s *giftStore) Give(_ context.Context, g wallet.Gift, _ wallet.Request) (wallet.Gift, bool, error) {
 	s.given = append(s.given, g)
-	return g, s.repeated, s.err
+	return g, false, s.err
 }
 
 func (s *giftStore) StartGift(_ context.Context, walletID, id string, now time.Time, _ wallet.Request) (wallet.Gift, bool, error) {
-	return wallet.Gift{ID: id, WalletID: walletID, Amount: 700, StartedAt: now}, s.repeated, s.err
+	return wallet.Gift{ID: id, WalletID: walletID, Amount: 700, StartedAt: now}, false, s.err
 }
-
-// meter counts what is posted, by kind.
-type meter map[string]int64
-
-func (m meter) Posted(kind string, krw int64) { m[kind] += krw }
 
 func newID(prefix string) string { return prefix + "_1" }
 
@@ -129,15 +123,15 @@ func TestGiver_Give(t *testing.T) {
 	for name, tt := range refused {
 		t.Run(name, func(t *testing.T) {
 			s := &giftStore{}
-			_, err := wallet.NewGiver(s, meter{}, func() time.Time { return noon }, newID).Give(t.Context(), tt.gift, wallet.Request{})
+			_, err := wallet.NewGiver(s, func() time.Time { return noon }, newID).Give(t.Context(), tt.gift, wallet.Request{})
 			var f *fault.Error
 			if !errors.As(err, &f) || f.Kind != fault.Invalid || f.Field != tt.field || len(s.given) != 0 {
 				t.Errorf("Give = %v with %d stored, want Invalid %s", err, len(s.given), tt.field)
 			}
 		})
 	}
-	s, m := &giftStore{}, meter{}
-	giver := wallet.NewGiver(s, m, func() time.Time { return noon }, newID)
+	s := &giftStore{}
+	giver := wallet.NewGiver(s, func() time.Time { return noon }, newID)
 	got, err := giver.Give(t.Context(), good, wallet.Request{})
 	if err != nil || got.Kind != wallet.FreeCash || got.Remaining != 50_000 || got.Reason != "첫 이용 축하" || !got.ExpiresAt.Equal(clock.NextMidnight(noon)) {
 		t.Errorf("Give = %+v, %v, want free cash to the end of its last day", got, err)
@@ -147,15 +141,5 @@ func TestGiver_Give(t *testing.T) {
 	}
 	if _, err := giver.Use(t.Context(), "w", "grt_1", wallet.Request{}); err != nil {
 		t.Fatal(err)
-	}
-	s.repeated = true
-	if _, err := giver.Give(t.Context(), wallet.NewGift{WalletID: "w", Kind: wallet.PaidCash, Amount: 300, Reason: "보상"}, wallet.Request{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := giver.Use(t.Context(), "w", "grt_1", wallet.Request{}); err != nil {
-		t.Fatal(err)
-	}
-	if m["paid_granted"] != 300 || m["grant_started"] != 700 || len(m) != 2 {
-		t.Errorf("counted %v, want each posting once", m)
 	}
 }

@@ -96,8 +96,11 @@ func (p Posting) Change() Balances {
 // Amount returns the supply value that a posting is about, which is never negative: what came in,
 // was used, charged, given back or lost.
 func (p Posting) Amount() KRW {
-	if p.Kind == Refund {
+	switch p.Kind {
+	case Refund:
 		return -p.Refunding // its other legs are VAT and money outside
+	case MonthRounded:
+		return max(p.Rounding, -p.Rounding) // it is about VAT alone
 	}
 	var amount KRW
 	for _, leg := range []KRW{p.Free, p.Paid, p.Refunding, p.Accrual, p.Charging, p.Revenue, p.Promotion} {
