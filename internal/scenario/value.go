@@ -3,7 +3,6 @@ package scenario
 import (
 	"encoding/json"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -15,7 +14,7 @@ import (
 // What an [Ask] takes. The words are stored.
 const (
 	IsText   = "text"   // anything, within its pattern
-	IsNumber = "number" // 3, 3명, 세 명, 3만 원; kept as digits
+	IsNumber = "number" // 3, 3명, 세 명, 십이 명, 3만 원; kept as digits
 	IsPhone  = "phone"  // 010-1234-5678; kept with hyphens
 	IsDate   = "date"   // 오늘, 모레, 사흘 뒤, 3월 5일, 다음 주 금요일, 2027-03-05; kept as 2027-03-05
 	IsChoice = "choice" // one of the choices, kept as it is written there
@@ -95,78 +94,6 @@ func (a Ask) choiceIn(said string) (string, bool) {
 		}
 	}
 	return found, found != ""
-}
-
-var digitsIn = regexp.MustCompile(`([-+]?)(\d[\d,]*(?:\.\d+)?)\s*(백만|천만|억|만|천|백)?`)
-
-var multiples = map[string]int64{"백": 100, "천": 1_000, "만": 10_000, "백만": 1_000_000, "천만": 10_000_000, "억": 100_000_000}
-
-// numberIn finds the one number in a text. Pieces such as 3만 5천 are one.
-func numberIn(said string) (string, bool) {
-	said = narrow(said)
-	found := digitsIn.FindAllStringSubmatchIndex(said, -1)
-	if len(found) == 0 {
-		return countIn(said)
-	}
-	if one := found[0]; len(found) == 1 && one[6] < 0 {
-		return strings.TrimPrefix(strings.ReplaceAll(said[one[2]:one[5]], ",", ""), "+"), true
-	}
-	var sum float64
-	end, before := found[0][0], int64(1e18)
-	for i, at := range found {
-		multiple := int64(1)
-		if at[6] >= 0 {
-			multiple = multiples[said[at[6]:at[7]]]
-		}
-		digits, err := strconv.ParseFloat(strings.ReplaceAll(said[at[4]:at[5]], ",", ""), 64)
-		signed := at[2] < at[3]
-		if err != nil || multiple >= before || strings.TrimSpace(said[end:at[0]]) != "" || signed && (i > 0 || said[at[2]] == '-') {
-			return "", false
-		}
-		sum, end, before = sum+digits*float64(multiple), at[1], multiple
-	}
-	if sum > 1e15 {
-		return "", false
-	}
-	return strconv.FormatFloat(sum, 'f', -1, 64), true
-}
-
-var (
-	tens = []string{"", "열", "스물", "서른", "마흔", "쉰", "예순", "일흔", "여든", "아흔"}
-	ones = [][]string{{""}, {"하나", "한"}, {"둘", "두"}, {"셋", "세"}, {"넷", "네"}, {"다섯"}, {"여섯"}, {"일곱"}, {"여덟"}, {"아홉"}}
-	// What is counted may follow a number word; without one of these, 한 and 세 begin other words.
-	counted = []string{"", "명", "분", "사람", "개", "권", "잔", "병", "장", "마리", "대", "번", "시", "시간", "살", "박스", "상자", "세트", "가지", "군데", "곳", "달", "켤레", "송이"}
-	counts  = countWords()
-)
-
-// countWords are the native number words from 1 to 99.
-func countWords() map[string]int {
-	all := map[string]int{"스무": 20}
-	for t, ten := range tens {
-		for o, names := range ones {
-			for _, one := range names {
-				if t+o > 0 {
-					all[ten+one] = t*10 + o
-				}
-			}
-		}
-	}
-	return all
-}
-
-var politeEnds = regexp.MustCompile(`(이에요|예요|입니다|이요|요|으로|로|만|정도)+$`)
-
-// countIn reads a native number word, alone or with what is counted: 둘, 세 명이요.
-func countIn(said string) (string, bool) {
-	whole := fold(said)
-	for _, said := range []string{whole, politeEnds.ReplaceAllString(whole, "")} {
-		for _, thing := range counted {
-			if n := counts[strings.TrimSuffix(said, thing)]; n > 0 && strings.HasSuffix(said, thing) {
-				return strconv.Itoa(n), true
-			}
-		}
-	}
-	return "", false
 }
 
 var (
