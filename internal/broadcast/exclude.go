@@ -2,22 +2,11 @@ package broadcast
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/malgil/malgil/internal/fault"
-	"github.com/malgil/malgil/internal/kakao"
 )
-
-// PastChunk is a chunk with its people and what became of it.
-type PastChunk struct {
-	ID         ChunkID
-	Seq        int
-	State      ChunkState
-	Recipients []byte // JSON array of [Recipient]
-	Result     []byte // Kakao's answer, raw JSON, or empty
-}
 
 // pastChunks is how many chunks are read at a time.
 const pastChunks = 200
@@ -60,28 +49,4 @@ func (d *Desk) exclude(ctx context.Context, botID string, id ID, past crowd) err
 			return nil
 		}
 	}
-}
-
-// reached returns the people of a chunk who have the message, or may have it: all who were sent to but
-// those whom Kakao names as failed.
-func (c PastChunk) reached() (people []Recipient, err error) {
-	switch c.State {
-	case Sending, Sent, InDoubt, Settled:
-	case Planned, Queued, Rejected, Expired, ChunkCancelled, Parked:
-		return nil, nil
-	}
-	if err := json.Unmarshal(c.Recipients, &people); err != nil || c.State != Settled {
-		return people, err
-	}
-	failed := map[string]bool{}
-	for _, f := range kakao.Failures(c.Result) {
-		failed[f.UserID] = true
-	}
-	kept := people[:0]
-	for _, p := range people {
-		if !failed[p.ID] {
-			kept = append(kept, p)
-		}
-	}
-	return kept, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,7 +22,7 @@ func past(seq int, state ChunkState, result string) PastChunk {
 		}
 		list += fmt.Sprintf(`{"type":"botUserKey","id":"%s%d"}`, letter, i+1)
 	}
-	return PastChunk{Seq: seq, State: state, Recipients: []byte(list + "]"), Result: []byte(result)}
+	return PastChunk{Seq: seq, State: state, Recipients: []byte(list + "]"), Result: []byte(result), Failed: strings.Count(result, "userId")}
 }
 
 func TestPastChunk_reached(t *testing.T) {
@@ -36,6 +37,13 @@ func TestPastChunk_reached(t *testing.T) {
 	got, err := past(1, Settled, oneNamed).reached()
 	if want := []Recipient{{Type: "botUserKey", ID: "a1"}, {Type: "botUserKey", ID: "a3"}}; err != nil || cmp.Diff(want, got) != "" {
 		t.Errorf("reached() = %v, %v, want %v: all but whom Kakao names", got, err, want)
+	}
+	refused, late := past(1, Rejected, ""), past(1, Settled, oneNamed)
+	refused.Evident, late.Failed = 1, 2 // it arrived all the same; a correction says that two failed
+	for _, c := range []PastChunk{refused, late} {
+		if got, err := c.reached(); err != nil || len(got) != 3 {
+			t.Errorf("reached() of a chunk of which nobody knows who failed, %s = %v, %v, want everybody", c.State, got, err)
+		}
 	}
 	if _, err := (PastChunk{State: Sent, Recipients: []byte("{")}).reached(); err == nil {
 		t.Error("reached() of people that cannot be read error = nil")

@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -11,8 +12,9 @@ import (
 
 // Looked is a sent chunk whose result is to be looked up.
 type Looked struct {
-	Chunk   Chunk
-	RestKey string // empty when it does not open
+	Chunk      Chunk
+	Recipients []byte // JSON array of [Recipient]
+	RestKey    string // empty when it does not open
 }
 
 // Tally is how many people of a chunk ended how. The three sum to the chunk's people.
@@ -22,10 +24,17 @@ type Tally struct {
 	Unknown   int // counted by Kakao as failed, not named
 }
 
+// Reached returns how many people of a chunk got the message when so many are evident: their skill calls say that
+// Kakao took it. That is not that they got it, so whom Kakao names as failed may be among them.
+func (t Tally) Reached(people, evident int) int {
+	return max(t.Delivered, min(evident, people)-t.Failed)
+}
+
 // Settlement is the end of a chunk that was sent.
 type Settlement struct {
 	Tally  Tally
-	Result []byte // Kakao's answer, raw JSON
+	Missed []Recipient // who failed, where that is certain
+	Result []byte      // Kakao's answer, raw JSON
 }
 
 // Postponement keeps a chunk waiting for its result.
@@ -80,17 +89,18 @@ func (r *Results) FetchResult(ctx context.Context, id ChunkID, epoch int) error 
 	}
 	answer, err := r.events.Result(ctx, looked.RestKey, looked.Chunk.TaskID)
 	now := r.now()
-	tally, complete := Tally{}, false
+	end, complete := Settlement{}, false
 	if err == nil {
-		tally, complete = TallyOf(answer, looked.Chunk.People)
+		end, complete = Settle(answer, looked.Chunk.People, looked.Recipients)
 	}
 	if !complete {
 		return r.chunks.PostponeResult(ctx, id, epoch, postpone(looked.Chunk, answer, err, now))
 	}
-	settled, err := r.chunks.SettleChunk(ctx, id, epoch, Settlement{Tally: tally, Result: answer.Raw}, now)
+	settled, err := r.chunks.SettleChunk(ctx, id, epoch, end, now)
 	if err != nil {
 		return fmt.Errorf("settle chunk %s: %w", id, err)
 	}
+	tally := end.Tally
 	if settled {
 		r.meter.Messages("delivered", tally.Delivered)
 		r.meter.Messages("failed", tally.Failed)
@@ -99,14 +109,26 @@ func (r *Results) FetchResult(ctx context.Context, id ChunkID, epoch int) error 
 	return nil
 }
 
-// TallyOf reads a result by its counts. It is complete when every requested person is a success
-// or a failure; counts that do not fit the chunk are never taken for complete.
-func TallyOf(a kakao.SendResult, people int) (Tally, bool) {
+// Settle reads a result by its counts; recipients are the JSON array of the chunk's people. It is complete when every
+// requested person is a success or a failure; counts that do not fit the chunk are never taken for complete. Who failed
+// is named, once, and in the chunk; the others of the count are unknown, and so are all where the chunk cannot be read.
+func Settle(a kakao.SendResult, people int, recipients []byte) (Settlement, bool) {
 	if a.AllRequestCount != people || a.SuccessCount < 0 || a.FailCount < 0 || a.SuccessCount+a.FailCount != people {
-		return Tally{}, false
+		return Settlement{}, false
 	}
-	named := min(len(a.Failures), a.FailCount)
-	return Tally{Delivered: a.SuccessCount, Failed: named, Unknown: a.FailCount - named}, true
+	var all []Recipient
+	if len(a.Failures) > 0 { // of most chunks nobody's name is needed
+		_ = json.Unmarshal(recipients, &all) // the counts stand all the same
+	}
+	named := Named(a.Failures, all)
+	failed := min(len(named), a.FailCount)
+	end := Settlement{Tally: Tally{Delivered: a.SuccessCount, Failed: failed, Unknown: a.FailCount - failed}, Result: a.Raw}
+	if failed == len(named) {
+		for i := range named {
+			end.Missed = append(end.Missed, all[i])
+		}
+	}
+	return end, true
 }
 
 // lookups are the pauses between look-ups, counted from the one before; then hourly.

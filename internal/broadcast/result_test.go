@@ -2,7 +2,9 @@ package broadcast
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,8 +14,26 @@ import (
 	"github.com/malgil/malgil/internal/kakao"
 )
 
-func TestTallyOf(t *testing.T) {
-	named := func(n int) []kakao.SendFailure { return make([]kakao.SendFailure, n) }
+// five are the people of a chunk; two of them have one id.
+var five = []Recipient{{Type: "botUserKey", ID: "p0"}, {Type: "botUserKey", ID: "p1"}, {Type: "botUserKey", ID: "p2"}, {Type: "botUserKey", ID: "same"}, {Type: "appUserId", ID: "same"}}
+
+func TestSettle(t *testing.T) {
+	name := func(ids ...string) (all []kakao.SendFailure) {
+		for _, id := range ids {
+			kind, id, typed := strings.Cut(id, "/")
+			if !typed {
+				kind, id = "", kind
+			}
+			all = append(all, kakao.SendFailure{UserID: id, UserType: kind})
+		}
+		return all
+	}
+	named := func(n int) []kakao.SendFailure {
+		return name([]string{"p0", "p1", "p2", "botUserKey/same", "appUserId/same"}[:n]...)
+	}
+	failed := func(failures []kakao.SendFailure) kakao.SendResult {
+		return kakao.SendResult{AllRequestCount: 5, SuccessCount: 3, FailCount: 2, Failures: failures}
+	}
 	tests := map[string]struct {
 		answer   kakao.SendResult
 		want     Tally
@@ -33,14 +53,47 @@ func TestTallyOf(t *testing.T) {
 		"names without a failure count":  {kakao.SendResult{AllRequestCount: 5, SuccessCount: 4, Failures: named(1)}, Tally{}, false},
 		"an answer that counts nobody":   {kakao.SendResult{}, Tally{}, false},
 		"a sum that fits, total that is": {kakao.SendResult{AllRequestCount: 500, SuccessCount: 5}, Tally{}, false},
+		"one named twice":                {failed(name("p1", "botUserKey/p1")), Tally{Delivered: 3, Failed: 1, Unknown: 1}, true},
+		"one named who is not in it":     {failed(name("p1", "stranger")), Tally{Delivered: 3, Failed: 1, Unknown: 1}, true},
+		"one of two with one id":         {failed(name("p1", "appUserId/same")), Tally{Delivered: 3, Failed: 2}, true},
+		"one of two, and not which":      {failed(name("p1", "same")), Tally{Delivered: 3, Failed: 1, Unknown: 1}, true},
+		"a type that is not his":         {failed(name("p1", "appUserId/p2")), Tally{Delivered: 3, Failed: 1, Unknown: 1}, true},
+		"a type that nobody knows":       {failed(name("p1", "userKey/p2")), Tally{Delivered: 3, Failed: 2}, true},
+	}
+	people, err := json.Marshal(five)
+	if err != nil {
+		t.Fatal(err)
 	}
 	for name, tt := range tests {
-		got, complete := TallyOf(tt.answer, 5)
+		end, complete := Settle(tt.answer, 5, people)
+		got := end.Tally
 		if got != tt.want || complete != tt.complete {
-			t.Errorf("TallyOf(%s, 5) = %+v, %v, want %+v, %v", name, got, complete, tt.want, tt.complete)
+			t.Errorf("Settle(%s) = %+v, %v, want %+v, %v", name, got, complete, tt.want, tt.complete)
 		}
 		if complete && got.Delivered+got.Failed+got.Unknown != 5 {
-			t.Errorf("TallyOf(%s, 5) = %+v does not sum to 5", name, got)
+			t.Errorf("Settle(%s) = %+v does not sum to 5", name, got)
+		}
+		if len(end.Missed) != got.Failed && name != "more named than counted" || len(end.Missed) > got.Failed {
+			t.Errorf("Settle(%s) names %v, want the %d who failed", name, end.Missed, got.Failed)
+		}
+	}
+	if end, complete := Settle(failed(named(2)), 5, []byte("{")); !complete || end.Tally != (Tally{Delivered: 3, Unknown: 2}) {
+		t.Errorf("Settle of people that cannot be read = %+v, %t, want it complete, and nobody named", end, complete)
+	}
+}
+
+// Evidence is of a skill call: those whom Kakao names as failed may be among it.
+func TestTally_Reached(t *testing.T) {
+	for _, tt := range []struct {
+		tally           Tally
+		people, evident int
+		want            int
+	}{
+		{Tally{Delivered: 90, Failed: 10}, 100, 100, 90}, {Tally{Delivered: 90, Unknown: 10}, 100, 95, 95}, {Tally{Delivered: 90, Unknown: 10}, 100, 3, 90},
+		{Tally{Delivered: 85, Failed: 10, Unknown: 5}, 100, 97, 87}, {Tally{}, 100, 140, 100}, {Tally{Failed: 5}, 5, 3, 0},
+	} {
+		if got := tt.tally.Reached(tt.people, tt.evident); got != tt.want {
+			t.Errorf("%+v.Reached(%d, %d) = %d, want %d", tt.tally, tt.people, tt.evident, got, tt.want)
 		}
 	}
 }
@@ -96,7 +149,7 @@ type ledger struct {
 }
 
 func (l *ledger) SentChunk(context.Context, ChunkID, int) (Looked, bool, error) {
-	return Looked{Chunk: Chunk{ID: "c", TaskID: "task", People: 3, SentAt: start}, RestKey: "key"}, l.found, nil
+	return Looked{Chunk: Chunk{ID: "c", TaskID: "task", People: 3, SentAt: start}, Recipients: []byte(`[{"type":"botUserKey","id":"a1"},{"type":"botUserKey","id":"a2"},{"type":"botUserKey","id":"a3"}]`), RestKey: "key"}, l.found, nil
 }
 
 func (l *ledger) SettleChunk(_ context.Context, _ ChunkID, _ int, s Settlement, _ time.Time) (bool, error) {
@@ -121,6 +174,9 @@ func (l *ledger) Messages(outcome string, people int) { l.messages[outcome] += p
 func TestResults_FetchResult(t *testing.T) {
 	complete := kakao.SendResult{AllRequestCount: 3, SuccessCount: 2, FailCount: 1, Raw: []byte(`{}`)}
 	settlement := []Settlement{{Tally: Tally{Delivered: 2, Unknown: 1}, Result: []byte(`{}`)}}
+	names := complete
+	names.Failures = []kakao.SendFailure{{UserID: "a2"}}
+	named := []Settlement{{Tally: Tally{Delivered: 2, Failed: 1}, Missed: []Recipient{{Type: "botUserKey", ID: "a2"}}, Result: []byte(`{}`)}}
 	metered := map[string]int{"delivered": 2, "failed": 0, "unknown": 1}
 	tests := map[string]struct {
 		in        ledger
@@ -129,6 +185,7 @@ func TestResults_FetchResult(t *testing.T) {
 		messages  map[string]int
 	}{
 		"complete":                    {ledger{found: true, fence: true, answer: complete}, settlement, 0, metered},
+		"complete, with a name":       {ledger{found: true, fence: true, answer: names}, named, 0, map[string]int{"delivered": 2, "failed": 1, "unknown": 0}},
 		"settled by another run":      {ledger{found: true, answer: complete}, settlement, 0, map[string]int{}},
 		"not complete":                {ledger{found: true, fence: true, answer: kakao.SendResult{AllRequestCount: 3}}, nil, 1, map[string]int{}},
 		"no answer":                   {ledger{found: true, fence: true, err: fault.New(fault.Unavailable, "away")}, nil, 1, map[string]int{}},

@@ -114,24 +114,21 @@ func (m *missedPeople) of(c PastChunk) ([]Recipient, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch c.State {
-	case Settled:
-		failed := map[string]bool{}
-		for _, f := range kakao.Failures(c.Result) {
-			if len(m.order.ErrorTypes) == 0 || slices.Contains(m.order.ErrorTypes, f.ErrorType) {
-				failed[f.UserID] = true
-			}
+	missed := c.missed(all)
+	skipped := c.State == Expired || c.State == ChunkCancelled
+	var some []Recipient
+	for i, person := range all {
+		if f, is := missed[i]; is && m.order.takes(f, skipped) {
+			some = append(some, person)
 		}
-		return slices.DeleteFunc(all, func(r Recipient) bool { return !failed[r.ID] }), nil
-	case Rejected:
-		if len(m.order.ErrorTypes) == 0 {
-			return all, nil
-		}
-	case Expired, ChunkCancelled:
-		if m.order.Skipped {
-			return all, nil
-		}
-	case Planned, Queued, Sending, Sent, InDoubt, Parked:
 	}
-	return nil, nil
+	return some, nil
+}
+
+// takes reports whether the order is for somebody who was not reached.
+func (o RetryOrder) takes(f kakao.SendFailure, skipped bool) bool {
+	if skipped {
+		return o.Skipped
+	}
+	return len(o.ErrorTypes) == 0 || slices.Contains(o.ErrorTypes, f.ErrorType)
 }

@@ -31,7 +31,38 @@ func ended(seq int, state ChunkState, people int, failed map[int]int) PastChunk 
 	recipients, _ := json.Marshal(all)
 	result, _ := json.Marshal(map[string]any{"taskId": "t", "status": "x", "allRequestCount": people, "successCount": people - len(list),
 		"fail": map[string]any{"count": len(list), "list": list}})
-	return PastChunk{Seq: seq, State: state, Recipients: recipients, Result: result}
+	return PastChunk{Seq: seq, State: state, Recipients: recipients, Result: result, Failed: len(list)}
+}
+
+// Nobody is retried of a chunk in which it is not certain who failed: what counts as failed is not whom Kakao names, or
+// skill calls say that somebody was reached all the same.
+func TestPastChunk_missed(t *testing.T) {
+	failed := map[int]int{2: 100, 4: 201}
+	for name, tt := range map[string]struct {
+		of     PastChunk
+		change func(c *PastChunk)
+		want   int
+	}{
+		"named":                             {ended(1, Settled, 4, failed), func(*PastChunk) {}, 2},
+		"fewer failed, by a correction":     {ended(1, Settled, 4, failed), func(c *PastChunk) { c.Failed = 1 }, 0},
+		"more failed than are named":        {ended(1, Settled, 4, failed), func(c *PastChunk) { c.Failed = 3 }, 0},
+		"skill calls, one of which failed":  {ended(1, Settled, 4, failed), func(c *PastChunk) { c.Evident = 3 }, 2},
+		"a skill call of one who was named": {ended(1, Settled, 4, failed), func(c *PastChunk) { c.Evident = 4 }, 0},
+		"refused":                           {ended(1, Rejected, 4, nil), func(*PastChunk) {}, 4},
+		"refused, and arrived":              {ended(1, Rejected, 4, nil), func(c *PastChunk) { c.Evident = 1 }, 0},
+		"skipped":                           {ended(1, Expired, 4, nil), func(*PastChunk) {}, 4},
+		"skipped, and arrived":              {ended(1, ChunkCancelled, 4, nil), func(c *PastChunk) { c.Evident = 1 }, 0},
+		"in doubt":                          {ended(1, InDoubt, 4, nil), func(*PastChunk) {}, 0},
+	} {
+		tt.change(&tt.of)
+		people, err := tt.of.people()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tt.of.missed(people); len(got) != tt.want {
+			t.Errorf("%s: missed() = %v, want %d", name, got, tt.want)
+		}
+	}
 }
 
 // A retry goes to those alone who certainly did not get it, with what was known of them.

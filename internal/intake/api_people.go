@@ -15,7 +15,7 @@ type personView struct {
 	Type    string            `json:"type"`
 	ID      string            `json:"id"`
 	Chunk   broadcast.ChunkID `json:"chunk"`
-	Outcome string            `json:"outcome" doc:"delivered, failed, undetermined (Kakao counts failures in the chunk that it does not name), in_doubt, skipped, or waiting"`
+	Outcome string            `json:"outcome" doc:"delivered, failed, undetermined (some in the chunk failed, and Kakao does not say, or not for certain, who), in_doubt, skipped, or waiting"`
 	Error   int               `json:"error_type,omitempty" doc:"Kakao's number"`
 	Message string            `json:"message,omitempty" doc:"Why it failed, in Kakao's words or ours"`
 	Price   wallet.KRW        `json:"captured_krw,omitempty" doc:"What was captured for a delivered message"`
@@ -74,15 +74,17 @@ func peopleOf(c store.ChunkPeople) ([]personView, error) {
 	if err := json.Unmarshal(c.Recipients, &recipients); err != nil {
 		return nil, err
 	}
-	named := map[string]kakao.SendFailure{}
-	for _, f := range kakao.Failures(c.Result) {
-		named[f.UserID] = f
-	}
 	outcome, message := outcomeOf(c.Chunk)
+	var named map[int]kakao.SendFailure
+	if certain := true; c.Chunk.State == broadcast.Settled {
+		if named, certain = broadcast.FailedIn(c.Result, c.Chunk.Failed, recipients); !certain {
+			outcome = undetermined
+		}
+	}
 	people := make([]personView, len(recipients))
 	for i, r := range recipients {
 		p := personView{Type: r.Type, ID: r.ID, Chunk: c.Chunk.ID, Outcome: outcome, Message: message}
-		if f, failed := named[r.ID]; failed && c.Chunk.State == broadcast.Settled {
+		if f, failed := named[i]; failed {
 			p.Outcome, p.Error, p.Message = "failed", f.ErrorType, f.Message
 		}
 		if p.Outcome == "delivered" && c.Captured {
@@ -93,12 +95,15 @@ func peopleOf(c store.ChunkPeople) ([]personView, error) {
 	return people, nil
 }
 
+// undetermined is the outcome of people of a chunk some of whom failed, and nobody knows who.
+const undetermined = "undetermined"
+
 // outcomeOf returns what became of those people of a chunk whom Kakao does not name.
 func outcomeOf(c store.ChunkView) (outcome, message string) {
 	switch c.State {
 	case broadcast.Settled:
 		if c.Unknown > 0 {
-			return "undetermined", ""
+			return undetermined, ""
 		}
 		return "delivered", ""
 	case broadcast.Rejected, broadcast.Parked:

@@ -25,11 +25,15 @@ type SendResult struct {
 	Raw             []byte        // Kakao's answer
 }
 
+// SkillFailed is the error type of a person for whose message the skill server answered with an error: it was
+// called, and he got nothing.
+const SkillFailed = 201
+
 // SendFailure is one person whom an event did not reach.
 type SendFailure struct {
 	UserID, UserType string
 	At               time.Time // zero when Kakao does not say
-	ErrorType        int       // 201: the skill server answered with an error; 0 when Kakao does not say
+	ErrorType        int       // such as [SkillFailed]; 0 when Kakao does not say
 	Message          string
 }
 

@@ -125,8 +125,8 @@ type Store interface {
 	SettledChunk(ctx context.Context, walletID, chunkID string) (SentChunk, error)
 
 	// CorrectChunk posts what makes a chunk's captures equal its delivered messages, of which Kakao says
-	// now that they are so many where recount is not nil. A repeated request gets what the first one posted.
-	CorrectChunk(ctx context.Context, c Correction, recount *broadcast.Tally) (posted *wallet.Posting, repeated bool, err error)
+	// something else now where recount is not nil. A repeated request gets what the first one posted.
+	CorrectChunk(ctx context.Context, c Correction, recount *broadcast.Settlement) (posted *wallet.Posting, repeated bool, err error)
 	// CorrectPayment posts what makes our books of a payment equal what the provider keeps of it, as
 	// CorrectChunk does.
 	CorrectPayment(ctx context.Context, c Correction, keeps wallet.KRW) (posted *wallet.Posting, repeated bool, err error)
@@ -141,17 +141,18 @@ type Store interface {
 
 // SentChunk is a chunk that was settled by Kakao's count.
 type SentChunk struct {
-	ID       string
-	WalletID string
-	TaskID   string // Kakao's receipt
-	RestKey  string // of its bot
-	People   int
-	Tally    broadcast.Tally // as it was settled
-	Evident  int             // of whom there is evidence that they were reached
-	Price    wallet.KRW
-	Captured wallet.KRW // corrections included
-	SentAt   time.Time
-	Day      time.Time
+	ID         string
+	WalletID   string
+	TaskID     string // Kakao's receipt
+	RestKey    string // of its bot
+	People     int
+	Tally      broadcast.Tally // as it was settled
+	Recipients []byte          // JSON array of [broadcast.Recipient]
+	Evident    int             // of whom there is evidence that they were reached
+	Price      wallet.KRW
+	Captured   wallet.KRW // corrections included
+	SentAt     time.Time
+	Day        time.Time
 }
 
 // Events is the look-up of Kakao's Event API.

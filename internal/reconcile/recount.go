@@ -26,7 +26,7 @@ func (s *Service) compareRecount(ctx context.Context, o Order, m Mark, page *Pag
 			page.Unasked++
 			continue
 		}
-		tally, err := s.recount(ctx, c)
+		now, err := s.recount(ctx, c)
 		switch {
 		case ctx.Err() != nil:
 			return nil, nil, ctx.Err()
@@ -36,28 +36,28 @@ func (s *Service) compareRecount(ctx context.Context, o Order, m Mark, page *Pag
 			continue
 		}
 		page.Asked++
-		reached := max(tally.Delivered, min(c.Evident, c.People)) // evidence stands, whatever Kakao counts
-		if due := c.Price * wallet.KRW(reached); due != c.Captured && tally != c.Tally {
+		due := c.Price * wallet.KRW(now.Tally.Reached(c.People, c.Evident)) // evidence stands, whatever Kakao counts
+		if due != c.Captured && now.Tally != c.Tally {
 			found = append(found, Finding{WalletID: c.WalletID, Day: c.Day, Kind: Recount, Subject: c.ID, Want: due, Got: c.Captured, Correctable: true,
-				Note: fmt.Sprintf("Kakao counts %d of %d people as reached, %d when it was settled", tally.Delivered, c.People, c.Tally.Delivered)})
+				Note: fmt.Sprintf("Kakao counts %d of %d people as reached, %d when it was settled", now.Tally.Delivered, c.People, c.Tally.Delivered)})
 		}
 	}
 	return found, next, nil
 }
 
-// recount asks Kakao for the count of a chunk.
-func (s *Service) recount(ctx context.Context, c SentChunk) (broadcast.Tally, error) {
+// recount asks Kakao what became of a chunk.
+func (s *Service) recount(ctx context.Context, c SentChunk) (broadcast.Settlement, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	answer, err := s.events.Result(ctx, c.RestKey, c.TaskID)
 	if err != nil {
-		return broadcast.Tally{}, err
+		return broadcast.Settlement{}, err
 	}
-	tally, complete := broadcast.TallyOf(answer, c.People)
+	now, complete := broadcast.Settle(answer, c.People, c.Recipients)
 	if !complete {
-		return tally, fault.New(fault.Unavailable, "Kakao's count of chunk %s is not complete", c.ID)
+		return now, fault.New(fault.Unavailable, "Kakao's count of chunk %s is not complete", c.ID)
 	}
-	return tally, nil
+	return now, nil
 }
 
 func (s *Service) correctRecount(ctx context.Context, c Correction) (*wallet.Posting, error) {
@@ -65,10 +65,10 @@ func (s *Service) correctRecount(ctx context.Context, c Correction) (*wallet.Pos
 	if err != nil {
 		return nil, err
 	}
-	tally, err := s.recount(ctx, sent)
+	now, err := s.recount(ctx, sent)
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "Kakao cannot be asked about it; try again")
 	}
-	posted, _, err := s.store.CorrectChunk(ctx, c, &tally)
+	posted, _, err := s.store.CorrectChunk(ctx, c, &now)
 	return posted, err
 }

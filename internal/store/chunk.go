@@ -271,9 +271,9 @@ func (s *Store) pauseBotOf(ctx context.Context, id broadcast.ChunkID, reason str
 // SentChunk reads a sent chunk whose result is to be looked up.
 func (s *Store) SentChunk(ctx context.Context, id broadcast.ChunkID, epoch int) (l broadcast.Looked, ok bool, err error) {
 	var sealed []byte
-	l.Chunk, err = scanChunk(s.read.QueryRowContext(ctx, `SELECT `+chunkColumns+`, t.rest_key_sealed
+	l.Chunk, err = scanChunk(s.read.QueryRowContext(ctx, `SELECT `+chunkColumns+`, c.recipients, t.rest_key_sealed
 		FROM chunk c JOIN bot t ON t.id = c.bot_id
-		WHERE c.id = $1 AND c.epoch = $2 AND c.state = 'sent'`, id, epoch), &sealed)
+		WHERE c.id = $1 AND c.epoch = $2 AND c.state = 'sent'`, id, epoch), &l.Recipients, &sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return l, false, nil
 	}

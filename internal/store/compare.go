@@ -137,22 +137,23 @@ func corrections(legs, walletID, what, id string) string {
 }
 
 // capturedChunk is what a chunk's people and postings say. Evidence is counted only where it could
-// say more than Kakao did.
-var capturedChunk = `c.id, c.people, c.delivered, CASE WHEN c.delivered < c.people
+// say more than Kakao did, and only Kakao's own word that people failed stands against it.
+var capturedChunk = `c.id, c.people, c.delivered, CASE WHEN c.state = 'settled' THEN c.failed ELSE 0 END, CASE WHEN c.delivered < c.people
 		THEN (SELECT COUNT(*) FROM chunk_evidence e WHERE e.chunk_id = c.id) ELSE 0 END,
 	b.price_krw, COALESCE(p.at, 0), CAST(COALESCE(p.revenue, 0) + ` + corrections("x.revenue", "c.wallet_id", wallet.CorrectsCapture, "c.id") + ` AS BIGINT)`
 
 // chunkBooks is what a chunk's people and postings say.
 type chunkBooks struct {
-	id                         broadcast.ChunkID
-	out                        int64
-	people, delivered, evident int
-	price, captured            wallet.KRW
-	capturedAt                 time.Time
+	id              broadcast.ChunkID
+	out             int64
+	tally           broadcast.Tally // who is unknown apart
+	people, evident int
+	price, captured wallet.KRW
+	capturedAt      time.Time
 }
 
 // reached returns how many people got the message, as far as is known.
-func (c chunkBooks) reached() int { return max(c.delivered, min(c.evident, c.people)) }
+func (c chunkBooks) reached() int { return c.tally.Reached(c.people, c.evident) }
 
 func (c chunkBooks) due() wallet.KRW { return c.price * wallet.KRW(c.reached()) }
 
@@ -161,14 +162,14 @@ func (s *Store) CompareMessages(ctx context.Context, m reconcile.Mark, w reconci
 	var all []chunkBooks
 	err = s.snapshot(ctx, compareTime, func(q querier) error {
 		rows, err := q.QueryContext(ctx, `SELECT c.out, `+capturedChunk+`
-			FROM (SELECT id, wallet_id, broadcast_id, people, delivered, `+outAt+` AS out FROM chunk
+			FROM (SELECT id, wallet_id, broadcast_id, state, people, delivered, failed, `+outAt+` AS out FROM chunk
 				WHERE wallet_id = $1 AND `+endedChunk+` AND `+outAt+` < $2 AND `+outAt+` >= $3 AND (`+outAt+`, id) > ($3, $4)
 				ORDER BY `+outAt+`, id LIMIT $5) c
 			JOIN broadcast b ON b.id = c.broadcast_id
 			LEFT JOIN posting p ON p.wallet_id = c.wallet_id AND p.kind = 'capture' AND p.ref = c.id
 			ORDER BY c.out, c.id`, m.Wallet, millis(w.To), max(m.At, millis(w.From)-1), m.ID, compareChunks)
 		all, err = collect(rows, err, func(row scanner) (c chunkBooks, err error) {
-			err = row.Scan(&c.out, &c.id, &c.people, &c.delivered, &c.evident, &c.price, at(&c.capturedAt), &c.captured)
+			err = row.Scan(&c.out, &c.id, &c.people, &c.tally.Delivered, &c.tally.Failed, &c.evident, &c.price, at(&c.capturedAt), &c.captured)
 			return c, err
 		})
 		return err
@@ -185,8 +186,8 @@ func (s *Store) CompareMessages(ctx context.Context, m reconcile.Mark, w reconci
 		if !c.capturedAt.IsZero() {
 			f.Day = clock.Midnight(c.capturedAt)
 		}
-		if c.reached() > c.delivered {
-			f.Note += fmt.Sprintf(", %d of them by late evidence", c.reached()-c.delivered)
+		if c.reached() > c.tally.Delivered {
+			f.Note += fmt.Sprintf(", %d of them by late evidence", c.reached()-c.tally.Delivered)
 		}
 		found = append(found, f)
 	}
@@ -197,7 +198,7 @@ func (s *Store) CompareMessages(ctx context.Context, m reconcile.Mark, w reconci
 	return found, next, nil
 }
 
-const sentChunkColumns = `c.id, c.wallet_id, c.task_id, c.bot_id, t.rest_key_sealed, c.people, c.delivered, c.failed, c.unknown, b.price_krw,
+const sentChunkColumns = `c.id, c.wallet_id, c.task_id, c.bot_id, t.rest_key_sealed, c.people, c.recipients, c.delivered, c.failed, c.unknown, b.price_krw,
 	(SELECT COUNT(*) FROM chunk_evidence e WHERE e.chunk_id = c.id), c.sent_at, COALESCE(p.at, c.sent_at), COALESCE(p.revenue, 0)`
 
 const sentChunkJoins = ` JOIN broadcast b ON b.id = c.broadcast_id JOIN bot t ON t.id = c.bot_id
@@ -207,7 +208,7 @@ func (s *Store) scanSentChunk(row scanner) (c reconcile.SentChunk, err error) {
 	var bot string
 	var sealed []byte
 	var corrected wallet.KRW
-	err = row.Scan(&c.ID, &c.WalletID, &c.TaskID, &bot, &sealed, &c.People, &c.Tally.Delivered, &c.Tally.Failed, &c.Tally.Unknown, &c.Price,
+	err = row.Scan(&c.ID, &c.WalletID, &c.TaskID, &bot, &sealed, &c.People, &c.Recipients, &c.Tally.Delivered, &c.Tally.Failed, &c.Tally.Unknown, &c.Price,
 		&c.Evident, at(&c.SentAt), at(&c.Day), &c.Captured, &corrected)
 	c.RestKey, c.Captured, c.Day = s.restKey(bot, sealed), c.Captured+corrected, clock.Midnight(c.Day)
 	return c, err

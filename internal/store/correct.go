@@ -86,7 +86,7 @@ func correctionRef(ctx context.Context, tx *sql.Tx, walletID, what, id string) (
 
 // CorrectChunk posts what makes a chunk's captures equal its delivered messages. A repeated request
 // gets what the first one posted.
-func (s *Store) CorrectChunk(ctx context.Context, c reconcile.Correction, recount *broadcast.Tally) (posted *wallet.Posting, repeated bool, err error) {
+func (s *Store) CorrectChunk(ctx context.Context, c reconcile.Correction, recount *broadcast.Settlement) (posted *wallet.Posting, repeated bool, err error) {
 	return s.correct(ctx, c, func(tx *sql.Tx, w wallet.Wallet) (*wallet.Posting, error) {
 		var broadcastID broadcast.ID
 		var state broadcast.ChunkState
@@ -109,7 +109,7 @@ func (s *Store) CorrectChunk(ctx context.Context, c reconcile.Correction, recoun
 		}
 		err = tx.QueryRowContext(ctx, `SELECT `+capturedChunk+` FROM chunk c JOIN broadcast b ON b.id = c.broadcast_id
 			LEFT JOIN posting p ON p.wallet_id = c.wallet_id AND p.kind = 'capture' AND p.ref = c.id WHERE c.id = $1`, c.Subject).
-			Scan(&books.id, &books.people, &books.delivered, &books.evident, &books.price, at(&books.capturedAt), &books.captured)
+			Scan(&books.id, &books.people, &books.tally.Delivered, &books.tally.Failed, &books.evident, &books.price, at(&books.capturedAt), &books.captured)
 		if err != nil {
 			return nil, fmt.Errorf("read chunk %s: %w", c.Subject, err)
 		}
@@ -117,7 +117,7 @@ func (s *Store) CorrectChunk(ctx context.Context, c reconcile.Correction, recoun
 			if state != broadcast.Settled {
 				return nil, reconcile.ErrNotCorrectable
 			}
-			books.delivered = recount.Delivered
+			books.tally = recount.Tally
 			if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM chunk_evidence WHERE chunk_id = $1`, c.Subject).Scan(&books.evident); err != nil {
 				return nil, fmt.Errorf("count the evidence of chunk %s: %w", c.Subject, err)
 			}
@@ -140,15 +140,16 @@ func (s *Store) CorrectChunk(ctx context.Context, c reconcile.Correction, recoun
 }
 
 // countAnew takes over what Kakao says now of a settled chunk that is locked.
-func countAnew(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, id string, t broadcast.Tally) error {
+func countAnew(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, id string, r broadcast.Settlement) error {
 	var was broadcast.Tally
+	t := r.Tally
 	if err := tx.QueryRowContext(ctx, `SELECT delivered, failed, unknown FROM chunk WHERE id = $1`, id).Scan(&was.Delivered, &was.Failed, &was.Unknown); err != nil {
 		return fmt.Errorf("read the people of chunk %s: %w", id, err)
 	}
 	b.Counts.Delivered += t.Delivered - was.Delivered
 	b.Counts.Failed += t.Failed - was.Failed
 	b.Counts.Unknown += t.Unknown - was.Unknown
-	_, err := tx.ExecContext(ctx, `UPDATE chunk SET delivered = $2, failed = $3, unknown = $4 WHERE id = $1`, id, t.Delivered, t.Failed, t.Unknown)
+	_, err := tx.ExecContext(ctx, `UPDATE chunk SET delivered = $2, failed = $3, unknown = $4, result = $5 WHERE id = $1`, id, t.Delivered, t.Failed, t.Unknown, storable(string(r.Result)))
 	if err != nil {
 		return fmt.Errorf("count chunk %s anew: %w", id, err)
 	}
@@ -222,7 +223,7 @@ func usedBy(ctx context.Context, tx *sql.Tx, walletID string, c reconcile.Correc
 // noteReached moves people whom late evidence shows to have been reached, and brings what the
 // broadcast has captured up to its postings.
 func (s *Store) noteReached(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, state broadcast.ChunkState, books chunkBooks, c reconcile.Correction) error {
-	more := books.reached() - books.delivered
+	more := books.reached() - books.tally.Delivered
 	if more > 0 {
 		var failed, unknown int
 		if err := tx.QueryRowContext(ctx, `SELECT failed, unknown FROM chunk WHERE id = $1`, books.id).Scan(&failed, &unknown); err != nil {

@@ -137,14 +137,20 @@ func notRetried(ctx context.Context, q querier, id broadcast.ID) error {
 
 // EndedChunks lists chunks of a broadcast of which somebody was not reached.
 func (s *Store) EndedChunks(ctx context.Context, id broadcast.ID, after, limit int) ([]broadcast.PastChunk, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT c.seq, c.state, c.recipients, c.result`+ofAudience+` AND c.seq > $2
+	rows, err := s.read.QueryContext(ctx, `SELECT `+pastChunk+ofAudience+` AND c.seq > $2
 		AND (c.failed > 0 OR c.skipped > 0) AND c.left_out = '' ORDER BY c.seq LIMIT $3`, id, after, limit)
-	return collect(rows, err, func(row scanner) (c broadcast.PastChunk, err error) {
-		var recipients, result string
-		err = row.Scan(&c.Seq, &c.State, &recipients, &result)
-		c.Recipients, c.Result = []byte(recipients), []byte(result)
-		return c, err
-	})
+	return collect(rows, err, scanPastChunk)
+}
+
+// pastChunk are the columns of a [broadcast.PastChunk]. Evidence is counted only where it says more than is settled.
+const pastChunk = `c.id, c.seq, c.state, c.recipients, c.result, c.failed,
+	CASE WHEN c.failed > 0 OR c.skipped > 0 THEN (SELECT COUNT(*) FROM chunk_evidence e WHERE e.chunk_id = c.id) ELSE 0 END`
+
+func scanPastChunk(row scanner) (c broadcast.PastChunk, err error) {
+	var recipients, result string
+	err = row.Scan(&c.ID, &c.Seq, &c.State, &recipients, &result, &c.Failed, &c.Evident)
+	c.Recipients, c.Result = []byte(recipients), []byte(result)
+	return c, err
 }
 
 // FailedChunk is a chunk in which Kakao names people whom it did not reach.

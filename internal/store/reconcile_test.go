@@ -160,13 +160,10 @@ func TestReconcile_finds(t *testing.T) {
 			want:  []string{"messages brd_w-000001 300 1500"}, corrected: 1,
 		},
 		"late evidence": {
-			plant: func(d *desk) {
-				for i := range 39 {
-					exec(d.t, d.s, `INSERT INTO chunk_evidence (chunk_id, user_hash, at) VALUES ($1, $2, 1)`, chunk2, []byte{byte(i)})
-				}
-			},
-			want: []string{"messages brd_w-000002 585 570"}, corrected: 1,
+			plant: func(d *desk) { d.unnamed(); d.evident(39) },
+			want:  []string{"messages brd_w-000002 585 570"}, corrected: 1,
 		},
+		"skill calls of those whom Kakao names as failed": {plant: func(d *desk) { d.evident(40) }},
 		"a capture without a chunk": {
 			plant: func(d *desk) {
 				post1(d.t, d.s, "w", func(w wallet.Wallet) (wallet.Wallet, wallet.Posting) {
@@ -217,7 +214,8 @@ func TestReconcile_finds(t *testing.T) {
 				names := strings.NewReplacer("{charge}", d.attemptOf(billing.ChargeAttempt), "{topup}", d.attemptOf(billing.TopUpAttempt))
 				tt.plant(d)
 				told, page := d.compare()
-				want(t, "differences", told, strings.Split(names.Replace(strings.Join(tt.want, "\n")), "\n")...)
+				wanted := strings.FieldsFunc(names.Replace(strings.Join(tt.want, "\n")), func(r rune) bool { return r == '\n' })
+				want(t, "differences", told, wanted...)
 				corrected, refused := d.correct(page.Found)
 				if corrected != tt.corrected || (tt.code != "") != (len(refused) > 0) || slices.ContainsFunc(refused, func(c string) bool { return c != tt.code }) {
 					t.Errorf("corrected %d, refused %q, want %d and %q", corrected, refused, tt.corrected, tt.code)
@@ -241,6 +239,21 @@ func TestReconcile_finds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// evident records that so many people of the second chunk made the block's skill speak.
+func (d *desk) evident(people int) {
+	d.t.Helper()
+	for i := range people {
+		exec(d.t, d.s, `INSERT INTO chunk_evidence (chunk_id, user_hash, at) VALUES ('brd_w-000002', $1, 1)`, []byte{byte(i)})
+	}
+}
+
+// unnamed has Kakao not name the two who failed in the second chunk.
+func (d *desk) unnamed() {
+	d.t.Helper()
+	exec(d.t, d.s, `UPDATE chunk SET failed = 0, unknown = 2 WHERE id = 'brd_w-000002'`)
+	exec(d.t, d.s, `UPDATE broadcast SET failed = 0, unknown = 2 WHERE id = 'brd_w'`)
 }
 
 // cancel gives a part of a payment back at the gateway, behind our back.
@@ -535,9 +548,8 @@ func (c fixedCount) Result(context.Context, string, string) (kakao.SendResult, e
 func TestReconcile_recountBelowEvidence(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		d := openDesk(t, s)
-		for i := range 39 {
-			exec(t, s, `INSERT INTO chunk_evidence (chunk_id, user_hash, at) VALUES ('brd_w-000002', $1, 1)`, []byte{byte(i)})
-		}
+		d.unnamed()
+		d.evident(39)
 		_, page := d.compare()
 		if n, refused := d.correct(page.Found); n != 1 {
 			t.Fatalf("corrected %d, refused %q, want the late evidence", n, refused)
@@ -553,7 +565,25 @@ func TestReconcile_recountBelowEvidence(t *testing.T) {
 			t.Errorf("Correct() = %+v, %v, want nothing taken back", p, err)
 		}
 		const people = `CAST(delivered AS TEXT) || ' ' || CAST(failed AS TEXT) || ' ' || CAST(unknown AS TEXT)`
-		want(t, "people of the chunk", texts(t, s, `SELECT `+people+` FROM chunk WHERE id = 'brd_w-000002'`), "39 1 0")
-		want(t, "people of the broadcast", texts(t, s, `SELECT `+people+` FROM broadcast WHERE id = 'brd_w'`), "139 1 0")
+		want(t, "people of the chunk", texts(t, s, `SELECT `+people+` FROM chunk WHERE id = 'brd_w-000002'`), "39 0 1")
+		want(t, "people of the broadcast", texts(t, s, `SELECT `+people+` FROM broadcast WHERE id = 'brd_w'`), "139 0 1")
+	})
+}
+
+// What Kakao says when it counts again is kept, so that nobody who got the message is taken for one who did not.
+func TestReconcile_recountNames(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		d := openDesk(t, s)
+		now := kakao.SendResult{AllRequestCount: 40, SuccessCount: 39, FailCount: 1, Failures: []kakao.SendFailure{{UserID: "u2-7"}},
+			Raw: []byte(`{"allRequestCount":40,"successCount":39,"fail":{"count":1,"list":[{"userId":"u2-7"}]}}`)}
+		d.books = reconcile.New(s, d.gateway, d.teller, fixedCount(now), d.clock)
+		if _, err := d.books.Correct(t.Context(), reconcile.Correction{WalletID: "w", Kind: reconcile.Recount, Subject: "brd_w-000002", Difference: 15}); err != nil {
+			t.Fatal(err)
+		}
+		d.evident(3)
+		missed, err := s.EndedChunks(t.Context(), "brd_w", 0, 10)
+		if err != nil || len(missed) != 1 || missed[0].Failed != 1 || string(missed[0].Result) != string(now.Raw) || missed[0].Evident != 3 {
+			t.Errorf("EndedChunks() = %+v, %v, want one chunk with one failed, Kakao's newer answer and three skill calls", missed, err)
+		}
 	})
 }

@@ -130,7 +130,7 @@ func (s *Store) EndUpload(ctx context.Context, id broadcast.ID, epoch, chunks in
 // PastChunks reads chunks of a broadcast's audience in order, those after a seq: all, or those that may hold
 // one of some ids of people, for which it looks through them all, once.
 func (s *Store) PastChunks(ctx context.Context, id broadcast.ID, people []string, after, limit int) ([]broadcast.PastChunk, error) {
-	query, args := `SELECT c.id, c.seq, c.state, c.recipients, c.result`+ofAudience+` AND c.seq > $2`, []any{id, after, limit}
+	query, args := `SELECT `+pastChunk+ofAudience+` AND c.seq > $2`, []any{id, after, limit}
 	if len(people) > 0 {
 		each := make([]string, len(people))
 		for i, person := range people {
@@ -140,10 +140,5 @@ func (s *Store) PastChunks(ctx context.Context, id broadcast.ID, people []string
 		query += ` AND (` + strings.Join(each, ` OR `) + `)`
 	}
 	rows, err := s.read.QueryContext(ctx, query+` ORDER BY c.seq LIMIT $3`, args...)
-	return collect(rows, err, func(row scanner) (c broadcast.PastChunk, err error) {
-		var recipients, result string
-		err = row.Scan(&c.ID, &c.Seq, &c.State, &recipients, &result)
-		c.Recipients, c.Result = []byte(recipients), []byte(result)
-		return c, err
-	})
+	return collect(rows, err, scanPastChunk)
 }
