@@ -27,6 +27,7 @@ type Base struct {
 	rareIn   []float64          // how rare it is in all that the items say
 	rare     []float64          // how rare a word is in the questions, 0 to 1, by id
 	texts    map[string]float64 // how rare a word is as it is written, 0 to 1
+	heading  []bool             // in the categories of one thing alone, by id
 	usual    []bool             // said all over the base, by id: 진료 at a clinic
 }
 
@@ -237,6 +238,16 @@ func (b *Base) weigh(ids int) {
 	b.texts = make(map[string]float64, len(written))
 	for text, docs := range written {
 		b.texts[text] = b.rarity(b.thingsIn(docs))
+	}
+	headed := make([][]int32, ids)
+	for i := range b.docs {
+		for _, id := range b.docs[i].category {
+			headed[id] = append(headed[id], int32(i))
+		}
+	}
+	b.heading = make([]bool, ids)
+	for id, docs := range headed {
+		b.heading[id] = b.thingsIn(docs) == 1
 	}
 	said := make([][]int32, ids)
 	for i := range b.docs {

@@ -243,3 +243,19 @@ func TestMatch_otherWaysToAskForTheSame(t *testing.T) {
 		}
 	}
 }
+
+// A word that is over one item alone is as good as one of its question; one over several is not.
+func TestMatch_heading(t *testing.T) {
+	b := New([]Item{
+		{Categories: [4]string{"반품", "교환"}, Question: "다른 책으로 바꿀 수 있나요?", Answer: "같은 책으로만 바꿔 드려요."},
+		{Categories: [4]string{"반품", "기한"}, Question: "며칠 안에 보내야 하나요?", Answer: "7일 안에 보내 주세요."},
+		{Categories: [4]string{"반품", "비용"}, Question: "배송비는 누가 내나요?", Answer: "저희가 내요."},
+		{Categories: [4]string{"매장", "시간"}, Question: "몇 시까지 하나요?", Answer: "9시까지 해요."},
+	})
+	for said, want := range map[string]bool{"교환": true, "교환하고 싶어요": true, "반품": false} {
+		best := b.Match(said, 1)
+		if got := len(best) > 0 && best[0].Score >= threshold; got != want || got && best[0].Item != 0 {
+			t.Errorf("Match(%q) = %+v, want an answer: %v", said, best, want)
+		}
+	}
+}

@@ -326,13 +326,16 @@ func (b *Base) rareAt(p uint64) float64 {
 	return 1
 }
 
-// What the categories and the answer of an item say stands for what its question says so far.
-const inCategory, inTheAnswer = 0.7, 0.6
+// What the categories and the answer of an item say stands for what its question says so far; a word that is in the
+// categories of no other thing further: 교환 over 다른 책으로 바꿀 수 있나요.
+const inHeading, inCategory, inTheAnswer = 0.9, 0.7, 0.6
 
 // alsoIn is how far the categories or the answer of an item speak of what was said.
 func (b *Base) alsoIn(s *said, d *doc) float64 {
 	if s.num >= 0 {
 		switch {
+		case has(d.category, s.num) && b.heading[s.num]:
+			return inHeading
 		case has(d.category, s.num):
 			return inCategory
 		case has(d.answer, s.num):
