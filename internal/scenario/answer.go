@@ -62,6 +62,7 @@ type Reply struct {
 //   - the knowledge item whose question is what was said;
 //   - the normal block or the knowledge item that is most like it, from the bot's minimum accuracy on;
 //     several that are close together are offered to choose from;
+//   - the exit block, where words are said that leave a question;
 //   - the fallback block.
 //
 // A button that leads to a block is never matched as words. A block with required parameters that have
@@ -141,10 +142,10 @@ func (t *turn) find(entry Entry) {
 		t.decided(itemAnswer(*t.theirs))
 	case t.among != nil:
 		t.decided(t.bot.chooseAmong(t.among))
+	case t.why == ByExit, t.block != nil && t.block.Kind == Exit:
+		t.decided(kakao.Text(ExitText))
 	case t.block == nil:
 		t.decided(kakao.Text(NotUnderstoodText))
-	case t.block.Kind == Exit:
-		t.decided(kakao.Text(ExitText))
 	}
 }
 

@@ -50,15 +50,20 @@ func (r *reask) chosen(said string) bool {
 func (t *turn) hears(r *reask) bool {
 	said := fold(heard(t.q.Request.Utterance))
 	value, fits := r.ask.value(t.x, t.q.Request.Utterance, t.q.At)
+	bent := fits && r.ask.Is == IsChoice // what a choice is said with: 취소할게요
 	switch {
 	case r.chosen(said): // whatever else it is a word for
-	case t.x.exits[said]:
+	case t.x.exits[said], t.x.leaves(said) && !bent:
 		t.leave(false)
 		return true
 	default:
 		if c, leads := t.aside(r, said, fits); leads {
 			t.choice = c
 			return false
+		}
+		if !fits && t.x.declined(heard(t.q.Request.Utterance)) {
+			t.leave(false)
+			return true
 		}
 	}
 	t.resume(r, value, fits)

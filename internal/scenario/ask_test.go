@@ -102,7 +102,7 @@ func TestAsk(t *testing.T) {
 		c.says("많이요", people)
 		c.says("아주 많이요", scenario.ExitText)
 	})
-	for _, words := range []string{"취소", "그만", "처음으로", "안할래!", "탈출 블록"} {
+	for _, words := range []string{"취소", "그만", "처음으로", "안할래!", "탈출 블록", "그만할래요", "아니 그만둘게요", "취소해 주세요", "예약 취소할게요", "안 할래요", "필요없어요", "아 됐어요", "나중에 할게요"} {
 		t.Run("left by "+words, func(t *testing.T) {
 			c := newTalk(t, party())
 			c.says("예약", day)
@@ -116,6 +116,18 @@ func TestAsk(t *testing.T) {
 		c.says("모레", people)
 		c.says("3", seat)
 		c.says("취소", "2026-11-26 3명, 취소 자리로 예약했어요.")
+		c.says("예약", day)
+		c.says("모레", people)
+		c.says("3", seat)
+		c.says("취소할게요", "2026-11-26 3명, 취소 자리로 예약했어요.")
+	})
+	t.Run("words that decline, where they are an answer", func(t *testing.T) {
+		c := newTalk(t, party())
+		c.bot.Blocks[3].Asks = []scenario.Ask{{Param: "day", Ask: "바라시는 것이 있나요?"}}
+		c.says("예약", "바라시는 것이 있나요?")
+		if c.ask(utterance("필요없어요")); c.last.Why != scenario.ByAsk {
+			t.Errorf("필요없어요 is answered by %s, want it taken for the answer", c.last.Why)
+		}
 	})
 	t.Run("too late", func(t *testing.T) {
 		c := newTalk(t, party())

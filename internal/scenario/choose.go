@@ -15,7 +15,7 @@ const (
 	ByURL       Why = "skill_url"       // the skill URL stands for the block
 	ByKakao     Why = "kakao"           // Kakao names the block: it matched it, or a button leads there
 	ByAsk       Why = "asked"           // a parameter was asked for
-	ByExit      Why = "exit"            // …and words were said that leave it, or none that fit
+	ByExit      Why = "exit"            // words were said that leave it, or none that fit; or where nothing was asked, words that end the talk
 	ByEntry     Why = "first_entry"     // the welcome
 	ByWords     Why = "words"           // a block's own words were said
 	ByLikeness  Why = "likeness"        // words like a block's
@@ -92,7 +92,8 @@ func (b Bot) named(q Question) (*Block, Why) {
 	return nil, ""
 }
 
-// understand finds what words lead to. A block's own words always lead to it; else what fits best.
+// understand finds what words lead to. A block's own words always lead to it; else what fits best, and where
+// nothing does, words that leave end the talk.
 func (b Bot) understand(x *index, utterance string) choice {
 	utterance = heard(utterance)
 	if i, found := x.words[fold(utterance)]; found {
@@ -101,7 +102,11 @@ func (b Bot) understand(x *index, utterance string) choice {
 	if i, found := x.question(utterance); found {
 		return choice{why: ByKnowledge, item: i, score: 100}
 	}
-	return b.pick(b.candidates(x, utterance))
+	c := b.pick(b.candidates(x, utterance))
+	if c.why == ByNothing && x.ends(fold(utterance)) {
+		c.why, c.block = ByExit, b.ofKind(Exit)
+	}
+	return c
 }
 
 // pick finds what candidates lead to.

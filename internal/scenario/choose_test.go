@@ -47,7 +47,10 @@ func TestAnswer_understands(t *testing.T) {
 		"like a question":                     {"반품 기한 며칠이에요", "", "반품 기한은 며칠인가요", scenario.ByKnowledge},
 		"like an example":                     {"모임 공간을 예약하고 싶어", "book", "", scenario.ByLikeness},
 		"like nothing":                        {"우주선은 어디서 타나요", "fallback", "", scenario.ByNothing},
-		"the exit's words, and nothing asked": {"그만할래", "fallback", "", scenario.ByNothing},
+		"the exit's words, and nothing asked": {"그만할래", "exit", "", scenario.ByExit},
+		"…with an ending":                     {"아니 그만둘게요", "exit", "", scenario.ByExit},
+		"to cancel, and nothing asked":        {"취소할게요", "fallback", "", scenario.ByNothing},
+		"to decline, and nothing asked":       {"필요없어요", "fallback", "", scenario.ByNothing},
 		"marks alone":                         {"???", "fallback", "", scenario.ByNothing},
 	}
 	bot := desk()

@@ -33,6 +33,30 @@ type say struct {
 // exitWords leave a re-ask in every bot, besides the words of its exit block.
 var exitWords = []string{"취소", "그만", "처음으로"}
 
+var (
+	// What stands around the words that leave: 아니 그만할래요, 취소해 주세요.
+	beforeExit = regexp.MustCompile(`^(?:아니|아|그냥|음|네|이제|그럼)+`)
+	afterExit  = regexp.MustCompile(`(?:할래|할게|할께|둘래|둘게|둘께|할거예|하고싶어|하겠습니다|하겠어|하자|해줘|해주세|해|입니다|이)?요?$`)
+	// Words of somebody who does not want to go on, or not now.
+	declines = regexp.MustCompile(`^(?:안(?:할래|할게|할께|할거예|하고싶어|해|합니다)|됐(?:어|네|습니다)|필요없(?:어|습니다)|관둘(?:래|게|께)|싫(?:어|습니다)|괜찮(?:아|습니다)|(?:나중|다음)에(?:할게|할께|할래)?|생각(?:좀)?해볼(?:게|께))요?$`)
+)
+
+// leaves reports whether folded words are those that leave a re-ask, however they end.
+func (x *index) leaves(said string) bool {
+	bare := beforeExit.ReplaceAllString(said, "")
+	return x.exits[said] || x.exits[bare] || x.exits[afterExit.ReplaceAllString(bare, "")]
+}
+
+// declined reports whether words that are no answer to a question decline it: 필요없어요, 예약 취소할게요.
+func (x *index) declined(utterance string) bool {
+	words := strings.Fields(utterance)
+	return declines.MatchString(beforeExit.ReplaceAllString(fold(utterance), "")) || len(words) > 0 && x.leaves(fold(words[len(words)-1]))
+}
+
+// ends reports whether folded words that the bot has no answer to end the talk where nothing is asked. Who
+// says 취소 there wants something of the business.
+func (x *index) ends(said string) bool { return x.leaves(said) && !strings.Contains(said, "취소") }
+
 func newIndex(content Content) *index {
 	x := &index{words: map[string]int{}, questions: map[string]int{}, exits: map[string]bool{}, fills: map[string]bool{}, patterns: map[string]*regexp.Regexp{}}
 	for _, words := range exitWords {
