@@ -132,6 +132,16 @@ func TestDesk_Retry_notYet(t *testing.T) {
 	}
 }
 
+// Nobody gets into a retry but those whom the other broadcast did not reach.
+func TestDesk_Upload_intoRetry(t *testing.T) {
+	for _, o := range []UploadOptions{{}, {DryRun: true}} {
+		m := &memory{b: Broadcast{ID: "brd_again", BotID: "bot", State: Uploading, RetryOf: "brd_of"}}
+		if _, err := newDesk(m).Upload(t.Context(), "brd_again", &script{rows: []any{Recipient{Type: "botUserKey", ID: "u1"}}}, o); fault.CodeOf(err) != "IS_RETRY" || len(m.chunks) > 0 {
+			t.Errorf("Upload into a retry, %+v = %v, want IS_RETRY and nothing stored", o, err)
+		}
+	}
+}
+
 // More people than one look reads are all there, once.
 func TestMissedPeople_many(t *testing.T) {
 	m := &memory{}

@@ -104,6 +104,9 @@ func (d *Desk) Upload(ctx context.Context, id ID, rows Rows, o UploadOptions) (R
 		return Report{}, err
 	}
 	if !o.asIs {
+		if b.RetryOf != "" {
+			return Report{}, fault.Coded(fault.Conflict, "IS_RETRY", "broadcast %s is for those whom %s did not reach, and takes nobody else; seal it, or cancel it", id, b.RetryOf)
+		}
 		if rows, err = b.Personal.Over(rows); err != nil {
 			return Report{}, err
 		}

@@ -24,7 +24,7 @@ type messageView struct {
 
 type messagesInput struct {
 	ByID
-	Person string    `query:"person" required:"true" minLength:"1" maxLength:"128" doc:"His id"`
+	Person string    `query:"person" required:"true" minLength:"1" maxLength:"200" doc:"His id"`
 	Type   string    `query:"type" maxLength:"32" doc:"Only ids of this type"`
 	Since  time.Time `query:"since" doc:"Only broadcasts that were ordered at or after this time"`
 	Paged

@@ -26,7 +26,7 @@ type peopleInput struct {
 	PageByID
 	Chunk  string `query:"chunk" maxLength:"64" doc:"Only the people of this chunk"`
 	Type   string `query:"type" maxLength:"32" doc:"Only ids of this type, with person"`
-	Person string `query:"person" maxLength:"128" doc:"Only this id"`
+	Person string `query:"person" maxLength:"200" doc:"Only this id"`
 }
 
 // peopleChunks is how many chunks are looked at in one call that looks for one person: of those that

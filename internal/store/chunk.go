@@ -139,6 +139,11 @@ func (s *Store) recordAccepted(ctx context.Context, id broadcast.ChunkID, epoch 
 		return true, err
 	}
 	return s.changeChunk(ctx, id, func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
+		if c.State == broadcast.Settled && c.Epoch == epoch && c.TaskID == "" {
+			// What was settled without Kakao stays as it is; with its receipt Kakao can be asked how many it counts.
+			_, err := tx.ExecContext(ctx, `UPDATE chunk SET task_id = $2, sent_at = $3 WHERE id = $1`, c.ID, r.TaskID, millis(now))
+			return false, err
+		}
 		settledByTerm := c.Hold == 0 && b.Price > 0
 		if c.State != broadcast.InDoubt || c.Epoch != epoch || settledByTerm {
 			return false, nil

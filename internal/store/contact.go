@@ -12,16 +12,15 @@ import (
 	"github.com/malgil/malgil/internal/broadcast"
 )
 
-// contacts counts the messages that people have got of a bot since its cap counts: not those of a broadcast
-// that is retried for them, which they did not get.
-func contacts(ctx context.Context, tx *sql.Tx, botID string, retried broadcast.ID, c bot.Cap, people []broadcast.Recipient, now time.Time) (map[personID]int, error) {
-	args := []any{botID, millis(c.Since(now)), string(retried)}
+// contacts counts the messages that people have got of a bot since its cap counts, or may have got.
+func contacts(ctx context.Context, tx *sql.Tx, botID string, c bot.Cap, people []broadcast.Recipient, now time.Time) (map[personID]int, error) {
+	args := []any{botID, millis(c.Since(now))}
 	for _, p := range people {
 		args = append(args, p.ID)
 	}
 	had := map[personID]int{}
 	rows, err := tx.QueryContext(ctx, `SELECT user_type, user_id, COUNT(*) FROM contact WHERE bot_id = $1 AND at >= $2
-		AND ($3 = '' OR chunk_id NOT LIKE $3 || '-%') AND user_id IN (`+placeholders(4, len(people))+`) GROUP BY user_type, user_id`, args...)
+		AND user_id IN (`+placeholders(3, len(people))+`) GROUP BY user_type, user_id`, args...)
 	_, err = collect(rows, err, func(row scanner) (n int, err error) {
 		var who personID
 		err = row.Scan(&who.kind, &who.id, &n)
@@ -60,6 +59,21 @@ func contacted(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, c broadca
 func uncontacted(ctx context.Context, tx *sql.Tx, c broadcast.ChunkID) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM contact WHERE chunk_id = $1`, string(c)); err != nil {
 		return fmt.Errorf("forget who was to be sent to: %w", err)
+	}
+	return nil
+}
+
+// missed forgets that people of a chunk were sent to, of whom Kakao says that they did not get it.
+func missed(ctx context.Context, tx *sql.Tx, c broadcast.ChunkID, people []broadcast.Recipient) error {
+	if len(people) == 0 {
+		return nil
+	}
+	args := []any{string(c)}
+	for _, p := range people {
+		args = append(args, p.Type+" "+p.ID)
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM contact WHERE chunk_id = $1 AND user_type || ' ' || user_id IN (`+placeholders(2, len(people))+`)`, args...); err != nil {
+		return fmt.Errorf("forget whom chunk %s did not reach: %w", c, err)
 	}
 	return nil
 }

@@ -153,7 +153,7 @@ func countAnew(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast, id strin
 	if err != nil {
 		return fmt.Errorf("count chunk %s anew: %w", id, err)
 	}
-	return nil
+	return missed(ctx, tx, broadcast.ChunkID(id), r.Missed)
 }
 
 // correctUse posts the correction of a chunk to a locked wallet.

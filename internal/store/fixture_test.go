@@ -177,8 +177,12 @@ func accepted(taskID string) broadcast.Verdict {
 // settle settles a chunk of which so many were delivered, the rest named as failed.
 func settle(t testing.TB, s *Store, c chunkRow, delivered int, now time.Time) bool {
 	t.Helper()
+	people, err := recipientsOf(t.Context(), s.read, c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ok, err := s.SettleChunk(t.Context(), c.ID, c.Epoch, broadcast.Settlement{
-		Tally: broadcast.Tally{Delivered: delivered, Failed: c.People - delivered}, Result: []byte(`{}`),
+		Tally: broadcast.Tally{Delivered: delivered, Failed: c.People - delivered}, Missed: people[delivered:], Result: []byte(`{}`),
 	}, now)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/reconcile"
 )
 
 // A broadcast is retried once; a retry that was cancelled before anybody was sent to gives its place free.
@@ -70,8 +71,13 @@ func TestAssumeSent(t *testing.T) {
 			if b.State != broadcast.Finished || b.Counts.Delivered != 3 || b.Counts.InDoubt != 0 || w.Held != 0 || 1000-w.Paid != 3*price {
 				t.Errorf("%s: broadcast %s %+v, the wallet holds %d and paid %d; want 3 delivered and paid", name, b.State, b.Counts, w.Held, 1000-w.Paid)
 			}
-			if record(t, s, c, accepted("late"), t0.Add(time.Minute)) {
+			if record(t, s, c, accepted("late-"+name), t0.Add(time.Minute)) {
 				t.Errorf("%s: a late answer was recorded", name)
+			}
+			window := reconcile.Window{From: t0.Add(-time.Hour), To: t0.Add(time.Hour)}
+			asked, _, err := s.SentChunks(t.Context(), reconcile.Mark{Wallet: walletID}, window)
+			if err != nil || len(asked) != 1 || asked[0].TaskID != "late-"+name || asked[0].Tally.Delivered != 3 {
+				t.Errorf("%s: Kakao can be asked about %+v, %v, want the chunk by the receipt that came late", name, asked, err)
 			}
 		}
 	})

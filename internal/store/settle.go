@@ -127,6 +127,11 @@ func (s *Store) settleAll(ctx context.Context, walletID string, all []*settling)
 		if err := endChunks(ctx, tx, settled); err != nil {
 			return err
 		}
+		for _, one := range settled {
+			if err := missed(ctx, tx, one.id, one.Missed); err != nil {
+				return err
+			}
+		}
 		for id, at := range now {
 			if err := s.lookBack(ctx, tx, broadcasts[id], at); err != nil {
 				return err

@@ -181,7 +181,7 @@ func (s *Store) sift(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o o
 	had := map[personID]int{}
 	most := o.sending.CapFor(ad)
 	if most != nil {
-		if had, err = contacts(ctx, tx, b.BotID, b.RetryOf, *most, people, now); err != nil {
+		if had, err = contacts(ctx, tx, b.BotID, *most, people, now); err != nil {
 			return nil, err
 		}
 	}

@@ -505,6 +505,15 @@ func TestClaimSome_capAndRetry(t *testing.T) {
 		if got := claimSome(t, s, chunkOf(t, s, retry.ID, 1), t0); len(got) != 2 {
 			t.Errorf("the retry of the failed goes to %v, want both", got)
 		}
+		record(t, s, chunkOf(t, s, retry.ID, 1), accepted("task-2"), t0)
+		settle(t, s, chunkOf(t, s, retry.ID, 1), 1, t0)
+		third := order("brd_4", botID)
+		third.RetryOf = retry.ID
+		retry = running(t, s, third, 2)
+		dispatch(t, s, t0)
+		if got := claimSome(t, s, chunkOf(t, s, retry.ID, 1), t0); len(got) != 1 || got[0] != "u1-2" {
+			t.Errorf("the retry of the retry goes to %v, want the one who got neither", got)
+		}
 		other := running(t, s, order("brd_3", botID), 2)
 		dispatch(t, s, t0)
 		if got := claimSome(t, s, chunkOf(t, s, other.ID, 1), t0); got != nil {
