@@ -86,7 +86,7 @@ const (
 	WaitFunds      Wait = "funds"
 	WaitDailyLimit Wait = "daily_limit"
 	WaitRate       Wait = "rate"   // the bot sends as much as it may, until then
-	WaitKakao      Wait = "kakao"  // Kakao asked for a pause or does not answer; tried again then
+	WaitKakao      Wait = "kakao"  // Kakao asked for a pause, does not answer, or was not reached; tried again then
 	WaitWindow     Wait = "window" // outside the hours of its bot, or advertising at night
 	WaitCanary     Wait = "canary" // the first ones have no outcome yet, or their time is not over, or a person has to say
 	WaitPaused     Wait = "paused"
@@ -169,6 +169,7 @@ type Broadcast struct {
 	State      State
 	Wait       Wait
 	WaitUntil  time.Time // when the wait ends by itself, zero when that is not known
+	LookAt     time.Time // dispatch leaves it alone until then while it waits for rate or kakao
 	Note       string    // why it paused itself, or why a request was refused last
 	OnDoubt    OnDoubt
 	Purpose    Purpose

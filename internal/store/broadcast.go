@@ -22,7 +22,7 @@ const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_d
 	wait_reason, wait_until, note, start_at, expires_at, audience, duplicates, bad_rows, delivered, failed,
 	unknown, skipped, in_doubt, chunks, planned_chunks, captured_krw, refusals, upload_epoch,
 	upload_after, audience_epoch, excluded, created_at, sealed_at, started_at, finished_at, on_doubt, retry_of,
-	canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, canary_done_at, canary_passed, told, missed, purpose, personal, test_of, sealed_by, approved_by, approved_at, stay_paused`
+	canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, canary_done_at, canary_passed, told, missed, purpose, personal, test_of, sealed_by, approved_by, approved_at, stay_paused, look_at`
 
 // scanBroadcast reads broadcastColumns. A message that cannot be read fails nothing: the broadcast
 // can still be shown, stopped and settled.
@@ -34,7 +34,7 @@ func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
 		&b.Wait, at(&b.WaitUntil), &b.Note, at(&b.StartAt), at(&b.ExpiresAt), &n.Audience, &n.Duplicates, &n.BadRows,
 		&n.Delivered, &n.Failed, &n.Unknown, &n.Skipped, &n.InDoubt, &b.Chunks, &b.PlannedChunks, &b.Captured,
 		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, &n.Excluded, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt), &b.OnDoubt, &b.RetryOf,
-		&canary.People, &canaryWait, &canary.MaxMissed, &b.Caution.StopAbove, &b.Watch.CanarySeq, at(&b.Watch.CanaryDoneAt), &passed, &b.Watch.Told, &b.Watch.Missed, &b.Purpose, &personal, &b.TestOf, &b.SealedBy, &b.ApprovedBy, at(&b.ApprovedAt), &stays)
+		&canary.People, &canaryWait, &canary.MaxMissed, &b.Caution.StopAbove, &b.Watch.CanarySeq, at(&b.Watch.CanaryDoneAt), &passed, &b.Watch.Told, &b.Watch.Missed, &b.Purpose, &personal, &b.TestOf, &b.SealedBy, &b.ApprovedBy, at(&b.ApprovedAt), &stays, at(&b.LookAt))
 	if err != nil {
 		return b, err
 	}
@@ -73,11 +73,11 @@ func (s *Store) saveBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broad
 		audience = $6, duplicates = $7, bad_rows = $8, delivered = $9, failed = $10, unknown = $11, skipped = $12,
 		in_doubt = $13, chunks = $14, planned_chunks = $15, captured_krw = $16, refusals = $17, upload_epoch = $18,
 		sealed_at = $19, started_at = $20, finished_at = $21, excluded = $22,
-		canary_done_at = $23, canary_passed = $24, told = $25, missed = $26, stay_paused = $27 WHERE id = $1`,
+		canary_done_at = $23, canary_passed = $24, told = $25, missed = $26, stay_paused = $27, look_at = $28 WHERE id = $1`,
 		b.ID, b.State, b.Wait, millis(b.WaitUntil), b.Note, n.Audience, n.Duplicates, n.BadRows, n.Delivered, n.Failed,
 		n.Unknown, n.Skipped, n.InDoubt, b.Chunks, b.PlannedChunks, b.Captured, b.Refusals, b.UploadEpoch,
 		millis(b.SealedAt), millis(b.StartedAt), millis(b.FinishedAt), n.Excluded,
-		millis(b.Watch.CanaryDoneAt), asInt(b.Watch.CanaryPassed), b.Watch.Told, b.Watch.Missed, asInt(b.StayPaused))
+		millis(b.Watch.CanaryDoneAt), asInt(b.Watch.CanaryPassed), b.Watch.Told, b.Watch.Missed, asInt(b.StayPaused), millis(b.LookAt))
 	if err != nil {
 		return fmt.Errorf("save broadcast %s: %w", b.ID, err)
 	}

@@ -19,7 +19,7 @@ const (
 // mayGo is the condition of what dispatch looks at; $1 is the time now. It and moving repeat those of
 // the indexes.
 const mayGo = `b.state = 'running' AND b.planned_chunks > 0 AND b.start_at <= $1 AND (b.expires_at = 0 OR b.expires_at > $1)
-	AND (b.wait_reason NOT IN ('rate', 'kakao') OR b.wait_until <= $1)`
+	AND (b.wait_reason NOT IN ('rate', 'kakao') OR b.look_at <= $1)`
 
 const moving = `b.wait_reason IN ('', 'scheduled', 'rate', 'kakao')`
 

@@ -57,6 +57,33 @@ func TestCanary(t *testing.T) {
 	})
 }
 
+// A canary that Kakao did not take tells of that, and until when.
+func TestCanary_notSent(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 100_000)
+		b := withCanary(t, s, botID, broadcast.Canary{People: 2, Wait: time.Hour, MaxMissed: 10}, 1, 2, 5)
+		dispatch(t, s, t0)
+		c := chunkOf(t, s, b.ID, 1)
+		if !claim(t, s, c, t0) || !record(t, s, c, broadcast.Verdict{Outcome: broadcast.NotSent, Delay: time.Hour, Reason: "429"}, t0) {
+			t.Fatalf("chunk 1 is %s", c.State)
+		}
+		again := t0.Add(time.Hour)
+		if rows := dispatch(t, s, t0.Add(time.Second)); len(rows) != 0 {
+			t.Fatalf("%v were queued before their time", rows)
+		}
+		if b = wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitKakao || !b.WaitUntil.Equal(again) {
+			t.Errorf("it waits for %q until %v, want kakao until %v", b.Wait, b.WaitUntil, again)
+		}
+		if rows := dispatch(t, s, again); len(rows) != 1 {
+			t.Fatalf("%d chunks were queued again, want the canary", len(rows))
+		}
+		dispatch(t, s, again)
+		if b = wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitCanary || !b.WaitUntil.IsZero() {
+			t.Errorf("on its way it waits for %q until %v, want canary", b.Wait, b.WaitUntil)
+		}
+	})
+}
+
 // The canary's place is counted in the upload that counts, whatever was uploaded before.
 func TestCanary_uploadedAgain(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {

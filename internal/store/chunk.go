@@ -62,8 +62,8 @@ func (s *Store) ClaimChunk(ctx context.Context, id broadcast.ChunkID, epoch int,
 		WHERE id = $1 AND epoch = $2 AND state = 'queued' AND send_by > $3`, id, epoch, millis(now), millis(lease)))
 }
 
-// maxGiveBack bounds how long a chunk that was given back waits: its bot may be let send faster
-// meanwhile.
+// maxGiveBack bounds how long a chunk that was given back waits to be looked at again, however long its
+// broadcast is told to wait: its bot may be let send faster meanwhile.
 const maxGiveBack = time.Minute
 
 // GiveBack turns a queued chunk back into planned and releases its hold. With a delay, dispatch
@@ -79,12 +79,15 @@ func (s *Store) GiveBack(ctx context.Context, id broadcast.ChunkID, epoch int, w
 		}
 		b.PlannedChunks += len(holds)
 		if delay > 0 {
-			until := now.Add(min(delay, maxGiveBack))
-			if _, err := tx.ExecContext(ctx, `UPDATE chunk SET next_at = $2 WHERE id = $1`, c.ID, millis(until)); err != nil {
+			until, look := now.Add(delay), now.Add(min(delay, maxGiveBack))
+			if _, err := tx.ExecContext(ctx, `UPDATE chunk SET next_at = $2 WHERE id = $1`, c.ID, millis(look)); err != nil {
 				return false, fmt.Errorf("delay chunk %s: %w", c.ID, err)
 			}
 			if b.State == broadcast.Running && (b.Wait != why || b.WaitUntil.Before(until)) {
 				b.Wait, b.WaitUntil = why, until
+			}
+			if b.LookAt.Before(look) {
+				b.LookAt = look
 			}
 		}
 		return true, releaseHolds(ctx, tx, holds)

@@ -220,22 +220,49 @@ func affordable(w *wallet.Wallet, price wallet.KRW, chunks []planned, now time.T
 // whyNone writes down why nothing of an open, locked broadcast was queued. short is why the wallet holds no
 // more, nil when that is not the reason.
 func (s *Store) whyNone(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o opening, short error, now time.Time) error {
-	wait, until := waitFor(short, now)
-	switch {
-	case short == nil && b.CanaryHolds():
+	if short != nil {
+		wait, until := waitFor(short, now)
+		return s.setWait(ctx, tx, b.ID, wait, until)
+	}
+	wait, until, err := s.nextTry(ctx, tx, b, o, now)
+	if err != nil {
+		return err
+	}
+	if wait == broadcast.NotWaiting && b.CanaryHolds() {
 		return s.afterCanary(ctx, tx, &b, now)
-	case short == nil && !o.morning.IsZero():
-		var tries bool
-		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM chunk WHERE broadcast_id = $1 AND state = 'planned' AND next_at < $2)`,
-			b.ID, millis(o.morning)).Scan(&tries)
-		if err != nil {
-			return fmt.Errorf("look for what is tried again at night: %w", err)
-		}
-		if !tries {
-			wait, until = broadcast.WaitWindow, o.morning
-		}
 	}
 	return s.setWait(ctx, tx, b.ID, wait, until)
+}
+
+// The planned chunk that goes next.
+const (
+	nextPlanned = `SELECT next_at, attempts FROM chunk WHERE broadcast_id = $1 AND state = 'planned' ORDER BY next_at, seq LIMIT 1`
+	nextCanary  = `SELECT next_at, attempts FROM chunk WHERE broadcast_id = $1 AND seq <= $2 AND state = 'planned' ORDER BY next_at, seq LIMIT 1`
+)
+
+// nextTry tells what an open, locked broadcast waits for of which no planned chunk's time has come, and until
+// when the first of them does: for Kakao after a try that failed, for its bot's rate, or for the morning.
+func (s *Store) nextTry(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast, o opening, now time.Time) (broadcast.Wait, time.Time, error) {
+	next, args := nextPlanned, []any{b.ID}
+	if b.CanaryHolds() {
+		next, args = nextCanary, append(args, b.Watch.CanarySeq)
+	}
+	var nextAt time.Time
+	var attempts int
+	err := tx.QueryRowContext(ctx, next, args...).Scan(at(&nextAt), &attempts)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return broadcast.NotWaiting, time.Time{}, nil
+	case err != nil:
+		return broadcast.NotWaiting, time.Time{}, fmt.Errorf("look for what goes next: %w", err)
+	case !o.morning.IsZero() && !nextAt.Before(o.morning):
+		return broadcast.WaitWindow, o.morning, nil
+	case attempts > 0:
+		return broadcast.WaitKakao, nextAt, nil
+	case s.inMorning(b, o, nextAt, now):
+		return broadcast.WaitWindow, nextAt, nil
+	}
+	return broadcast.WaitRate, nextAt, nil
 }
 
 // afterCanary looks at a canary that has nobody to send to now: some of it may be on their way, or wait
@@ -261,13 +288,9 @@ func waitWhile(err error) broadcast.Wait {
 	return broadcast.WaitStopped
 }
 
-// waitFor names the reason why nothing could be held. Without one, all that is planned waits
-// after a try that failed, and goes by itself.
+// waitFor names the reason why nothing could be held.
 func waitFor(short error, now time.Time) (broadcast.Wait, time.Time) {
-	switch {
-	case short == nil:
-		return broadcast.NotWaiting, time.Time{}
-	case errors.Is(short, wallet.ErrDailyLimit):
+	if errors.Is(short, wallet.ErrDailyLimit) {
 		return broadcast.WaitDailyLimit, clock.NextMidnight(now)
 	}
 	return broadcast.WaitFunds, time.Time{}
@@ -309,9 +332,10 @@ func placeholders(from, n int) string {
 }
 
 // setWait writes down why a running broadcast waits, when that has changed. Whoever was told that it
-// waits for funds is told again when it does so anew.
+// waits for funds is told again when it does so anew. A dispatch may look at it at any time: what was planned
+// again meanwhile may go sooner.
 func (s *Store) setWait(ctx context.Context, tx *sql.Tx, id broadcast.ID, wait broadcast.Wait, until time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE broadcast SET wait_reason = $2, wait_until = $3, funds_told_at = 0
+	_, err := tx.ExecContext(ctx, `UPDATE broadcast SET wait_reason = $2, wait_until = $3, look_at = 0, funds_told_at = 0
 		WHERE id = $1 AND state = 'running' AND (wait_reason <> $2 OR wait_until <> $3)`, id, string(wait), millis(until))
 	return err
 }

@@ -171,18 +171,19 @@ func TestDispatch_waitsForTheBot(t *testing.T) {
 	})
 }
 
-// A reason is taken back also when the only planned chunk waits after a failed try.
+// A reason is taken back also when the only planned chunk waits after a failed try, which is then the reason.
 func TestDispatch_forgetsAReasonThatIsOver(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		_, botID := shop(t, s, "1", 1000)
 		b := running(t, s, order("brd_1", botID), 3)
 		exec(t, s, `UPDATE broadcast SET wait_reason = 'config'`)
-		exec(t, s, `UPDATE chunk SET next_at = $1`, millis(t0.Add(time.Minute)))
+		again := t0.Add(time.Minute)
+		exec(t, s, `UPDATE chunk SET attempts = 1, next_at = $1`, millis(again))
 		if rows := dispatch(t, s, t0); len(rows) != 0 {
 			t.Errorf("Dispatch() queued %v before its time", rows)
 		}
-		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.NotWaiting {
-			t.Errorf("broadcast waits for %q, want nothing", b.Wait)
+		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitKakao || !b.WaitUntil.Equal(again) {
+			t.Errorf("broadcast waits for %q until %v, want kakao until %v", b.Wait, b.WaitUntil, again)
 		}
 	})
 }

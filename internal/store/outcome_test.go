@@ -84,6 +84,9 @@ func TestRecordSend_delaysWhatWasNotSent(t *testing.T) {
 			if rows := dispatch(t, s, c.NextAt.Add(-time.Millisecond)); len(rows) != 0 {
 				t.Errorf("try %d was dispatched before its time", n+1)
 			}
+			if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitKakao || !b.WaitUntil.Equal(c.NextAt) {
+				t.Errorf("try %d: it waits for %q until %v, want kakao until %v", n+1, b.Wait, b.WaitUntil, c.NextAt)
+			}
 			wantWallet(t, s, walletID)
 			now = c.NextAt
 		}
@@ -92,12 +95,12 @@ func TestRecordSend_delaysWhatWasNotSent(t *testing.T) {
 
 func TestGiveBack(t *testing.T) {
 	tests := map[string]struct {
-		delay, wait time.Duration
+		delay, wait time.Duration // wait is until it is dispatched again
 		reason      broadcast.Wait
 	}{
 		"at once, to another worker": {0, 0, broadcast.NotWaiting},
 		"until the rate allows":      {16 * time.Second, 16 * time.Second, broadcast.WaitRate},
-		"a minute at most":           {time.Hour, time.Minute, broadcast.WaitRate},
+		"looked at in a minute":      {time.Hour, time.Minute, broadcast.WaitRate},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -118,8 +121,8 @@ func TestGiveBack(t *testing.T) {
 					t.Errorf("given back it is %+v, want planned under the next epoch, no attempt, no hold, no task", after)
 				}
 				b = wantBroadcast(t, s, b.ID)
-				if b.PlannedChunks != 2 || b.Wait != tt.reason || tt.delay > 0 && !b.WaitUntil.Equal(t0.Add(tt.wait)) {
-					t.Errorf("broadcast has %d planned and waits for %q until %v, want 2, %q until %v", b.PlannedChunks, b.Wait, b.WaitUntil, tt.reason, t0.Add(tt.wait))
+				if b.PlannedChunks != 2 || b.Wait != tt.reason || tt.delay > 0 && !b.WaitUntil.Equal(t0.Add(tt.delay)) {
+					t.Errorf("broadcast has %d planned and waits for %q until %v, want 2, %q until %v", b.PlannedChunks, b.Wait, b.WaitUntil, tt.reason, t0.Add(tt.delay))
 				}
 				if w := wantWallet(t, s, walletID); w.Held != 0 {
 					t.Errorf("it holds %d, want 0", w.Held)

@@ -339,6 +339,16 @@ func (s *Store) addPart(ctx context.Context, tx *sql.Tx, b *broadcast.Broadcast,
 // morningSpread is over how long those who waited for the morning are sent to.
 const morningSpread = 10 * time.Minute
 
+// inMorning reports whether a time is among those at which people go who have waited for the morning of an open
+// broadcast: see [inTheMorning].
+func (s *Store) inMorning(b broadcast.Broadcast, o opening, at, now time.Time) bool {
+	if b.Purpose != broadcast.Ad {
+		return false
+	}
+	open, morning := o.sending.At(now.Add(-morningSpread), true, s.isHoliday)
+	return !open && !at.Before(morning) && at.Before(morning.Add(morningSpread))
+}
+
 // inTheMorning is when a chunk goes that waited for the morning: one after another, so that not all come at the
 // same moment. It is the same whenever it is asked.
 func inTheMorning(morning time.Time, id broadcast.ChunkID) time.Time {

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -277,6 +278,12 @@ func TestDispatch_nightConsent(t *testing.T) {
 			t.Errorf("it waits for %q until %s with %d planned and %+v, want window until the morning, 3 and 1 skipped", b.Wait, b.WaitUntil, b.PlannedChunks, b.Counts)
 		}
 		wantHeld(t, s, walletID)
+		first := slices.MinFunc(slices.Collect(maps.Values(waiting)), time.Time.Compare)
+		dispatch(t, s, morning)
+		dispatch(t, s, first.Add(-time.Millisecond)) // the first looks whether it may
+		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitWindow || !b.WaitUntil.Equal(first) {
+			t.Errorf("in the morning it waits for %q until %s, want window until %s, when the first goes", b.Wait, b.WaitUntil, first)
+		}
 		rows := append(dispatch(t, s, morning.Add(morningSpread)), dispatch(t, s, morning.Add(morningSpread))...) // the first looks whether it may
 		if len(rows) != 3 {
 			t.Fatalf("%d chunks were queued in the morning, want 3", len(rows))
@@ -342,7 +349,7 @@ func TestDispatch_nightLook(t *testing.T) {
 			t.Fatal(ok, err)
 		}
 		dispatch(t, s, night.Add(time.Second))
-		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.NotWaiting {
+		if b := wantBroadcast(t, s, b.ID); b.Wait != broadcast.WaitRate || !b.WaitUntil.Equal(again) {
 			t.Errorf("it waits for %q until %s, while somebody is tried again at %s", b.Wait, b.WaitUntil, again)
 		}
 		if rows := dispatch(t, s, again); len(rows) != 1 {
