@@ -57,11 +57,18 @@ func (t *turn) hears(r *reask) bool {
 		t.leave(false)
 		return true
 	default:
-		if c, leads := t.aside(r, said, fits); leads {
+		alike, score := "", 0
+		if !fits && r.ask.Is == IsChoice {
+			alike, score = r.ask.alikeIn(t.x, t.q.Request.Utterance)
+		}
+		c, leads := t.aside(r, said, fits)
+		switch {
+		case leads && (c.candidates == nil || c.score >= score): // compared words lead where they are most alike
 			t.choice = c
 			return false
-		}
-		if !fits && t.x.declined(heard(t.q.Request.Utterance)) {
+		case score > 0:
+			value, fits = alike, true
+		case !fits && t.x.declined(heard(t.q.Request.Utterance)):
 			t.leave(false)
 			return true
 		}

@@ -41,6 +41,7 @@ type choice struct {
 	among      []Candidate
 	score      int
 	candidates []Candidate // what words were compared with
+	ends       bool        // the words end the talk where nothing is said of them
 }
 
 // choose finds what answers, apart from a re-ask: with the block that the skill URL stands for, with the
@@ -102,23 +103,21 @@ func (b Bot) understand(x *index, utterance string) choice {
 	if i, found := x.question(utterance); found {
 		return choice{why: ByKnowledge, item: i, score: 100}
 	}
-	c := b.pick(b.candidates(x, utterance))
-	if c.why == ByNothing && x.ends(fold(utterance)) {
-		c.why, c.block = ByExit, b.ofKind(Exit)
-	}
-	return c
+	return b.pick(b.candidates(x, utterance), x.ends(fold(utterance)))
 }
 
-// pick finds what candidates lead to.
-func (b Bot) pick(candidates []Candidate) choice {
+// pick finds what candidates lead to; ends is that the words end the talk where no candidate is good enough.
+func (b Bot) pick(candidates []Candidate, ends bool) choice {
 	close := b.Settings.close(candidates)
-	c := choice{item: -1, candidates: candidates}
+	c := choice{item: -1, candidates: candidates, ends: ends}
 	if len(candidates) > 0 {
 		c.score = candidates[0].Score
 	}
 	switch {
 	case len(close) > 1:
 		c.why, c.among = ByChoice, close
+	case len(close) == 0 && ends:
+		c.why, c.block = ByExit, b.ofKind(Exit)
 	case len(close) == 0:
 		c.why, c.block = ByNothing, b.ofKind(Fallback)
 	case close[0].item >= 0:

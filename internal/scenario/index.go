@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
@@ -13,7 +14,7 @@ import (
 	"github.com/malgil/malgil/internal/word"
 )
 
-// index finds what words lead to. It never changes.
+// index finds what words lead to. What it tells never changes.
 type index struct {
 	words     map[string]int            // block by the words that lead to it always: a normal block's name and says
 	questions map[string]int            // item by its question, first as it is written, then folded
@@ -22,6 +23,7 @@ type index struct {
 	patterns  map[string]*regexp.Regexp // of asks, by what is written; none for one that does not compile
 	alike     *knowledge.Base           // says, then questions; nil for none
 	says      []say
+	choices   map[string]func() *knowledge.Base // of asks, by what they are
 }
 
 // say is one example utterance of a block.
@@ -58,7 +60,7 @@ func (x *index) declined(utterance string) bool {
 func (x *index) ends(said string) bool { return x.leaves(said) && !strings.Contains(said, "취소") }
 
 func newIndex(content Content) *index {
-	x := &index{words: map[string]int{}, questions: map[string]int{}, exits: map[string]bool{}, fills: map[string]bool{}, patterns: map[string]*regexp.Regexp{}}
+	x := &index{words: map[string]int{}, questions: map[string]int{}, exits: map[string]bool{}, fills: map[string]bool{}, patterns: map[string]*regexp.Regexp{}, choices: map[string]func() *knowledge.Base{}}
 	for _, words := range exitWords {
 		x.exits[fold(words)] = true
 	}
@@ -69,6 +71,11 @@ func newIndex(content Content) *index {
 		for _, ask := range block.Asks {
 			if whole, err := regexp.Compile(wholePattern(ask.Pattern)); err == nil && ask.Pattern != "" {
 				x.patterns[ask.Pattern] = whole
+			}
+		}
+		for _, ask := range block.Asks {
+			if ask.Is == IsChoice {
+				x.choices[choicesKey(ask.Choices)] = sync.OnceValue(func() *knowledge.Base { return compareChoices(ask.Choices) })
 			}
 		}
 		for _, words := range append([]string{block.Name}, block.Says...) {

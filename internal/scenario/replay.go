@@ -94,7 +94,7 @@ func (b Bot) at(minimum int, said choice) choice {
 		return said
 	}
 	b.Settings.MinimumAccuracy = minimum
-	return b.pick(said.candidates)
+	return b.pick(said.candidates, said.ends)
 }
 
 func (b Bot) led(c choice) Led {

@@ -28,6 +28,17 @@ func library() scenario.Bot {
 	}}
 }
 
+// Words that end the talk end it at any minimum that has no answer to them.
+func TestReplay_exit(t *testing.T) {
+	bot := library()
+	bot.Knowledge = append(bot.Knowledge, knowledge.Item{Question: "그만 받고 싶은 책 정기 배송이 있어요", Answer: "앱에서 멈출 수 있어요."})
+	bot.Settings.MinimumAccuracy = 100
+	r, err := bot.Replay(t.Context(), []scenario.Heard{{Asked: "그만할래요", Times: 2}}, []int{100})
+	if err != nil || r.Steps[0].Answered != 2 || r.Steps[0].Changed != 0 {
+		t.Errorf("Replay = %+v, %v, want 2 answered, and no change", r, err)
+	}
+}
+
 func TestReplay(t *testing.T) {
 	bot := library()
 	heard := []scenario.Heard{

@@ -75,27 +75,6 @@ func (a Ask) given(x *index, extracted, origin string, now time.Time) (value str
 	return value, ok
 }
 
-// choiceIn finds the one choice that is said: alone, or among other words; the longest, where one holds
-// another.
-func (a Ask) choiceIn(said string) (string, bool) {
-	words, found := fold(said), ""
-	for _, choice := range a.Choices {
-		folded := fold(choice)
-		switch {
-		case folded == "" || !strings.Contains(words, folded):
-		case folded == words, found == "" || strings.Contains(folded, fold(found)):
-			found = choice
-			if folded == words {
-				return found, true
-			}
-		case strings.Contains(fold(found), folded):
-		default:
-			return "", false
-		}
-	}
-	return found, found != ""
-}
-
 var (
 	// Codes as they are dialled in Korea: mobile, Seoul, other places, internet, paid by the called, personal.
 	phoneParts   = regexp.MustCompile(`^(050\d|01[016789]|02|0[3-6]\d|070|080)(\d{3,4})(\d{4})$`)
