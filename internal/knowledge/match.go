@@ -40,17 +40,18 @@ type said struct {
 
 // query is an utterance as it is matched.
 type query struct {
-	plain string
-	said  []said
-	total float64
-	pairs []uint64
-	long  float64 // how much was said: 0 for a few words, 1 for a story
+	plain   string
+	wording wording
+	said    []said
+	total   float64
+	pairs   []uint64
+	long    float64 // how much was said: 0 for a few words, 1 for a story
 }
 
 func (b *Base) query(utterance string) query {
 	words := wordsOf(utterance)
 	terms := question(words, &b.vocab)
-	q := query{plain: strings.Join(words, ""), pairs: pairsIn(terms)}
+	q := query{plain: strings.Join(words, ""), wording: newWording(utterance), pairs: pairsIn(terms)}
 	told := 0.0
 	for _, t := range terms {
 		if t.kind == filler || t.kind == polite || t.kind == number && len(t.within) == 0 ||
@@ -273,6 +274,7 @@ func (b *Base) parts(q *query, m *Match) (all []Part) {
 	if d.plain == q.plain {
 		all = append(all, Part{Name: "the question itself", Value: 1})
 	}
+	item := newWording(b.items[m.Item].Question)
 	unsaid := make([]bool, len(d.terms))
 	for i := range unsaid {
 		unsaid[i] = true
@@ -286,24 +288,25 @@ func (b *Base) parts(q *query, m *Match) (all []Part) {
 				unsaid[j] = false
 			}
 			if m > best {
-				best, with = m, d.terms[j].text
+				best, with = m, item.of(d.terms[j].text)
 			}
 		}
+		said := "said " + q.wording.of(s.text)
 		also, spelt := b.alsoIn(s, d), inLetters*shared(s.pairs, d.pairs)
 		switch {
 		case spelt > max(best, also):
-			all = append(all, Part{Name: "said " + s.text + ", in the letters of the question", Value: spelt})
+			all = append(all, Part{Name: said + ", in the letters of the question", Value: spelt})
 		case best >= also && best > 0:
-			all = append(all, Part{Name: "said " + s.text + ", in the question " + with, Value: best})
+			all = append(all, Part{Name: said + ", in the question " + with, Value: best})
 		case also > 0:
-			all = append(all, Part{Name: "said " + s.text + ", in the answer or categories", Value: also})
+			all = append(all, Part{Name: said + ", in the answer or categories", Value: also})
 		default:
-			all = append(all, Part{Name: "said " + s.text + ", not in the item"})
+			all = append(all, Part{Name: said + ", not in the item"})
 		}
 	}
 	for j, is := range unsaid {
 		if t := &d.terms[j]; is && t.weight > 0 && shared(t.pairs, q.pairs) == 0 {
-			all = append(all, Part{Name: "not said: " + t.text})
+			all = append(all, Part{Name: "not said: " + item.of(t.text)})
 		}
 	}
 	return all

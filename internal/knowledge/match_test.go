@@ -98,7 +98,7 @@ func TestMatch_parts(t *testing.T) {
 	if score := int(100 / (1 + math.Exp(-sum))); score != best[0].Score {
 		t.Errorf("the parts come to %d, want the score %d", score, best[0].Score)
 	}
-	for _, want := range []string{"said 주차요원, in the question 주차할수", "said 체용, not in the item"} {
+	for _, want := range []string{"said 주차 요원, in the question 주차할 수", "said 채용, not in the item"} {
 		if !strings.Contains(words, want) {
 			t.Errorf("parts are\n%swant %q among them", words, want)
 		}

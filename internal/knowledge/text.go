@@ -155,9 +155,12 @@ func compose(keys []rune) (text string, ok bool) {
 // longestText bounds what is looked at of a text, in bytes: more than anybody asks, or answers, at once.
 const longestText = 1200
 
-// wordsOf normalizes a text and takes it apart at what is neither letter nor digit. Slang is written out, what was
-// typed on the wrong keyboard is put right, laughter and tears are dropped, and words are folded.
-func wordsOf(text string) []string {
+// wordsOf is what [plainWords] are, folded.
+func wordsOf(text string) []string { return foldedAll(plainWords(text)...) }
+
+// plainWords normalizes a text and takes it apart at what is neither letter nor digit. Slang is written out, what was
+// typed on the wrong keyboard is put right, and laughter and tears are dropped.
+func plainWords(text string) []string {
 	if len(text) > longestText {
 		text = text[:longestText]
 		for !utf8.ValidString(text) && len(text) > longestText-utf8.UTFMax {
@@ -170,7 +173,7 @@ func wordsOf(text string) []string {
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
 		lower := strings.ToLower(word)
 		if plain, known := d.slang[lower]; known {
-			words = append(words, strings.Fields(folded(plain))...)
+			words = append(words, strings.Fields(plain)...)
 			continue
 		}
 		if _, known := d.concepts[lower]; !known {
@@ -180,7 +183,7 @@ func wordsOf(text string) []string {
 				lower = meant
 			}
 		}
-		if plain := folded(withoutNoise(lower)); plain != "" {
+		if plain := withoutNoise(lower); plain != "" {
 			words = append(words, plain)
 		}
 	}
