@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/malgil/malgil/internal/fault"
@@ -19,26 +20,32 @@ type Standing struct {
 	// App is the one that the channel is linked to. Without it nothing is known of what Kakao asks for:
 	// whoever tells Malgil of his app tells it of all that.
 	App *App
+	// NoEvent is the event name of an order that none of the blocks on the side has; empty when one has it, and
+	// while no event names of the bot are known.
+	NoEvent string
 }
 
-// Check says what keeps the bot from sending whatever its orders wait for: no wallet, and on the live
-// channel what Kakao asks for as far as it is known to be missing. It is nil, or a Conflict that names
+// Check says what keeps the bot from sending whatever its orders wait for: no wallet, no block with the event
+// name, and on the live channel what Kakao asks for as far as it is known to be missing. It is nil, or a Conflict that names
 // all of it at once.
 func (s Standing) Check() error {
-	return s.refusal(append(s.unpaid(), s.uncertified()...))
+	return s.refusal(slices.Concat(s.unpaid(), s.uncertified(), s.unheard()))
 }
 
 // CheckRun is [Standing.Check] for an order that should not wait for a person: it is also refused while the
 // channel is not connected for another reason than the wallet, or the bot is paused.
 func (s Standing) CheckRun() error {
-	return s.refusal(slices.Concat(s.unpaid(), s.uncertified(), s.silent()))
+	return s.refusal(slices.Concat(s.unpaid(), s.uncertified(), s.unheard(), s.silent()))
 }
 
 // CheckNow is [Standing.Check] for an order that may not wait, which is also refused for what others
-// wait for: a channel that is not connected, a bot that is paused, a wallet that does not pay.
+// wait for: a channel that is not connected, a bot that is paused, a wallet that does not pay. It is NotFound where
+// nothing but the event is missing.
 func (s Standing) CheckNow() error {
-	missing := slices.Concat(s.unpaid(), s.uncertified(), s.silent())
+	missing := slices.Concat(s.unpaid(), s.uncertified(), s.unheard(), s.silent())
 	switch {
+	case s.Wallet == nil && len(missing) == 1 && missing[0].Field == noEvent: // as Kakao would say it
+		return fault.New(fault.NotFound, "no block of bot %s has the event name %q; names match exactly", s.BotID, s.NoEvent)
 	case s.Wallet == nil:
 	case len(missing) == 0:
 		return s.Wallet
@@ -63,7 +70,18 @@ func (s Standing) silent() (missing []fault.Part) {
 	return missing
 }
 
-const noWallet = "bot.wallet"
+// unheard names an event that fires no block.
+func (s Standing) unheard() []fault.Part {
+	if s.NoEvent == "" {
+		return nil
+	}
+	return []fault.Part{{Field: noEvent, Message: fmt.Sprintf("is %q, which no block on the %s channel has; names match exactly, and blocks have to be deployed", s.NoEvent, s.Side)}}
+}
+
+const (
+	noWallet = "bot.wallet"
+	noEvent  = "event.name"
+)
 
 func (s Standing) unpaid() []fault.Part {
 	if s.WalletID == "" {

@@ -38,6 +38,8 @@ func TestStanding(t *testing.T) {
 		"no wallet":    {change: func(s *Standing) { s.WalletID = "" }, code: "NO_WALLET", sameAsNow: true},
 		"no wallet and no sync": {change: func(s *Standing) { s.WalletID, s.App.KakaoSync = "", false },
 			code: "BOT_NOT_READY", parts: []string{"bot.wallet", "app.kakao_sync"}, sameAsNow: true},
+		"no such block, nor deployed": {change: func(s *Standing) { s.NoEvent, s.Channel.Deployed = "restock", false },
+			code: "BOT_NOT_READY", parts: []string{"channel.deployed", "event.name"}, sameAsNow: true},
 		"disconnected": {change: func(s *Standing) { s.Channel.State, s.Channel.Cause = Disconnected, ByOperator },
 			codeNow: "BOT_NOT_READY", partsNow: []string{"channel.state"}},
 		"paused for its key":       {change: func(s *Standing) { s.Paused = "config" }, codeNow: "BOT_NOT_READY", partsNow: []string{"bot.paused"}},
@@ -80,5 +82,14 @@ func TestStanding(t *testing.T) {
 				}
 			}
 		})
+	}
+	// Alone, an event of no block is told as Kakao would to who may not wait.
+	s := ready()
+	s.NoEvent = "restock"
+	if err := s.Check(); fault.CodeOf(err) != "BOT_NOT_READY" {
+		t.Errorf("Check with an event of no block = %v, want BOT_NOT_READY", err)
+	}
+	if err := s.CheckNow(); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("CheckNow with an event of no block = %v, want NotFound", err)
 	}
 }

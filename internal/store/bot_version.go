@@ -307,9 +307,9 @@ func (s *Store) Deploys(ctx context.Context, id string, before int64, limit int)
 	return collect(rows, err, scanDeploy)
 }
 
-// hasEvent is NotFound when events of the side of a bot are known and this is none of them. Names
-// match exactly, as at Kakao.
-func hasEvent(ctx context.Context, q querier, botID string, side broadcast.Side, event string) error {
+// hasEvent reports whether a block on a side of a bot has an event name, as far as is known: where no names are,
+// as of a bot whose blocks are not in Malgil, any may be one. Names match exactly, as at Kakao.
+func hasEvent(ctx context.Context, q querier, botID string, side broadcast.Side, event string) (bool, error) {
 	version := liveVersion
 	if bot.Side(side) == bot.Development {
 		version = `bot.version`
@@ -318,17 +318,14 @@ func hasEvent(ctx context.Context, q querier, botID string, side broadcast.Side,
 	err := q.QueryRowContext(ctx, `SELECT v.events FROM bot JOIN bot_version v ON v.bot_id = bot.id AND v.version = `+version+`
 		WHERE bot.id = $1`, botID).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil
+		return true, nil
 	}
 	var events []string
 	if err == nil {
 		err = json.Unmarshal([]byte(text), &events)
 	}
-	switch {
-	case err != nil:
-		return fmt.Errorf("look for the event: %w", err)
-	case len(events) > 0 && !slices.Contains(events, event):
-		return fault.New(fault.NotFound, "no block of bot %s has the event name %q; names match exactly", botID, event)
+	if err != nil {
+		return false, fmt.Errorf("look for the event: %w", err)
 	}
-	return nil
+	return len(events) == 0 || slices.Contains(events, event), nil
 }

@@ -279,21 +279,67 @@ func TestBotHead_settings(t *testing.T) {
 func TestHasEvent_goesByTheSide(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		newBot(t, s, "66a1", "")
-		has := func(side broadcast.Side, event string, want fault.Kind) {
+		has := func(side broadcast.Side, event string, want bool) {
 			t.Helper()
-			if err := hasEvent(t.Context(), s.read, "66a1", side, event); (err == nil) != (want == fault.Internal) || (err != nil && fault.KindOf(err) != want) {
-				t.Errorf("hasEvent(%s, %s) = %v, want %v", side, event, err, want)
+			if got, err := hasEvent(t.Context(), s.read, "66a1", side, event); err != nil || got != want {
+				t.Errorf("hasEvent(%s, %s) = %v, %v, want %v", side, event, got, err, want)
 			}
 		}
-		has(broadcast.Live, "restock_alert", fault.Internal) // none are known
+		has(broadcast.Live, "restock_alert", true) // none are known
 		addVersion(t, s, "66a1", says("하나", "restock_alert", "closing"), deployed)
 		addVersion(t, s, "66a1", says("둘", "reopening"))
-		has(broadcast.Live, "closing", fault.Internal)
-		has(broadcast.Live, "reopening", fault.NotFound)
-		has(broadcast.Development, "reopening", fault.Internal)
-		has(broadcast.Development, "closing", fault.NotFound)
+		has(broadcast.Live, "closing", true)
+		has(broadcast.Live, "reopening", false)
+		has(broadcast.Development, "reopening", true)
+		has(broadcast.Development, "closing", false)
 		addVersion(t, s, "66a1", says("셋"))
-		has(broadcast.Development, "closing", fault.Internal) // its blocks name none
+		has(broadcast.Development, "closing", true) // its blocks name none
+	})
+}
+
+// An order with an event that no deployed block has is refused when it is made, sealed and scheduled, with
+// whatever else is missing.
+func TestOrder_event(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		a := newAlmanac(t, s)
+		addVersion(t, s, a.bot, says("하나", "restock_alert"), deployed)
+		b := create(t, s, order("brd_1", a.bot))
+		upload(t, s, b.ID, 2)
+		addVersion(t, s, a.bot, says("둘", "closing"), deployed)
+		wrong := func(event string) broadcast.Broadcast {
+			o := order("brd_2", a.bot)
+			o.Message.Event = event
+			return o
+		}
+		ordered := map[string]func() error{
+			"create": func() error {
+				_, _, err := s.CreateBroadcast(t.Context(), wrong("restock_alert"), nil, broadcast.Request{})
+				return err
+			},
+			"seal": func() error { _, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0); return err },
+			"schedule": func() error {
+				_, err := a.Create(t.Context(), broadcast.ScheduleOrder{BotID: a.bot, Message: broadcast.Message{Event: "restock_alert"}, Audience: a.audience, Cron: "0 13 * * *"}, broadcast.Request{})
+				return err
+			},
+		}
+		for name, do := range ordered {
+			if err := do(); fault.CodeOf(err) != "BOT_NOT_READY" || !slices.Equal(parts(err), []string{"event.name"}) {
+				t.Errorf("%s with an event of no block = %v, parts %v, want BOT_NOT_READY, event.name", name, err, parts(err))
+			}
+		}
+		if _, _, err := s.CreateBroadcast(t.Context(), wrong("closing"), nil, broadcast.Request{}); err != nil {
+			t.Errorf("create with an event that is deployed = %v", err)
+		}
+		call, chunk := now("brd_3", a.bot)
+		if _, err := s.CreateAtOnce(t.Context(), call, chunk, broadcast.Request{}); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("a call with it = %v, want NotFound", err)
+		}
+		exec(t, s, `UPDATE bot SET wallet_id = NULL WHERE id = $1`, a.bot)
+		for _, name := range []string{"create", "schedule"} {
+			if err := ordered[name](); !slices.Equal(parts(err), []string{"bot.wallet", "event.name"}) {
+				t.Errorf("%s without a wallet too = %v, want both named", name, parts(err))
+			}
+		}
 	})
 }
 
@@ -342,8 +388,8 @@ func TestMigrate_blocks(t *testing.T) {
 			}}, content); err != nil || diff != "" {
 				t.Errorf("BotContent(4) error = %v (-want +got):\n%s", err, diff)
 			}
-			if err := hasEvent(t.Context(), s.read, "66a1", broadcast.Live, "restock_alert"); err != nil {
-				t.Errorf("hasEvent() = %v, want the event of before", err)
+			if has, err := hasEvent(t.Context(), s.read, "66a1", broadcast.Live, "restock_alert"); err != nil || !has {
+				t.Errorf("hasEvent() = %v, %v, want the event of before", has, err)
 			}
 			if n := addVersion(t, s, "66a1", content); n != 5 {
 				t.Errorf("the next version is %d, want 5", n)

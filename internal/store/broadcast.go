@@ -109,7 +109,7 @@ func (s *Store) newBroadcast(ctx context.Context, b broadcast.Broadcast, chunks 
 			b, err = s.lockBroadcast(ctx, tx, broadcast.ID(answer))
 			return err
 		}
-		at, err := standingOf(ctx, tx, b.BotID, b.Side)
+		at, err := standingOf(ctx, tx, b.BotID, b.Side, b.Message.Event)
 		if err != nil {
 			return err
 		}
@@ -240,11 +240,19 @@ func (s *Store) changeBroadcast(ctx context.Context, id broadcast.ID, now time.T
 }
 
 // Seal ends the upload of a broadcast, whose messages then cost what is valid at that moment. It is
-// a Conflict when nobody was uploaded, or another number of people has to be said: see [broadcast.Checks].
+// a Conflict when nobody was uploaded, or another number of people has to be said: see [broadcast.Checks], and when
+// the bot may not send (any more): see [bot.Standing].
 func (s *Store) Seal(ctx context.Context, id broadcast.ID, o broadcast.Sealing, now time.Time) (broadcast.Broadcast, error) {
 	return s.changeBroadcast(ctx, id, now, func(tx *sql.Tx, b *broadcast.Broadcast) error {
 		if b.State != broadcast.Uploading {
 			return nil
+		}
+		at, err := standingOf(ctx, tx, b.BotID, b.Side, b.Message.Event)
+		if err != nil {
+			return err
+		}
+		if err := at.Check(); err != nil {
+			return err
 		}
 		price, err := priceOf(ctx, tx, now)
 		if err != nil {

@@ -13,11 +13,18 @@ import (
 
 // standingOf reads what is known of a bot that is to speak first; whether its wallet pays is the
 // caller's to say. It is NotFound when there is no bot.
-func standingOf(ctx context.Context, q querier, botID string, side broadcast.Side) (bot.Standing, error) {
+func standingOf(ctx context.Context, q querier, botID string, side broadcast.Side, event string) (bot.Standing, error) {
 	s := bot.Standing{BotID: botID, Side: bot.Side(side)}
 	err := q.QueryRowContext(ctx, `SELECT COALESCE(wallet_id, ''), paused_reason FROM bot WHERE id = $1`, botID).Scan(&s.WalletID, &s.Paused)
 	if err != nil {
 		return s, orNotFound(err, "bot", botID)
+	}
+	heard, err := hasEvent(ctx, q, botID, side, event)
+	if err != nil {
+		return s, err
+	}
+	if !heard {
+		s.NoEvent = event
 	}
 	c, err := channelOf(ctx, q, botID, s.Side)
 	switch {
@@ -32,8 +39,7 @@ func standingOf(ctx context.Context, q querier, botID string, side broadcast.Sid
 }
 
 // CreateAtOnce is [Store.CreateBroadcast] for an order of one chunk that may not wait. It is also
-// refused for what keeps the bot from sending now, for an event that none of its blocks has, where
-// events of its blocks are known (NotFound), and for money that is not there: what orders of one
+// refused for what keeps the bot from sending now (NotFound where that is its event alone), and for money that is not there: what orders of one
 // chunk have that are about to go, too, is as good as spent.
 func (s *Store) CreateAtOnce(ctx context.Context, b broadcast.Broadcast, chunk broadcast.Packed, r broadcast.Request) (broadcast.Broadcast, error) {
 	return s.newBroadcast(ctx, b, []broadcast.Packed{chunk}, r, func(tx *sql.Tx, at bot.Standing, price wallet.KRW) error {
@@ -52,9 +58,6 @@ func (s *Store) CreateAtOnce(ctx context.Context, b broadcast.Broadcast, chunk b
 			return err
 		}
 		if err := s.openNow(ctx, tx, b); err != nil {
-			return err
-		}
-		if err := hasEvent(ctx, tx, b.BotID, b.Side, b.Message.Event); err != nil {
 			return err
 		}
 		var promised wallet.KRW

@@ -111,7 +111,7 @@ func TestCreate_refuses(t *testing.T) {
 		"stopped":    {change: []string{`UPDATE wallet SET status = 'stopped'`}, codeNow: "WALLET_STOPPED", kindNow: fault.Refused},
 		"empty":      {change: []string{`UPDATE wallet SET paid_krw = 29`}, codeNow: "INSUFFICIENT_BALANCE", kindNow: fault.Refused},
 		"its event":  {events: []string{"other", "restock_alert"}},
-		"no event":   {events: []string{"other", "restock_alert2"}, kindNow: fault.NotFound},
+		"no event":   {events: []string{"other", "restock_alert2"}, code: "BOT_NOT_READY", kindNow: fault.NotFound},
 		"no channel": {change: []string{`DELETE FROM channel`}},
 	}
 	for name, tt := range tests {

@@ -69,7 +69,7 @@ func (s *Store) CreateSchedule(ctx context.Context, sch broadcast.Schedule, r br
 			sch, err = scheduleOf(ctx, tx, broadcast.ScheduleID(answer), "")
 			return err
 		}
-		standing, err := standingOf(ctx, tx, sch.BotID, sch.Side)
+		standing, err := standingOf(ctx, tx, sch.BotID, sch.Side, sch.Message.Event)
 		if err != nil {
 			return err
 		}

@@ -173,7 +173,7 @@ func (s *Store) obstacle(ctx context.Context, tx *sql.Tx, sch broadcast.Schedule
 	if sch.Unreadable != "" {
 		return fault.Coded(fault.Conflict, "UNREADABLE", "its stored message cannot be read; give it another"), nil
 	}
-	standing, err := standingOf(ctx, tx, sch.BotID, sch.Side)
+	standing, err := standingOf(ctx, tx, sch.BotID, sch.Side, sch.Message.Event)
 	if err != nil {
 		return nil, err
 	}
