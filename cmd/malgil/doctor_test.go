@@ -9,6 +9,8 @@ import (
 	"log"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,6 +83,7 @@ func newPatient(t *testing.T) *patient {
 		"MALGIL_SUPPLIER_NUMBER", "120-81-47521", "MALGIL_SUPPLIER_NAME", "말길", "MALGIL_SUPPLIER_REPRESENTATIVE", "김말길",
 		"MALGIL_SUPPLIER_ADDRESS", "서울특별시 중구 세종대로 110", "MALGIL_SUPPLIER_TYPE", "서비스", "MALGIL_SUPPLIER_ITEM", "챗봇",
 		"MALGIL_SUPPLIER_EMAIL", "books@malgil.example", "MALGIL_SMTP", p.post("smtp://malgil:"+postPassword+"@{address}?tls=none&from=no-reply@malgil.example"))
+	p.beats("0", "0")
 	return p
 }
 
@@ -183,6 +186,30 @@ func (p *patient) tell(command ...any) {
 	}
 }
 
+// snapshotFails has a Redis that makes snapshots fail to put one at its place, as on a full disk.
+func (p *patient) snapshotFails() {
+	p.t.Helper()
+	client := p.client()
+	set, err := client.ConfigGet(p.t.Context(), "d*").Result()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(set["dir"], set["dbfilename"]), 0o700); err != nil {
+		p.t.Fatal(err)
+	}
+	p.tell("CONFIG", "SET", "save", "3600 1")
+	p.tell("BGSAVE")
+	for {
+		info, err := client.Info(p.t.Context(), "persistence").Result()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if strings.Contains(info, "rdb_last_bgsave_status:err") {
+			return
+		}
+	}
+}
+
 // sql runs statements in the database.
 func (p *patient) sql(statements ...string) {
 	p.t.Helper()
@@ -229,9 +256,9 @@ func (p *patient) bot(key string) {
 
 // beats are when the loops sweep and tidy last ended, seconds from now.
 func (p *patient) beats(sweep, tidy string) {
-	p.sql(`INSERT INTO loop_beat (loop, at, since, silent_ms)
+	p.sql(`DELETE FROM loop_beat`, `INSERT INTO loop_beat (loop, at, since, silent_ms)
 		SELECT loop, at + 1000 * ago, 0, 180000 FROM (SELECT CAST(extract(epoch FROM now()) * 1000 AS BIGINT) AS at) AS this,
-			(VALUES ('sweep', ` + sweep + `), ('tidy', ` + tidy + `)) AS loops (loop, ago)`)
+			(VALUES ('sweep', `+sweep+`), ('tidy', `+tidy+`)) AS loops (loop, ago)`)
 }
 
 // nowhere is an address that nobody listens at.
@@ -324,7 +351,10 @@ func TestDoctor_broken(t *testing.T) {
 		"Redis evicts": {func(p *patient) { p.tell("CONFIG", "SET", "maxmemory-policy", "allkeys-lru") },
 			"redis eviction", doctor.Problem, "maxmemory-policy is allkeys-lru"},
 		"Redis keeps nothing": {func(p *patient) { p.tell("CONFIG", "SET", "appendonly", "no") },
-			"redis persistence", doctor.Warning, "appendonly is no"},
+			"redis persistence", doctor.Problem, "appendonly is no"},
+		"Redis takes no writes": {func(p *patient) {
+			p.snapshotFails()
+		}, "redis persistence", doctor.Problem, "takes no writes"},
 		"Redis syncs when the system likes": {func(p *patient) { p.tell("CONFIG", "SET", "appendfsync", "no") },
 			"redis persistence", doctor.Warning, "appendfsync no"},
 		"CONFIG is forbidden": {func(p *patient) {
@@ -352,8 +382,9 @@ func TestDoctor_broken(t *testing.T) {
 				p.t.Fatal(err)
 			}
 		}, "workers", doctor.Problem, "nobody serves mail (1 tasks wait)"},
-		"no scheduler":                    {func(p *patient) { p.beats("-3600", "-3600") }, "scheduler", doctor.Warning, "none seems to run"},
-		"no scheduler of an older malgil": {func(p *patient) { p.wallet("-3600") }, "scheduler", doctor.Warning, "none seems to run: a wallet waits"},
+		"no scheduler":                    {func(p *patient) { p.beats("-3600", "-3600") }, "scheduler", doctor.Problem, "none seems to run"},
+		"no scheduler of an older malgil": {func(p *patient) { p.sql(`DELETE FROM loop_beat`); p.wallet("-3600") }, "scheduler", doctor.Problem, "none seems to run: a wallet waits"},
+		"no scheduler has run":            {func(p *patient) { p.sql(`DELETE FROM loop_beat`, `DELETE FROM ledger_check`) }, "scheduler", doctor.Problem, "none has run"},
 		"a loop that fails":               {func(p *patient) { p.beats("0", "-3600") }, "scheduler", doctor.Problem, "for too long: tidy ("},
 
 		"PostgreSQL without migrations": {func(p *patient) { p.set("MALGIL_DB", testserver.Postgres(p.t)) },
@@ -383,6 +414,13 @@ func TestDoctor_broken(t *testing.T) {
 			"smtp", doctor.Problem, "could not be reached"},
 		"Kakao is away": {func(p *patient) { p.set("MALGIL_KAKAO_URL", "http://"+nowhere(p.t)) },
 			"kakao", doctor.Problem, "connection refused"},
+		"something else is Kakao": {func(p *patient) {
+			page := httptest.NewServer(http.NotFoundHandler())
+			p.t.Cleanup(page.Close)
+			p.set("MALGIL_KAKAO_URL", page.URL)
+		}, "kakao", doctor.Problem, "something else seems to be at"},
+		"Kakao has refused the key of a bot": {func(p *patient) { p.bot("planted-wrong"); p.sql(`UPDATE bot SET paused_reason = 'config'`) },
+			"keys of bots", doctor.Problem, "Kakao does not take those of bot_1"},
 		"Kakao refuses the key of a bot": {func(p *patient) { p.bot("planted-wrong") },
 			"keys of bots", doctor.Problem, "Kakao does not take those of bot_1"},
 		"a key of a bot does not open": {func(p *patient) {

@@ -62,7 +62,7 @@ func (i Installation) keysOfBots(ctx context.Context, opened *visit[*store.Store
 
 // judgeKeys says what the answers to bots mean.
 func judgeKeys(bots []store.BotKey, answers []error, more string) Result {
-	var closed, refused, unknown []string
+	var closed, refused, unknown, paused []string
 	for n, b := range bots {
 		switch err := answers[n]; {
 		case b.RestKey == "":
@@ -71,6 +71,8 @@ func judgeKeys(bots []store.BotKey, answers []error, more string) Result {
 			refused = append(refused, b.BotID)
 		case err != nil && slices.Contains([]fault.Kind{fault.Throttled, fault.Unavailable, fault.Internal}, fault.KindOf(err)):
 			unknown = append(unknown, b.BotID)
+		case b.Paused != "":
+			paused = append(paused, b.BotID+" ("+b.Paused+")")
 		}
 	}
 	switch {
@@ -88,6 +90,10 @@ func judgeKeys(bots []store.BotKey, answers []error, more string) Result {
 			"%s", strings.Join(found, "; "))
 	case len(unknown) > 0:
 		return skipped("Kakao did not say whether it takes those of %s, see kakao", named(unknown))
+	}
+	if len(paused) > 0 {
+		return warning("See why (docs/operations.md, MalgilBotPaused), then malgil bot resume ID: nothing of theirs is sent before.",
+			"Kakao takes those of %d bots%s, and bots that were paused stay so: %s", len(bots), more, named(paused))
 	}
 	return ok("Kakao takes those of %d bots%s", len(bots), more)
 }

@@ -46,7 +46,7 @@ func (i Installation) databaseChecks(db *visit[*store.Store]) []check {
 		{"migrations", on(migrations)},
 		{"keys", migrated(func(ctx context.Context, _ *store.Store) Result { return i.keys(ctx, opened) })},
 		{"keys of bots", migrated(func(ctx context.Context, _ *store.Store) Result { return i.keysOfBots(ctx, opened) })},
-		{"scheduler", migrated(schedulerSeen)},
+		{"scheduler", migrated(i.schedulerSeen)},
 	}
 	if !embedded(i.DB) {
 		checks = append(checks, check{"clock of the database", on(func(ctx context.Context, s *store.Store) Result {
@@ -143,7 +143,7 @@ const overdue = 10 * time.Minute
 
 // schedulerSeen tells whether a scheduler runs, by the signs of life of its loops; of an older one by the comparison
 // of wallets that it makes.
-func schedulerSeen(ctx context.Context, s *store.Store) Result {
+func (i Installation) schedulerSeen(ctx context.Context, s *store.Store) Result {
 	now, err := s.Clock(ctx)
 	if err != nil {
 		return problem("See the log of the database.", "the database does not tell the time: %s", said(err))
@@ -159,10 +159,12 @@ func schedulerSeen(ctx context.Context, s *store.Store) Result {
 	switch {
 	case err != nil:
 		return problem("See the log of the database.", "its traces cannot be read: %s", said(err))
+	case last.IsZero() && embedded(i.DB):
+		return skipped("none has run on this database yet; malgil all has one in it")
 	case last.IsZero():
-		return skipped("none has run on this database yet")
+		return problem("Start malgil scheduler: without one no broadcast, charge or mail goes.", "none has run on this database yet")
 	case now.Sub(due) > overdue:
-		return warning("Start malgil scheduler; if one runs, its log says why the loop books fails (docs/operations.md, MalgilNoScheduler).",
+		return problem("Start malgil scheduler; if one runs, its log says why the loop books fails (docs/operations.md, MalgilNoScheduler).",
 			"none seems to run: a wallet waits for its hourly comparison since %s", stamp(due))
 	}
 	return ok("one runs: it compared a wallet at %s, and none is overdue", stamp(last))
@@ -190,7 +192,7 @@ func alive(beats []store.Beat, now time.Time) Result {
 	}
 	switch {
 	case len(silent) == len(beats):
-		return warning("Start malgil scheduler; if one runs, its log says why its loops fail (docs/operations.md, MalgilNoScheduler).",
+		return problem("Start malgil scheduler; if one runs, its log says why its loops fail (docs/operations.md, MalgilNoScheduler).",
 			"none seems to run: the last of its loops ended without an error at %s", stamp(latest))
 	case len(silent) > 0:
 		return problem("See why in the log of the scheduler, at \"loop failed\" (docs/operations.md, MalgilLoopSilent).",

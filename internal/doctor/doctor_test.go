@@ -60,9 +60,10 @@ func TestRedisSettings(t *testing.T) {
 		found        string
 	}{
 		"AOF by INFO":             {persistence, map[string]string{"aof_enabled": "1"}, nil, Warning, "appendfsync could not be checked"},
-		"no AOF by INFO":          {persistence, map[string]string{"aof_enabled": "0"}, nil, Warning, "appendonly is no"},
+		"no AOF by INFO":          {persistence, map[string]string{"aof_enabled": "0"}, nil, Problem, "appendonly is no"},
 		"AOF always":              {persistence, nil, map[string]string{"appendonly": "yes", "appendfsync": "always"}, OK, "always"},
 		"AOF that fails":          {persistence, map[string]string{"aof_last_write_status": "err"}, map[string]string{"appendonly": "yes", "appendfsync": "everysec"}, Problem, "cannot be written"},
+		"a snapshot that failed":  {persistence, map[string]string{"aof_enabled": "1", "rdb_last_bgsave_status": "err"}, nil, Problem, "takes no writes"},
 		"policy by INFO":          {eviction, map[string]string{"maxmemory_policy": "noeviction"}, nil, OK, "noeviction"},
 		"wrong policy by INFO":    {eviction, map[string]string{"maxmemory_policy": "volatile-ttl"}, nil, Problem, "volatile-ttl"},
 		"memory without a limit":  {memory, map[string]string{"used_memory": "1048576"}, nil, OK, "no limit"},
@@ -225,7 +226,7 @@ func TestAlive(t *testing.T) {
 		"one never ended":     {[]store.Beat{beat("sweep", time.Second), never("books", time.Hour)}, Problem, "too long: books (never)"},
 		"one is new":          {[]store.Beat{beat("sweep", time.Second), never("books", time.Minute)}, OK, "all 2 loops"},
 		"it has just started": {[]store.Beat{never("sweep", time.Second)}, OK, "just started"},
-		"none runs":           {[]store.Beat{beat("sweep", time.Hour), beat("copy", 2*time.Hour)}, Warning, "none seems to run: the last of its loops ended without an error at 2026-11-24T02:00:00Z"},
+		"none runs":           {[]store.Beat{beat("sweep", time.Hour), beat("copy", 2*time.Hour)}, Problem, "none seems to run: the last of its loops ended without an error at 2026-11-24T02:00:00Z"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) { expect(t, alive(tt.beats, now), tt.state, tt.found) })
@@ -258,6 +259,10 @@ func TestJudgeKeys(t *testing.T) {
 			expect(t, judgeKeys(bots(len(tt.answers)), tt.answers, ", the first by id"), tt.state, tt.found)
 		})
 	}
+	paused := bots(2)
+	paused[1].Paused = "config"
+	expect(t, judgeKeys(paused, []error{none, refused}, ""), Problem, "Kakao does not take those of bot_1")
+	expect(t, judgeKeys(paused, []error{none, none}, ""), Warning, "stay so: bot_1 (config)")
 	closed := bots(3)
 	closed[0].RestKey = ""
 	expect(t, judgeKeys(closed, []error{nil, none, none}, ""), Problem, "MALGIL_SEAL_KEYS does not open those of bot_0")

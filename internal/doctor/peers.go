@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -40,8 +41,15 @@ func (i Installation) kakao(ctx context.Context) Result {
 		return problem("Correct "+setting+".", "%s: %s", shown, said(err))
 	}
 	defer peer.Close()
-	if _, err := peer.Do(ctx, http.MethodGet, "/", http.Header{}, nil); err != nil {
+	// A look-up without a key is refused, in the words of the API: another program at this address has others.
+	answer, err := peer.Do(ctx, http.MethodGet, "/v1/tasks/"+noTask, http.Header{}, nil)
+	switch {
+	case err != nil:
 		return unreached(setting, shown, err)
+	case answer.Status < 500 && !json.Valid(answer.Body) && (len(answer.Body) > 0 || answer.Status != http.StatusUnauthorized && answer.Status != http.StatusForbidden):
+		return problem("See whether "+setting+" is the whole address of the service.", "something else seems to be at %s: it answers %d, and not as the Event API does", shown, answer.Status)
+	case answer.Status >= 500:
+		return warning("Try again; if it stays so, ask whoever runs the service.", "%s answers %d", shown, answer.Status)
 	}
 	return ok("%s answers", shown)
 }

@@ -27,7 +27,7 @@ func (i Installation) openRedis(ctx context.Context) (*redisServers, error) {
 		return nil, err
 	}
 	client := address.InspectClient()
-	if err := client.Ping(ctx).Err(); err != nil {
+	if err := client.Ping(ctx).Err(); err != nil && !strings.HasPrefix(err.Error(), "MISCONF") { // one that takes no writes tells why
 		_ = client.Close()
 		return nil, err
 	}
@@ -148,9 +148,13 @@ func persistence(s queue.Server) Result {
 	case queue.PersistenceUnknown:
 		return warning(onThePage, "appendonly and appendfsync could not be checked: CONFIG and INFO are forbidden")
 	case queue.Volatile:
-		return warning(do, "appendonly is %s", on)
+		return problem(do, "appendonly is %s", on)
+	case queue.Refusing:
+		return problem("See the log of Redis, the space on its disk and its memory; then set save to nothing, for the append-only file is enough: redis-cli config set save \"\".",
+			"it takes no writes, since its last snapshot (BGSAVE) failed: nothing is queued")
 	case queue.Failing:
-		return problem("See the log of Redis and the space on its disk.", "the append-only file cannot be written: %s", s.Info["aof_last_write_status"])
+		return problem("See the log of Redis and the space on its disk.", "the append-only file cannot be written or rewritten: %s, %s",
+			s.Info["aof_last_write_status"], s.Info["aof_last_bgrewrite_status"])
 	case queue.SyncUnknown:
 		return warning(onThePage, "appendonly is yes; appendfsync could not be checked: CONFIG is forbidden")
 	case queue.Unsynced:
@@ -220,6 +224,9 @@ func workers(ctx context.Context, r *redisServers) Result {
 	for _, s := range r.servers {
 		if s.Info["role"] == "slave" {
 			return skipped("%s is a replica, see redis", s.Address)
+		}
+		if s.Persistence() == queue.Refusing {
+			return skipped("%s takes no writes, see redis persistence", s.Address)
 		}
 	}
 	servers, err := asynq.NewInspectorFromRedisClient(r.client).Servers()

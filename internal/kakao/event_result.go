@@ -38,7 +38,7 @@ type SendFailure struct {
 }
 
 // Result looks a task up; looking changes nothing at Kakao, so that it may always be repeated.
-// Its errors are NotFound for a task that Kakao does not know, Refused ([CodeConfig] or
+// Its errors are NotFound for a task that Kakao itself does not know, Refused ([CodeConfig] or
 // [CodeRejected]), Throttled, and Unavailable for everything else.
 func (c *EventClient) Result(ctx context.Context, restKey, taskID string) (SendResult, error) {
 	if !usableKey(restKey) {
@@ -58,6 +58,9 @@ func (c *EventClient) Result(ctx context.Context, restKey, taskID string) (SendR
 		}
 		return SendResult{}, fault.New(fault.Unavailable, "Kakao answered the look-up with something that is no result of this task")
 	case http.StatusNotFound:
+		if len(answer.Body) > 0 && !json.Valid(answer.Body) { // a page of somebody else
+			return SendResult{}, fault.New(fault.Unavailable, "something that is not the Event API answered the look-up")
+		}
 		return SendResult{}, fault.New(fault.NotFound, "Kakao does not know the task")
 	case http.StatusBadRequest:
 		return SendResult{}, fault.Coded(fault.Refused, CodeRejected, "Kakao refused the look-up")

@@ -54,6 +54,7 @@ func TestEventClient_Result(t *testing.T) {
 		"of another task": {status: 200, body: `{"taskId":"t-2","allRequestCount":2}`, wantKind: fault.Unavailable},
 		"garbage":         {status: 200, body: `<html>`, wantKind: fault.Unavailable},
 		"unknown":         {status: 404, wantKind: fault.NotFound},
+		"somebody else":   {status: 404, body: "<html>Not Found</html>", wantKind: fault.Unavailable},
 		"refused":         {status: 400, wantKind: fault.Refused, wantCode: "rejected"},
 		"wrong key":       {status: 401, wantKind: fault.Refused, wantCode: "config"},
 		"too fast":        {status: 429, wantKind: fault.Throttled},

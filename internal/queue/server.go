@@ -20,7 +20,7 @@ type Server struct {
 }
 
 // wanted are the settings of Redis that are looked at.
-var wanted = []string{"appendonly", "appendfsync", "maxmemory", "maxmemory-policy"}
+var wanted = []string{"appendonly", "appendfsync", "maxmemory", "maxmemory-policy", "save", "stop-writes-on-bgsave-error"}
 
 // Servers asks Redis for what it may tell: one server, or the masters of a cluster in the order of their
 // addresses. What is forbidden is no error, but no answer is.
@@ -120,10 +120,14 @@ const (
 	Unsynced                              // as much as the system has not written yet
 	SyncUnknown                           // it has an append-only file, and does not tell how often it is synced
 	Durable                               // a second at most
+	Refusing                              // whatever comes: it takes no more writes, since a snapshot of it failed
 )
 
 // Persistence judges what a server that is killed loses.
 func (s Server) Persistence() Persistence {
+	if s.refuses() {
+		return Refusing
+	}
 	on, known := s.Setting("appendonly")
 	switch {
 	case !known:
@@ -131,8 +135,10 @@ func (s Server) Persistence() Persistence {
 	case on != "yes":
 		return Volatile
 	}
-	if status := s.Info["aof_last_write_status"]; status != "" && status != "ok" {
-		return Failing
+	for _, status := range []string{s.Info["aof_last_write_status"], s.Info["aof_last_bgrewrite_status"]} {
+		if status != "" && status != "ok" {
+			return Failing
+		}
 	}
 	switch sync, known := s.Setting("appendfsync"); {
 	case !known:
@@ -141,6 +147,17 @@ func (s Server) Persistence() Persistence {
 		return Unsynced
 	}
 	return Durable
+}
+
+// refuses reports whether a server takes no writes because its last snapshot failed: unless it is told otherwise, one
+// that makes snapshots stops then (MISCONF).
+func (s Server) refuses() bool {
+	if status := s.Info["rdb_last_bgsave_status"]; status == "" || status == "ok" {
+		return false
+	}
+	times, known := s.Setting("save")
+	stop, told := s.Setting("stop-writes-on-bgsave-error")
+	return (times != "" || !known) && (stop == "yes" || !told)
 }
 
 // Evicts judges whether a full server drops tasks.

@@ -26,7 +26,15 @@ func TestServer_Persistence(t *testing.T) {
 		"every second":          {queue.Server{Config: yes("everysec")}, queue.Durable},
 		"always":                {queue.Server{Config: yes("always")}, queue.Durable},
 		"when the system likes": {queue.Server{Config: yes("no")}, queue.Unsynced},
-		"the disk is full":      {queue.Server{Config: yes("always"), Info: map[string]string{"aof_last_write_status": "err"}}, queue.Failing},
+		"a snapshot failed": {queue.Server{Config: map[string]string{"appendonly": "yes", "appendfsync": "everysec", "save": "3600 1", "stop-writes-on-bgsave-error": "yes"},
+			Info: map[string]string{"rdb_last_bgsave_status": "err"}}, queue.Refusing},
+		"a snapshot failed, by INFO alone": {queue.Server{Info: map[string]string{"aof_enabled": "1", "rdb_last_bgsave_status": "err"}}, queue.Refusing},
+		"a snapshot failed, and none is made any more": {queue.Server{Config: map[string]string{"appendonly": "yes", "appendfsync": "everysec", "save": "", "stop-writes-on-bgsave-error": "yes"},
+			Info: map[string]string{"rdb_last_bgsave_status": "err"}}, queue.Durable},
+		"a snapshot failed, and writes go on": {queue.Server{Config: map[string]string{"appendonly": "yes", "appendfsync": "everysec", "save": "3600 1", "stop-writes-on-bgsave-error": "no"},
+			Info: map[string]string{"rdb_last_bgsave_status": "err"}}, queue.Durable},
+		"the file cannot be rewritten": {queue.Server{Config: yes("always"), Info: map[string]string{"aof_last_bgrewrite_status": "err"}}, queue.Failing},
+		"the disk is full":             {queue.Server{Config: yes("always"), Info: map[string]string{"aof_last_write_status": "err"}}, queue.Failing},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 type Beat struct {
 	Loop   string
 	At     time.Time     // when it last ended without an error; zero for never
-	Since  time.Time     // since when there is this loop
+	Since  time.Time     // since when there is this loop: in the scheduler that started last
 	Silent time.Duration // for so long it may be silent
 }
 
@@ -27,6 +27,7 @@ func (s *Store) PutBeats(ctx context.Context, beats []Beat) error {
 			names = append(names, b.Loop)
 			if _, err := tx.ExecContext(ctx, `INSERT INTO loop_beat (loop, at, since, silent_ms) VALUES ($1, $2, $3, $4)
 				ON CONFLICT (loop) DO UPDATE SET silent_ms = excluded.silent_ms,
+					since = CASE WHEN excluded.since > loop_beat.since THEN excluded.since ELSE loop_beat.since END,
 					at = CASE WHEN excluded.at > loop_beat.at THEN excluded.at ELSE loop_beat.at END`,
 				b.Loop, millis(b.At), millis(b.Since), b.Silent.Milliseconds()); err != nil {
 				return err

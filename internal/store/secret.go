@@ -74,15 +74,16 @@ func (s *Store) UseKeys(ctx context.Context, keys *seal.Box) error {
 // BotKey is the REST API key of a bot.
 type BotKey struct {
 	BotID, RestKey string // no key where the keys of the installation do not open it
+	Paused         string // why the bot stands still; empty where it does not
 }
 
-// RestKeys lists the REST API keys of bots by id, so many at most; a bot that is paused because of its key is left out.
+// RestKeys lists the REST API keys of bots by id, so many at most.
 // It needs [Store.UseKeys].
 func (s *Store) RestKeys(ctx context.Context, limit int) ([]BotKey, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, rest_key_sealed FROM bot WHERE paused_reason <> 'config' ORDER BY id LIMIT $1`, limit)
+	rows, err := s.read.QueryContext(ctx, `SELECT id, rest_key_sealed, paused_reason FROM bot ORDER BY id LIMIT $1`, limit)
 	keys, err := collect(rows, err, func(row scanner) (k BotKey, err error) {
 		var sealed []byte
-		err = row.Scan(&k.BotID, &sealed)
+		err = row.Scan(&k.BotID, &sealed, &k.Paused)
 		k.RestKey = s.restKey(k.BotID, sealed)
 		return k, err
 	})

@@ -129,7 +129,7 @@ func TestChunkWork_keyDoesNotOpen(t *testing.T) {
 	})
 }
 
-// The keys of bots are listed open, but for bots that stand still because of theirs; one that does not open is none.
+// The keys of bots are listed open, also those of bots that stand still because of theirs; one that does not open is none.
 func TestRestKeys(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		for _, id := range []string{"bot_1", "bot_2", "bot_3", "bot_4"} {
@@ -138,8 +138,8 @@ func TestRestKeys(t *testing.T) {
 		exec(t, s, `UPDATE bot SET paused_reason = 'config' WHERE id = 'bot_2'`)
 		exec(t, s, `UPDATE bot SET rest_key_sealed = (SELECT b.rest_key_sealed FROM bot b WHERE b.id = 'bot_1') WHERE id = 'bot_3'`)
 		for limit, want := range map[int][]BotKey{
-			10: {{"bot_1", "rest-key-of-bot_1"}, {"bot_3", ""}, {"bot_4", "rest-key-of-bot_4"}},
-			1:  {{"bot_1", "rest-key-of-bot_1"}},
+			10: {{"bot_1", "rest-key-of-bot_1", ""}, {"bot_2", "rest-key-of-bot_2", "config"}, {"bot_3", "", ""}, {"bot_4", "rest-key-of-bot_4", ""}},
+			1:  {{"bot_1", "rest-key-of-bot_1", ""}},
 		} {
 			if got, err := s.RestKeys(t.Context(), limit); err != nil || !slices.Equal(got, want) {
 				t.Errorf("RestKeys(%d) = %+v, %v, want %+v", limit, got, err, want)
