@@ -30,7 +30,7 @@ var overview = board{
 			{title: "살린 콜백", help: "최근 1시간의 콜백 중 사용자에게 전달된 비율.", unit: "percentunit", now: true, limits: limits{0.99, 0.95},
 				empty: "콜백이 없으면 값이 없습니다.",
 				queries: []query{{`sum(rate(malgil_callbacks_total{outcome="delivered"}[1h]))` +
-					` / (sum(rate(malgil_callbacks_total[1h])) > 0)`, ""}}},
+					` / (sum(rate(malgil_callbacks_promised_total[1h])) > 0)`, ""}}},
 			{title: "실패한 스킬 서버 호출", help: "최근 1시간에 답을 얻지 못한 스킬 서버 호출 수.", unit: "short", now: true,
 				queries: []query{{`sum(increase(malgil_skill_server_call_duration_seconds_count{outcome!~"answered|stopped"}[1h]))`, ""}}},
 			{title: "상담 제안", help: "최근 1시간에 상담직원 연결 버튼을 보여 준 응답 수.", unit: "short", now: true,

@@ -18,6 +18,7 @@ type AnswerUtterance struct {
 	Block       string          `json:"block,omitempty"`       // block that the skill URL stands for, by id or name
 	Development bool            `json:"development,omitempty"` // the skill URL is of the development channel
 	Request     json.RawMessage `json:"request,omitempty"`     // skill payload 2.0 as Kakao posted it
+	NoCallback  bool            `json:"no_callback,omitempty"` // its callback address may not be called: it counts as none
 	Mailbox     string          `json:"mailbox"`               // pub/sub channel of the intake that waits
 	Received    int64           `json:"received"`              // Unix ms
 	Deadline    int64           `json:"deadline"`              // Unix ms at which the intake stops waiting

@@ -99,6 +99,9 @@ func (r *utteranceRun) answer(ctx context.Context) {
 		r.Log.ErrorContext(ctx, "payload of an utterance is not readable", "utterance_id", r.task.ID, "err", err)
 		return
 	}
+	if r.task.NoCallback {
+		request.CallbackURL = ""
+	}
 	r.question = scenario.Question{ID: r.task.ID, BotID: r.task.Bot, Block: r.task.Block, Development: r.task.Development, Request: request, Raw: r.task.Request, At: r.received}
 	defer r.witness(ctx) // a call that comes too late to be answered still shows that the message arrived
 	switch now := r.Now(); {
@@ -240,6 +243,7 @@ func (r *utteranceRun) persist(ctx context.Context, until time.Time, call func(c
 // of one that failed. It returns what became of the utterance, "" where another run says it.
 func (r *utteranceRun) callBack(ctx context.Context, reply scenario.Reply, outcome scenario.Outcome, promisedAt time.Time) scenario.Outcome {
 	if !rest(ctx, promisedAt.Add(callbackRest).Sub(r.Now())) {
+		r.Metrics.Callback(string(kakao.CallbackFailed), kakao.ReasonQueue)
 		return scenario.CallbackFailed
 	}
 	run := r.NewID("run")
@@ -250,6 +254,7 @@ func (r *utteranceRun) callBack(ctx context.Context, reply scenario.Reply, outco
 	})
 	if err != nil {
 		r.Log.ErrorContext(ctx, "queue is away, a promised callback is lost", "utterance_id", r.task.ID, "err", err)
+		r.Metrics.Callback(string(kakao.CallbackFailed), kakao.ReasonQueue)
 		return scenario.CallbackFailed
 	}
 	if !mine {

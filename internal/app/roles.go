@@ -77,7 +77,7 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 
 	answer := workers.AnswerUtterance(workers.AnswerUtteranceOptions{
 		Answers: p.answers, Exchange: queue.NewExchange(p.redis),
-		Callbacks: kakao.NewCallbackClient(kakao.Guard{Hosts: config.CallbackHosts, Loopback: config.Sandboxed || config.kakaoIsSandbox()}),
+		Callbacks: kakao.NewCallbackClient(config.callbackGuard()),
 		Record:    p.recorder.Record, Metrics: p.metrics, NewID: p.ids.Next, Now: p.clock.Now, Log: p.log,
 	})
 	limiter := queue.NewLimiter(p.redis, p.ids.Next, p.metrics)
@@ -111,6 +111,11 @@ func (a *App) handlers(config Config) (map[string]asynq.Handler, error) {
 		}
 	}
 	return byQueue, nil
+}
+
+// callbackGuard says which callback addresses may be called.
+func (c Config) callbackGuard() kakao.Guard {
+	return kakao.Guard{Hosts: c.CallbackHosts, Loopback: c.Sandboxed || c.kakaoIsSandbox()}
 }
 
 // render writes a mail, with its document where it has one. Why a broadcast missed people is read only now: it
@@ -205,12 +210,13 @@ func (p *parts) tidy(ctx context.Context) error {
 	_, keys := p.store.ForgetKeys(ctx, time.Now())
 	_, contacts := p.store.ForgetContacts(ctx, p.clock.Now())
 	_, deliveries := p.store.ForgetDeliveries(ctx, p.clock.Now())
+	_, over := p.store.CloseDead(ctx, tasks.TypeAnswerUtterance, time.Now())
 	_, dead := p.store.ForgetDead(ctx, time.Now())
 	lines := p.shorten(ctx)
 	_, relist := p.inspector.Relist(ctx, tasks.Queues)
 	archives := scheduler.MirrorAll(ctx, p.store, p.inspector, tasks.Queues, p.ids.Next)
 	_, utterances := p.inspector.TrimUtterances(ctx) // written down or not: what a person said goes
-	return errors.Join(keys, contacts, deliveries, dead, lines, relist, archives, utterances)
+	return errors.Join(keys, contacts, deliveries, over, dead, lines, relist, archives, utterances)
 }
 
 // shorten gives up what the lines of webhooks have no room for, and says how much that was.
@@ -233,7 +239,7 @@ func (a *App) startIntake(config Config, door net.Listener) {
 	})
 	skill := intake.NewSkill(intake.SkillOptions{
 		Bots: p.known, Answers: p.answers, Queue: p.queue, Exchange: queue.NewExchange(p.redis), Mailbox: mailbox,
-		Record: p.recorder.Record, Metrics: p.metrics, NewID: p.ids.Next, Now: p.clock.Now, Log: p.log,
+		MayCall: config.callbackGuard().Check, Record: p.recorder.Record, Metrics: p.metrics, NewID: p.ids.Next, Now: p.clock.Now, Log: p.log,
 		ReplyBudget: config.ReplyBudget, CallbackBudget: config.CallbackBudget,
 	})
 	a.onClose("answers under way", answersLimit, skill.Wait)

@@ -64,7 +64,7 @@ type Dead struct {
 
 	State     State
 	DecidedAt time.Time
-	DecidedBy string // account, or token of the platform's own
+	DecidedBy string // account, or token of the platform's own, or [ByItsRow]
 }
 
 // Work returns the word for the kind of rows that the task belongs to: what its id begins with. It is
@@ -76,6 +76,9 @@ func (d Dead) Work() string {
 	}
 	return work
 }
+
+// ByItsRow stands for whoever decided where nobody had to: the row of the task was done, or got another task.
+const ByItsRow = "its row"
 
 // MaxText is how many bytes of a text are kept.
 const MaxText = 500

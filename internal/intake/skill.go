@@ -57,6 +57,10 @@ type SkillMetrics interface {
 	// Answered counts an utterance that the intake answered without a worker. The outcome is one
 	// of [scenario.Outcomes].
 	Answered(outcome string, budgetLeft time.Duration)
+	// CallbackRefused counts a call whose callback address may not be called, so that it is answered as one without.
+	CallbackRefused()
+	// CallbackPromised counts a call that Kakao was told to wait for a callback of.
+	CallbackPromised()
 	// HandoffOffered counts such an answer that offers a person; the spot is one of [scenario.Spots].
 	HandoffOffered(spot string)
 }
@@ -68,7 +72,8 @@ type SkillOptions struct {
 	Queue    Enqueuer
 	Exchange *queue.Exchange // over a connection that obeys deadlines
 	Mailbox  *queue.Mailbox
-	Record   func(scenario.Utterance) // never blocks
+	MayCall  func(address string) error // why a callback may not be posted there, or nil; see [kakao.Guard]
+	Record   func(scenario.Utterance)   // never blocks
 	Metrics  SkillMetrics
 	NewID    func(prefix string) string
 	Now      func() time.Time
@@ -85,7 +90,8 @@ type SkillOptions struct {
 // 413. Everything else is 200 with a valid skill response 2.0 within 4.5 s, whatever is broken.
 type Skill struct {
 	SkillOptions
-	inline sync.WaitGroup
+	inline  sync.WaitGroup
+	refused sync.Once // the first callback address that may not be called
 }
 
 // NewSkill returns the route.
@@ -133,8 +139,9 @@ func (s *Skill) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.write(w, textBody(scenario.FailedText))
 		return
 	}
+	callable := s.callable(ctx, botID, &request)
 	call := &skillCall{
-		Skill: s, received: received, start: start, body: body, whole: whole,
+		Skill: s, received: received, start: start, body: body, whole: whole, callable: callable,
 		question: scenario.Question{ID: s.utteranceID(request), BotID: botID, Block: r.URL.Query().Get("block"), Development: development, Request: request, Raw: body, At: received},
 		budget:   s.ReplyBudget,
 	}
@@ -143,6 +150,22 @@ func (s *Skill) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	call.budget = min(call.budget, answerTime-settleTime)
 	s.write(w, call.answer(ctx))
+}
+
+// callable takes a callback address off a request that may not be called: a promise would be kept by nobody.
+func (s *Skill) callable(ctx context.Context, botID string, r *kakao.SkillRequest) bool {
+	if r.CallbackURL == "" {
+		return true
+	}
+	err := s.MayCall(r.CallbackURL)
+	if err != nil {
+		r.CallbackURL = ""
+		s.Metrics.CallbackRefused()
+		s.refused.Do(func() {
+			s.Log.WarnContext(ctx, "callback address may not be called; such calls are answered as those without, see MALGIL_CALLBACK_HOSTS", "bot_id", botID, "err", err)
+		})
+	}
+	return err == nil
 }
 
 // isBotID reports whether an id may be of a bot; no other is asked for.

@@ -20,6 +20,7 @@ type skillCall struct {
 	received time.Time // by the clock that is passed in
 	start    time.Time // the same moment, to measure with
 	body     []byte    // as Kakao posted it
+	callable bool      // its callback address, if any, may be called
 	whole    bool      // question holds the whole request, not only what says where it goes
 	budget   time.Duration
 }
@@ -75,6 +76,7 @@ func (c *skillCall) order(ctx context.Context) (standing queue.Decision, decided
 	task := tasks.NewAnswerUtterance(tasks.AnswerUtterance{
 		ID: c.question.ID, Bot: c.question.BotID, Block: c.question.Block, Development: c.question.Development, Request: c.body, Mailbox: c.Mailbox.Name(),
 		Received: c.received.UnixMilli(), Deadline: c.received.Add(c.budget).UnixMilli(), Trace: trace.Parent(ctx),
+		NoCallback: !c.callable,
 	}, name)
 	_, err = guarded(func() (struct{}, error) { return struct{}{}, c.Queue.Enqueue(ctx, task) })
 	return queue.Decision{}, false, err
@@ -96,13 +98,17 @@ func (c *skillCall) look(ctx context.Context) (standing queue.Decision, decided 
 	return *found, true, err
 }
 
-func (c *skillCall) settle(ctx context.Context, mine queue.Decision) (queue.Decision, error) {
+func (c *skillCall) settle(ctx context.Context, mine queue.Decision) (standing queue.Decision, err error) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	return guarded(func() (queue.Decision, error) {
-		standing, _, err := c.Exchange.Settle(ctx, c.question.ID, mine)
-		return standing, err
+	won, err := guarded(func() (won bool, err error) {
+		standing, won, err = c.Exchange.Settle(ctx, c.question.ID, mine)
+		return won, err
 	})
+	if won && err == nil && mine.Kind == queue.PromisedCallback {
+		c.Metrics.CallbackPromised()
+	}
+	return standing, err
 }
 
 // giveUpWaiting ends the budget: Kakao is told to wait for the callback, or the user to ask
@@ -198,6 +204,9 @@ func (c *skillCall) witness() {
 func (c *skillCall) read() {
 	if !c.whole {
 		c.question.Request, _ = kakao.ParseSkillRequest(c.body) // it can be read: that was looked at first
+		if !c.callable {
+			c.question.Request.CallbackURL = ""
+		}
 		c.whole = true
 	}
 }

@@ -65,8 +65,35 @@ func TestSkill_callback(t *testing.T) {
 	if !again.UseCallback {
 		t.Errorf("the call posted again = %+v, want the same promise", again)
 	}
+	if n := h.metrics.count("promised"); n != 1 {
+		t.Errorf("%d promises are counted, want 1 for a call that was posted twice", n)
+	}
 	if h.metrics.count("callback:delivered") != 1 || len(h.callbacks) != 0 {
 		t.Errorf("%d callbacks are counted and %d more posted, want 1 and 0", h.metrics.count("callback:delivered"), len(h.callbacks))
+	}
+}
+
+// A callback address that may not be called is as none: nobody is promised what nobody could keep.
+func TestSkill_callbackRefused(t *testing.T) {
+	for name, workers := range map[string]bool{"by a worker": true, "inline": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, setup{workers: workers, reply: 3 * time.Second, callback: 200 * time.Millisecond})
+			if !workers {
+				h.redis.Freeze()
+			}
+			for range 2 {
+				body := bytes.ReplaceAll(h.payload("배송 조회", "/callback/t1", nil), []byte(h.kakao.URL), []byte("https://elsewhere.example"))
+				answer, _ := h.ask(body)
+				h.wantText(name, answer, "대전 물류센터를 출발했어요.")
+				if answer.UseCallback {
+					t.Errorf("answer = %+v, want no promise", answer)
+				}
+			}
+			if refused, promised := h.metrics.count("callback refused"), h.metrics.count("promised"); refused != 2 || promised != 0 || len(h.callbacks) != 0 {
+				t.Errorf("%d refused, %d promised, %d posted, want 2 refused alone", refused, promised, len(h.callbacks))
+			}
+		})
 	}
 }
 

@@ -105,6 +105,8 @@ func (m *metrics) Answered(outcome string, _ time.Duration) {
 
 func (*metrics) TaskWaited(string, time.Duration) {}
 
+func (m *metrics) CallbackRefused()           { m.Answered("callback refused", 0) }
+func (m *metrics) CallbackPromised()          { m.Answered("promised", 0) }
 func (m *metrics) HandoffOffered(spot string) { m.Answered("handoff:"+spot, 0) }
 
 func (m *metrics) Callback(state, _ string) { m.Answered("callback:"+state, 0) }
@@ -195,6 +197,7 @@ func newHouse(t *testing.T, s setup) *house {
 	h.skill = intake.NewSkill(intake.SkillOptions{
 		Bots: h.desk, Answers: service, Queue: h.queue, Exchange: queue.NewExchange(exchangeConn), Mailbox: mailbox,
 		Record: h.desk.record, Metrics: h.metrics, NewID: ids.Next, Now: clk.Now, Log: quiet,
+		MayCall:     kakao.Guard{Loopback: true}.Check,
 		ReplyBudget: s.reply, CallbackBudget: s.callback,
 	})
 	whole := intake.New(intake.Config{PublicURL: "http://127.0.0.1", Log: quiet, Now: clk.Now}, intake.Services{

@@ -47,6 +47,7 @@ const (
 	ReasonInternal    = "internal"     // Kakao's own error
 	ReasonNoAnswer    = "no_answer"    // cut or silent after the request was written
 	ReasonUnreadable  = "unreadable"   // an answer that is not Kakao's
+	ReasonQueue       = "queue_away"   // never posted: our queue did not say whose turn it is in time
 )
 
 // callbackReasons are Kakao's failure messages (callback guide), by how they begin.

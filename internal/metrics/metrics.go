@@ -50,7 +50,7 @@ var (
 	callbacks    = words(kakao.CallbackDelivered, kakao.CallbackFailed, kakao.CallbackUnknown)
 	reasons      = []string{kakao.ReasonRefused, kakao.ReasonUnreachable, kakao.ReasonTestToken, kakao.ReasonToken,
 		kakao.ReasonUseCallback, kakao.ReasonBotID, kakao.ReasonBody, kakao.ReasonRejected, kakao.ReasonInternal,
-		kakao.ReasonNoAnswer, kakao.ReasonUnreadable}
+		kakao.ReasonNoAnswer, kakao.ReasonUnreadable, kakao.ReasonQueue}
 )
 
 // Buckets in seconds. Kakao gives up on a skill after 5 seconds and ours answers within 4.5; a
@@ -87,7 +87,7 @@ type Metrics struct {
 	answers, callbacks, callbackFailures *counters
 	handoffs                             *counters
 	budgetLeft                           prometheus.Histogram
-	unrecorded                           prometheus.Counter
+	unrecorded, promised                 prometheus.Counter
 
 	serverCalls    *histograms
 	serverUnderWay prometheus.Gauge
@@ -163,7 +163,7 @@ func New(reg prometheus.Registerer) *Metrics {
 			"Callbacks posted to Kakao by outcome.",
 			closed("outcome", callbacks)),
 		callbackFailures: newCounters(reg, "malgil_callback_failures_total",
-			"Callbacks that were not delivered, or perhaps not, by reason.",
+			"Callbacks that were not delivered, or perhaps not, by reason; address_refused counts also those that were not promised for it.",
 			closed("reason", reasons)),
 		budgetLeft: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "malgil_answer_budget_left_seconds",
 			Help:    "Time left until the intake would have stopped waiting for an answer; late ones count as 0.",
@@ -173,6 +173,8 @@ func New(reg prometheus.Registerer) *Metrics {
 		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{Name: "malgil_utterances_unrecorded_total",
 			Help: "Utterances that were answered and could not be kept in the log of utterances."}),
 
+		promised: prometheus.NewCounter(prometheus.CounterOpts{Name: "malgil_callbacks_promised_total",
+			Help: "Calls of Kakao that were told to wait for a callback. Those that malgil_callbacks_total never counts were lost with their worker, or had none."}),
 		versionFailures: newCounters(reg, "malgil_bot_version_failures_total",
 			"Tries at a version of a bot that could not be read or compiled; until it can be, the version before it answers."),
 		serverCalls: newHistograms(reg, "malgil_skill_server_call_duration_seconds",
@@ -192,7 +194,7 @@ func New(reg prometheus.Registerer) *Metrics {
 		loopSuccess: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "malgil_loop_last_success_timestamp_seconds",
 			Help: "When a scheduler's loop last ran without an error, in Unix seconds."}, []string{"loop"}),
 	}
-	reg.MustRegister(m.budgetLeft, m.unrecorded, m.loopSuccess, m.serverUnderWay, m.serverBreakers)
+	reg.MustRegister(m.budgetLeft, m.unrecorded, m.promised, m.loopSuccess, m.serverUnderWay, m.serverBreakers)
 	for _, state := range skillserver.States {
 		m.serverBreakers.WithLabelValues(state)
 	}
@@ -294,6 +296,12 @@ func (m *Metrics) Callback(outcome, reason string) {
 		m.callbackFailures.add(1, reason)
 	}
 }
+
+// CallbackRefused notes a call that asks for a callback to an address that may not be called.
+func (m *Metrics) CallbackRefused() { m.callbackFailures.add(1, kakao.ReasonRefused) }
+
+// CallbackPromised notes a call that was told to wait for a callback.
+func (m *Metrics) CallbackPromised() { m.promised.Inc() }
 
 // VersionFailed notes a try at a version of a bot that could not be read or compiled.
 func (m *Metrics) VersionFailed() { m.versionFailures.add(1) }

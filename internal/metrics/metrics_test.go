@@ -113,6 +113,7 @@ func TestMetrics_countWhatTheyAreTold(t *testing.T) {
 		"utterances that were too old":  {func(m *metrics.Metrics) { m.UtterancesPurged(12) }, "malgil_utterances_purged_total", "", 12},
 		"an answer":                     {func(m *metrics.Metrics) { m.Answered("direct", time.Second) }, "malgil_answers_total", "direct", 1},
 		"its budget":                    {func(m *metrics.Metrics) { m.Answered("direct", time.Second) }, "malgil_answer_budget_left_seconds", "", 1},
+		"a promise":                     {func(m *metrics.Metrics) { m.CallbackPromised() }, "malgil_callbacks_promised_total", "", 1},
 		"a person offered":              {func(m *metrics.Metrics) { m.HandoffOffered("after_fallbacks") }, "malgil_handoffs_offered_total", "after_fallbacks", 1},
 		"a callback":                    {func(m *metrics.Metrics) { m.Callback("delivered", "") }, "malgil_callbacks_total", "delivered", 1},
 		"a callback that failed":        {func(m *metrics.Metrics) { m.Callback("failed", "token") }, "malgil_callback_failures_total", "token", 1},
@@ -182,7 +183,7 @@ func TestMetrics_startAtZero(t *testing.T) {
 		"malgil_webhooks_total":          4 * 3,
 		"malgil_webhooks_dropped_total":  1,
 		"malgil_callbacks_total":         3,
-		"malgil_callback_failures_total": 11,
+		"malgil_callback_failures_total": 12,
 		"malgil_rate_waits_total":        5,
 
 		"malgil_peer_request_duration_seconds": 5 * 6,

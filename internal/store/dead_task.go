@@ -255,21 +255,49 @@ func notAwaited(ctx context.Context, tx *sql.Tx, t workTable, d backlog.Dead) er
 	return nil
 }
 
+// CloseDead discards the dead tasks that no row waits for any more, at most 5,000 at a time, and returns how many: their
+// row is done or got another task, or they are of the type that never has one. A chunk that is parked waits for a person,
+// and its task with it.
+func (s *Store) CloseDead(ctx context.Context, rowless string, now time.Time) (int, error) {
+	over := []string{`(row_id = '' AND type = $4)`}
+	for work, t := range workTables {
+		standing := t.epoch + ` = dead_task.epoch AND ` + t.waiting
+		if work == WorkChunk {
+			standing += ` OR state = 'parked'`
+		}
+		over = append(over, `(row_id <> '' AND task_id LIKE '`+string(work)+`:%' AND NOT EXISTS
+			(SELECT 1 FROM `+t.table+` WHERE id = dead_task.row_id AND (`+standing+`)))`)
+	}
+	var any bool
+	if err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM dead_task WHERE state = 'dead')`).Scan(&any); err != nil || !any {
+		return 0, err
+	}
+	result, err := s.write.ExecContext(ctx, `UPDATE dead_task SET state = 'discarded', decided_at = $1, decided_by = $2 WHERE id IN
+		(SELECT id FROM dead_task WHERE state = 'dead' AND (`+strings.Join(over, " OR ")+`) ORDER BY id LIMIT $3) AND state = 'dead'`,
+		millis(now), backlog.ByItsRow, deadAtOnce, rowless)
+	if err != nil {
+		return 0, fmt.Errorf("close dead tasks: %w", err)
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
 const (
 	deadLife   = 90 * 24 * time.Hour // as long as asynq keeps an archive
 	deadAtOnce = 5_000
 )
 
-// ForgetDead removes tasks that died more than 90 days ago, at most 5,000 at a time, and returns how many.
+// ForgetDead removes tasks that died more than 90 days ago and that somebody decided about, at most 5,000 at a time,
+// and returns how many.
 func (s *Store) ForgetDead(ctx context.Context, now time.Time) (int, error) {
 	before := millis(now.Add(-deadLife))
 	var any bool
-	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM dead_task WHERE died_at < $1)`, before).Scan(&any)
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM dead_task WHERE died_at < $1 AND state <> 'dead')`, before).Scan(&any)
 	if err != nil || !any {
 		return 0, err
 	}
 	result, err := s.write.ExecContext(ctx, `DELETE FROM dead_task WHERE id IN
-		(SELECT id FROM dead_task WHERE died_at < $1 ORDER BY died_at LIMIT $2)`, before, deadAtOnce)
+		(SELECT id FROM dead_task WHERE died_at < $1 AND state <> 'dead' ORDER BY died_at LIMIT $2)`, before, deadAtOnce)
 	if err != nil {
 		return 0, fmt.Errorf("forget dead tasks: %w", err)
 	}

@@ -308,17 +308,53 @@ func TestMirrorDead_ofOthers(t *testing.T) {
 	})
 }
 
+// What nobody waits for any more is closed by itself: a row that is done or got another task, an utterance. What may
+// need a person stays.
+func TestCloseDead(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 10_000)
+		running(t, s, order("brd_1", botID), 2, 2, 2, 2)
+		dispatch(t, s, t0)
+		for n := range 4 {
+			mirror(t, s, deadOf(n+1, chunkOf(t, s, "brd_1", n+1), "internal"))
+		}
+		exec(t, s, `UPDATE chunk SET state = 'settled', hold_krw = 0 WHERE id = 'brd_1-000002'`)
+		exec(t, s, `UPDATE chunk SET epoch = epoch + 1 WHERE id = 'brd_1-000003'`)
+		exec(t, s, `UPDATE chunk SET state = 'parked', hold_krw = 0, epoch = epoch + 1 WHERE id = 'brd_1-000004'`)
+		mirror(t, s,
+			backlog.Dead{ID: "dead_000005", Queue: "reply", Type: "utterance:answer", TaskID: "0b8d", Cause: backlog.LeaseOver, DiedAt: t0},
+			backlog.Dead{ID: "dead_000006", Queue: "mail", Type: "later:thing", TaskID: "0c", Cause: backlog.UnknownType, DiedAt: t0},
+			backlog.Dead{ID: "dead_000007", Queue: "mail", Type: "mail:send", TaskID: "mail:gone:1", RowID: "gone", Epoch: 1, Cause: backlog.Panic, DiedAt: t0})
+		for _, want := range []int{4, 0} {
+			if n, err := s.CloseDead(t.Context(), "utterance:answer", t0.Add(time.Hour)); err != nil || n != want {
+				t.Errorf("CloseDead = %d, %v, want %d", n, err, want)
+			}
+		}
+		if got := openDead(t, s); !slices.Equal(got, []string{"dead_000006", "dead_000004", "dead_000001"}) {
+			t.Errorf("open = %v, want the chunk that waits, the one that is parked, and the task that nothing handles", got)
+		}
+		closed, err := s.DeadTasks(t.Context(), backlog.Filter{State: backlog.Discarded}, "", 1)
+		if err != nil || len(closed) != 1 || closed[0].DecidedBy != backlog.ByItsRow || !closed[0].DecidedAt.Equal(t0.Add(time.Hour)) {
+			t.Errorf("closed = %+v, %v, want when and that nobody had to", closed, err)
+		}
+	})
+}
+
 func TestForgetDead(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		for n, age := range []time.Duration{deadLife + time.Millisecond, deadLife, 0} {
 			mirror(t, s, backlog.Dead{ID: fmt.Sprint("dead_", n), Queue: "mail", Type: "mail:send", TaskID: fmt.Sprint("mail:m:", n), Cause: backlog.Panic, DiedAt: t0.Add(-age)})
 		}
+		if n, err := s.ForgetDead(t.Context(), t0); err != nil || n != 0 {
+			t.Errorf("ForgetDead = %d, %v of tasks that nobody decided about, want none", n, err)
+		}
+		exec(t, s, `UPDATE dead_task SET state = 'discarded'`)
 		for _, want := range []int{1, 0} {
 			if n, err := s.ForgetDead(t.Context(), t0); err != nil || n != want {
 				t.Errorf("ForgetDead = %d, %v, want %d", n, err, want)
 			}
 		}
-		if got := openDead(t, s); !slices.Equal(got, []string{"dead_2", "dead_1"}) {
+		if got := texts(t, s, `SELECT id FROM dead_task ORDER BY id DESC`); !slices.Equal(got, []string{"dead_2", "dead_1"}) {
 			t.Errorf("left = %v, want the two that are young enough", got)
 		}
 	})
