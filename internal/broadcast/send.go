@@ -58,7 +58,8 @@ type ChunkStore interface {
 	// ChunkWork reads a queued chunk of this epoch; ok is false when there is none to do.
 	ChunkWork(ctx context.Context, id ChunkID, epoch int) (w Work, ok bool, err error)
 	// ClaimChunk moves a chunk of this epoch from queued to sending until the lease ends, before
-	// its send_by only. ok is false when it may not be sent (any more).
+	// its send_by only. ok is false when it may not be sent (any more), and when its people have to be
+	// sifted by now.
 	ClaimChunk(ctx context.Context, id ChunkID, epoch int, now, lease time.Time) (ok bool, err error)
 	// ClaimSome is ClaimChunk for a chunk whose people are sifted: it returns those who may be sent to. ok is
 	// false too when that is nobody.
@@ -143,10 +144,11 @@ func (s *Sender) SendChunk(ctx, begin context.Context, id ChunkID, epoch int) er
 	// The lease is counted by the clock that the store is given, the patience by the machine's.
 	claimedAt, leaseEnd := s.now(), time.Now().Add(s.lease)
 	var claimed bool
-	if work.Sifted {
-		work.Recipients, claimed, err = s.chunks.ClaimSome(ctx, id, epoch, claimedAt, claimedAt.Add(s.lease))
-	} else {
+	if !work.Sifted {
 		claimed, err = s.chunks.ClaimChunk(ctx, id, epoch, claimedAt, claimedAt.Add(s.lease))
+	}
+	if err == nil && !claimed { // also where somebody has refused since it was read
+		work.Recipients, claimed, err = s.chunks.ClaimSome(ctx, id, epoch, claimedAt, claimedAt.Add(s.lease))
 	}
 	if err != nil {
 		return fmt.Errorf("claim chunk %s: %w", id, err)

@@ -20,6 +20,7 @@ type desktop struct {
 	work        Work
 	ready       bool // ChunkWork finds it
 	claims      bool // ClaimChunk wins it
+	refused     bool // ClaimChunk finds that people have to be sifted meanwhile
 	claimTakes  time.Duration
 	limit       error
 	atLimit     func() // called while the limiter is asked
@@ -49,6 +50,13 @@ func (d *desktop) ChunkWork(context.Context, ChunkID, int) (Work, bool, error) {
 }
 
 func (d *desktop) ClaimChunk(_ context.Context, _ ChunkID, _ int, now, lease time.Time) (bool, error) {
+	if d.refused {
+		return false, nil
+	}
+	return d.claim(now, lease)
+}
+
+func (d *desktop) claim(now, lease time.Time) (bool, error) {
 	time.Sleep(d.claimTakes)
 	if d.atClaim != nil {
 		d.atClaim()
@@ -57,8 +65,8 @@ func (d *desktop) ClaimChunk(_ context.Context, _ ChunkID, _ int, now, lease tim
 	return d.claims, nil
 }
 
-func (d *desktop) ClaimSome(ctx context.Context, id ChunkID, epoch int, now, lease time.Time) ([]Recipient, bool, error) {
-	ok, err := d.ClaimChunk(ctx, id, epoch, now, lease)
+func (d *desktop) ClaimSome(_ context.Context, _ ChunkID, _ int, now, lease time.Time) ([]Recipient, bool, error) {
+	ok, err := d.claim(now, lease)
 	return d.some, ok, err
 }
 
@@ -249,8 +257,12 @@ func TestSender_SendChunk_sifted(t *testing.T) {
 	if err := d.send(t.Context()); err != nil || len(d.requests) != 2 || len(d.requests[1].Users) != 1 || d.requests[1].Users[0].ID != "b" {
 		t.Errorf("SendChunk of a sifted chunk = %v, %+v, want b alone", err, d.requests)
 	}
+	d.work.Sifted, d.refused = false, true // somebody refuses after the chunk is read
+	if err := d.send(t.Context()); err != nil || len(d.requests) != 3 || len(d.requests[2].Users) != 1 || d.requests[2].Users[0].ID != "b" {
+		t.Errorf("SendChunk of a chunk that is to be sifted by now = %v, %+v, want b alone", err, d.requests)
+	}
 	d.claims = false // nobody is left
-	if err := d.send(t.Context()); err != nil || len(d.requests) != 2 {
+	if err := d.send(t.Context()); err != nil || len(d.requests) != 3 {
 		t.Errorf("SendChunk without anybody left = %v, %d requests, want no third", err, len(d.requests))
 	}
 }

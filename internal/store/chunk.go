@@ -56,10 +56,13 @@ func (s *Store) restKey(botID string, sealed []byte) string {
 	return string(plain)
 }
 
-// ClaimChunk moves a chunk from queued to sending.
+// ClaimChunk moves a chunk from queued to sending, unless its people have to be sifted since somebody has refused
+// all messages of its bot, or the bot bounds how many there are, after it was read.
 func (s *Store) ClaimChunk(ctx context.Context, id broadcast.ChunkID, epoch int, now, lease time.Time) (bool, error) {
 	return changed(s.write.ExecContext(ctx, `UPDATE chunk SET state = 'sending', lease_until = $4, attempts = attempts + 1
-		WHERE id = $1 AND epoch = $2 AND state = 'queued' AND send_by > $3`, id, epoch, millis(now), millis(lease)))
+		WHERE id = $1 AND epoch = $2 AND state = 'queued' AND send_by > $3
+			AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.bot_id = chunk.bot_id AND s.scope = 'all')
+			AND NOT EXISTS (SELECT 1 FROM bot t WHERE t.id = chunk.bot_id AND t.capped = 'all')`, id, epoch, millis(now), millis(lease)))
 }
 
 // maxGiveBack bounds how long a chunk that was given back waits to be looked at again, however long its

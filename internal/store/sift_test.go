@@ -362,6 +362,27 @@ func TestDispatch_nightLook(t *testing.T) {
 	})
 }
 
+// Who refuses everything between the reading of a chunk and its claim is left out.
+func TestClaimChunk_refusedMeanwhile(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, botID := shop(t, s, "1", 10_000)
+		b := running(t, s, order("brd_1", botID), 2)
+		dispatch(t, s, t0)
+		c := chunkOf(t, s, b.ID, 1)
+		if work, ok, err := s.ChunkWork(t.Context(), c.ID, c.Epoch); err != nil || !ok || work.Sifted {
+			t.Fatalf("ChunkWork = sifted %v, %v, %v, want nobody to be sifted yet", work.Sifted, ok, err)
+		}
+		refuse(t, s, botID, "u1-1", "all")
+		if claim(t, s, c, t0) {
+			t.Fatal("it was claimed with who has refused everything meanwhile")
+		}
+		if got := claimSome(t, s, c, t0); !slices.Equal(got, []string{"u1-2"}) {
+			t.Errorf("%v are sent to, want u1-2 alone", got)
+		}
+		wantBroadcast(t, s, b.ID)
+	})
+}
+
 // A bot sends within its own hours only, whatever it sends, and what it is told anew counts at once.
 func TestDispatch_hours(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
