@@ -65,24 +65,32 @@ func (c Counts) told() (told, missed int) {
 	return c.Delivered + missed, missed
 }
 
-// The latest people that a broadcast looks at are a tenth of its audience, within these bounds. Who is in doubt
-// is none of them: a worker that dies leaves thousands, and stops no broadcast.
+// The latest people that a broadcast looks at are a tenth of its audience, within these bounds; of a small one
+// they are three fifths of it, so that it stops before its end too, and at least what one request takes: before
+// that nothing could be stopped. Who is in doubt is none of them: a worker that dies leaves thousands, and stops
+// no broadcast.
 const (
 	fewestLatest = 500
 	mostLatest   = 1000
 )
+
+// latest is how many people of a broadcast are looked at together.
+func (b *Broadcast) latest() int {
+	audience := b.Counts.Audience
+	return max(MaxPeople, min(max(audience/10, fewestLatest), mostLatest, audience*3/5))
+}
 
 // LookBack looks at the latest people of a running broadcast as soon as there are enough of them, and
 // returns why it has to pause, empty when it does not.
 func (b *Broadcast) LookBack() (stop string) {
 	told, missed := b.Counts.told()
 	latest := told - b.Watch.Told
-	if latest < min(max(b.Counts.Audience/10, fewestLatest), mostLatest) {
+	if latest < b.latest() {
 		return ""
 	}
 	lost := missed - b.Watch.Missed
 	b.Watch.Told, b.Watch.Missed = told, missed
-	if b.State != Running || b.Caution.StopAbove == 100 || lost*100 <= latest*b.Caution.StopAbove {
+	if b.State != Running || b.Counts.Done() == b.Counts.Audience || b.Caution.StopAbove == 100 || lost*100 <= latest*b.Caution.StopAbove {
 		return ""
 	}
 	return fmt.Sprintf("%d of the latest %d people were missed, more than %d %%; look at the reasons, then resume or cancel it", lost, latest, b.Caution.StopAbove)
