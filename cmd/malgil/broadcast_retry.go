@@ -10,8 +10,10 @@ import (
 type broadcastRetry struct {
 	oneBroadcast
 	once
-	Error   []int         `help:"Only people who failed with one of Kakao's numbers; everybody who failed, when left out."`
+	Failed  bool          `negatable:"" default:"true" help:"People who failed; --no-failed with --skipped for the skipped alone."`
+	Error   []int         `help:"Of those who failed only people with one of Kakao's numbers, 0 for those who have none; all, when left out."`
 	Skipped bool          `help:"People too who were not sent to, because it expired or was cancelled."`
+	Confirm int64         `placeholder:"PEOPLE" help:"How many people it goes to; asked for above a size."`
 	Name    string        `help:"Name; that of the other, when left out."`
 	Watch   bool          `help:"Wait until everyone has an outcome."`
 	Every   time.Duration `default:"1s" help:"How often to look, with --watch."`
@@ -25,7 +27,10 @@ func (c broadcastRetry) Run(e *env) error {
 			fmt.Fprintf(e.stdout, "%s failed and %s were skipped; would send to those of them who were asked for; nothing was done\n", won(b.Counts.Failed), won(b.Counts.Skipped))
 		})
 	}
-	body := map[string]any{"skipped": c.Skipped}
+	body := map[string]any{"failed": c.Failed, "skipped": c.Skipped}
+	if c.Confirm != 0 {
+		body["confirm"] = c.Confirm
+	}
 	if len(c.Error) > 0 {
 		body["error_types"] = c.Error
 	}

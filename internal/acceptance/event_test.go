@@ -32,8 +32,8 @@ func TestEventAPI(t *testing.T) {
 	})
 }
 
-// Whom a broadcast did not reach is sent to once more, by reason, and nobody else is; each broadcast is
-// retried once.
+// Whom a broadcast did not reach is sent to once more, by reason, and nobody else is; each is in
+// one retry.
 func theFailedOnceMore(t *testing.T) {
 	h := open(t, plan{})
 	s := h.openShop(0)
@@ -52,8 +52,14 @@ func theFailedOnceMore(t *testing.T) {
 	if again = s.finish(again); again.Counts.Audience != 2 || again.Counts.Failed != 2 {
 		t.Errorf("the retry counts %+v, want the two strangers, who are no friends still", again.Counts)
 	}
-	_, err = retry(b, map[string]any{})
-	refuses(t, err, 409, "RETRIED")
+	for _, overlaps := range []map[string]any{{}, {"error_types": []int{201, 100}}} {
+		_, err = retry(b, overlaps)
+		refuses(t, err, 409, "RETRIED")
+	}
+	for _, nobody := range []map[string]any{{"error_types": []int{0, 201}}, {"failed": false, "skipped": true}} {
+		_, err = retry(b, nobody)
+		refuses(t, err, 409, "NOBODY_TO_RETRY")
+	}
 	third, err := retry(again, map[string]any{})
 	if err != nil {
 		t.Fatalf("the retry of a retry: %v", err)

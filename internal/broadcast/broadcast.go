@@ -176,6 +176,7 @@ type Broadcast struct {
 	Caution    Caution
 	Watch      Watch
 	RetryOf    ID // the broadcast whose missed people this one is for, or empty
+	RetryFor   Missed
 	TestOf     ID // the broadcast whose message this one shows a few people beforehand, or empty
 	StartAt    time.Time
 	ExpiresAt  time.Time // chunks not sent by then expire uncharged; zero for never

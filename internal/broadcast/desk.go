@@ -24,6 +24,7 @@ type Order struct {
 	Purpose   Purpose   // Info when empty
 	Caution   Caution
 	RetryOf   ID // see [Desk.Retry]
+	RetryFor  Missed
 	TestOf    ID // see [Desk.Test]
 	Personal  Personal
 	By        string // who orders it, as in [Sealing]
@@ -200,7 +201,7 @@ func (d *Desk) check(o Order) (Broadcast, error) {
 	return Broadcast{
 		ID: ID(d.newID("brd")), BotID: o.BotID, Side: o.Side, Name: o.Name, Message: o.Message,
 		State: Uploading, Wait: WaitUploading,
-		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now, OnDoubt: o.OnDoubt, Purpose: o.Purpose, Caution: caution, RetryOf: o.RetryOf, TestOf: o.TestOf, Personal: o.Personal,
+		StartAt: o.StartAt, ExpiresAt: o.ExpiresAt, CreatedAt: now, OnDoubt: o.OnDoubt, Purpose: o.Purpose, Caution: caution, RetryOf: o.RetryOf, RetryFor: o.RetryFor, TestOf: o.TestOf, Personal: o.Personal,
 	}, nil
 }
 

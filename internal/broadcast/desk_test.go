@@ -23,6 +23,7 @@ type memory struct {
 	decided []Decision
 	sealing Sealing // of the last Seal
 
+	retries     []ID
 	endedChunks []PastChunk
 	storeErr    error
 
@@ -76,6 +77,8 @@ func (m *memory) EndUpload(_ context.Context, _ ID, _ int, _ int, r Report) erro
 	m.ended = &r
 	return nil
 }
+
+func (m *memory) Retries(context.Context, ID) ([]ID, error) { return m.retries, nil }
 
 func (m *memory) EndedChunks(_ context.Context, _ ID, after, limit int) (found []PastChunk, _ error) {
 	for _, c := range m.endedChunks {

@@ -30,18 +30,26 @@ func (d *Desk) exclude(ctx context.Context, botID string, id ID, past crowd) err
 	if err != nil {
 		return err
 	}
+	if err := d.gather(ctx, id, past, PastChunk.reached); err != nil {
+		return fmt.Errorf("read whom %s reached: %w", id, err)
+	}
+	return nil
+}
+
+// gather adds those of a broadcast's audience to a crowd whom who picks of each chunk.
+func (d *Desk) gather(ctx context.Context, id ID, into crowd, who func(PastChunk) ([]Recipient, error)) error {
 	for after := 0; ; {
 		chunks, err := d.uploads.PastChunks(ctx, id, nil, after, pastChunks)
 		if err != nil {
-			return fmt.Errorf("read whom %s reached: %w", id, err)
+			return err
 		}
 		for _, c := range chunks {
-			people, err := c.reached()
+			people, err := who(c)
 			if err != nil {
-				return fmt.Errorf("read the people of chunk %s: %w", c.ID, err)
+				return err
 			}
 			for _, person := range people {
-				past[keyOf(person)] = struct{}{}
+				into[keyOf(person)] = struct{}{}
 			}
 			after = c.Seq
 		}

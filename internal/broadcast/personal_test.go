@@ -237,7 +237,7 @@ func TestDesk_asItIs(t *testing.T) {
 	}
 	m.b.FinishedAt = start
 	m.endedChunks = []PastChunk{{Seq: 1, State: Rejected, Recipients: []byte(m.chunks[0].Recipients)}}
-	again, err := desk.Retry(t.Context(), RetryOrder{Of: b.ID}, Request{})
+	again, err := desk.Retry(t.Context(), RetryOrder{Of: b.ID, Missed: Missed{Failed: true}}, Request{})
 	if err != nil || cmp.Diff(raw, m.b.Message) != "" || !strings.Contains(m.chunks[0].Recipients, `"#{x}"`) {
 		t.Errorf("Retry = %+v, %v, to %s, want the same", again, err, m.chunks[0].Recipients)
 	}

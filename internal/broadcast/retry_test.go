@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/malgil/malgil/internal/fault"
@@ -75,18 +76,20 @@ func TestDesk_Retry(t *testing.T) {
 		order RetryOrder
 		want  []string
 	}{
-		"everybody who failed":      {RetryOrder{}, []string{"u1-2", "u1-4", "u2-1", "u2-2"}},
-		"one reason":                {RetryOrder{ErrorTypes: []int{100}}, []string{"u1-2"}},
-		"two reasons":               {RetryOrder{ErrorTypes: []int{201, 100}}, []string{"u1-2", "u1-4"}},
-		"who was skipped, too":      {RetryOrder{Skipped: true}, []string{"u1-2", "u1-4", "u2-1", "u2-2", "u4-1", "u5-1"}},
-		"nobody for another reason": {RetryOrder{ErrorTypes: []int{7}}, nil},
+		"everybody who failed":      {RetryOrder{Missed: Missed{Failed: true}}, []string{"u1-2", "u1-4", "u2-1", "u2-2"}},
+		"one reason":                {RetryOrder{Missed: Missed{Failed: true, ErrorTypes: []int{100}}}, []string{"u1-2"}},
+		"two reasons":               {RetryOrder{Missed: Missed{Failed: true, ErrorTypes: []int{201, 100}}}, []string{"u1-2", "u1-4"}},
+		"who was skipped, too":      {RetryOrder{Missed: Missed{Failed: true, Skipped: true}}, []string{"u1-2", "u1-4", "u2-1", "u2-2", "u4-1", "u5-1"}},
+		"nobody for another reason": {RetryOrder{Missed: Missed{Failed: true, ErrorTypes: []int{7}}}, nil},
+		"whose request was refused": {RetryOrder{Missed: Missed{Failed: true, ErrorTypes: []int{0}}}, []string{"u2-1", "u2-2"}},
+		"who was skipped alone":     {RetryOrder{Missed: Missed{Skipped: true}}, []string{"u4-1", "u5-1"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			m := &memory{endedChunks: chunks}
 			m.b = Broadcast{ID: "brd_of", BotID: "bot", Side: Development, Name: "겨울", Message: Message{Event: "restock_alert"}, State: Finished, FinishedAt: start, OnDoubt: HoldDoubt,
 				Caution: Caution{StopAbove: 30, Canary: Canary{People: 1}}}
-			tt.order.Of, tt.order.By = "brd_of", "acc_1"
+			tt.order.Of, tt.order.By, tt.order.Confirm = "brd_of", "acc_1", 7
 			b, err := newDesk(m).Retry(t.Context(), tt.order, Request{})
 			if len(tt.want) == 0 {
 				if fault.CodeOf(err) != "NOBODY_TO_RETRY" || m.b.ID != "brd_of" {
@@ -97,7 +100,7 @@ func TestDesk_Retry(t *testing.T) {
 			if err != nil || m.b.RetryOf != "brd_of" || m.b.Side != Development || m.b.Name != "겨울" || b.State != Running || m.b.Caution != (Caution{StopAbove: 30}) {
 				t.Fatalf("Retry = %+v, %v; want a sealed broadcast of brd_of on its channel, as careful and without a canary", b, err)
 			}
-			if want := (Sealing{len(tt.want), "acc_1"}); m.sealing != want {
+			if want := (Sealing{7, "acc_1"}); m.sealing != want {
 				t.Errorf("it was sealed as %+v, want %+v", m.sealing, want)
 			}
 			var got []string
@@ -124,11 +127,52 @@ func TestDesk_Retry(t *testing.T) {
 func TestDesk_Retry_notYet(t *testing.T) {
 	m := &memory{endedChunks: []PastChunk{ended(1, Rejected, 2, nil)}}
 	m.b = Broadcast{ID: "brd_of", BotID: "bot", State: Running, Message: Message{Event: "e"}}
-	if _, err := newDesk(m).Retry(t.Context(), RetryOrder{Of: "brd_of"}, Request{}); fault.CodeOf(err) != "NOT_FINISHED" {
+	if _, err := newDesk(m).Retry(t.Context(), RetryOrder{Of: "brd_of", Missed: Missed{Failed: true}}, Request{}); fault.CodeOf(err) != "NOT_FINISHED" {
 		t.Errorf("Retry of a running broadcast = %v, want NOT_FINISHED", err)
 	}
 	if b, err := newDesk(m).Retry(t.Context(), RetryOrder{Of: "brd_of"}, Request{Key: "k"}); err != nil || b.ID != m.b.ID {
 		t.Errorf("Retry repeated while the other is not finished any more = %+v, %v, want the first", b, err)
+	}
+}
+
+// Parts that somebody may be in twice overlap, and an order for nobody is refused.
+func TestMissed(t *testing.T) {
+	all, some, other, refused, skipped := Missed{Failed: true}, Missed{Failed: true, ErrorTypes: []int{201, 100}}, Missed{Failed: true, ErrorTypes: []int{7}, Skipped: true}, Missed{Failed: true, ErrorTypes: []int{0, 100}}, Missed{Skipped: true}
+	for _, tt := range []struct {
+		a, b Missed
+		want bool
+	}{
+		{all, all, true}, {all, some, true}, {some, some, true}, {some, refused, true}, {skipped, other, true}, {skipped, skipped, true},
+		{some, other, false}, {all, skipped, false}, {some, skipped, false}, {refused, other, false}, {all, Missed{}, false},
+	} {
+		for _, pair := range [][2]Missed{{tt.a, tt.b}, {tt.b, tt.a}} {
+			if err := pair[0].Beside(Broadcast{ID: "brd_r", RetryOf: "brd_of", RetryFor: pair[1], State: Running}); (fault.CodeOf(err) == "RETRIED") != tt.want {
+				t.Errorf("%+v beside %+v = %v, want it refused: %t", pair[0], pair[1], err, tt.want)
+			}
+		}
+	}
+	if err := some.Beside(Broadcast{RetryFor: other, State: Uploading}); fault.CodeOf(err) != "RETRIED" {
+		t.Errorf("a part beside one that is not sealed = %v, want RETRIED", err)
+	}
+	for _, wrong := range []Missed{{}, {ErrorTypes: []int{1}, Skipped: true}} {
+		m := &memory{}
+		m.b = Broadcast{ID: "brd_of", BotID: "bot", State: Finished, FinishedAt: start}
+		if _, err := newDesk(m).Retry(t.Context(), RetryOrder{Of: "brd_of", Missed: wrong}, Request{}); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("Retry for %+v = %v, want it refused", wrong, err)
+		}
+	}
+}
+
+// Who is in another retry is in no second one, whatever Kakao says of him now.
+func TestDesk_Retry_taken(t *testing.T) {
+	m := &memory{endedChunks: []PastChunk{ended(1, Settled, 4, map[int]int{2: 100, 4: 100})}, retries: []ID{"brd_other"}}
+	m.past = []PastChunk{{ID: "brd_other-000001", Seq: 1, State: Planned, Recipients: []byte(`[{"type":"botUserKey","id":"u1-2"}]`)}}
+	m.b = Broadcast{ID: "brd_of", BotID: "bot", State: Finished, FinishedAt: start, Message: Message{Event: "e"}}
+	if _, err := newDesk(m).Retry(t.Context(), RetryOrder{Of: "brd_of", Missed: Missed{Failed: true, ErrorTypes: []int{100}}}, Request{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.chunks) != 1 || m.chunks[0].People != 1 || !strings.Contains(m.chunks[0].Recipients, "u1-4") {
+		t.Errorf("it goes to %+v, want u1-4 alone", m.chunks)
 	}
 }
 
@@ -148,7 +192,7 @@ func TestMissedPeople_many(t *testing.T) {
 	for seq := 1; seq <= 2*endedAtOnce+5; seq++ {
 		m.endedChunks = append(m.endedChunks, ended(seq, Rejected, 2, nil))
 	}
-	rows := &missedPeople{ctx: t.Context(), chunks: m, order: RetryOrder{Of: "brd_of"}}
+	rows := &missedPeople{ctx: t.Context(), desk: newDesk(m), order: RetryOrder{Of: "brd_of", Missed: Missed{Failed: true}}}
 	seen := map[string]bool{}
 	for {
 		p, err := rows.Next()

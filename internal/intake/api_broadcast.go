@@ -40,6 +40,7 @@ type broadcastView struct {
 	Canary     *canaryView       `json:"canary,omitempty"`
 	StopAbove  int               `json:"stop_above_percent" doc:"It pauses when more of its latest people were missed; 100 for never"`
 	RetryOf    broadcast.ID      `json:"retry_of,omitempty" doc:"The broadcast whose missed people it is for"`
+	RetryFor   *broadcast.Missed `json:"retry_for,omitempty" doc:"Which of them"`
 	TestOf     broadcast.ID      `json:"test_of,omitempty" doc:"The broadcast whose message it shows a few people"`
 	StartAt    time.Time         `json:"start_at"`
 	ExpiresAt  time.Time         `json:"expires_at,omitzero"`
@@ -98,6 +99,9 @@ func viewBroadcast(b broadcast.Broadcast) broadcastView {
 		Chunks:  chunksView{Total: b.Chunks, Planned: b.PlannedChunks},
 		StartAt: b.StartAt, ExpiresAt: b.ExpiresAt, CreatedAt: b.CreatedAt, SealedAt: b.SealedAt,
 		SealedBy: b.SealedBy, ApprovedBy: b.ApprovedBy, ApprovedAt: b.ApprovedAt, StartedAt: b.StartedAt, FinishedAt: b.FinishedAt,
+	}
+	if b.RetryOf != "" {
+		view.RetryFor = &b.RetryFor
 	}
 	if n.Audience > 0 {
 		view.Progress = float64(n.Done()) / float64(n.Audience)

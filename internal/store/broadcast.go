@@ -21,19 +21,19 @@ import (
 const broadcastColumns = `id, wallet_id, bot_id, side, name, event_name, event_data, params, event_option, price_krw, state,
 	wait_reason, wait_until, note, start_at, expires_at, audience, duplicates, bad_rows, delivered, failed,
 	unknown, skipped, in_doubt, chunks, planned_chunks, captured_krw, refusals, upload_epoch,
-	upload_after, audience_epoch, excluded, created_at, sealed_at, started_at, finished_at, on_doubt, retry_of,
+	upload_after, audience_epoch, excluded, created_at, sealed_at, started_at, finished_at, on_doubt, retry_of, retry_for,
 	canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, canary_done_at, canary_passed, told, missed, purpose, personal, test_of, sealed_by, approved_by, approved_at, stay_paused, look_at`
 
 // scanBroadcast reads broadcastColumns. A message that cannot be read fails nothing: the broadcast
 // can still be shown, stopped and settled.
 func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
-	var data, params, option, personal []byte
+	var data, params, option, personal, retryFor []byte
 	var canaryWait, passed, stays int64
 	n, canary := &b.Counts, &b.Caution.Canary
 	err = row.Scan(&b.ID, &b.WalletID, &b.BotID, &b.Side, &b.Name, &b.Message.Event, &data, &params, &option, &b.Price, &b.State,
 		&b.Wait, at(&b.WaitUntil), &b.Note, at(&b.StartAt), at(&b.ExpiresAt), &n.Audience, &n.Duplicates, &n.BadRows,
 		&n.Delivered, &n.Failed, &n.Unknown, &n.Skipped, &n.InDoubt, &b.Chunks, &b.PlannedChunks, &b.Captured,
-		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, &n.Excluded, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt), &b.OnDoubt, &b.RetryOf,
+		&b.Refusals, &b.UploadEpoch, &b.UploadAfter, &b.AudienceEpoch, &n.Excluded, at(&b.CreatedAt), at(&b.SealedAt), at(&b.StartedAt), at(&b.FinishedAt), &b.OnDoubt, &b.RetryOf, &retryFor,
 		&canary.People, &canaryWait, &canary.MaxMissed, &b.Caution.StopAbove, &b.Watch.CanarySeq, at(&b.Watch.CanaryDoneAt), &passed, &b.Watch.Told, &b.Watch.Missed, &b.Purpose, &personal, &b.TestOf, &b.SealedBy, &b.ApprovedBy, at(&b.ApprovedAt), &stays, at(&b.LookAt))
 	if err != nil {
 		return b, err
@@ -47,6 +47,8 @@ func scanBroadcast(row scanner) (b broadcast.Broadcast, err error) {
 		b.Message, b.Unreadable = broadcast.Message{}, "option: "+err.Error()
 	} else if err := json.Unmarshal(personal, &b.Personal); err != nil {
 		b.Message, b.Unreadable = broadcast.Message{}, "personal text: "+err.Error()
+	} else if err := json.Unmarshal(retryFor, &b.RetryFor); err != nil {
+		b.Message, b.Unreadable = broadcast.Message{}, "whom it retries: "+err.Error()
 	}
 	return b, nil
 }
@@ -114,7 +116,7 @@ func (s *Store) newBroadcast(ctx context.Context, b broadcast.Broadcast, chunks 
 			return err
 		}
 		if b.RetryOf != "" {
-			if err := notRetried(ctx, tx, b.RetryOf); err != nil {
+			if err := s.notRetried(ctx, tx, at.WalletID, b); err != nil {
 				return err
 			}
 		}
@@ -185,18 +187,22 @@ func insertBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broadcast) err
 	if err != nil {
 		return fmt.Errorf("store personal text: %w", err)
 	}
+	retryFor, err := json.Marshal(b.RetryFor)
+	if err != nil {
+		return fmt.Errorf("store whom it retries: %w", err)
+	}
 	canary := b.Caution.Canary
 	_, err = tx.ExecContext(ctx, `INSERT INTO broadcast (id, wallet_id, bot_id, side, name, event_name, event_data, params,
 		price_krw, state, wait_reason, wait_until, start_at, expires_at, created_at, sealed_at,
 		upload_epoch, audience_epoch, audience, duplicates, chunks, planned_chunks,
 		event_option, bad_rows, delivered, failed, unknown, skipped, in_doubt, captured_krw, refusals, note, started_at, finished_at, on_doubt, retry_of,
-		canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, personal, test_of, purpose, sealed_by, trace)
+		canary_people, canary_wait_ms, canary_max_missed, stop_above, canary_seq, personal, test_of, purpose, sealed_by, trace, retry_for)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)`,
+		0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)`,
 		b.ID, b.WalletID, b.BotID, b.Side, b.Name, b.Message.Event, string(data), string(params),
 		b.Price, b.State, b.Wait, millis(b.WaitUntil), millis(b.StartAt), millis(b.ExpiresAt), millis(b.CreatedAt), millis(b.SealedAt),
 		b.UploadEpoch, b.AudienceEpoch, b.Counts.Audience, b.Counts.Duplicates, b.Chunks, b.PlannedChunks, string(option), cmp.Or(b.OnDoubt, broadcast.HoldDoubt), b.RetryOf,
-		canary.People, canary.Wait.Milliseconds(), canary.MaxMissed, cmp.Or(b.Caution.StopAbove, broadcast.DefaultStopAbove), b.Watch.CanarySeq, string(personal), b.TestOf, cmp.Or(b.Purpose, broadcast.Info), b.SealedBy, trace.Parent(ctx))
+		canary.People, canary.Wait.Milliseconds(), canary.MaxMissed, cmp.Or(b.Caution.StopAbove, broadcast.DefaultStopAbove), b.Watch.CanarySeq, string(personal), b.TestOf, cmp.Or(b.Purpose, broadcast.Info), b.SealedBy, trace.Parent(ctx), string(retryFor))
 	if err != nil {
 		return fmt.Errorf("insert broadcast %s: %w", b.ID, err)
 	}

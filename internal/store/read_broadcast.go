@@ -3,13 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/malgil/malgil/internal/access"
 	"github.com/malgil/malgil/internal/broadcast"
-	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/wallet"
 )
 
@@ -122,17 +120,37 @@ func (s *Store) HeldBy(ctx context.Context, id broadcast.ID) (held wallet.KRW, e
 	return held, nil
 }
 
-// notRetried is a Conflict when a broadcast is retried already. Two at once are kept apart by an index.
-func notRetried(ctx context.Context, q querier, id broadcast.ID) error {
-	var by broadcast.ID
-	err := q.QueryRowContext(ctx, `SELECT id FROM broadcast WHERE retry_of = $1`, id).Scan(&by)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
+// notRetried is a Conflict when a retry may not be made beside those that are there: see [broadcast.Missed.Beside]. It
+// locks the broadcast that is retried, so that of two at once one sees the other.
+func (s *Store) notRetried(ctx context.Context, tx *sql.Tx, walletID string, retry broadcast.Broadcast) error {
+	if walletID != "" {
+		if _, err := s.lockWallet(ctx, tx, walletID); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = fault.Coded(fault.Conflict, "RETRIED", "broadcast %s is retried by %s; retry that one for those whom it did not reach", id, by)
+	if _, err := s.lockBroadcast(ctx, tx, retry.RetryOf); err != nil {
+		return err
 	}
-	return err
+	rows, err := tx.QueryContext(ctx, `SELECT `+broadcastColumns+` FROM broadcast WHERE retry_of = $1 ORDER BY id`, retry.RetryOf)
+	others, err := collect(rows, err, scanBroadcast)
+	if err != nil {
+		return fmt.Errorf("list the retries of broadcast %s: %w", retry.RetryOf, err)
+	}
+	for _, other := range others {
+		if err := retry.RetryFor.Beside(other); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Retries lists the retries of a broadcast.
+func (s *Store) Retries(ctx context.Context, id broadcast.ID) ([]broadcast.ID, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id FROM broadcast WHERE retry_of = $1 ORDER BY id`, id)
+	return collect(rows, err, func(row scanner) (id broadcast.ID, err error) {
+		err = row.Scan(&id)
+		return id, err
+	})
 }
 
 // EndedChunks lists chunks of a broadcast of which somebody was not reached.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -9,14 +10,15 @@ import (
 	"github.com/malgil/malgil/internal/reconcile"
 )
 
-// A broadcast is retried once; a retry that was cancelled before anybody was sent to gives its place free.
+// A broadcast is retried in parts, one after another, and each part once; a retry that was cancelled before anybody was sent to gives its place free.
 func TestCreateBroadcast_retriedOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *Store) {
 		_, botID := shop(t, s, "r", 1000)
 		of := running(t, s, order("brd_of", botID), 3)
+		part := broadcast.Missed{Failed: true, ErrorTypes: []int{201}}
 		retry := func(id string) error {
 			o := order(id, botID)
-			o.RetryOf = of.ID
+			o.RetryOf, o.RetryFor = of.ID, part
 			_, _, err := s.CreateBroadcast(t.Context(), o, nil, broadcast.Request{})
 			return err
 		}
@@ -37,6 +39,23 @@ func TestCreateBroadcast_retriedOnce(t *testing.T) {
 		}
 		if err := retry("brd_r4"); fault.CodeOf(err) != "RETRIED" {
 			t.Errorf("a retry beside one that was sealed = %v, want RETRIED", err)
+		}
+		part.ErrorTypes = []int{100, 0}
+		must(t, retry("brd_r5"))
+		part = broadcast.Missed{Skipped: true}
+		if err := retry("brd_r6"); fault.CodeOf(err) != "RETRIED" {
+			t.Errorf("a retry of others beside one that is not sealed = %v, want RETRIED", err)
+		}
+		upload(t, s, "brd_r5", 2)
+		if _, err := s.Seal(t.Context(), "brd_r5", broadcast.Sealing{}, t0); err != nil {
+			t.Fatal(err)
+		}
+		must(t, retry("brd_r6"))
+		if all, err := s.Retries(t.Context(), of.ID); err != nil || !slices.Equal(all, []broadcast.ID{"brd_r3", "brd_r5", "brd_r6"}) {
+			t.Errorf("Retries() = %v, %v, want all that were not given up", all, err)
+		}
+		if b := wantBroadcast(t, s, "brd_r5"); !slices.Equal(b.RetryFor.ErrorTypes, []int{100, 0}) || !b.RetryFor.Failed {
+			t.Errorf("it is for %+v, want what was stored", b.RetryFor)
 		}
 	})
 }
