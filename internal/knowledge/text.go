@@ -183,12 +183,49 @@ func plainWords(text string) []string {
 				lower = meant
 			}
 		}
-		if plain := withoutNoise(lower); plain != "" {
+		if plain := withoutNoise(together(lower)); plain != "" {
 			words = append(words, plain)
 		}
 	}
 	return words
 }
+
+// together puts letters that were typed apart into syllables: ㅂㅐ송비. Letters of laughter and tears alone, and
+// initials (ㅂㅅㅂ), stay as they are.
+func together(word string) string {
+	if !strings.ContainsFunc(word, isJamo) {
+		return word
+	}
+	var b strings.Builder
+	for rest := []rune(word); len(rest) > 0; {
+		n := 0
+		for n < len(rest) && isJamo(rest[n]) {
+			n++
+		}
+		if n == 0 {
+			b.WriteRune(rest[0])
+			rest = rest[1:]
+			continue
+		}
+		run, laughs := rest[:n], 0
+		for laughs < n && strings.ContainsRune(laughter, run[n-1-laughs]) {
+			laughs++
+		}
+		if laughs == 1 && n > 1 && indexOf(middles, run[n-1]) >= 0 { // of a syllable
+			laughs = 0
+		}
+		if text, ok := compose(run[:n-laughs]); ok {
+			b.WriteString(text)
+			run = run[n-laughs:]
+		}
+		b.WriteString(string(run))
+		rest = rest[n:]
+	}
+	return b.String()
+}
+
+// laughter are letters of laughter and tears.
+const laughter = "ㅋㅎㅠㅜㅡ"
 
 // withoutNoise takes laughter and tears off a word, letters that stand alone beside syllables, and what is drawn out.
 func withoutNoise(word string) string {
@@ -196,7 +233,7 @@ func withoutNoise(word string) string {
 	var b strings.Builder
 	var before rune
 	for _, r := range word {
-		if isJamo(r) && (hasSyllable || strings.ContainsRune("ㅋㅎㅠㅜㅡ", r)) {
+		if isJamo(r) && (hasSyllable || strings.ContainsRune(laughter, r)) {
 			continue
 		}
 		if r == before && strings.ContainsRune("아어오우으이요용여", r) {
