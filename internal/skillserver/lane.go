@@ -14,16 +14,17 @@ import (
 // linePerPlace is how many calls may wait in line for each place of a bot.
 const linePerPlace = 4
 
-// laneKey is whose places they are. Calls that a broadcast causes have their own: thousands come at a
-// time, and people who talk to the bot do not wait behind them.
+// laneKey is whose places they are. Each side of a bot has its own, so that a block that is tried takes none from
+// those who talk to it. Calls that a broadcast causes have their own, too: thousands come at a time, and people do
+// not wait behind them.
 type laneKey struct {
-	bot  string
-	echo bool
+	bot, side string
+	echo      bool
 }
 
 func laneOf(call scenario.BackendCall) laneKey {
 	request, err := kakao.ParseSkillRequest(call.Request)
-	return laneKey{call.BotID, err == nil && request.Params[broadcast.ChunkParam] != ""}
+	return laneKey{call.BotID, call.Side, err == nil && request.Params[broadcast.ChunkParam] != ""}
 }
 
 // lanes are the places of all bots. They are safe for concurrent use.

@@ -326,7 +326,8 @@ func TestCall_places(t *testing.T) {
 		t.Errorf("one more than the line holds: %v, want that it is full, at once", err)
 	}
 	others := map[string]func(*scenario.BackendCall){
-		"another bot": func(c *scenario.BackendCall) { c.BotID = "b2" },
+		"another bot":    func(c *scenario.BackendCall) { c.BotID = "b2" },
+		"the other side": func(c *scenario.BackendCall) { c.Side = scenario.Development },
 		"a call of a broadcast": func(c *scenario.BackendCall) {
 			c.Request = []byte(`{"userRequest":{"params":{"malgil_chunk":"brd_1-000001"}}}`)
 		},
