@@ -49,15 +49,20 @@ func (c confirmation) post(e *env, client *apiclient.Client, id string) error {
 // askPeople has somebody type how many people a broadcast goes to.
 func askPeople(in io.Reader, out io.Writer, b broadcastRow) (int64, error) {
 	fmt.Fprintf(out, "%s (%s, event %s) goes to %s people. Type their number to let it go: ", b.ID, plain(b.Name), plain(b.Event.Name), won(b.Counts.Audience))
-	line, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, err
-	}
-	said, err := strconv.ParseInt(strings.ReplaceAll(strings.TrimSpace(line), ",", ""), 10, 64)
+	said, err := typed(in)
 	if err != nil || said != b.Counts.Audience {
 		return 0, fault.New(fault.Conflict, "that is not %s; broadcast %s was not sealed", won(b.Counts.Audience), b.ID)
 	}
 	return said, nil
+}
+
+// typed reads a number that somebody types.
+func typed(in io.Reader) (int64, error) {
+	line, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.ReplaceAll(strings.TrimSpace(line), ",", ""), 10, 64)
 }
 
 type broadcastSeal struct {

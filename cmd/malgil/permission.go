@@ -157,7 +157,7 @@ var callsOf = map[string][]string{
 	"broadcast resume":      {"POST /api/v1/broadcasts/{id}/resume"},
 	"broadcast cancel":      {"POST /api/v1/broadcasts/{id}/cancel"},
 	"broadcast chunks":      {"GET /api/v1/broadcasts/{id}/chunks"},
-	"broadcast decide":      {"POST /api/v1/broadcasts/{id}/decide", "GET /api/v1/broadcasts/{id}"},
+	"broadcast decide":      {"POST /api/v1/broadcasts/{id}/decide", "GET /api/v1/broadcasts/{id}", "GET /api/v1/broadcasts/{id}/chunks"},
 	"broadcast person":      {"GET /api/v1/bots/{id}/messages"},
 	"broadcast results":     {"GET /api/v1/broadcasts/{id}/results"},
 	"broadcast quote":       {"GET /api/v1/broadcasts/{id}/quote"},

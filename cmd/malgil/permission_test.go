@@ -49,7 +49,7 @@ func wholeArgs(people, content string) map[string][][]string {
 		"broadcast results":     {{"brd_1", "--out=-"}},
 		"broadcast test":        {{"brd_1", "u1"}, {"brd_1", "u1", "--dry-run"}},
 		"broadcast retry":       {{"brd_1"}, {"brd_1", "--dry-run"}},
-		"broadcast decide":      {{"brd_1", "--sent", "--note=x"}, {"brd_1", "--sent", "--note=x", "--dry-run"}},
+		"broadcast decide":      {{"brd_1", "--sent", "--note=x"}, {"brd_1", "--sent", "--note=x", "--dry-run"}, {"brd_1", "--not-sent", "--note=x"}},
 		"broadcast send":        {{people, "--bot=b1", "--event=e", "--watch"}, {people, "--bot=b1", "--event=e", "--dry-run"}, {"--audience=aud_1", "--bot=b1", "--event=e", "--dry-run"}},
 		"broadcast upload":      {{"brd_1", people}, {"brd_1", "--audience=aud_1"}},
 		"schedule create":       {{"--bot=b1", "--event=e", "--audience=aud_1", "--cron=@daily"}, {"--bot=b1", "--event=e", "--audience=aud_1", "--cron=@daily", "--dry-run"}},

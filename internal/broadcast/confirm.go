@@ -10,7 +10,7 @@ import (
 // Checks is what an installation asks of people before a broadcast goes. The zero value asks nothing.
 type Checks struct {
 	// ConfirmAbove is the audience above which who seals a broadcast says how many people it has, so that
-	// somebody has read it; 0 for never.
+	// somebody has read it, and who has as many sent to again likewise; 0 for never.
 	ConfirmAbove int
 	// ApproveAbove is the cost, VAT apart, above which a second person approves it; 0 for never.
 	ApproveAbove wallet.KRW
@@ -25,11 +25,28 @@ type Sealing struct {
 // confirm is a Conflict when a broadcast is bigger than goes without a word and its people were not said,
 // and whenever another number was.
 func (c Checks) confirm(b Broadcast, said int) error {
-	people := b.Counts.Audience
-	if said == people || said == 0 && (c.ConfirmAbove == 0 || people <= c.ConfirmAbove) {
+	if c.goes(b.Counts.Audience, said) {
 		return nil
 	}
-	wrong := fault.Coded(fault.Conflict, "CONFIRMATION_NEEDED", "must be %d, the people of broadcast %s: read what goes out, and give the number", people, b.ID)
+	return unconfirmed("must be %d, the people of broadcast %s: read what goes out, and give the number", b.Counts.Audience, b.ID)
+}
+
+// ConfirmAgain is a Conflict when so many people are to be sent to again that somebody says how many, and did not, or
+// said another number.
+func (c Checks) ConfirmAgain(people, said int) error {
+	if c.goes(people, said) {
+		return nil
+	}
+	return unconfirmed("must be %d, the people who are sent to again: who got the message after all gets it twice, so ask Kakao first, and give the number", people)
+}
+
+// goes reports whether so many people go with what was said of their number.
+func (c Checks) goes(people, said int) bool {
+	return said == people || said == 0 && (c.ConfirmAbove == 0 || people <= c.ConfirmAbove)
+}
+
+func unconfirmed(format string, args ...any) error {
+	wrong := fault.Coded(fault.Conflict, "CONFIRMATION_NEEDED", format, args...)
 	wrong.Field = "confirm"
 	return wrong
 }

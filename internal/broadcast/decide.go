@@ -25,12 +25,14 @@ const (
 // MaxDecided is how many chunks one decision settles.
 const MaxDecided = 1000
 
-// Decision is what a person says of chunks in doubt, or of parked ones, which only [FoundNotSent] takes.
+// Decision is what a person says of chunks in doubt, of parked ones, which only [FoundNotSent] takes, or of those
+// that stay unconfirmed, which it does not take and which have to be named.
 type Decision struct {
 	Broadcast ID
 	Chunks    []ChunkID // empty for all that are in doubt or, for FoundNotSent, parked
 	Finding   Finding
 	Note      string // how it was found out
+	Confirm   int    // how many people are sent to again; 0 for nothing said: see [Checks.ConfirmAgain]
 	At        time.Time
 	Request   Request
 }
@@ -51,7 +53,8 @@ type Decided struct {
 type Decider interface {
 	// DecideChunks does what a decision says in one transaction. A repeated request does nothing and
 	// returns what the first one came to. It is NotFound when there is no such broadcast, and a Conflict
-	// when a chunk that is named is neither in doubt nor parked.
+	// when a chunk that is named cannot be decided on so, and when the number of people has to be said and is
+	// not, or is another.
 	DecideChunks(ctx context.Context, d Decision) (Decided, error)
 }
 

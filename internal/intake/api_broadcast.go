@@ -123,7 +123,7 @@ func (s *Server) addBroadcasts() {
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}", id: "get-broadcast", group: group, summary: "Show how a broadcast goes", errors: missing}, s.getBroadcast)
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}/chunks", id: "list-chunks", group: group, summary: "List the chunks of a broadcast in order", errors: missing}, s.listChunks)
 	add(s, operation{route: "GET /api/v1/broadcasts/{id}/failures", id: "list-failures", group: group, summary: "List the people whom Kakao names as not reached; limit counts chunks", errors: missing}, s.listFailures)
-	add(s, operation{route: "POST /api/v1/broadcasts/{id}/decide", id: "decide-chunks", group: group, summary: "Say what became of chunks in doubt, or of parked ones", errors: conflict}, s.decideChunks)
+	add(s, operation{route: "POST /api/v1/broadcasts/{id}/decide", id: "decide-chunks", group: group, summary: "Say what became of chunks in doubt, of parked ones, or of those that stay unconfirmed", errors: conflict}, s.decideChunks)
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/retry", id: "retry-broadcast", group: group, summary: "Send a broadcast to those whom another did not reach", status: http.StatusAccepted, errors: conflict}, s.retryBroadcast)
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/preview", id: "preview-broadcast", group: group, summary: "Show what people of a broadcast are sent", errors: conflict}, s.previewBroadcast)
 	add(s, operation{route: "POST /api/v1/broadcasts/{id}/test", id: "test-broadcast", group: group, summary: "Send the message of a broadcast now to a few people; it is paid for", status: http.StatusAccepted, errors: conflict}, s.testBroadcast)

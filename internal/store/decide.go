@@ -13,8 +13,13 @@ import (
 	"github.com/malgil/malgil/internal/wallet"
 )
 
-// undecided is true of a chunk c of the audience of broadcast b that a person may decide on.
-const undecided = `c.state IN ('in_doubt', 'parked')`
+// What a person may decide on of chunks c: mayAgain is true of those that may be sent again, mayEnd of those that may be
+// ended, and mayEndNamed of those that may be ended when they are named: Kakao took them, and its counts never add up.
+const (
+	mayAgain    = `c.state IN ('in_doubt', 'parked')`
+	mayEnd      = `c.state = 'in_doubt'`
+	mayEndNamed = `(c.state = 'in_doubt' OR c.state = 'sent' AND c.unconfirmed = 1)`
+)
 
 // doubtful is a chunk that a person decides on.
 type doubtful struct {
@@ -53,6 +58,15 @@ func (s *Store) DecideChunks(ctx context.Context, d broadcast.Decision) (done br
 		if len(chunks) > broadcast.MaxDecided {
 			done.More, chunks = true, chunks[:broadcast.MaxDecided]
 		}
+		if d.Finding == broadcast.FoundNotSent {
+			people := 0
+			for _, c := range chunks {
+				people += c.People
+			}
+			if err := s.checks.ConfirmAgain(people, d.Confirm); err != nil {
+				return err
+			}
+		}
 		before := locked.Captured
 		for _, c := range chunks {
 			decided, err := s.decideChunk(ctx, tx, &w, &locked, c, d)
@@ -80,12 +94,15 @@ func (s *Store) DecideChunks(ctx context.Context, d broadcast.Decision) (done br
 	return done, err
 }
 
-// lockDoubtful locks the chunks that a decision is about, one more than it may be about where it names
+// lockDoubtful locks the chunks that a decision is about: see [mayAgain]. It locks one more than it may be about where it names
 // none. It is a Conflict for one that is named and cannot be decided on.
 func (s *Store) lockDoubtful(ctx context.Context, tx *sql.Tx, d broadcast.Decision) ([]doubtful, error) {
-	where, args := undecided, []any{d.Broadcast}
-	if d.Finding != broadcast.FoundNotSent {
-		where = `c.state = 'in_doubt'`
+	where, args := mayAgain, []any{d.Broadcast}
+	switch {
+	case d.Finding != broadcast.FoundNotSent && len(d.Chunks) > 0:
+		where = mayEndNamed
+	case d.Finding != broadcast.FoundNotSent:
+		where = mayEnd
 	}
 	if len(d.Chunks) > 0 {
 		list := slices.Clone(d.Chunks)
@@ -109,7 +126,7 @@ func (s *Store) lockDoubtful(ctx context.Context, tx *sql.Tx, d broadcast.Decisi
 	}
 	for _, named := range d.Chunks {
 		if !slices.ContainsFunc(chunks, func(c doubtful) bool { return c.ID == named }) {
-			return nil, fault.Coded(fault.Conflict, "CHUNK_NOT_IN_DOUBT", "chunk %q of this broadcast is not in doubt, nor parked where it is to be sent again; nothing was decided", named)
+			return nil, fault.Coded(fault.Conflict, "CHUNK_NOT_IN_DOUBT", "chunk %q of this broadcast is not in doubt, nor parked where it is to be sent again, nor unconfirmed where it is not; nothing was decided", named)
 		}
 	}
 	return chunks, nil
@@ -117,7 +134,10 @@ func (s *Store) lockDoubtful(ctx context.Context, tx *sql.Tx, d broadcast.Decisi
 
 // decideChunk decides on one locked chunk; false leaves it as it is.
 func (s *Store) decideChunk(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b *broadcast.Broadcast, c doubtful, d broadcast.Decision) (bool, error) {
-	open := c.People - c.captured // whose outcome is not known
+	open, doubt := c.People-c.captured, c.People-c.captured // whose outcome is not known, and who counts as in doubt
+	if c.State == broadcast.Sent {
+		doubt = 0
+	}
 	if c.State == broadcast.Parked {
 		b.Counts.Failed -= c.People
 		b.PlannedChunks++
@@ -142,8 +162,8 @@ func (s *Store) decideChunk(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b
 		if err := s.captureChunk(ctx, tx, w, b, &c.Chunk, c.People, d.At); err != nil {
 			return false, err
 		}
-		b.Counts.InDoubt -= open
-		_, err := tx.ExecContext(ctx, `UPDATE chunk SET state = 'settled', hold_krw = 0, delivered = people, error = $2 WHERE id = $1`,
+		b.Counts.InDoubt -= doubt
+		_, err := tx.ExecContext(ctx, `UPDATE chunk SET state = 'settled', hold_krw = 0, enqueued_at = 0, delivered = people, error = $2 WHERE id = $1`,
 			c.ID, "somebody said that it was sent: "+d.Note)
 		return true, err
 	case broadcast.FoundNothing:
@@ -152,9 +172,9 @@ func (s *Store) decideChunk(ctx context.Context, tx *sql.Tx, w *wallet.Wallet, b
 		return false, err
 	}
 	w.Held -= c.Hold
-	b.Counts.InDoubt -= open
+	b.Counts.InDoubt -= doubt
 	b.Counts.Unknown += open
-	_, err := tx.ExecContext(ctx, `UPDATE chunk SET state = 'settled', hold_krw = 0, unknown = $2, error = $3 WHERE id = $1`,
+	_, err := tx.ExecContext(ctx, `UPDATE chunk SET state = 'settled', hold_krw = 0, enqueued_at = 0, unknown = $2, error = $3 WHERE id = $1`,
 		c.ID, open, "somebody let it be: "+d.Note)
 	return true, err
 }

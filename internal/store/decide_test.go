@@ -135,3 +135,66 @@ func same(t *testing.T, what string, got, want any) {
 		t.Errorf("%s = %s, want %s", what, g, w)
 	}
 }
+
+// A chunk that Kakao took and whose counts never add up is ended by a person who names it, and is never sent again.
+func TestDecideChunks_unconfirmed(t *testing.T) {
+	for finding, want := range map[broadcast.Finding]broadcast.Counts{
+		broadcast.FoundSent: {Delivered: 3}, broadcast.FoundNothing: {Unknown: 3},
+	} {
+		t.Run(string(finding), func(t *testing.T) {
+			eachDatabase(t, func(t *testing.T, s *Store) {
+				walletID, botID := shop(t, s, "1", 1000)
+				b := running(t, s, order("brd_1", botID), 3)
+				c := sent(t, s, b.ID, 1, t0)
+				d := broadcast.Decision{Broadcast: b.ID, Chunks: []broadcast.ChunkID{c.ID}, Finding: finding, Note: "asked Kakao", At: t0.Add(25 * time.Hour)}
+				if _, err := s.DecideChunks(t.Context(), d); fault.CodeOf(err) != "CHUNK_NOT_IN_DOUBT" {
+					t.Errorf("DecideChunks before it is unconfirmed = %v, want CHUNK_NOT_IN_DOUBT", err)
+				}
+				must(t, s.PostponeResult(t.Context(), c.ID, c.Epoch, broadcast.Postponement{NextAt: d.At, Answered: true, Unconfirmed: true}))
+				all, again := d, d
+				all.Chunks, again.Finding = nil, broadcast.FoundNotSent
+				if done, err := s.DecideChunks(t.Context(), all); err != nil || done.Chunks != 0 {
+					t.Errorf("DecideChunks of all that are in doubt = %+v, %v, want it left", done, err)
+				}
+				if _, err := s.DecideChunks(t.Context(), again); fault.CodeOf(err) != "CHUNK_NOT_IN_DOUBT" {
+					t.Errorf("DecideChunks as not sent = %v, want CHUNK_NOT_IN_DOUBT", err)
+				}
+				if done, err := s.DecideChunks(t.Context(), d); err != nil || done.Chunks != 1 || done.People != 3 {
+					t.Fatalf("DecideChunks = %+v, %v, want its chunk of 3", done, err)
+				}
+				b = wantBroadcast(t, s, b.ID)
+				if n := b.Counts; n.Delivered != want.Delivered || n.Unknown != want.Unknown || n.InDoubt != 0 || b.State != broadcast.Finished || b.Captured != price*wallet.KRW(want.Delivered) {
+					t.Errorf("it is %s with %+v, %d KRW captured, want it finished with %+v", b.State, n, b.Captured, want)
+				}
+				if w := wantWallet(t, s, walletID); w.Held != 0 {
+					t.Errorf("%d KRW are held, want 0", w.Held)
+				}
+				if settle(t, s, c, 3, d.At) {
+					t.Error("a late result settled it once more")
+				}
+			})
+		})
+	}
+}
+
+// Many are sent to again when somebody says how many they are, parked ones with them.
+func TestDecideChunks_confirm(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		_, b := inDoubt(t, s, "1", 3, 2)
+		s.checks.ConfirmAbove = 4
+		d := broadcast.Decision{Broadcast: b.ID, Finding: broadcast.FoundNotSent, Note: "asked Kakao", At: t0}
+		for _, said := range []int{0, 4} {
+			d.Confirm = said
+			if _, err := s.DecideChunks(t.Context(), d); fault.CodeOf(err) != "CONFIRMATION_NEEDED" {
+				t.Errorf("DecideChunks of 5 with %d said = %v, want CONFIRMATION_NEEDED", said, err)
+			}
+		}
+		if b := wantBroadcast(t, s, b.ID); b.Counts.InDoubt != 5 {
+			t.Fatalf("%d are in doubt after refusals, want 5", b.Counts.InDoubt)
+		}
+		d.Confirm = 5
+		if done, err := s.DecideChunks(t.Context(), d); err != nil || done.People != 5 {
+			t.Errorf("DecideChunks of 5 with 5 said = %+v, %v", done, err)
+		}
+	})
+}
