@@ -183,6 +183,7 @@ type uploadReport struct {
 	Audience   int64        `json:"audience"`
 	Duplicates int64        `json:"duplicates"`
 	Excluded   int64        `json:"excluded"`
+	Warning    string       `json:"warning"`
 	Suppressed int64        `json:"suppressed"`
 	BadRows    int64        `json:"bad_rows"`
 	Problems   []droppedRow `json:"problems"`
@@ -205,7 +206,7 @@ func (r uploadReport) print(e *env) {
 	if r.Suppressed > 0 {
 		suppressed = won(r.Suppressed) + " of the people would be left out now: they have refused it, or not agreed to it"
 	}
-	facts(e.stdout, "people", won(r.Audience), "named twice", won(r.Duplicates), "excluded", excluded, "suppressed", suppressed, "bad rows", won(r.BadRows))
+	facts(e.stdout, "people", won(r.Audience), "named twice", won(r.Duplicates), "excluded", excluded, "warning", r.Warning, "suppressed", suppressed, "bad rows", won(r.BadRows))
 	printRows(e, append(r.Problems, r.Dropped...))
 }
 

@@ -20,20 +20,20 @@ func ParseExclusion(text string) (ID, error) {
 	return ID(id), nil
 }
 
-// exclude marks everybody who was reached by a broadcast as it stands now. It is Invalid when the bot
-// has no such broadcast.
-func (d *Desk) exclude(ctx context.Context, botID string, id ID, past crowd) error {
+// exclude marks everybody who was reached by a broadcast as it stands now, and returns how many of its people have
+// no outcome yet: some of them may be reached later. It is Invalid when the bot has no such broadcast.
+func (d *Desk) exclude(ctx context.Context, botID string, id ID, past crowd) (open int, err error) {
 	earlier, err := d.orders.Broadcast(ctx, id)
 	if fault.KindOf(err) == fault.NotFound || err == nil && earlier.BotID != botID {
-		return fault.Field("exclude", "names %q, which is no broadcast of bot %s", id, botID)
+		return 0, fault.Field("exclude", "names %q, which is no broadcast of bot %s", id, botID)
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := d.gather(ctx, id, past, PastChunk.reached); err != nil {
-		return fmt.Errorf("read whom %s reached: %w", id, err)
+		return 0, fmt.Errorf("read whom %s reached: %w", id, err)
 	}
-	return nil
+	return earlier.Counts.Audience - earlier.Counts.Done(), nil
 }
 
 // gather adds those of a broadcast's audience to a crowd whom who picks of each chunk.

@@ -70,6 +70,11 @@ func TestDesk_Upload_excludes(t *testing.T) {
 	if want := (Report{Audience: 4, Duplicates: 1, Excluded: 3}); err != nil || cmp.Diff(want, report) != "" {
 		t.Errorf("Upload = %+v, %v, want %+v", report, err, want)
 	}
+	m.b.Counts = Counts{Audience: 10, Delivered: 2, Failed: 1} // it is not over
+	open, err := newDesk(m).Upload(t.Context(), "brd", &script{rows: rows}, UploadOptions{Exclude: "brd_past", DryRun: true})
+	if err != nil || open.ExcludedOpen != 7 {
+		t.Errorf("Upload = %+v, %v, want 7 of the earlier broadcast without an outcome", open, err)
+	}
 	if m.ended == nil || m.ended.Excluded != 3 {
 		t.Errorf("EndUpload was told %+v, want 3 excluded", m.ended)
 	}

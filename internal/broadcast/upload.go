@@ -47,6 +47,9 @@ type Report struct {
 	Audience   int // people who will be sent to
 	Duplicates int // named twice and counted once
 	Excluded   int // reached by an earlier broadcast
+	// ExcludedOpen is how many people of the excluded broadcast had no outcome yet: who is reached later was not
+	// left out.
+	ExcludedOpen int
 	// Suppressed is how many of the audience a dry run finds who would be left out now, by the lists of the bot.
 	Suppressed int
 	BadRows    int
@@ -144,13 +147,13 @@ type sink struct {
 }
 
 // take reads people to the end and stores them, in batches.
-func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOptions, to sink) (Report, error) {
+func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOptions, to sink) (_ Report, err error) {
 	if o.DryRun {
 		to = to.dry()
 	}
 	u := newUpload(o, to.canary)
 	if o.Exclude != "" {
-		if err := d.exclude(ctx, botID, o.Exclude, u.past); err != nil {
+		if u.report.ExcludedOpen, err = d.exclude(ctx, botID, o.Exclude, u.past); err != nil {
 			return Report{}, err
 		}
 	}

@@ -27,6 +27,7 @@ type uploadView struct {
 	Audience   int           `json:"audience"`
 	Duplicates int           `json:"duplicates"`
 	Excluded   int           `json:"excluded" doc:"Reached by the broadcast that was excluded"`
+	Warning    string        `json:"warning,omitempty" doc:"That the excluded broadcast is not over: who is reached by it later is not left out"`
 	Suppressed int           `json:"suppressed,omitempty" doc:"Of a dry run: how many of the audience would be left out now, because they have refused it or not agreed to it"`
 	BadRows    int           `json:"bad_rows"`
 	Problems   []problemLine `json:"problems,omitempty" doc:"The first 100 bad rows"`
@@ -216,6 +217,9 @@ func droppedWriter(to io.Writer) (put func(broadcast.Dropped) error, end func() 
 
 func viewReport(r broadcast.Report, dry bool) uploadView {
 	view := uploadView{Audience: r.Audience, Duplicates: r.Duplicates, Excluded: r.Excluded, Suppressed: r.Suppressed, BadRows: r.BadRows, DryRun: dry}
+	if r.ExcludedOpen > 0 {
+		view.Warning = fmt.Sprintf("the excluded broadcast is not over: %d of its people have no outcome yet, and who is reached by it later is not left out", r.ExcludedOpen)
+	}
 	view.Problems = viewBadRows(r.Problems)
 	for _, row := range r.Dropped {
 		view.Dropped = append(view.Dropped, problemLine{Line: row.Line, Column: row.Column, Message: row.Reason})
