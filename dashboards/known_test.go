@@ -46,6 +46,7 @@ func knownMetrics(t *testing.T) map[string][]string {
 	m := metrics.New(reg)
 	reg.MustRegister(metrics.NewSampler(noQueues{}, noRows{}, time.Now), metrics.NewHolidays(holiday.Default(), time.Now),
 		metrics.NewRedisClient("enqueue", func() queue.Connections { return queue.Connections{} }),
+		metrics.NewSkew("redis", func(context.Context) (time.Time, error) { return time.Now(), nil }),
 		metrics.NewDisk("temporary", func() (float64, error) { return 1, nil }),
 		collectors.NewDBStatsCollector(&sql.DB{}, "write"))
 	m.LoopRan("sweep", time.Millisecond, nil) // loops are known once they were used

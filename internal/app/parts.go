@@ -115,6 +115,10 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.registry.MustRegister(
 		metrics.NewRedisClient("wait", func() queue.Connections { return queue.ConnectionsOf(p.redis) }),
 		metrics.NewRedisClient("enqueue", p.queue.Connections), metrics.NewRedisClient("inspect", p.inspector.Connections))
+	p.registry.MustRegister(metrics.NewSkew("redis", func(ctx context.Context) (time.Time, error) { return p.redis.Time(ctx).Result() }))
+	if !db.Embedded() {
+		p.registry.MustRegister(metrics.NewSkew("database", db.Clock))
+	}
 	for name, db := range db.Pools() {
 		p.registry.MustRegister(collectors.NewDBStatsCollector(db, name))
 	}

@@ -33,6 +33,9 @@ func TestSeries(t *testing.T) {
 	for _, client := range []string{"wait", "enqueue", "inspect", "serve"} {
 		reg.MustRegister(metrics.NewRedisClient(client, func() queue.Connections { return queue.Connections{} }))
 	}
+	for _, peer := range []string{"database", "redis"} {
+		reg.MustRegister(metrics.NewSkew(peer, func(context.Context) (time.Time, error) { return time.Now(), nil }))
+	}
 	for _, name := range []string{"read", "write"} {
 		reg.MustRegister(collectors.NewDBStatsCollector(&sql.DB{}, name))
 	}
