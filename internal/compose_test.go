@@ -206,8 +206,8 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
-// withoutHealth are services that end by themselves or that a person looks at.
-var withoutHealth = []string{"migrate", "demo"}
+// withoutHealth are services that end by themselves.
+var withoutHealth = []string{"migrate"}
 
 func checkService(t *testing.T, name string, s composeService) {
 	t.Helper()
