@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/malgil/malgil/internal/app"
@@ -51,8 +53,17 @@ type intakeCommand struct {
 	app.Config `embed:""`
 }
 
+// intakeGC is how much garbage an intake holds, in percent of what is in use: a large upload holds much, and
+// Go's 100 would double it. GOGC says otherwise.
+const intakeGC = 50
+
 // Run serves until the process is told to stop.
-func (c intakeCommand) Run(e *env) error { return app.Run(e.ctx, c.Config, intakeRoles, e.log) }
+func (c intakeCommand) Run(e *env) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(intakeGC)
+	}
+	return app.Run(e.ctx, c.Config, intakeRoles, e.log)
+}
 
 func (c intakeCommand) check() error { return c.Check(intakeRoles) }
 

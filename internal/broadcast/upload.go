@@ -13,8 +13,8 @@ import (
 
 const (
 	// uploadBatch is how many chunks one transaction stores, and uploadBytes how much of them.
-	uploadBatch = 1000
-	uploadBytes = 8 << 20
+	uploadBatch = 200
+	uploadBytes = 2 << 20
 	// maxBadRows is how many bad rows an upload reports one by one.
 	maxBadRows = 100
 )

@@ -178,6 +178,25 @@ func (p *Program) Signal(signal os.Signal) {
 	}
 }
 
+// PeakMemory returns the most bytes of memory that the program has had, as Linux counts them, without the pages of
+// its own file.
+func (p *Program) PeakMemory() int64 {
+	p.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.process.cmd.Process.Pid))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var peak, file int64 // KiB
+	for line := range strings.Lines(string(status)) {
+		_, _ = fmt.Sscanf(line, "VmHWM: %d kB", &peak)
+		_, _ = fmt.Sscanf(line, "RssFile: %d kB", &file)
+	}
+	if peak <= file {
+		p.t.Fatalf("%s has a peak of %d KiB, of which %d are of files", p.command.name(), peak, file)
+	}
+	return (peak - file) << 10
+}
+
 // Says waits until the program has said a text and returns the line that holds it. It is looked
 // for in the end of what was said.
 func (p *Program) Says(text string) string {
