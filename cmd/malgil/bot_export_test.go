@@ -18,7 +18,7 @@ func TestBotExport(t *testing.T) {
 	if call := came(); !strings.HasPrefix(call, "GET /api/v1/bots/b1/versions/3/content ") || got.code != exitOK || !strings.Contains(got.stdout, "version 3 of bot b1") {
 		t.Fatalf("called %q and exits %d with %q, %q", call, got.code, got.stdout, got.stderr)
 	}
-	if got := malgil(t, "bot", "check", folder); got.code != exitOK || !strings.Contains(got.stdout, "8 blocks, 27 knowledge items, 1 skill server; nothing is wrong") {
+	if got := malgil(t, "bot", "check", folder); got.code != exitOK || !strings.Contains(got.stdout, "8 blocks, 34 knowledge items, 1 skill server; nothing is wrong") {
 		t.Errorf("bot check of it = %d, %q, %q", got.code, got.stdout, got.stderr)
 	}
 	if got := malgil(t, "bot", "export", "b1", folder, "3"); got.code != exitUsage || !strings.Contains(got.stderr, "is not empty") || came() != "" {

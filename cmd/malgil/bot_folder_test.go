@@ -15,7 +15,7 @@ func TestBotFolder(t *testing.T) {
 		t.Fatalf("bot init = %d, %s", got.code, got.stderr)
 	}
 	if got := malgil(t, "bot", "check", folder); got.code != exitOK || got.stderr != "" ||
-		got.stdout != "한빛서점 도우미 (66a1f0c2d4b7e83f5a9c1d20): 8 blocks, 27 knowledge items, 1 skill server; nothing is wrong\n" {
+		got.stdout != "한빛서점 도우미 (66a1f0c2d4b7e83f5a9c1d20): 8 blocks, 34 knowledge items, 1 skill server; nothing is wrong\n" {
 		t.Errorf("bot check = %d, %q, %q", got.code, got.stdout, got.stderr)
 	}
 	if got := malgil(t, "bot", "init", folder); got.code != exitUsage || !strings.Contains(got.stderr, "is not empty") {

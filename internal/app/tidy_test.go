@@ -60,9 +60,12 @@ func TestTidy_keepsWhatDied(t *testing.T) {
 		must(p.tidy(t.Context()))
 		kept[n], err = db.DeadTasks(t.Context(), backlog.Filter{}, "", 10)
 		must(err)
-		if len(kept[n]) != 1 || kept[n][0] != kept[0][0] {
+		if len(kept[n]) != 1 || kept[n][0].ID != kept[0][0].ID || kept[n][0].DiedAt != kept[0][0].DiedAt {
 			t.Fatalf("after run %d %+v is kept, after the first %+v; want one task, the same", n+1, kept[n], kept[0])
 		}
+	}
+	if last := kept[len(kept)-1][0]; last.State != "discarded" || last.DecidedBy != "its row" {
+		t.Errorf("it is %s by %q in the end, want discarded, for no mail waits for it", last.State, last.DecidedBy)
 	}
 	if died := time.Since(kept[0][0].DiedAt); died < -time.Minute || died > time.Minute {
 		t.Errorf("it died %v ago, want just now", died)

@@ -143,7 +143,7 @@ func TestDesk_Upload_boundsBatchesByBytes(t *testing.T) {
 	if _, err := newDesk(m).Upload(t.Context(), "brd", rows, UploadOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if len(m.batches) != 5 || m.batches[0] > 22 {
-		t.Errorf("40 MB came in batches of %v chunks, want 5 of at most 8 MiB and a chunk", m.batches)
+	if len(m.batches) != 17 || m.batches[0] > 6 {
+		t.Errorf("40 MB came in batches of %v chunks, want 17 of at most 2 MiB and a chunk", m.batches)
 	}
 }
