@@ -71,6 +71,7 @@ type field struct {
 type contact struct {
 	at        time.Time
 	broadcast broadcast.ID
+	task      string // Kakao's receipt for it
 }
 
 // stormCap is that of the bot that sends advertising.
@@ -225,7 +226,7 @@ func (f *field) Send(_ context.Context, r kakao.SendRequest) (kakao.SendReceipt,
 		if !f.deaf[u.ID] {
 			f.reached[u.ID]++
 		}
-		f.judge(u.ID)
+		f.judge(u.ID, id)
 	}
 	if f.order.Watch.CanarySeq > 0 {
 		f.judgeCanary(fmt.Sprint(r.Params[broadcast.ChunkParam]))
@@ -234,7 +235,7 @@ func (f *field) Send(_ context.Context, r kakao.SendRequest) (kakao.SendReceipt,
 }
 
 // judge says what is wrong when advertising goes out to somebody now.
-func (f *field) judge(person string) {
+func (f *field) judge(person, task string) {
 	if f.order.Purpose != broadcast.Ad {
 		return
 	}
@@ -255,7 +256,7 @@ func (f *field) judge(person string) {
 	if had >= stormCap.Messages {
 		f.faults = append(f.faults, fmt.Sprintf("%s got %d messages already", person, had))
 	}
-	f.contacts[person] = append(f.contacts[person], contact{f.now, f.order.ID})
+	f.contacts[person] = append(f.contacts[person], contact{f.now, f.order.ID, task})
 }
 
 // judgeCanary says what is wrong when a chunk goes out that is none of a canary which holds the others back.
@@ -335,6 +336,7 @@ func (f *field) Result(_ context.Context, _, taskID string) (kakao.SendResult, e
 		if f.deaf[id] {
 			r.FailCount++
 			r.Failures = append(r.Failures, kakao.SendFailure{UserID: id, ErrorType: 100})
+			f.contacts[id] = slices.DeleteFunc(f.contacts[id], func(c contact) bool { return c.task == taskID }) // he may be sent another
 		} else {
 			r.SuccessCount++
 		}
