@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # One static binary on an empty image. The tag could not be looked up where this was written:
 # check that it exists and has at least the Go version of go.mod, or pass --build-arg GO_IMAGE=….
-ARG GO_IMAGE=golang:1.26-bookworm
+ARG GO_IMAGE=golang:1.26.8-bookworm
 FROM ${GO_IMAGE} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
