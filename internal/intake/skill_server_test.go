@@ -183,10 +183,18 @@ func TestSkill_serverRaces(t *testing.T) {
 		delete(promised, got.path)
 		h.wantText(got.path, got.answer, "출발했어요.")
 	}
+	inline := 0 // answered by the intake, for the queue of a busy machine was slow for a moment
 	for i := range races {
-		if u := within(t, fmt.Sprintf("utterance %d of %d is recorded", i+1, races), h.desk.recorded); u.Outcome != scenario.Direct && u.Outcome != scenario.Callback {
+		switch u := within(t, fmt.Sprintf("utterance %d of %d is recorded", i+1, races), h.desk.recorded); u.Outcome {
+		case scenario.Direct, scenario.Callback:
+		case scenario.Inline:
+			inline++
+		default:
 			t.Errorf("recorded as %s, want direct or callback", u.Outcome)
 		}
+	}
+	if inline > races/10 {
+		t.Errorf("%d of %d were answered by the intake alone: nothing was raced", inline, races)
 	}
 	if len(h.callbacks) > 0 || len(h.desk.recorded) > 0 {
 		t.Errorf("%d callbacks and %d records more than utterances", len(h.callbacks), len(h.desk.recorded))
