@@ -144,7 +144,7 @@ func (b raced) Call(ctx context.Context, _ scenario.BackendCall) (kakao.SkillRes
 // A thousand answers come as the intake gives up waiting for them. Each user gets one: at once, or by the callback that was promised.
 func TestSkill_serverRaces(t *testing.T) {
 	t.Parallel()
-	const races, atOnce, budget = 1000, 50, 200 * time.Millisecond
+	const races, atOnce, budget = 1000, 25, 200 * time.Millisecond
 	h := newHouse(t, setup{reply: 4 * time.Second, callback: budget, workers: true, backend: raced{func() time.Duration {
 		return budget - 40*time.Millisecond + rand.N(60*time.Millisecond)
 	}}})
@@ -183,18 +183,10 @@ func TestSkill_serverRaces(t *testing.T) {
 		delete(promised, got.path)
 		h.wantText(got.path, got.answer, "출발했어요.")
 	}
-	inline := 0 // answered by the intake, for the queue of a busy machine was slow for a moment
 	for i := range races {
-		switch u := within(t, fmt.Sprintf("utterance %d of %d is recorded", i+1, races), h.desk.recorded); u.Outcome {
-		case scenario.Direct, scenario.Callback:
-		case scenario.Inline:
-			inline++
-		default:
+		if u := within(t, fmt.Sprintf("utterance %d of %d is recorded", i+1, races), h.desk.recorded); u.Outcome != scenario.Direct && u.Outcome != scenario.Callback {
 			t.Errorf("recorded as %s, want direct or callback", u.Outcome)
 		}
-	}
-	if inline > races/10 {
-		t.Errorf("%d of %d were answered by the intake alone: nothing was raced", inline, races)
 	}
 	if len(h.callbacks) > 0 || len(h.desk.recorded) > 0 {
 		t.Errorf("%d callbacks and %d records more than utterances", len(h.callbacks), len(h.desk.recorded))
