@@ -134,6 +134,8 @@ func TestSuite(t *testing.T) {
 		"n": {0.96, 0.85},
 		"o": {0.96, 0.74},
 		"p": {0.98, 0.84},
+		"q": {0.94, 0.74},
+		"r": {0.96, 0.74},
 	} {
 		trades := suite(t, folder)
 		var tell func(tr trade, p pair, got string, best []Match)
