@@ -3,6 +3,7 @@ package broadcast
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -50,13 +51,21 @@ func sortedKeys(keys []string, m map[string]string) []string {
 // appendText appends a text in quotes: as it is, where JSON has it so.
 func appendText(to []byte, text string) []byte {
 	for i := 0; i < len(text); i++ {
-		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c >= utf8.RuneSelf && !korean(text[i:], &i) {
+		if c := text[i]; !asItIs[c] && (c < utf8.RuneSelf || !korean(text[i:], &i)) {
 			quoted, _ := json.Marshal(text) // a text always encodes
 			return append(to, quoted...)
 		}
 	}
 	return append(append(append(to, '"'), text...), '"')
 }
+
+// asItIs are the bytes of ASCII that [json.Marshal] writes as they are.
+var asItIs = func() (is [256]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		is[c] = !strings.ContainsRune(`"\<>&`, rune(c))
+	}
+	return is
+}()
 
 // korean passes over a letter of Hangul, which is most of what is not ASCII here.
 func korean(text string, at *int) bool {

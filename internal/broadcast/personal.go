@@ -208,8 +208,8 @@ func (p Personal) filler() (*filler, error) {
 	return f, nil
 }
 
-// fill returns a person with his properties filled in: first those of his own that name others of them, then
-// those of the order. bad says what is missing or breaks a limit then; its line is the caller's to say.
+// fill returns a person with his properties filled in, which it changes: first those of his own that name others of
+// them, then those of the order. bad says what is missing or breaks a limit then; its line is the caller's to say.
 func (f *filler) fill(person Recipient) (filled Recipient, bad *BadRow) {
 	if len(f.names) == 0 && !hasMark(person.Properties) {
 		return person, nil
@@ -217,21 +217,25 @@ func (f *filler) fill(person Recipient) (filled Recipient, bad *BadRow) {
 	if person.Type == Room && len(f.names) > 0 {
 		return person, &BadRow{Column: "type", Reason: "is a group room, which has no properties to fill in; send to rooms in a broadcast without properties"}
 	}
-	own := person.Properties
-	if hasMark(own) {
-		if own, bad = f.own(person); bad != nil {
+	if hasMark(person.Properties) {
+		if person.Properties, bad = f.own(person); bad != nil {
 			return person, bad
 		}
 	}
-	person.Properties = own
-	if len(f.names) > 0 {
-		person.Properties = make(map[string]string, len(own)+len(f.names))
-		maps.Copy(person.Properties, own)
+	var few [4]string // most orders have
+	texts := few[:0]
+	for i, name := range f.names {
+		text, bad := f.text(name, f.templates[i], person.Properties)
+		if bad != nil {
+			return person, bad
+		}
+		texts = append(texts, text)
+	}
+	if person.Properties == nil {
+		person.Properties = make(map[string]string, len(texts))
 	}
 	for i, name := range f.names {
-		if person.Properties[name], bad = f.text(name, f.templates[i], own); bad != nil {
-			return person, bad
-		}
+		person.Properties[name] = texts[i]
 	}
 	if err := person.Check(); err != nil {
 		return person, &BadRow{Column: err.Field, Reason: err.Message + ", filled in"}
@@ -361,7 +365,9 @@ func (f *filler) inList(person Recipient, place int) (Recipient, error) {
 	if err := person.Check(); err != nil {
 		return person, fault.Field(at+err.Field, "%s", err.Message)
 	}
-	filled, bad := f.fill(person)
+	own := person
+	own.Properties = maps.Clone(person.Properties)
+	filled, bad := f.fill(own)
 	if bad == nil {
 		return filled, nil
 	}

@@ -170,20 +170,22 @@ func (d *Desk) take(ctx context.Context, botID string, rows Rows, o UploadOption
 		u.ready, u.size = behind.begin(u.ready), 0
 		return nil
 	}
+	ahead := readAhead(rows)
+	defer ahead.stop()
 	for {
-		person, err := rows.Next()
+		row := ahead.next()
+		err := row.err
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		var bad *BadRow
-		switch {
-		case errors.As(err, &bad):
+		switch bad, is := errors.AsType[*BadRow](err); {
+		case is:
 			err = u.bad(*bad)
 		case err != nil:
 			return u.report, fmt.Errorf("read recipients: %w", err)
 		case u.refused(): // only looking for more bad rows
 		default:
-			err = u.add(person, rows.Line())
+			err = u.add(row.person, row.line)
 		}
 		if err == nil && len(u.looked) == lookedAtOnce {
 			err = d.look(ctx, botID, to.ad, u)

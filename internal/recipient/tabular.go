@@ -56,11 +56,10 @@ func (t *tabular) Next() (broadcast.Recipient, error) {
 	bad := func(column, reason string) (broadcast.Recipient, error) {
 		return broadcast.Recipient{}, &broadcast.BadRow{Line: t.rows.Line(), Column: column, Reason: reason}
 	}
-	var row *sheet.BadRow
-	switch {
-	case errors.As(err, &row) && row.Column > 0:
+	switch row, is := errors.AsType[*sheet.BadRow](err); {
+	case is && row.Column > 0:
 		return bad(t.table.names[row.Column-1], row.Reason)
-	case row != nil:
+	case is:
 		return bad("", row.Reason)
 	case err != nil:
 		return broadcast.Recipient{}, ofFile(err)

@@ -111,8 +111,7 @@ func (c *CSV) Next() ([]string, error) {
 	if errors.Is(err, io.EOF) {
 		return nil, io.EOF
 	}
-	var parse *csv.ParseError
-	if errors.As(err, &parse) {
+	if parse, is := errors.AsType[*csv.ParseError](err); is {
 		c.line = parse.StartLine
 		return nil, &BadRow{Line: c.line, Reason: "is not CSV: " + parse.Err.Error()}
 	}

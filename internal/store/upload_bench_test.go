@@ -34,7 +34,10 @@ func (c *csvOf) Read(p []byte) (int, error) {
 			if c.made == 0 {
 				text = append(text, cmp.Or(c.header, "type,id,grade")+"\n"...)
 			} else {
-				text = fmt.Appendf(text, "botUserKey,7c1e5d90aa43%08x,%s\n", c.made, cmp.Or(c.tail, "gold"))
+				// Written by hand: a file costs nothing to make when it is uploaded.
+				text = append(append(text, "botUserKey,7c1e5d90aa43"...), "00000000"[len(strconv.FormatInt(int64(c.made), 16)):]...)
+				text = append(strconv.AppendInt(text, int64(c.made), 16), ',')
+				text = append(append(text, cmp.Or(c.tail, "gold")...), '\n')
 			}
 		}
 		c.rest = text
