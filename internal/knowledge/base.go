@@ -219,6 +219,9 @@ func (b *Base) idsIn(terms []term) []int32 {
 	return slices.Compact(ids)
 }
 
+// besides is how much of a variant whose parts stand apart tells in a question: its words are there as well.
+const besides = 0.25
+
 // weigh says how much each word tells.
 func (b *Base) weigh(ids int) {
 	b.rare, b.usual = make([]float64, ids), make([]bool, ids)
@@ -263,6 +266,9 @@ func (b *Base) weigh(ids int) {
 		for j := range doc.terms {
 			t := &doc.terms[j]
 			t.weight = max(b.rare[t.id], otherWay*b.texts[t.text]) * b.kindWeight(t.id)
+			if strings.Contains(t.text, gap) {
+				t.weight *= besides
+			}
 			doc.total += t.weight
 		}
 	}

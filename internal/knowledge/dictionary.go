@@ -65,10 +65,11 @@ type apart struct {
 // gap is where other words may stand in a variant.
 const gap = "…"
 
-// in reports whether a text says all parts in order, those of a single syllable at the beginning of a word.
-func (a *apart) in(t *text) bool {
+// in reports whether a text says all parts in order, those of a single syllable at the beginning of a word. Others follow on one:
+// it is a noun then, and the rest of its word is endings (방이, and not 방법이) or the next part.
+func (a *apart) in(t *text, d *lexicon) bool {
 	from := 0
-	for _, part := range a.parts {
+	for n, part := range a.parts {
 		for lone := len(part) <= utf8.UTFMax; ; {
 			i := strings.Index(t.all[from:], part)
 			if i < 0 {
@@ -76,7 +77,17 @@ func (a *apart) in(t *text) bool {
 			}
 			at := from + i
 			from = at + len(part)
-			if !lone || t.starts[at] {
+			if !lone {
+				break
+			}
+			if !t.starts[at] {
+				continue
+			}
+			if n+1 == len(a.parts) {
+				break
+			}
+			rest := t.all[from:max(from, t.next[at])]
+			if rest == "" || strings.HasPrefix(rest, a.parts[n+1]) || d.endingsFollow(rest) {
 				break
 			}
 		}

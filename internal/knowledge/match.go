@@ -54,16 +54,22 @@ func (b *Base) query(utterance string) query {
 	q := query{plain: strings.Join(words, ""), wording: newWording(utterance), pairs: pairsIn(terms)}
 	told := 0.0
 	for _, t := range terms {
-		if t.kind == filler || t.kind == polite || t.kind == number && len(t.within) == 0 ||
-			slices.ContainsFunc(q.said, func(o said) bool { return o.key == t.key }) {
+		if t.kind == filler || t.kind == polite || t.kind == number && len(t.within) == 0 {
 			continue
 		}
-		one := b.said(t)
-		q.said = append(q.said, one)
-		q.total += one.tells
+		if n := slices.IndexFunc(q.said, func(o said) bool { return o.key == t.key }); n >= 0 {
+			if q.said[n].aside && !t.aside { // what is asked for again is not by the way
+				q.said[n] = b.said(t)
+			}
+			continue
+		}
+		q.said = append(q.said, b.said(t))
 		if t.kind != setting {
 			told++
 		}
+	}
+	for i := range q.said {
+		q.total += q.said[i].tells
 	}
 	const few, many = 3, 8 // words that say something
 	q.long = min(1, max(0, (told-few)/(many-few)))
