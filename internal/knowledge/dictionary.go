@@ -46,6 +46,7 @@ type lexicon struct {
 	meanings  map[string][]int32 // the further meanings alone
 	suffixes  map[rune]int32     // syllables put behind a noun, to their concept; -1 for none
 	apart     []apart            // variants of words that stand apart from each other
+	apartFrom map[string][]int   // places of those whose first part begins with so many as two letters
 	units     map[string][]int32 // what is counted, to concepts that it hints at: 4명, 3시
 	slips     *slips
 }
@@ -95,6 +96,18 @@ func (a *apart) in(t *text, d *lexicon) bool {
 	return true
 }
 
+// apartIn are the places, in order, of those variants whose parts stand apart that may be in a text: it has what they
+// begin with.
+func (d *lexicon) apartIn(t *text) []int {
+	var all []int
+	for i := range t.all {
+		all = append(all, d.apartFrom[t.all[i:after(t.all, i, 1)]]...)
+		all = append(all, d.apartFrom[t.all[i:after(t.all, i, 2)]]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // maxEnding is the length of the longest ending, in bytes.
 const maxEnding = 30
 
@@ -103,7 +116,7 @@ var dictionary = sync.OnceValue(func() *lexicon { return readLexicon(func(string
 
 // readLexicon reads the files of data, without the variants of concepts that are not to be kept.
 func readLexicon(keep func(variant string) bool) *lexicon {
-	d := &lexicon{slang: map[string]string{}, stopwords: map[string]bool{}, endings: map[string]bool{}, concepts: map[string]int32{}, longest: map[rune]int{}, near: map[int32][]credit{}, within: map[string][]int32{}, suffixes: map[rune]int32{}, meanings: map[string][]int32{}, units: map[string][]int32{}, weights: map[int32]float64{}, asked: map[int32]bool{}}
+	d := &lexicon{slang: map[string]string{}, stopwords: map[string]bool{}, endings: map[string]bool{}, concepts: map[string]int32{}, longest: map[rune]int{}, near: map[int32][]credit{}, within: map[string][]int32{}, suffixes: map[rune]int32{}, meanings: map[string][]int32{}, units: map[string][]int32{}, apartFrom: map[string][]int{}, weights: map[int32]float64{}, asked: map[int32]bool{}}
 	for _, row := range rowsOf("slang.tsv") {
 		d.slang[row[0]] = row[1]
 	}
@@ -130,7 +143,10 @@ func readLexicon(keep func(variant string) bool) *lexicon {
 					continue
 				}
 				if strings.Contains(v, gap) {
-					d.apart = append(d.apart, apart{id, strings.Split(v, gap)})
+					parts := strings.Split(v, gap)
+					first := parts[0][:after(parts[0], 0, 2)]
+					d.apartFrom[first] = append(d.apartFrom[first], len(d.apart))
+					d.apart = append(d.apart, apart{id, parts})
 					continue
 				}
 				if first, taken := d.concepts[v]; !taken {

@@ -24,7 +24,8 @@ func termsOf(s string) []term {
 // each other.
 func question(words []string, base *vocabulary) []term {
 	terms, t, d := read(words, base), newText(words), dictionary()
-	for _, a := range d.apart {
+	for _, i := range d.apartIn(t) {
+		a := &d.apart[i]
 		if base.speaksOf(a.concept) && a.in(t, d) && !slices.ContainsFunc(terms, func(o term) bool { return o.id == a.concept }) {
 			terms = append(terms, term{text: strings.Join(a.parts, gap), key: "#" + d.names[a.concept], id: a.concept, kind: d.kinds[a.concept]})
 		}
