@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/malgil/malgil/internal/broadcast"
@@ -21,6 +22,7 @@ import (
 	"github.com/malgil/malgil/internal/store"
 	"github.com/malgil/malgil/internal/trace"
 	"github.com/malgil/malgil/internal/wallet"
+	"github.com/malgil/malgil/tasks"
 )
 
 // App is a running process: some roles over one database and one queue.
@@ -160,6 +162,9 @@ func Start(ctx context.Context, config Config, roles Roles, clk *clock.Clock, lo
 	}
 	if err := a.serveMetrics(config); err != nil {
 		return nil, err
+	}
+	if roles.Intake || slices.Contains(roles.Pools, tasks.QueueReply) {
+		a.warm()
 	}
 	if len(roles.Pools) > 0 {
 		if err := a.startWorkers(config, address, roles.Pools); err != nil {

@@ -70,6 +70,7 @@ type parts struct {
 	books    *reconcile.Service
 	answers  *scenario.Service
 	known    *scenario.Cache
+	warm     chan struct{} // closed when the bots that are spoken to have been loaded
 	recorder *scenario.Recorder
 	mutes    notice.MuteLinks
 	hooks    *webhook.Admin
@@ -194,7 +195,7 @@ func (a *App) build(config Config, roles Roles, db *store.Store, keys *seal.Box,
 	p.hooks = webhook.NewAdmin(db, keys, p.guard.Check, clk.Now, p.ids.Next, rand.Reader)
 	p.giver = wallet.NewGiver(db, clk.Now, p.ids.Next)
 	p.prices = wallet.NewPriceSetter(db, clk.Now)
-	p.known = scenario.NewCache(db, botTTL)
+	p.known, p.warm = scenario.NewCache(db, botTTL), make(chan struct{})
 	p.known.TellFailures(versionFailures(p.metrics, log))
 	p.answers = scenario.NewService(p.known, db, hashKey).WithBackend(p.skillServers(a, config))
 	p.recorder = scenario.NewRecorder(db, func(n int, err error) {

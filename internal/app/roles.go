@@ -11,6 +11,7 @@ import (
 	"github.com/malgil/malgil/internal/billing"
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/courier"
+	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/intake"
 	"github.com/malgil/malgil/internal/kakao"
 	"github.com/malgil/malgil/internal/mail"
@@ -229,6 +230,41 @@ func (p *parts) shorten(ctx context.Context) error {
 	return err
 }
 
+// warm loads the bots that are spoken to, most of which took a moment to compile at their first question and a large one
+// seconds, of which a question has five.
+func (a *App) warm() {
+	const (
+		limit = 20 * time.Second // who waits for a start waits no longer; the rest is loaded as it is asked for
+		most  = 200
+	)
+	p := a.parts
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	go func() {
+		defer close(p.warm)
+		ids, err := p.store.SpokenTo(ctx, p.clock.Now().Add(-24*time.Hour), most)
+		if err != nil {
+			p.log.WarnContext(ctx, "bots are loaded at their first question", "err", err)
+			return
+		}
+		p.known.Warm(ctx, ids)
+	}()
+	a.onClose("loading of bots", 0, func(context.Context) error {
+		cancel() // it waits for nothing then
+		<-p.warm
+		return nil
+	})
+}
+
+// warmed is Unavailable while bots are loaded after a start.
+func (p *parts) warmed(context.Context) error {
+	select {
+	case <-p.warm:
+		return nil
+	default:
+		return fault.New(fault.Unavailable, "bots are being loaded; their first questions would wait")
+	}
+}
+
 // startIntake serves HTTP.
 func (a *App) startIntake(config Config, door net.Listener) {
 	p := a.parts
@@ -252,6 +288,7 @@ func (a *App) startIntake(config Config, door net.Listener) {
 		Checks: []intake.Check{
 			{Name: "database", Ask: p.store.Ping},
 			{Name: "queue", Ask: func(ctx context.Context) error { return p.redis.Ping(ctx).Err() }},
+			{Name: "bots", Ask: p.warmed},
 		},
 	})
 	a.serve("intake", serverLimit, door, server.Serve)

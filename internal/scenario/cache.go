@@ -152,6 +152,17 @@ func (c *Cache) Bot(ctx context.Context, id, side string) (Bot, error) {
 	return Bot{}, fault.Wrap(fault.Unavailable, ctx.Err(), "load version %d", version)
 }
 
+// Warm loads what the live channels of bots run, one after the other until ctx ends, so that no question has to wait
+// for it. What cannot be loaded is left to its first question.
+func (c *Cache) Warm(ctx context.Context, ids []string) {
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return
+		}
+		_, _ = c.Bot(ctx, id, Live)
+	}
+}
+
 func botOf(head Head, script *Script) Bot {
 	return Bot{ID: head.ID, Name: head.Name, SkillKeyHash: head.SkillKeyHash, Settings: head.Settings,
 		Version: script.Version, Content: script.Content, Script: script}

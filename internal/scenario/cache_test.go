@@ -166,6 +166,41 @@ func TestCache_sides(t *testing.T) {
 }
 
 // A version is read once and compiled once, however large it is and however long it is used.
+// A bot that was warmed answers its first question without a look at the database; one that is not there, and time
+// that is over, keep nothing from going on.
+func TestCache_Warm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(5, 4)
+		s.heads["b2"] = scenario.Head{ID: "b2", Newest: 1, Deployed: 1}
+		s.contentStall = time.Second
+		c := scenario.NewCache(s, time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		c.Warm(ctx, []string{"unknown", "b1", "b2"})
+		for id, version := range map[string]int64{"b1": 4, "b2": 1} {
+			began := time.Now()
+			bot, err := c.Bot(t.Context(), id, scenario.Live)
+			if err != nil || bot.Version != version || time.Since(began) > 0 {
+				t.Errorf("Bot(%s) = version %d, %v after %v, want %d at once", id, bot.Version, err, time.Since(began), version)
+			}
+		}
+		if _, contents := s.looks(); contents != 2 {
+			t.Errorf("%d versions were read, want those of the live channels", contents)
+		}
+
+		slow := running(1, 1)
+		slow.contentStall = 10 * time.Second
+		began := time.Now()
+		ctx, cancel = context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		scenario.NewCache(slow, time.Hour).Warm(ctx, []string{"b1", "b2", "b3"})
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("warming a slow bot took %v, want its 3 s", took)
+		}
+		time.Sleep(10 * time.Second) // until the read has ended too
+	})
+}
+
 func TestCache_readsAVersionOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := running(1, 1)

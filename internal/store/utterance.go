@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/malgil/malgil/internal/scenario"
 )
@@ -24,6 +25,20 @@ func (s *Store) RecordUtterances(ctx context.Context, utterances []scenario.Utte
 		utterances = utterances[rows:]
 	}
 	return nil
+}
+
+// SpokenTo are the bots that somebody has spoken to since, at most so many, the latest first.
+func (s *Store) SpokenTo(ctx context.Context, since time.Time, limit int) ([]string, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id FROM (SELECT id, (SELECT MAX(at) FROM utterance WHERE bot_id = bot.id) AS spoken FROM bot) AS bots
+		WHERE spoken >= $1 ORDER BY spoken DESC, id LIMIT $2`, millis(since), limit)
+	ids, err := collect(rows, err, func(row scanner) (id string, err error) {
+		err = row.Scan(&id)
+		return id, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the bots that were spoken to: %w", err)
+	}
+	return ids, nil
 }
 
 func (s *Store) insertUtterances(ctx context.Context, utterances []scenario.Utterance) error {

@@ -106,3 +106,26 @@ func TestRecordEvidence(t *testing.T) {
 		}
 	})
 }
+
+// Bots that are spoken to come the latest first; those that nobody speaks to any more, and those without a bot, not at all.
+func TestSpokenTo(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *Store) {
+		for _, name := range []string{"1", "2", "3", "4"} {
+			shop(t, s, name, 0)
+		}
+		for i, spoken := range []struct {
+			bot string
+			ago time.Duration
+		}{{"bot_1", 3 * time.Hour}, {"bot_1", 48 * time.Hour}, {"bot_2", time.Hour}, {"bot_2", 5 * time.Hour}, {"bot_3", 25 * time.Hour}, {"bot_gone", 0}} {
+			u := said(fmt.Sprint("utt_", i), scenario.Direct)
+			u.BotID, u.At = spoken.bot, t0.Add(-spoken.ago)
+			must(t, s.RecordUtterances(t.Context(), []scenario.Utterance{u}))
+		}
+		for limit, want := range map[int][]string{10: {"bot_2", "bot_1"}, 1: {"bot_2"}} {
+			got, err := s.SpokenTo(t.Context(), t0.Add(-24*time.Hour), limit)
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
+				t.Errorf("SpokenTo(limit %d) = %v (-want +got):\n%s", limit, err, diff)
+			}
+		}
+	})
+}
