@@ -67,17 +67,20 @@ type apart struct {
 const gap = "…"
 
 // in reports whether a text says all parts in order, those of a single syllable at the beginning of a word. Others follow on one:
-// it is a noun then, and the rest of its word is endings (방이, and not 방법이) or the next part.
-func (a *apart) in(t *text, d *lexicon) bool {
-	from := 0
+// it is a noun then, and the rest of its word is endings (방이, and not 방법이) or the next part. from and to are the bytes from the
+// first part to the last.
+func (a *apart) in(t *text, d *lexicon) (from, to int, ok bool) {
 	for n, part := range a.parts {
 		for lone := len(part) <= utf8.UTFMax; ; {
-			i := strings.Index(t.all[from:], part)
+			i := strings.Index(t.all[to:], part)
 			if i < 0 {
-				return false
+				return 0, 0, false
 			}
-			at := from + i
-			from = at + len(part)
+			at := to + i
+			to = at + len(part)
+			if n == 0 {
+				from = at
+			}
 			if !lone {
 				break
 			}
@@ -87,13 +90,13 @@ func (a *apart) in(t *text, d *lexicon) bool {
 			if n+1 == len(a.parts) {
 				break
 			}
-			rest := t.all[from:max(from, t.next[at])]
+			rest := t.all[to:max(to, t.next[at])]
 			if rest == "" || strings.HasPrefix(rest, a.parts[n+1]) || d.endingsFollow(rest) {
 				break
 			}
 		}
 	}
-	return true
+	return from, to, true
 }
 
 // apartIn are the places, in order, of those variants whose parts stand apart that may be in a text: it has what they

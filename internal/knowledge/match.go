@@ -1,6 +1,7 @@
 package knowledge
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -13,6 +14,8 @@ type Match struct {
 	Score int    // 0 to 100
 	Parts []Part // what the score is made of
 	f     features
+	q     *query  // what fits it: the utterance, or a part of a story
+	rest  float64 // what the rest of the story adds to the logit
 	logit float64
 }
 
@@ -40,44 +43,62 @@ type said struct {
 
 // query is an utterance as it is matched.
 type query struct {
-	plain   string
-	wording wording
-	said    []said
-	total   float64
-	pairs   []uint64
-	long    float64 // how much was said: 0 for a few words, 1 for a story
+	plain string
+	said  []said
+	total float64
+	pairs []uint64
+	told  float64 // words that say something
+	long  float64 // how much was said: 0 for a few words, 1 for a story
 }
 
-func (b *Base) query(utterance string) query {
-	words := wordsOf(utterance)
-	terms := question(words, &b.vocab)
-	q := query{plain: strings.Join(words, ""), wording: newWording(utterance), pairs: pairsIn(terms)}
-	told := 0.0
-	for _, t := range terms {
-		if t.kind == filler || t.kind == polite || t.kind == number && len(t.within) == 0 {
+// query makes a query of terms; saids are what they tell.
+func (b *Base) query(plain string, terms []term, saids []said) query {
+	q := query{plain: plain, pairs: pairsIn(terms)}
+	for i, t := range terms {
+		if !t.tells() {
 			continue
+		}
+		one := saids[i]
+		if one.aside = t.aside; t.aside {
+			one.tells, one.same = one.tells*inSpeech, one.same*inSpeech
 		}
 		if n := slices.IndexFunc(q.said, func(o said) bool { return o.key == t.key }); n >= 0 {
 			if q.said[n].aside && !t.aside { // what is asked for again is not by the way
-				q.said[n] = b.said(t)
+				q.said[n] = one
 			}
 			continue
 		}
-		q.said = append(q.said, b.said(t))
+		q.said = append(q.said, one)
 		if t.kind != setting {
-			told++
+			q.told++
 		}
 	}
 	for i := range q.said {
 		q.total += q.said[i].tells
 	}
 	const few, many = 3, 8 // words that say something
-	q.long = min(1, max(0, (told-few)/(many-few)))
+	q.long = min(1, max(0, (q.told-few)/(many-few)))
 	return q
+}
+
+// tells reports whether a term says anything of what is asked for.
+func (t *term) tells() bool {
+	return t.kind != filler && t.kind != polite && (t.kind != number || len(t.within) > 0)
 }
 
 // inSpeech is how much of a word tells that is said on the way to the question.
 const inSpeech = 0.6
+
+// saids are what terms of an utterance tell.
+func (b *Base) saids(terms []term) []said {
+	all := make([]said, len(terms))
+	for i, t := range terms {
+		if t.tells() {
+			all[i] = b.said(t)
+		}
+	}
+	return all
+}
 
 // said weighs a term of an utterance.
 func (b *Base) said(t term) said {
@@ -109,9 +130,6 @@ func (b *Base) said(t term) said {
 	}
 	if strings.Contains(t.text, gap) {
 		s.tells, s.same, s.odd = s.tells*inParts, s.same*inParts, s.odd*inParts/2
-	}
-	if t.aside {
-		s.tells, s.same = s.tells*inSpeech, s.same*inSpeech
 	}
 	return s
 }
@@ -209,17 +227,45 @@ func (b *Base) candidates(q *query, most int) []int32 {
 	return found[:min(len(found), most)]
 }
 
+// storyTold is how many words that say something make a story, of which the question is but a part; inPart is how much the part
+// tells, and the whole the rest.
+const storyTold, inPart = 6, 0.3
+
 // Match returns at most so many items that fit an utterance, best first, those that fit alike by question.
 // An item that does not fit at all, with a score of 0, is left out.
 func (b *Base) Match(utterance string, most int) []Match {
-	q := b.query(utterance)
-	if len(q.plain) == 0 {
+	words := wordsOf(utterance)
+	terms := question(words, &b.vocab)
+	if len(terms) == 0 {
 		return nil
 	}
+	saids := b.saids(terms)
+	q := b.query(strings.Join(words, ""), terms, saids)
 	const looked = 50
-	var all []Match
-	for _, doc := range b.candidates(&q, looked) {
-		m := Match{Item: int(doc), f: b.compare(&q, &b.docs[doc])}
+	docs := b.candidates(&q, looked)
+	all := b.match(&q, docs)
+	if q.told >= storyTold {
+		all = b.matchStory(all, &q, clauses(words), terms, saids, docs)
+	}
+	kept := all[:0]
+	for i := range all {
+		m := &all[i]
+		m.Score = int(100 / (1 + math.Exp(-m.logit)))
+		if b.docs[m.Item].plain == q.plain {
+			m.Score = 100
+		}
+		if m.Score > 0 && len(kept) < most {
+			m.Parts = b.parts(newWording(utterance), m)
+			kept = append(kept, *m)
+		}
+	}
+	return kept
+}
+
+// match are docs as the items that fit a query, best first.
+func (b *Base) match(q *query, docs []int32) (all []Match) {
+	for _, doc := range docs {
+		m := Match{Item: int(doc), f: b.compare(q, &b.docs[doc]), q: q}
 		for i, f := range m.f {
 			m.logit += f * weights[i]
 		}
@@ -249,24 +295,52 @@ func (b *Base) Match(utterance string, most int) []Match {
 		m.f[longLead] = m.f[lead] * q.long
 		m.f[lead] *= m.f[focus]
 	}
-	kept := all[:0]
 	for i := range all {
 		m := &all[i]
 		m.logit += m.f[lead]*weights[lead] + m.f[longLead]*weights[longLead] + shift
-		m.Score = int(100 / (1 + math.Exp(-m.logit)))
-		if b.docs[m.Item].plain == q.plain {
-			m.Score = 100
+	}
+	return all
+}
+
+// matchStory are the items that fit a story, or some of its sentences better than the whole: the question is one of those.
+func (b *Base) matchStory(all []Match, story *query, clauses []clause, terms []term, saids []said, docs []int32) []Match {
+	whole := make(map[int]float64, len(all))
+	for _, m := range all {
+		whole[m.Item] = m.logit
+	}
+	for _, c := range clauses {
+		var its []term
+		var tell []said
+		for i, t := range terms {
+			if t.from >= c.from && t.to <= c.to {
+				t.aside = false
+				its, tell = append(its, t), append(tell, saids[i])
+			}
 		}
-		if m.Score > 0 && len(kept) < most {
-			m.Parts = b.parts(&q, m)
-			kept = append(kept, *m)
+		setAside(its, c.words)
+		q := b.query("", its, tell)
+		if q.told >= story.told || !slices.ContainsFunc(q.said, func(s said) bool { return s.kind == topic || s.kind == word }) {
+			continue
+		}
+		better := map[int]Match{}
+		for _, m := range b.match(&q, docs) {
+			m.rest = (1 - inPart) * (whole[m.Item] - m.logit)
+			m.logit += m.rest
+			better[m.Item] = m
+		}
+		for i, m := range all {
+			if o := better[m.Item]; o.logit > m.logit {
+				all[i] = o
+			}
 		}
 	}
-	return kept
+	slices.SortStableFunc(all, func(x, y Match) int { return cmp.Compare(y.logit, x.logit) })
+	return all
 }
 
 // parts are what a score is made of: first what was measured, then what became of each word.
-func (b *Base) parts(q *query, m *Match) (all []Part) {
+func (b *Base) parts(wording wording, m *Match) (all []Part) {
+	q := m.q
 	for n, f := range m.f {
 		p := Part{Name: featureNames[n], Value: f, Contribution: f * weights[n]}
 		if n == always {
@@ -275,6 +349,9 @@ func (b *Base) parts(q *query, m *Match) (all []Part) {
 		if f != 0 {
 			all = append(all, p)
 		}
+	}
+	if m.rest != 0 {
+		all = append(all, Part{Name: "the rest of the story", Value: 1, Contribution: m.rest})
 	}
 	d := &b.docs[m.Item]
 	if d.plain == q.plain {
@@ -297,7 +374,7 @@ func (b *Base) parts(q *query, m *Match) (all []Part) {
 				best, with = m, item.of(d.terms[j].text)
 			}
 		}
-		said := "said " + q.wording.of(s.text)
+		said := "said " + wording.of(s.text)
 		also, spelt := b.alsoIn(s, d), inLetters*shared(s.pairs, d.pairs)
 		switch {
 		case spelt > max(best, also):

@@ -12,7 +12,9 @@ type term struct {
 	id     int32  // of the concept, -1 for none
 	kind   kind
 	within []int32 // concepts of the words that it is put together of
-	aside  bool    // said on the way to the question, in a clause before it
+	from   int     // bytes of the text, without spaces
+	to     int
+	aside  bool // said on the way to the question, in a clause before it
 }
 
 // termsOf takes a text apart into what it says.
@@ -26,8 +28,11 @@ func question(words []string, base *vocabulary) []term {
 	terms, t, d := read(words, base), newText(words), dictionary()
 	for _, i := range d.apartIn(t) {
 		a := &d.apart[i]
-		if base.speaksOf(a.concept) && a.in(t, d) && !slices.ContainsFunc(terms, func(o term) bool { return o.id == a.concept }) {
-			terms = append(terms, term{text: strings.Join(a.parts, gap), key: "#" + d.names[a.concept], id: a.concept, kind: d.kinds[a.concept]})
+		if !base.speaksOf(a.concept) || slices.ContainsFunc(terms, func(o term) bool { return o.id == a.concept }) {
+			continue
+		}
+		if from, to, ok := a.in(t, d); ok {
+			terms = append(terms, term{text: strings.Join(a.parts, gap), key: "#" + d.names[a.concept], id: a.concept, kind: d.kinds[a.concept], from: from, to: to})
 		}
 	}
 	promote(terms)
@@ -94,7 +99,7 @@ func (t *text) terms(steps [][states]step) []term {
 	var back []term
 	unknownTo := -1
 	walk(steps, func(from, to int, s step) {
-		one := term{text: t.all[from:to], key: s.key, id: s.id, kind: filler}
+		one := term{text: t.all[from:to], key: s.key, id: s.id, kind: filler, from: from, to: to}
 		switch s.read {
 		case readKnown:
 			one.kind = word
@@ -112,6 +117,7 @@ func (t *text) terms(steps [][states]step) []term {
 			one.kind = word
 			if n := len(back); n > 0 && unknownTo == to && !t.starts[to] { // syllables of one word
 				one.text += back[n-1].text
+				one.to = back[n-1].to
 				back = back[:n-1]
 			}
 			unknownTo = from
