@@ -184,6 +184,16 @@ func (b *Base) surfaces(texts []itemTexts) []string {
 			}
 		}
 	}
+	d := dictionary()
+	for i := range b.items {
+		for _, w := range wordsOf(b.items[i].Question) { // 교통사고 of 교통사고 환자
+			for _, w := range []string{w, withoutParticle(w)} {
+				if id, known := d.concepts[w]; known && d.kinds[id] != ask && d.kinds[id] != polite && d.kinds[id] != plain {
+					all = append(all, w)
+				}
+			}
+		}
+	}
 	sort.Strings(all)
 	return slices.Compact(all)
 }

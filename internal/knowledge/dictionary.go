@@ -49,6 +49,7 @@ type lexicon struct {
 	apartFrom map[string][]int   // places of those whose first part begins with so many as two letters
 	units     map[string][]int32 // what is counted, to concepts that it hints at: 4명, 3시
 	slips     *slips
+	fillers   *slips // stopwords
 }
 
 // credit is how far a concept stands for another, 0 to 1.
@@ -230,6 +231,14 @@ func readLexicon(keep func(variant string) bool) *lexicon {
 			d.within[v] = within
 		}
 	}
+	var say []string
+	for w := range d.stopwords {
+		if utf8.RuneCountInString(w) > 1 && utf8.RuneCountInString(w) < 7 {
+			say = append(say, w)
+		}
+	}
+	sort.Strings(say)
+	d.fillers = newSlips(say)
 	sort.Strings(known)
 	d.slips = newSlips(slices.DeleteFunc(known, func(v string) bool {
 		return utf8.RuneCountInString(v) > 6 || d.kinds[d.concepts[v]] != topic // everyday words are near to too many others

@@ -213,7 +213,7 @@ func (t *text) readFrom(i, state int, steps [][states]step, d *lexicon, base *vo
 		to += n
 	}
 	if t.doubt[i] && !unknown {
-		t.readSlips(i, d, base, known)
+		t.readSlips(i, d, base, known, func(cost float64) { take(word, atStart, costStopword+cost, readStopword, "", -1) })
 	}
 
 	cost, into := costUnknown, afterFirst
@@ -233,9 +233,16 @@ func (t *text) readFrom(i, state int, steps [][states]step, d *lexicon, base *vo
 }
 
 // readSlips looks for known words that what stands at a place may have been meant as.
-func (t *text) readSlips(i int, d *lexicon, base *vocabulary, known func(to int, cost float64, key string, id int32)) {
+func (t *text) readSlips(i int, d *lexicon, base *vocabulary, known func(to int, cost float64, key string, id int32), filler func(cost float64)) {
 	const fewest, most = 2, 7 // syllables
 	n := 0
+	if word := t.all[i:t.next[i]]; t.starts[i] {
+		if l := letters(word); len(l) >= 5 && !d.stopwords[word] && !d.endings[word] {
+			if _, far, ok := d.fillers.nearest(l); ok {
+				filler(costSlip+costFar*far)
+			}
+		}
+	}
 	for to := i; to < t.next[i] && n < most; {
 		_, size := utf8.DecodeRuneInString(t.all[to:])
 		to, n = to+size, n+1

@@ -105,7 +105,7 @@ func (s *slips) nearest(l []rune) (meant string, far float64, ok bool) {
 }
 
 // alikeLetters are taken for each other most: by sound, by shape, or by shift.
-var alikeLetters = pairsOf("ㅏㅑ ㅓㅕ ㅗㅛ ㅜㅠ ㅐㅔ ㅔㅖ ㅐㅒ ㅚㅙ ㅚㅞ ㅡㅜ ㅓㅗ ㅢㅣ ㅟㅣ ㅠㅟ ㅗㅜ ㅘㅏ ㅝㅓ ㅔㅓ ㅔㅣ ㅡㅓ ㅣㅡ ㅂㅃ ㅈㅉ ㄷㄸ ㄱㄲ ㅅㅆ ㄱㅋ ㄷㅌ ㅂㅍ ㅈㅊ ㄴㄶ ㄹㅀ ㄱㄺ ㅂㅄ ㄴㄹ")
+var alikeLetters = pairsOf("ㅏㅑ ㅓㅕ ㅗㅛ ㅜㅠ ㅐㅔ ㅔㅖ ㅐㅒ ㅚㅙ ㅚㅞ ㅡㅜ ㅓㅗ ㅢㅣ ㅟㅣ ㅠㅟ ㅗㅜ ㅘㅏ ㅝㅓ ㅔㅓ ㅔㅣ ㅡㅓ ㅣㅡ ㅂㅃ ㅈㅉ ㄷㄸ ㄱㄲ ㅅㅆ ㄱㅋ ㄷㅌ ㅂㅍ ㅈㅊ ㄴㄶ ㄹㅀ ㄱㄺ ㅂㅄ ㄱㄳ ㄴㄵ ㄹㄻ ㄹㄼ ㅅㄳ ㄴㄹ")
 
 // besideKeys are beside each other on the keyboard.
 var besideKeys = pairsOf("ㅂㅈ ㅈㄷ ㄷㄱ ㄱㅅ ㅁㄴ ㄴㅇ ㅇㄹ ㄹㅎ ㅋㅌ ㅌㅊ ㅊㅍ ㅛㅕ ㅕㅑ ㅑㅐ ㅐㅔ ㅗㅓ ㅓㅏ ㅏㅣ ㅠㅜ ㅜㅡ ㅂㅁ ㅈㄴ ㄷㅇ ㄱㄹ ㅅㅎ ㅁㅋ ㄴㅌ ㅇㅊ ㄹㅍ ㅗㅠ ㅓㅜ ㅏㅡ ㅕㅓ ㅑㅏ ㅛㅗ ㅐㅣ ㅣㅔ")
