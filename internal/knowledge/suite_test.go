@@ -135,7 +135,7 @@ func TestSuite(t *testing.T) {
 		"o": {0.97, 0.75},
 		"p": {0.98, 0.87},
 		"q": {0.97, 0.83},
-		"r": {0.98, 0.80},
+		"r": {0.98, 0.86},
 	} {
 		trades := suite(t, folder)
 		var tell func(tr trade, p pair, got string, best []Match)
