@@ -243,6 +243,9 @@ func TestChunk_moves(t *testing.T) {
 			for name, m := range moves {
 				n++
 				t.Run(fmt.Sprintf("%s, %s", from, name), func(t *testing.T) {
+					for _, table := range []string{"chunk", "broadcast"} { // or each cell dispatches around all before it
+						exec(t, s, `DELETE FROM `+table)
+					}
 					sub := newSubject(t, s, fmt.Sprintf("m%03d", n), from)
 					before := sub.chunk(t)
 					m.do(t, sub)
