@@ -14,8 +14,8 @@ import (
 )
 
 // A suite is a folder of trades in testdata: <trade>.csv is a knowledge base as it is imported, <trade>-pairs.csv what
-// customers say, the question that answers it (none: it must fall back) and the kind of the pair. Suites b, l
-// and p are held out: nothing is tuned on them.
+// customers say, the question that answers it (none: it must fall back) and the kind of the pair. Suites b, l, p
+// and s are held out: nothing is tuned on them.
 type trade struct {
 	name  string
 	base  *Base
@@ -136,6 +136,10 @@ func TestSuite(t *testing.T) {
 		"p": {0.98, 0.88},
 		"q": {0.97, 0.85},
 		"r": {0.99, 0.86},
+		"s": {0.94, 0.68},
+		"t": {0.98, 0.76},
+		"u": {0.98, 0.69},
+		"v": {0.95, 0.76},
 	} {
 		trades := suite(t, folder)
 		var tell func(tr trade, p pair, got string, best []Match)
