@@ -229,7 +229,7 @@ func (b *Base) candidates(q *query, most int) []int32 {
 
 // storyTold is how many words that say something make a story, of which the question is but a part; inPart is how much the part
 // tells, and the whole the rest.
-const storyTold, inPart = 6, 0.3
+const storyTold, inPart = 6, 0.2
 
 // Match returns at most so many items that fit an utterance, best first, those that fit alike by question.
 // An item that does not fit at all, with a score of 0, is left out.
