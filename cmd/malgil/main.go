@@ -89,8 +89,20 @@ type env struct {
 // teller is a command that runs with settings that cannot be read, and tells of them itself.
 type teller interface{ tells() }
 
-// helpWords are what the help of commands says by a name.
-var helpWords = kong.Vars{"fileHelp": fileHelp, "rules": anyOf(scenario.Whys), "outcomes": anyOf(scenario.Recorded)}
+// words puts into the help and the defaults of commands what these say by a name. As variables of kong
+// they would be read again, whole, for each flag that there is.
+func words() kong.Option {
+	named := strings.NewReplacer("${queues}", strings.Join(tasks.Queues, ","), "${fileHelp}", fileHelp,
+		"${rules}", anyOf(scenario.Whys), "${outcomes}", anyOf(scenario.Recorded))
+	return kong.PostBuild(func(k *kong.Kong) error {
+		return kong.Visit(k.Model, func(part kong.Visitable, next kong.Next) error {
+			if value, is := part.(*kong.Value); is {
+				value.Help, value.Default = named.Replace(value.Help), named.Replace(value.Default)
+			}
+			return next(nil)
+		})
+	})
+}
 
 func anyOf[T ~string](words []T) string {
 	all := make([]string, len(words))
@@ -110,8 +122,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		permissions(),
 		kong.Description("The engine room behind KakaoTalk channel chatbots."),
 		kong.UsageOnError(),
-		kong.Vars{"queues": strings.Join(tasks.Queues, ",")},
-		helpWords,
+		words(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Vars{"version": "malgil " + app.Version},
 		kong.Writers(stdout, stderr),

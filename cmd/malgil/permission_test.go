@@ -102,7 +102,7 @@ func TestPermissions(t *testing.T) {
 	t.Setenv("MALGIL_BOT_REST_API_KEY", "k")
 
 	var cli commands
-	parser, err := kong.New(&cli, append(unreadable{}.options(), permissions(), helpWords, kong.Vars{"queues": "reply", "version": "x"})...)
+	parser, err := kong.New(&cli, append(unreadable{}.options(), permissions(), words(), kong.Vars{"version": "x"})...)
 	if err != nil {
 		t.Fatal(err)
 	}
