@@ -329,7 +329,7 @@ func (b *Base) matchStory(all []Match, story *query, clauses []clause, terms []t
 			better[m.Item] = m
 		}
 		for i, m := range all {
-			if o := better[m.Item]; o.logit > m.logit {
+			if o, is := better[m.Item]; is && o.logit > m.logit {
 				all[i] = o
 			}
 		}

@@ -169,6 +169,55 @@ func TestMatch_alone(t *testing.T) {
 	}
 }
 
+// What is said on the way and asked for again is asked for.
+func TestMatch_again(t *testing.T) {
+	b := New(shop)
+	words := wordsOf("환불하려고 했는데 환불 되나요")
+	terms := question(words, &b.vocab)
+	q := b.query("", terms, b.saids(terms))
+	for _, s := range q.said {
+		if s.key == "#refund" && s.aside {
+			t.Errorf("%s is by the way, though it is asked for", s.text)
+		}
+	}
+}
+
+// A single syllable before other parts of a variant is a word: a way is no room.
+func TestApart_syllable(t *testing.T) {
+	for text, want := range map[string]bool{"방 있나요": true, "방이 지금 있나요": true, "방법이 있나요": false} {
+		a := apart{parts: foldedAll("방", "있나")}
+		if _, _, got := a.in(newText(wordsOf(text)), dictionary()); got != want {
+			t.Errorf("방…있나 in %q: %v, want %v", text, got, want)
+		}
+	}
+}
+
+// The question of a story is found in one of its sentences, and parts explain the whole score.
+func TestMatch_story(t *testing.T) {
+	b := New(shop)
+	got := b.Match("이번에 아들 결혼식이 있어서 부산에서 올라왔어요. 차를 가지고 왔거든요. 주차할 수 있나요? 짐이 많아서 걱정이에요", 1)
+	if len(got) != 1 || got[0].Item != 1 {
+		t.Fatalf("Match = %+v, want item 1", got)
+	}
+	sum := 0.0
+	for _, p := range got[0].Parts {
+		sum += p.Contribution
+	}
+	if math.Abs(sum-got[0].logit) > 1e-9 {
+		t.Errorf("parts come to %f, want %f", sum, got[0].logit)
+	}
+}
+
+// A slip in a word that says nothing makes no other word of it.
+func TestMatch_fillerSlip(t *testing.T) {
+	b := New(shop)
+	for _, one := range question(wordsOf("환불 어떠케 하나요"), &b.vocab) {
+		if one.text == "어떠케" && one.kind != filler {
+			t.Errorf("어떠케 is read as %+v", one)
+		}
+	}
+}
+
 // Whatever is said, an item given twice leaves the base usable, and matching from many sides at once is safe.
 func TestMatch_concurrent(t *testing.T) {
 	b := New(append(shop, shop...))

@@ -239,7 +239,7 @@ func (t *text) readSlips(i int, d *lexicon, base *vocabulary, known func(to int,
 	if word := t.all[i:t.next[i]]; t.starts[i] {
 		if l := letters(word); len(l) >= 5 && !d.stopwords[word] && !d.endings[word] {
 			if _, far, ok := d.fillers.nearest(l); ok {
-				filler(costSlip+costFar*far)
+				filler(costSlip + costFar*far)
 			}
 		}
 	}

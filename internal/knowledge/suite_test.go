@@ -185,7 +185,7 @@ func BenchmarkSuite(b *testing.B) {
 
 // TestFit prints weights fitted to the suites that FIT names, and what they make of one that HOLD names and FIT does not:
 // FIT=a,c,d,m HOLD=n go test -run TestFit -v. It reads the suites with dictionaries that lack an eighth of what ours knows,
-// as ours lacks much of what the customers of a new trade say; and those that customers were best heard in, a, m, n and o, with
+// as ours lacks much of what the customers of a new trade say; and those that customers were best heard in, a, m, n, o, q and r, with
 // the whole of it too. These count the most.
 func TestFit(t *testing.T) {
 	if os.Getenv("FIT") == "" {
