@@ -174,12 +174,16 @@ func (s *postgresServer) prepare(cmd *exec.Cmd, credential *syscall.Credential) 
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
 }
 
-const folderPattern = "malgil-test-postgres-"
+const (
+	folderPattern = "malgil-test-postgres-"
+	inMemory      = "/dev/shm" // where there is one
+)
 
 // makeFolder makes the server's folder, owned by its user, and locks it for as long as this
-// process lives.
+// process lives. It lies in memory where there is room: to copy a database is to write files, a
+// test's worth of them for each.
 func (s *postgresServer) makeFolder(credential *syscall.Credential) (err error) {
-	if s.dir, err = os.MkdirTemp("", folderPattern); err != nil {
+	if s.dir, err = os.MkdirTemp(memoryFolder(), folderPattern); err != nil { // "" is the temporary folder
 		return fmt.Errorf("make a folder for PostgreSQL: %w", err)
 	}
 	if s.lock, err = lockFolder(s.dir); err != nil {
@@ -196,9 +200,13 @@ func (s *postgresServer) makeFolder(credential *syscall.Credential) (err error) 
 
 // removeStale removes folders of test processes that died before they could: their lock is free.
 func removeStale(pattern string) {
-	dirs, err := filepath.Glob(filepath.Join(os.TempDir(), pattern+"*"))
-	if err != nil {
-		return // the pattern is ours and well formed
+	var dirs []string
+	for _, folder := range []string{os.TempDir(), inMemory} {
+		found, err := filepath.Glob(filepath.Join(folder, pattern+"*"))
+		if err != nil {
+			return // the pattern is ours and well formed
+		}
+		dirs = append(dirs, found...)
 	}
 	for _, dir := range dirs {
 		// A folder without a lock yet belongs to a process that is just starting.

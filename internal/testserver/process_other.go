@@ -19,3 +19,6 @@ func confine(cmd *exec.Cmd, _ string) {
 
 // waitStopped does nothing: a stop signal is as good as done when it has been sent.
 func waitStopped(int) error { return nil }
+
+// memoryFolder returns none: only Linux has one for certain.
+func memoryFolder() string { return "" }
