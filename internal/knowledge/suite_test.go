@@ -131,7 +131,7 @@ func TestSuite(t *testing.T) {
 		"k": {0.99, 0.72},
 		"l": {0.96, 0.85},
 		"m": {0.98, 0.93},
-		"n": {0.96, 0.89},
+		"n": {0.97, 0.89},
 		"o": {0.99, 0.79},
 		"p": {0.99, 0.88},
 		"q": {0.98, 0.87},
@@ -139,7 +139,7 @@ func TestSuite(t *testing.T) {
 		"s": {0.94, 0.70},
 		"t": {0.99, 0.89},
 		"u": {0.99, 0.86},
-		"v": {0.99, 0.84},
+		"v": {0.99, 0.87},
 	} {
 		trades := suite(t, folder)
 		var tell func(tr trade, p pair, got string, best []Match)
