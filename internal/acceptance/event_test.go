@@ -269,7 +269,7 @@ func chatIsFree(t *testing.T) {
 				words, want := hoursName, hours
 				switch {
 				case i < users:
-					want = greeting // his first entry
+					words, want = gibberish, greeting // his first entry
 				case i/users%2 == 0: // never several in a row, after which a person is offered
 					words, want = "무슨 말인지 모를 말", fallback
 				}

@@ -42,9 +42,9 @@ func (s *shop) wantPurges(level int, removed ...int) {
 }
 
 // hears has a user say something, and ends when that is recorded.
-func (s *shop) hears(user string, answer string) {
+func (s *shop) hears(user, words, answer string) {
 	s.house.t.Helper()
-	if err := s.house.saysAndHears(s, user, hoursName, answer); err != nil {
+	if err := s.house.saysAndHears(s, user, words, answer); err != nil {
 		s.house.t.Fatal(err)
 	}
 	s.house.restart() // whoever closes writes what is to be recorded
@@ -64,7 +64,7 @@ func keptByLevel(t *testing.T) {
 	h := open(t, plan{})
 	s := h.openShop(0)
 	s.securityLevel(1)
-	s.hears("u-1", greeting)
+	s.hears("u-1", gibberish, greeting)
 	h.to(3, 4, 0)
 	s.wantPurges(1, 0, 0, 0)
 	h.to(1, 3, 59)
@@ -73,16 +73,16 @@ func keptByLevel(t *testing.T) {
 	h.counted(1, "malgil_utterances_purged_total")
 	h.to(1, 4, 0)
 	s.wantPurges(1, 0, 1)
-	s.hears("u-1", hours)
-	s.hears("u-2", greeting)
+	s.hears("u-1", hoursName, hours)
+	s.hears("u-2", gibberish, greeting)
 }
 
 // A level that is lowered counts from the next morning, for what was said before, too; that of another bot does not change.
 func lowerLevel(t *testing.T) {
 	h := open(t, plan{})
 	s, other := h.openShop(0), h.openShop(0)
-	s.hears("u-1", greeting)
-	other.hears("u-1", greeting)
+	s.hears("u-1", gibberish, greeting)
+	other.hears("u-1", gibberish, greeting)
 	h.to(10, 4, 0)
 	s.wantPurges(4, 0, 0)
 	s.securityLevel(1)

@@ -38,7 +38,7 @@ func hoursAre(text string) map[string]any {
 func versionsOfABot(t *testing.T) {
 	h := open(t, plan{})
 	s := h.openShop(0) // its first version is live
-	_ = h.saysAndHears(s, "visitor", hoursName, greeting)
+	_ = h.saysAndHears(s, "visitor", gibberish, greeting)
 	s.speaks(s.bot, hours)
 	s.speaks(s.bot+"!", hours)
 
@@ -61,7 +61,7 @@ func versionsOfABot(t *testing.T) {
 func badVersion(t *testing.T) {
 	h := open(t, plan{})
 	s := h.openShop(0)
-	_ = h.saysAndHears(s, "visitor", hoursName, greeting)
+	_ = h.saysAndHears(s, "visitor", gibberish, greeting)
 	s.speaks(s.bot, hours)
 	bad := hoursAre("새 시간")
 	bad["blocks"] = append(bad["blocks"].([]any), map[string]any{"id": "b", "name": "b", "kind": "normal", "answer": map[string]any{"outputs": []any{}}},

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -57,7 +58,8 @@ type Reply struct {
 //     a person;
 //   - the block that the skill URL stands for, or that Kakao names, its own fallback aside, for Kakao
 //     not understanding is when ours begins;
-//   - on a first entry, the welcome block;
+//   - on a first entry, the welcome block; above what the words lead to, where that is a knowledge item or a
+//     block that only shows its bubbles, and both fit into one answer;
 //   - the normal block whose name or example is what was said;
 //   - the knowledge item whose question is what was said;
 //   - the normal block or the knowledge item that is most like it, from the bot's minimum accuracy on;
@@ -186,6 +188,14 @@ func (t *turn) answer(ctx context.Context, backend Backend) (Reply, error) {
 		reply.Response, reply.BackendErr = t.perform(ctx, backend)
 	}
 	reply.Missing = t.missing
+	if t.welcome != nil {
+		both, fits := t.welcomed(reply.Response)
+		if !fits {
+			t.choice, t.response = choice{why: ByEntry, block: t.welcome, item: -1}, nil
+			return t.answer(ctx, backend)
+		}
+		reply.Response = both
+	}
 	if reply.BackendErr == nil {
 		reply.Response = t.q.fit(reply.Response)
 		reply.Problems = t.q.lint(reply.Response)
@@ -193,14 +203,40 @@ func (t *turn) answer(ctx context.Context, backend Backend) (Reply, error) {
 	if reply.BackendErr != nil || len(reply.Problems) > 0 {
 		reply.Response = t.q.fit(instead)
 	}
-	byItself := offersPerson(reply.Response.Template) || t.response == nil && t.block.Handoff
+	byItself := offersPerson(reply.Response.Template) || t.response == nil && t.block.Handoff || t.welcome != nil && t.welcome.Handoff
 	if byItself || t.insist {
 		reply.offer(t.q.lintTemplate)
 	}
 	if offersPerson(reply.Response.Template) {
-		reply.Handoff = offered(t.block, !byItself)
+		reply.Handoff = offered(cmp.Or(t.greeter(), t.block), !byItself)
 	}
 	return reply, nil
+}
+
+// welcomed is an answer below the bubbles of the welcome block; fits is false where Kakao would not show that.
+func (t *turn) welcomed(answer kakao.SkillResponse) (both kakao.SkillResponse, fits bool) {
+	greeting := *t.welcome.Answer
+	if t.x.fills[t.welcome.ID] {
+		f := t.filler()
+		greeting = filled(f, greeting)
+		t.missing = append(t.missing, f.missing...)
+	}
+	template := *answer.Template
+	template.Outputs = slices.Concat(greeting.Outputs, template.Outputs)
+	if len(template.QuickReplies) == 0 {
+		template.QuickReplies = greeting.QuickReplies
+	}
+	both = answer
+	both.Template = &template
+	return both, len(t.q.lint(t.q.fit(both))) == 0
+}
+
+// greeter is the welcome block above an answer, where it offers a person; nil otherwise.
+func (t *turn) greeter() *Block {
+	if t.welcome != nil && (t.welcome.Handoff || offersPerson(t.welcome.Answer)) {
+		return t.welcome
+	}
+	return nil
 }
 
 // offer has the answer offer a person, where there is room.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/knowledge"
 	"github.com/malgil/malgil/internal/scenario"
 )
 
@@ -61,7 +62,7 @@ func TestAnswer_choosesTheBlock(t *testing.T) {
 		"nothing said":                       {said(""), scenario.Entry{}, "fallback"},
 		"the name of the fallback said":      {said("폴백 블록"), scenario.Entry{}, "fallback"},
 		"the name of the welcome said":       {said("웰컴 블록"), scenario.Entry{}, "fallback"},
-		"first entry":                        {said("영업시간"), scenario.Entry{First: true}, "welcome"},
+		"first entry":                        {said("ㅁㄴㅇㄹ"), scenario.Entry{First: true}, "welcome"},
 		"Kakao's block by id":                {by("hours", "", "x"), scenario.Entry{}, "hours"},
 		"Kakao's block by name":              {by("66a1f3a9d4b7e83f5a9c1d44", "영업시간", "x"), scenario.Entry{}, "hours"},
 		"Kakao's block before the welcome":   {by("hours", "", "x"), scenario.Entry{First: true}, "hours"},
@@ -86,6 +87,56 @@ func TestAnswer_choosesTheBlock(t *testing.T) {
 				t.Errorf("Answer(%+v, %+v) is not valid: %v", tt.question, tt.entry, problems)
 			}
 		})
+	}
+}
+
+// Whoever comes with a question is welcomed and answered at once, where the answer is ready and both fit; else he is
+// welcomed.
+func TestAnswer_welcomesWithTheAnswer(t *testing.T) {
+	const greeting, offer, open = "어서 오세요. 한빛서점입니다.", "상담이 필요하세요?", "매일 10시부터 21시까지 열어요."
+	bot := bookshop()
+	two := says("강남점")
+	two.Outputs = append(two.Outputs, says("종로점").Outputs...)
+	bot.Blocks = append(bot.Blocks,
+		scenario.Block{ID: "branches", Name: "지점", Kind: scenario.Normal, Answer: two},
+		scenario.Block{ID: "book", Name: "예약", Kind: scenario.Normal, Answer: says("예약되었어요."), Asks: []scenario.Ask{{Param: "day", Ask: "언제 오세요?"}}},
+		scenario.Block{ID: "stock", Name: "재고", Kind: scenario.Normal, Webhook: &scenario.Webhook{Server: "erp"}})
+	bot.Knowledge = []knowledge.Item{{Question: "주차장이 있나요?", Answer: "지하 1층에 있습니다."}}
+	for words, want := range map[string]struct {
+		outputs     []string
+		block, item string
+		why         scenario.Why
+		replies     int
+	}{
+		"영업시간":    {[]string{greeting, offer, open}, "hours", "", scenario.ByWords, 1},
+		"주차장 있나요": {[]string{greeting, offer, "지하 1층에 있습니다."}, "", "주차장이 있나요?", scenario.ByKnowledge, 0},
+		"지점":      {[]string{greeting, offer}, "welcome", "", scenario.ByEntry, 0}, // four bubbles are too many
+		"고장":      {[]string{greeting, offer}, "welcome", "", scenario.ByEntry, 0}, // cannot be shown
+		"배송 조회":   {[]string{greeting, offer}, "welcome", "", scenario.ByEntry, 0}, // takes its time
+		"예약":      {[]string{greeting, offer}, "welcome", "", scenario.ByEntry, 0}, // asks back
+		"재고":      {[]string{greeting, offer}, "welcome", "", scenario.ByEntry, 0}, // is asked of a server
+		"안녕하세요":   {[]string{greeting, offer}, "welcome", "", scenario.ByEntry, 0},
+		"":        {[]string{greeting, offer}, "welcome", "", scenario.ByEntry, 0},
+	} {
+		reply, err := scenario.Answer(t.Context(), bot, utterance(words), scenario.Entry{First: true}, nil)
+		if err != nil || len(reply.Problems) > 0 || len(kakao.Lint(reply.Response)) > 0 {
+			t.Errorf("Answer(%q) = %v, %v, want neither problem nor error", words, reply.Problems, err)
+		}
+		var outputs []string
+		for _, o := range reply.Response.Template.Outputs {
+			switch {
+			case o.SimpleText != nil:
+				outputs = append(outputs, o.SimpleText.Text)
+			case o.TextCard != nil:
+				outputs = append(outputs, o.TextCard.Title)
+			}
+		}
+		if diff := cmp.Diff(want.outputs, outputs); diff != "" {
+			t.Errorf("Answer(%q) shows (-want +got):\n%s", words, diff)
+		}
+		if reply.BlockID != want.block || reply.Item != want.item || reply.Why != want.why || reply.Handoff != scenario.AtWelcome || len(reply.Response.Template.QuickReplies) != want.replies {
+			t.Errorf("Answer(%q) = block %q, item %q, why %q, handoff %q, %d quick replies, want %+v", words, reply.BlockID, reply.Item, reply.Why, reply.Handoff, len(reply.Response.Template.QuickReplies), want)
+		}
 	}
 }
 

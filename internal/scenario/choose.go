@@ -42,19 +42,20 @@ type choice struct {
 	score      int
 	candidates []Candidate // what words were compared with
 	ends       bool        // the words end the talk where nothing is said of them
+	welcome    *Block      // shown above the answer; nil for none
 }
 
 // choose finds what answers, apart from a re-ask: with the block that the skill URL stands for, with the
 // one that Kakao names (its own fallback aside, for Kakao not understanding is when ours begins), with
-// the welcome block on a first entry, with what the words lead to, with what Kakao's own knowledge base
-// (지식+) has for them, else with the fallback.
+// the welcome block on a first entry, above what the words lead to where that is ready, with what the words lead
+// to, with what Kakao's own knowledge base (지식+) has for them, else with the fallback.
 func (b Bot) choose(x *index, q Question, first bool) choice {
 	if block, why := b.named(q); block != nil {
 		return choice{why: why, block: block, item: -1}
 	}
 	if first {
 		if block := b.ofKind(Welcome); block != nil {
-			return choice{why: ByEntry, block: block, item: -1}
+			return b.greet(x, q, block)
 		}
 	}
 	if b.touchedBlock(q.Request) { // of a block that is not here; its label says nothing to match
@@ -67,6 +68,26 @@ func (b Bot) choose(x *index, q Question, first bool) choice {
 		}
 	}
 	return c
+}
+
+// greet welcomes a user who comes with a question that has its answer with both: nobody asks twice because he was
+// welcomed.
+func (b Bot) greet(x *index, q Question, welcome *Block) choice {
+	alone := choice{why: ByEntry, block: welcome, item: -1}
+	if b.touchedBlock(q.Request) || !welcome.ready() || len(welcome.Context) > 0 {
+		return alone
+	}
+	c := b.understand(x, q.Request.Utterance)
+	if c.item < 0 && (c.block == nil || c.block.Kind != Normal || !c.block.ready()) {
+		return alone
+	}
+	c.welcome = welcome
+	return c
+}
+
+// ready reports whether all that a block does is to show its bubbles.
+func (b *Block) ready() bool {
+	return b.Answer != nil && b.Webhook == nil && b.Data == nil && b.Delay == 0 && len(b.Asks) == 0
 }
 
 // kakaoItem is the best item that Kakao's own knowledge base matched and whose answer can be shown; nil for none.

@@ -87,10 +87,10 @@ func TestService_welcomesOnce(t *testing.T) {
 		q    scenario.Question
 		want string
 	}{
-		{"first contact", question("u1", "영업시간"), "welcome"},
-		{"second contact", question("u1", "영업시간"), "hours"},
+		{"first contact", question("u1", "ㅁㄴㅇㄹ"), "welcome"},
+		{"second contact", question("u1", "ㅁㄴㅇㄹ"), "fallback"},
 		{"our own broadcast is no contact", echo, "hours"},
-		{"first contact after it", question("u2", "영업시간"), "welcome"},
+		{"first contact after it", question("u2", "ㅁㄴㅇㄹ"), "welcome"},
 		{"nobody named", question("", "영업시간"), "hours"},
 	}
 	for i, step := range steps {
