@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -49,6 +50,9 @@ type query struct {
 	pairs []uint64
 	told  float64 // words that say something
 	long  float64 // how much was said: 0 for a few words, 1 for a story
+
+	hearsay       map[int32]float64 // how far things are asked for as far as that was heard elsewhere, 0 to 1
+	first, second float64           // the most of these, and the next
 }
 
 // query makes a query of terms; saids are what they tell.
@@ -208,23 +212,23 @@ func (b *Base) candidates(q *query, most int) []int32 {
 			sum[doc] += 0.1
 		}
 	}
-	var found []int32
+	var best []int32 // in order; most docs are no better than the last of them, and not looked at again
 	for doc, s := range sum {
-		if s > 0 {
-			sum[doc] = s / (1 + float32(b.docs[doc].total)/4)
-			found = append(found, int32(doc))
+		if s == 0 || b.deaf != nil && b.deaf(int32(doc)) {
+			continue
 		}
+		s /= 1 + float32(b.docs[doc].total)/4
+		sum[doc] = s
+		if len(best) == most && s <= sum[best[most-1]] {
+			continue
+		}
+		at := sort.Search(len(best), func(i int) bool { return sum[best[i]] < s })
+		if len(best) == most {
+			best = best[:most-1]
+		}
+		best = slices.Insert(best, at, int32(doc))
 	}
-	slices.SortFunc(found, func(x, y int32) int {
-		switch {
-		case sum[x] > sum[y]:
-			return -1
-		case sum[x] < sum[y]:
-			return 1
-		}
-		return int(x - y)
-	})
-	return found[:min(len(found), most)]
+	return best
 }
 
 // storyTold is how many words that say something make a story, of which the question is but a part; inPart is how much the part
@@ -234,38 +238,81 @@ const storyTold, inPart = 6, 0.2
 // Match returns at most so many items that fit an utterance, best first, those that fit alike by question.
 // An item that does not fit at all, with a score of 0, is left out.
 func (b *Base) Match(utterance string, most int) []Match {
+	all := b.rank(utterance)
+	kept := all[:min(len(all), most)]
+	for i := range kept {
+		kept[i].Parts = b.parts(newWording(utterance), &kept[i])
+	}
+	return kept
+}
+
+// rank are the items that fit an utterance, best first, without their parts.
+func (b *Base) rank(utterance string) []Match {
 	words := wordsOf(utterance)
+	return b.ranked(words, b.hearsay(words))
+}
+
+// ranked is rank with what is known by hearsay.
+func (b *Base) ranked(words []string, hearsay hearsay) []Match {
 	terms := question(words, &b.vocab)
 	if len(terms) == 0 {
 		return nil
 	}
 	saids := b.saids(terms)
 	q := b.query(strings.Join(words, ""), terms, saids)
+	b.hear(&q, hearsay)
 	const looked = 50
 	docs := b.candidates(&q, looked)
+	for doc := range hearsay {
+		if doc != nothing && !slices.Contains(docs, doc) {
+			docs = append(docs, doc)
+		}
+	}
 	all := b.match(&q, docs)
-	if q.told >= storyTold {
+	if q.told >= storyTold && b.heard != nil { // what was heard is short
 		all = b.matchStory(all, &q, clauses(words), terms, saids, docs)
 	}
-	kept := all[:0]
-	for i := range all {
-		m := &all[i]
+	fits := all[:0]
+	for _, m := range all {
 		m.Score = int(100 / (1 + math.Exp(-m.logit)))
 		if b.docs[m.Item].plain == q.plain {
 			m.Score = 100
 		}
-		if m.Score > 0 && len(kept) < most {
-			m.Parts = b.parts(newWording(utterance), m)
-			kept = append(kept, *m)
+		if m.Score > 0 {
+			fits = append(fits, m)
 		}
 	}
-	return kept
+	return fits
+}
+
+// hear has a query know what is asked by hearsay: for things, whichever way to ask for one that is.
+func (b *Base) hear(q *query, hearsay hearsay) {
+	q.hearsay = make(map[int32]float64, len(hearsay))
+	for doc, far := range hearsay {
+		thing := nothing
+		if doc != nothing {
+			thing = b.docs[doc].leads
+		}
+		q.hearsay[thing] = max(q.hearsay[thing], far)
+	}
+	for _, far := range q.hearsay {
+		if far > q.first {
+			q.first, q.second = far, q.first
+		} else {
+			q.second = max(q.second, far)
+		}
+	}
 }
 
 // match are docs as the items that fit a query, best first.
 func (b *Base) match(q *query, docs []int32) (all []Match) {
 	for _, doc := range docs {
 		m := Match{Item: int(doc), f: b.compare(q, &b.docs[doc]), q: q}
+		far := q.hearsay[b.docs[doc].leads]
+		m.f[elsewhere] = math.Pow(far, 4) // what is not sure is no reason
+		if m.f[elsewhereOther] = q.first; q.first > 0 && far == q.first {
+			m.f[elsewhereOther] = q.second
+		}
 		for i, f := range m.f {
 			m.logit += f * weights[i]
 		}
@@ -286,7 +333,9 @@ func (b *Base) match(q *query, docs []int32) (all []Match) {
 		m := &all[i]
 		const far = 3 // further before the next is no better
 		rival := far * -10.0
-		if thing(*m) != thing(all[0]) {
+		if b.echoes {
+			// nobody is a rival: one and the same is asked in many words
+		} else if thing(*m) != thing(all[0]) {
 			rival = all[0].logit
 		} else if next > 0 {
 			rival = all[next].logit
@@ -319,6 +368,7 @@ func (b *Base) matchStory(all []Match, story *query, clauses []clause, terms []t
 		}
 		setAside(its, c.words)
 		q := b.query("", its, tell)
+		q.hearsay, q.first, q.second = story.hearsay, story.first, story.second
 		if q.told >= story.told || !slices.ContainsFunc(q.said, func(s said) bool { return s.kind == topic || s.kind == word }) {
 			continue
 		}
