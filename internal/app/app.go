@@ -30,9 +30,10 @@ type App struct {
 	IntakeURL  string // where the intake listens, empty without the role
 	MetricsURL string // where /metrics is, empty for none
 
-	parts   *parts
-	closers []closer // in the order of starting; closed the other way around
-	failed  chan error
+	parts       *parts
+	stopWarming func()   // returns when no bot is loaded ahead any more; nil where none is
+	closers     []closer // in the order of starting; closed the other way around
+	failed      chan error
 }
 
 // closer ends one started part, within a limit of its own.
@@ -192,6 +193,9 @@ func Start(ctx context.Context, config Config, roles Roles, clk *clock.Clock, lo
 // Close stops what runs, the last started first, and returns what went wrong. It ends within
 // [App.Grace], since every part has a limit of its own.
 func (a *App) Close(ctx context.Context) error {
+	if a.stopWarming != nil {
+		a.stopWarming()
+	}
 	var errs []error
 	for len(a.closers) > 0 {
 		last := a.closers[len(a.closers)-1]

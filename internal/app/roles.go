@@ -14,6 +14,7 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/intake"
 	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/knowledge"
 	"github.com/malgil/malgil/internal/mail"
 	"github.com/malgil/malgil/internal/metrics"
 	"github.com/malgil/malgil/internal/notice"
@@ -237,6 +238,7 @@ func (a *App) warm() {
 		limit = 20 * time.Second // who waits for a start waits no longer; the rest is loaded as it is asked for
 		most  = 200
 	)
+	knowledge.Load()
 	p := a.parts
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	go func() {
@@ -248,11 +250,10 @@ func (a *App) warm() {
 		}
 		p.known.Warm(ctx, ids)
 	}()
-	a.onClose("loading of bots", 0, func(context.Context) error {
+	a.stopWarming = func() {
 		cancel() // it waits for nothing then
 		<-p.warm
-		return nil
-	})
+	}
 }
 
 // warmed is Unavailable while bots are loaded after a start.
