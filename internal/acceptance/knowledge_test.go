@@ -293,6 +293,7 @@ func handoffInWelcome(t *testing.T) {
 	s.expect("newcomer", gibberish, greeting, true)
 	s.expect("newcomer", gibberish, fallback, true)
 	s.expect("another", gibberish, greeting, true)
+	s.expect("a third", returnsQuestion, greeting, true) // and is answered below that
 	s.talking(map[string]any{"security_level": 1})
 	s.house.advance(5 * 24 * time.Hour)
 	s.house.until("the log is purged", func() (bool, any) {

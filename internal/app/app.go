@@ -15,6 +15,7 @@ import (
 	"github.com/malgil/malgil/internal/broadcast"
 	"github.com/malgil/malgil/internal/clock"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/knowledge"
 	"github.com/malgil/malgil/internal/metrics"
 	"github.com/malgil/malgil/internal/queue"
 	"github.com/malgil/malgil/internal/scheduler"
@@ -163,6 +164,9 @@ func Start(ctx context.Context, config Config, roles Roles, clk *clock.Clock, lo
 	}
 	if err := a.serveMetrics(config); err != nil {
 		return nil, err
+	}
+	if slices.Contains(roles.Pools, tasks.QueueReply) {
+		knowledge.Load() // an intake answers where no worker does, and stays small until it has to
 	}
 	if roles.Intake || slices.Contains(roles.Pools, tasks.QueueReply) {
 		a.warm()

@@ -238,7 +238,6 @@ func (a *App) warm() {
 		limit = 20 * time.Second // who waits for a start waits no longer; the rest is loaded as it is asked for
 		most  = 200
 	)
-	knowledge.Load()
 	p := a.parts
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	go func() {
@@ -247,6 +246,9 @@ func (a *App) warm() {
 		if err != nil {
 			p.log.WarnContext(ctx, "bots are loaded at their first question", "err", err)
 			return
+		}
+		if len(ids) > 0 {
+			knowledge.Load()
 		}
 		p.known.Warm(ctx, ids)
 	}()

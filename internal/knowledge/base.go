@@ -58,9 +58,12 @@ type docTerm struct {
 // New makes a base of items, which it keeps.
 func New(items []Item) *Base {
 	b := newBase(items)
-	b.heard = everHeard
+	b.heard = heardSoFar
 	return b
 }
+
+// NewChoices is [New] for the few answers that a question has, of which what was heard elsewhere says nothing.
+func NewChoices(items []Item) *Base { return newBase(items) }
 
 // newBase is a base that knows nothing by hearsay.
 func newBase(items []Item) *Base {

@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 //go:embed data/heard/*/*-pairs.csv
@@ -22,11 +22,26 @@ type heard struct {
 	suites    []string // it is of, likewise
 }
 
-// Load reads what the package knows, about a second's work that the first utterance would wait for.
-func Load() { everHeard() }
-
-// everHeard is read once, when a base is first asked.
+// everHeard is read once.
 var everHeard = sync.OnceValue(func() *heard { return readHeard(heardFiles) })
+
+var (
+	ready atomic.Pointer[heard] // everHeard, when it was read
+	begin = sync.OnceFunc(func() { go Load() })
+)
+
+// Load reads what was heard elsewhere, which takes a second or two. Until then utterances are matched without it: nobody
+// waits.
+func Load() { ready.Store(everHeard()) }
+
+// heardSoFar is nil as long as it is not read, which it begins.
+func heardSoFar() *heard {
+	h := ready.Load()
+	if h == nil {
+		begin()
+	}
+	return h
+}
 
 func readHeard(files fs.FS) *heard {
 	h := &heard{}
@@ -103,8 +118,12 @@ func (b *Base) hearsay(words []string) hearsay {
 	if b.heard == nil {
 		return nil
 	}
+	h := b.heard()
+	if h == nil {
+		return nil
+	}
 	far := hearsay{}
-	for _, a := range b.heard().meant(words) {
+	for _, a := range h.meant(words) {
 		if a.question == "" {
 			far[nothing] = a.share
 			continue
@@ -130,6 +149,6 @@ func (b *Base) answering(question string) []credit {
 		}
 		best = append(best, credit{int32(m.Item), float64(m.Score) / 100})
 	}
-	b.answers.Store(strings.Clone(question), best)
+	b.answers.Store(question, best)
 	return best
 }

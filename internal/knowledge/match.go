@@ -2,6 +2,7 @@ package knowledge
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -263,7 +264,7 @@ func (b *Base) ranked(words []string, hearsay hearsay) []Match {
 	b.hear(&q, hearsay)
 	const looked = 50
 	docs := b.candidates(&q, looked)
-	for doc := range hearsay {
+	for _, doc := range slices.Sorted(maps.Keys(hearsay)) {
 		if doc != nothing && !slices.Contains(docs, doc) {
 			docs = append(docs, doc)
 		}

@@ -194,7 +194,7 @@ func (t *turn) answer(ctx context.Context, backend Backend) (Reply, error) {
 			t.choice, t.response = choice{why: ByEntry, block: t.welcome, item: -1}, nil
 			return t.answer(ctx, backend)
 		}
-		reply.Response = both
+		reply.Response, reply.Missing = both, t.missing
 	}
 	if reply.BackendErr == nil {
 		reply.Response = t.q.fit(reply.Response)
@@ -228,7 +228,12 @@ func (t *turn) welcomed(answer kakao.SkillResponse) (both kakao.SkillResponse, f
 	}
 	both = answer
 	both.Template = &template
-	return both, len(t.q.lint(t.q.fit(both))) == 0
+	shown := t.q.fit(both)
+	fits = len(t.q.lint(shown)) == 0
+	if fits && (t.welcome.Handoff || t.response == nil && t.block.Handoff) { // a person who is offered has to fit, too
+		_, fits = withPerson(*shown.Template, func(x kakao.Template) bool { return len(t.q.lintTemplate(x)) == 0 })
+	}
+	return both, fits
 }
 
 // greeter is the welcome block above an answer, where it offers a person; nil otherwise.

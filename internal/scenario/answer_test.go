@@ -140,6 +140,18 @@ func TestAnswer_welcomesWithTheAnswer(t *testing.T) {
 	}
 }
 
+// A welcome that ends in a person is shown alone where he would not fit below the answer.
+func TestAnswer_welcomesWithAPerson(t *testing.T) {
+	bot := bookshop()
+	two := says("어서 오세요.")
+	two.Outputs = append(two.Outputs, says("무엇을 도와 드릴까요?").Outputs...)
+	bot.Blocks[0].Answer, bot.Blocks[0].Handoff = two, true
+	reply, err := scenario.Answer(t.Context(), bot, utterance("영업시간"), scenario.Entry{First: true}, nil)
+	if err != nil || reply.BlockID != "welcome" || reply.Handoff != scenario.AtWelcome {
+		t.Errorf("Answer = block %q with a person at %q, %v, want the welcome with one", reply.BlockID, reply.Handoff, err)
+	}
+}
+
 func TestAnswer_keepsQuickReplies(t *testing.T) {
 	reply, err := scenario.Answer(t.Context(), bookshop(), utterance("영업시간"), scenario.Entry{}, nil)
 	if err != nil || len(reply.Response.Template.QuickReplies) != 1 {

@@ -165,7 +165,6 @@ func TestCache_sides(t *testing.T) {
 	})
 }
 
-// A version is read once and compiled once, however large it is and however long it is used.
 // A bot that was warmed answers its first question without a look at the database; one that is not there, and time
 // that is over, keep nothing from going on.
 func TestCache_Warm(t *testing.T) {
@@ -201,6 +200,7 @@ func TestCache_Warm(t *testing.T) {
 	})
 }
 
+// A version is read once and compiled once, however large it is and however long it is used.
 func TestCache_readsAVersionOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := running(1, 1)

@@ -97,5 +97,5 @@ func compareChoices(choices []string) *knowledge.Base {
 	for i, choice := range choices {
 		items[i].Question = choice
 	}
-	return knowledge.New(items)
+	return knowledge.NewChoices(items)
 }
