@@ -202,7 +202,8 @@ func minimumAccuracy(t *testing.T) {
 func operatorSetsMinimum(t *testing.T) {
 	s := opensWithKnowledge(t)
 	words, score := "", 0
-	for _, try := range []string{"주차", "주차장", "선물 포장", "포장 해 줘", "회원 등급", "등급", "반품", "반품은 며칠", "주차장 어디", "선물할 건데 포장", "회원 등급 알려 줘"} {
+	for _, try := range []string{"주차", "주차장", "선물 포장", "포장 해 줘", "회원 등급", "등급", "반품", "반품은 며칠", "주차장 어디", "선물할 건데 포장", "회원 등급 알려 줘",
+		"차 세울 곳 있나요", "주말에 주차 되나요", "리본으로 선물 포장도 해 주시나요", "포장은 얼마예요", "등급별 혜택", "회원이면 뭐가 좋아요", "반품하면 며칠 걸려요", "반품 언제까지", "주차 공간 넉넉한가요", "선물용으로 싸 주세요", "반품 기간이 지났는데 반품 되나요"} {
 		if x := s.explain(try); x.Why == "knowledge" && x.Score >= 70 && x.Score < 90 {
 			words, score = try, x.Score
 			break
