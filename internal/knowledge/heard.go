@@ -52,11 +52,11 @@ func readHeard(files fs.FS) *heard {
 	var items []Item
 	known := map[[2]string]bool{}
 	add := func(suite, said, question string) {
-		if key := [2]string{said, question}; known[key] {
+		key := [2]string{said, question}
+		if known[key] {
 			return
-		} else {
-			known[key] = true
 		}
+		known[key] = true
 		items = append(items, Item{Question: said, Leads: question})
 		h.questions, h.suites = append(h.questions, question), append(h.suites, suite)
 	}
