@@ -32,7 +32,7 @@ type App struct {
 	MetricsURL string // where /metrics is, empty for none
 
 	parts       *parts
-	stopWarming func()   // returns when no bot is loaded ahead any more; nil where none is
+	stopWarming func()   // begins to load no further bot ahead; nil where none is
 	closers     []closer // in the order of starting; closed the other way around
 	failed      chan error
 }
@@ -165,10 +165,11 @@ func Start(ctx context.Context, config Config, roles Roles, clk *clock.Clock, lo
 	if err := a.serveMetrics(config); err != nil {
 		return nil, err
 	}
-	if slices.Contains(roles.Pools, tasks.QueueReply) {
+	answers := slices.Contains(roles.Pools, tasks.QueueReply)
+	if answers {
 		knowledge.Load() // an intake answers where no worker does, and stays small until it has to
 	}
-	if roles.Intake || slices.Contains(roles.Pools, tasks.QueueReply) {
+	if roles.Intake || answers {
 		a.warm()
 	}
 	if len(roles.Pools) > 0 {

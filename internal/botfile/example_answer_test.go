@@ -8,6 +8,7 @@ import (
 
 	"github.com/malgil/malgil/internal/botfile"
 	"github.com/malgil/malgil/internal/kakao"
+	"github.com/malgil/malgil/internal/knowledge"
 	"github.com/malgil/malgil/internal/scenario"
 )
 
@@ -15,6 +16,7 @@ var noon = time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
 
 // The example answers what a customer of a bookshop says.
 func TestExample_answers(t *testing.T) {
+	knowledge.Load()
 	content, header, problems := botfile.Read(t.Context(), botfile.Example(), scenario.Rules{})
 	if len(problems) > 0 {
 		t.Fatal(lines(problems))
