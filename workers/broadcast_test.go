@@ -79,11 +79,11 @@ func (c *oneChunk) Acquire(context.Context, string, int, int, int) (func(bool, e
 }
 
 func (c *oneChunk) SentChunk(_ context.Context, id broadcast.ChunkID, epoch int) (broadcast.Looked, bool, error) {
-	return broadcast.Looked{Chunk: broadcast.Chunk{ID: id, People: 2}}, c.is(broadcast.Sent, id, epoch), nil
+	return broadcast.Looked{Chunk: broadcast.Chunk{ID: id, Epoch: epoch, People: 2}}, c.is(broadcast.Sent, id, epoch), nil
 }
 
-func (c *oneChunk) SettleChunk(_ context.Context, id broadcast.ChunkID, epoch int, _ broadcast.Settlement, _ time.Time) (bool, error) {
-	if !c.is(broadcast.Sent, id, epoch) {
+func (c *oneChunk) SettleChunk(_ context.Context, chunk broadcast.Chunk, _ broadcast.Settlement, _ time.Time) (bool, error) {
+	if !c.is(broadcast.Sent, chunk.ID, chunk.Epoch) {
 		return false, nil
 	}
 	c.state = broadcast.Settled

@@ -50,9 +50,9 @@ type Postponement struct {
 type ResultStore interface {
 	// SentChunk reads a sent chunk of this epoch; ok is false when there is nothing to look up.
 	SentChunk(ctx context.Context, id ChunkID, epoch int) (l Looked, ok bool, err error)
-	// SettleChunk captures what was delivered, releases the rest and ends the chunk. ok is false
-	// when another run has settled it, and then nothing is captured.
-	SettleChunk(ctx context.Context, id ChunkID, epoch int, s Settlement, now time.Time) (ok bool, err error)
+	// SettleChunk captures what was delivered, releases the rest and ends a chunk, as SentChunk read it. ok is
+	// false when another run has settled it, and then nothing is captured.
+	SettleChunk(ctx context.Context, c Chunk, s Settlement, now time.Time) (ok bool, err error)
 	// PostponeResult sets the next look-up.
 	PostponeResult(ctx context.Context, id ChunkID, epoch int, p Postponement) error
 }
@@ -96,7 +96,7 @@ func (r *Results) FetchResult(ctx context.Context, id ChunkID, epoch int) error 
 	if !complete {
 		return r.chunks.PostponeResult(ctx, id, epoch, postpone(looked.Chunk, answer, err, now))
 	}
-	settled, err := r.chunks.SettleChunk(ctx, id, epoch, end, now)
+	settled, err := r.chunks.SettleChunk(ctx, looked.Chunk, end, now)
 	if err != nil {
 		return fmt.Errorf("settle chunk %s: %w", id, err)
 	}

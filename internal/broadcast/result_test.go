@@ -152,7 +152,7 @@ func (l *ledger) SentChunk(context.Context, ChunkID, int) (Looked, bool, error) 
 	return Looked{Chunk: Chunk{ID: "c", TaskID: "task", People: 3, SentAt: start}, Recipients: []byte(`[{"type":"botUserKey","id":"a1"},{"type":"botUserKey","id":"a2"},{"type":"botUserKey","id":"a3"}]`), RestKey: "key"}, l.found, nil
 }
 
-func (l *ledger) SettleChunk(_ context.Context, _ ChunkID, _ int, s Settlement, _ time.Time) (bool, error) {
+func (l *ledger) SettleChunk(_ context.Context, _ Chunk, s Settlement, _ time.Time) (bool, error) {
 	l.settled = append(l.settled, s)
 	return l.fence, nil
 }

@@ -58,7 +58,7 @@ const (
 	inFlight      = 128
 )
 
-const pollEvery = 20 * time.Millisecond
+const pollEvery = 50 * time.Millisecond
 
 // run is a measurement under way.
 type run struct {

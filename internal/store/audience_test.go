@@ -145,7 +145,7 @@ func TestUpload_excludesWhomABroadcastReached(t *testing.T) {
 		_, botID := shop(t, s, "1", 10_000)
 		past := running(t, s, order("brd_past", botID), 2, 2, 2)
 		settled := sent(t, s, past.ID, 1, t0)
-		if ok, err := s.SettleChunk(t.Context(), settled.ID, settled.Epoch, broadcast.Settlement{
+		if ok, err := s.SettleChunk(t.Context(), settled.Chunk, broadcast.Settlement{
 			Tally: broadcast.Tally{Delivered: 1, Failed: 1}, Result: []byte(`{"allRequestCount":2,"successCount":1,"fail":{"count":1,"list":[{"userId":"u1-2"}]}}`),
 		}, t0); err != nil || !ok {
 			t.Fatal(ok, err)

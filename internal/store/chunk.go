@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,29 +21,6 @@ func scanChunk(row scanner, more ...any) (c broadcast.Chunk, err error) {
 	return c, err
 }
 
-// ChunkWork reads what the request of a queued chunk needs.
-func (s *Store) ChunkWork(ctx context.Context, id broadcast.ChunkID, epoch int) (w broadcast.Work, ok bool, err error) {
-	var recipients, data, params, option, sealed []byte
-	w.Chunk, err = scanChunk(s.read.QueryRowContext(ctx, `SELECT `+chunkColumns+`, c.recipients, b.event_name, b.event_data, b.params, b.event_option, b.side, `+sifted+`,
-		t.rest_key_sealed, t.rate_per_second, t.in_flight
-		FROM chunk c JOIN broadcast b ON b.id = c.broadcast_id JOIN bot t ON t.id = c.bot_id
-		WHERE c.id = $1 AND c.epoch = $2 AND c.state = 'queued'`, id, epoch),
-		&recipients, &w.Message.Event, &data, &params, &option, &w.Side, &w.Sifted, &sealed, &w.Rate, &w.InFlight)
-	if errors.Is(err, sql.ErrNoRows) {
-		return w, false, nil
-	}
-	if err != nil {
-		return w, false, err
-	}
-	for text, into := range map[*[]byte]any{&recipients: &w.Recipients, &data: &w.Message.Data, &params: &w.Message.Params, &option: &w.Message.Option} {
-		if err := json.Unmarshal(*text, into); err != nil {
-			return w, false, fmt.Errorf("read stored message: %w", err)
-		}
-	}
-	w.RestKey = s.restKey(w.Chunk.BotID, sealed)
-	return w, true, nil
-}
-
 // restKey opens the sealed Kakao REST API key of a bot. One that does not open is none: the bot is
 // not set up, which is for a person to mend, and nothing is wrong with what it has to send.
 func (s *Store) restKey(botID string, sealed []byte) string {
@@ -54,15 +29,6 @@ func (s *Store) restKey(botID string, sealed []byte) string {
 		return ""
 	}
 	return string(plain)
-}
-
-// ClaimChunk moves a chunk from queued to sending, unless its people have to be sifted since somebody has refused
-// all messages of its bot, or the bot bounds how many there are, after it was read.
-func (s *Store) ClaimChunk(ctx context.Context, id broadcast.ChunkID, epoch int, now, lease time.Time) (bool, error) {
-	return changed(s.write.ExecContext(ctx, `UPDATE chunk SET state = 'sending', lease_until = $4, attempts = attempts + 1
-		WHERE id = $1 AND epoch = $2 AND state = 'queued' AND send_by > $3
-			AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.bot_id = chunk.bot_id AND s.scope = 'all')
-			AND NOT EXISTS (SELECT 1 FROM bot t WHERE t.id = chunk.bot_id AND t.capped = 'all')`, id, epoch, millis(now), millis(lease)))
 }
 
 // maxGiveBack bounds how long a chunk that was given back waits to be looked at again, however long its
@@ -127,36 +93,6 @@ func (s *Store) RecordSend(ctx context.Context, id broadcast.ChunkID, epoch int,
 // are not UTF-8.
 func storable(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
-}
-
-// recordAccepted moves a chunk to sent. Most chunks come from sending, which needs no lock on
-// wallet or broadcast: the money stays held.
-func (s *Store) recordAccepted(ctx context.Context, id broadcast.ChunkID, epoch int, r broadcast.Verdict, now time.Time) (bool, error) {
-	const accept = `UPDATE chunk SET state = 'sent', task_id = $3, sent_at = $4, next_at = $5, enqueued_at = 0, attempts = 0, error = ''
-		WHERE id = $1 AND epoch = $2 AND state = `
-	args := []any{id, epoch, r.TaskID, millis(now), millis(now.Add(broadcast.FirstLookup))}
-	ok, err := changed(s.write.ExecContext(ctx, accept+`'sending'`, args...))
-	if err != nil {
-		return false, err
-	}
-	if ok {
-		_, err = s.write.ExecContext(ctx, `UPDATE broadcast SET refusals = 0 WHERE refusals > 0 AND
-			id = (SELECT broadcast_id FROM chunk WHERE id = $1)`, id)
-		return true, err
-	}
-	return s.changeChunk(ctx, id, func(tx *sql.Tx, _ *wallet.Wallet, b *broadcast.Broadcast, c *broadcast.Chunk) (bool, error) {
-		if c.State == broadcast.Settled && c.Epoch == epoch && c.TaskID == "" {
-			// What was settled without Kakao stays as it is; with its receipt Kakao can be asked how many it counts.
-			_, err := tx.ExecContext(ctx, `UPDATE chunk SET task_id = $2, sent_at = $3 WHERE id = $1`, c.ID, r.TaskID, millis(now))
-			return false, err
-		}
-		settledByTerm := c.Hold == 0 && b.Price > 0
-		if c.State != broadcast.InDoubt || c.Epoch != epoch || settledByTerm {
-			return false, nil
-		}
-		b.Counts.InDoubt -= c.People
-		return changed(tx.ExecContext(ctx, accept+`'in_doubt'`, args...))
-	}, now)
 }
 
 // recordRefused writes an outcome that is not acceptance; chunk, broadcast and wallet are locked.
@@ -277,22 +213,6 @@ func (s *Store) pauseBotOf(ctx context.Context, id broadcast.ChunkID, reason str
 		return fmt.Errorf("pause the bot of chunk %s: %w", id, err)
 	}
 	return nil
-}
-
-// SentChunk reads a sent chunk whose result is to be looked up.
-func (s *Store) SentChunk(ctx context.Context, id broadcast.ChunkID, epoch int) (l broadcast.Looked, ok bool, err error) {
-	var sealed []byte
-	l.Chunk, err = scanChunk(s.read.QueryRowContext(ctx, `SELECT `+chunkColumns+`, c.recipients, t.rest_key_sealed
-		FROM chunk c JOIN bot t ON t.id = c.bot_id
-		WHERE c.id = $1 AND c.epoch = $2 AND c.state = 'sent'`, id, epoch), &l.Recipients, &sealed)
-	if errors.Is(err, sql.ErrNoRows) {
-		return l, false, nil
-	}
-	if err != nil {
-		return l, false, fmt.Errorf("read sent chunk %s: %w", id, err)
-	}
-	l.RestKey = s.restKey(l.Chunk.BotID, sealed)
-	return l, true, nil
 }
 
 // captureChunk ends the hold of a locked chunk: delivered messages are posted, the rest of the

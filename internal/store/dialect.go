@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // driver "sqlite"
+	"modernc.org/sqlite"
 
 	"github.com/malgil/malgil/internal/fault"
 )
@@ -60,7 +60,10 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		return fail(err)
 	}
 	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(10000)", "cache_size(-65536)"}}
-	write, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&"+pragmas.Encode())
+	// SQLite itself commits so on Linux. It says nothing less of what is on the disk, and where there is no
+	// such call, nothing changes.
+	_, _ = sqlite.Fdatasync(true)
+	write, err := openPrepared("file:" + path + "?_txlock=immediate&" + pragmas.Encode())
 	if err != nil {
 		return fail(err)
 	}
@@ -69,7 +72,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		return fail(err)
 	}
 	pragmas.Add("_pragma", "query_only(1)")
-	read, err := sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
+	read, err := openPrepared("file:" + path + "?" + pragmas.Encode())
 	if err != nil {
 		return fail(err)
 	}

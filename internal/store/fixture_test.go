@@ -181,7 +181,7 @@ func settle(t testing.TB, s *Store, c chunkRow, delivered int, now time.Time) bo
 	if err != nil {
 		t.Fatal(err)
 	}
-	ok, err := s.SettleChunk(t.Context(), c.ID, c.Epoch, broadcast.Settlement{
+	ok, err := s.SettleChunk(t.Context(), c.Chunk, broadcast.Settlement{
 		Tally: broadcast.Tally{Delivered: delivered, Failed: c.People - delivered}, Missed: people[delivered:], Result: []byte(`{}`),
 	}, now)
 	if err != nil {

@@ -117,7 +117,11 @@ func (h *hotWallet) all(b *testing.B, chunks []string, do func(ctx context.Conte
 var result = []byte(`{"taskId":"task","status":"ALL SUCCESS","allRequestCount":100,"successCount":100,"fail":{"count":0,"list":[]}}`)
 
 func (h *hotWallet) settle(ctx context.Context, id string) error {
-	ok, err := h.s.SettleChunk(ctx, broadcast.ChunkID(id), 1, broadcast.Settlement{Tally: broadcast.Tally{Delivered: 100}, Result: result}, t0)
+	looked, ok, err := h.s.SentChunk(ctx, broadcast.ChunkID(id), 1)
+	if err != nil || !ok {
+		return fmt.Errorf("read chunk %s: %v, %w", id, ok, err)
+	}
+	ok, err = h.s.SettleChunk(ctx, looked.Chunk, broadcast.Settlement{Tally: broadcast.Tally{Delivered: 100}, Result: result}, t0)
 	if err == nil && !ok {
 		err = fmt.Errorf("chunk %s is settled already", id)
 	}

@@ -229,7 +229,7 @@ func (m *machine) lookUpMany(rt *rapid.T) {
 		}
 		c := looked.Chunk
 		delivered := rapid.IntRange(0, c.People).Draw(rt, "delivered")
-		one := &settling{id: c.ID, epoch: row.Epoch, broadcast: c.Broadcast, now: m.now,
+		one := &settling{chunk: c, now: m.now,
 			Settlement: broadcast.Settlement{Tally: broadcast.Tally{Delivered: delivered, Failed: c.People - delivered}}}
 		byWallet[c.WalletID] = append(byWallet[c.WalletID], one)
 	}
@@ -239,11 +239,11 @@ func (m *machine) lookUpMany(rt *rapid.T) {
 		ok(rt, m.s.settleAll(background(), walletID, append(all, &again)))
 		for _, one := range all {
 			if !one.ok {
-				rt.Fatalf("chunk %s was sent and is not settled", one.id)
+				rt.Fatalf("chunk %s was sent and is not settled", one.chunk.ID)
 			}
 		}
 		if again.ok {
-			rt.Fatalf("chunk %s was settled twice", again.id)
+			rt.Fatalf("chunk %s was settled twice", again.chunk.ID)
 		}
 	}
 }

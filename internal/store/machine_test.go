@@ -190,7 +190,7 @@ func (m *machine) lookUp(rt *rapid.T, row broadcast.Row, complete bool) {
 	delivered := rapid.IntRange(0, people).Draw(rt, "delivered")
 	named := rapid.IntRange(0, people-delivered).Draw(rt, "named")
 	tally := broadcast.Tally{Delivered: delivered, Failed: named, Unknown: people - delivered - named}
-	_, err = m.s.SettleChunk(background(), id, row.Epoch, broadcast.Settlement{Tally: tally}, m.now)
+	_, err = m.s.SettleChunk(background(), looked.Chunk, broadcast.Settlement{Tally: tally}, m.now)
 	ok(rt, err)
 }
 

@@ -306,7 +306,7 @@ func TestSettleChunk(t *testing.T) {
 		}
 		settlement := broadcast.Settlement{Tally: broadcast.Tally{Delivered: 5, Unknown: 1}, Result: []byte("{\"status\":\"1 FAIL\"}\x00\xff")}
 		for n := range 2 {
-			ok, err := s.SettleChunk(t.Context(), c.ID, c.Epoch, settlement, t0.Add(time.Minute))
+			ok, err := s.SettleChunk(t.Context(), c.Chunk, settlement, t0.Add(time.Minute))
 			if err != nil || ok != (n == 0) {
 				t.Errorf("SettleChunk no. %d = %v, %v, want %v", n+1, ok, err, n == 0)
 			}

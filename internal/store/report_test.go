@@ -47,7 +47,7 @@ func sealedBy(t *testing.T, s *Store, by string, b broadcast.Broadcast, people .
 // answered settles a sent chunk by what Kakao says of it.
 func answered(t *testing.T, s *Store, c chunkRow, tally broadcast.Tally, result string, now time.Time) {
 	t.Helper()
-	if ok, err := s.SettleChunk(t.Context(), c.ID, c.Epoch, broadcast.Settlement{Tally: tally, Result: []byte(result)}, now); err != nil || !ok {
+	if ok, err := s.SettleChunk(t.Context(), c.Chunk, broadcast.Settlement{Tally: tally, Result: []byte(result)}, now); err != nil || !ok {
 		t.Fatalf("SettleChunk(%s) = %v, %v", c.ID, ok, err)
 	}
 }

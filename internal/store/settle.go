@@ -25,9 +25,7 @@ const settleLimit = 30 * time.Second
 
 // settling is one chunk to be settled. The transaction that does it writes ok and err.
 type settling struct {
-	id        broadcast.ChunkID
-	epoch     int
-	broadcast broadcast.ID
+	chunk broadcast.Chunk // as it was read: what changes of it is read again
 	broadcast.Settlement
 	now time.Time
 
@@ -43,22 +41,17 @@ var errNotReached = errors.New("the settlement was cut off")
 // Settlements of one wallet that come at the same time share a transaction, so that a wallet with
 // much to send is locked and synced once for many. Each has its own posting all the same, and
 // where one of them fails, each is settled alone.
-func (s *Store) SettleChunk(ctx context.Context, id broadcast.ChunkID, epoch int, r broadcast.Settlement, now time.Time) (did bool, err error) {
-	ctx, end := trace.Step(ctx, trace.Inside, "capture", slog.String("chunk_id", string(id)), slog.Int("delivered", r.Tally.Delivered))
+func (s *Store) SettleChunk(ctx context.Context, c broadcast.Chunk, r broadcast.Settlement, now time.Time) (did bool, err error) {
+	ctx, end := trace.Step(ctx, trace.Inside, "capture", slog.String("chunk_id", string(c.ID)), slog.Int("delivered", r.Tally.Delivered))
 	defer func() { end(err) }()
-	one := &settling{id: id, epoch: epoch, Settlement: r, now: now, err: errNotReached}
-	var walletID string // neither it nor the broadcast changes in the life of a chunk
-	err = s.read.QueryRowContext(ctx, `SELECT wallet_id, broadcast_id FROM chunk WHERE id = $1`, id).Scan(&walletID, &one.broadcast)
-	if err != nil {
-		return false, orNotFound(err, "chunk", string(id))
-	}
-	err = s.settlements.do(ctx, walletID, one, settleBatch, func(all []*settling) {
+	one := &settling{chunk: c, Settlement: r, now: now, err: errNotReached}
+	err = s.settlements.do(ctx, c.WalletID, one, settleBatch, func(all []*settling) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
 		defer cancel()
-		err := s.settleAll(ctx, walletID, all)
+		err := s.settleAll(ctx, c.WalletID, all)
 		for _, one := range all {
 			if one.err = err; err != nil && len(all) > 1 {
-				one.err = s.settleAll(ctx, walletID, []*settling{one})
+				one.err = s.settleAll(ctx, c.WalletID, []*settling{one})
 			}
 		}
 	})
@@ -95,11 +88,14 @@ func (s *Store) settleAll(ctx context.Context, walletID string, all []*settling)
 		var held wallet.KRW
 		now := map[broadcast.ID]time.Time{}
 		for _, one := range all {
-			c, is := chunks[one.id]
-			if !is || c.Epoch != one.epoch {
+			c, is := chunks[one.chunk.ID]
+			if !is || c.Epoch != one.chunk.Epoch {
 				continue
 			}
-			delete(chunks, one.id) // a second run of the same task finds it settled
+			if c.WalletID != walletID || c.Broadcast != one.chunk.Broadcast { // what was locked is not what it needs
+				return fmt.Errorf("chunk %s was read as one of wallet %s and broadcast %s", c.ID, walletID, one.chunk.Broadcast)
+			}
+			delete(chunks, one.chunk.ID) // a second run of the same task finds it settled
 			b := broadcasts[c.Broadcast]
 			used := b.Price * wallet.KRW(one.Tally.Delivered)
 			var posting wallet.Posting
@@ -128,7 +124,7 @@ func (s *Store) settleAll(ctx context.Context, walletID string, all []*settling)
 			return err
 		}
 		for _, one := range settled {
-			if err := missed(ctx, tx, one.id, one.Missed); err != nil {
+			if err := missed(ctx, tx, one.chunk.ID, one.Missed); err != nil {
 				return err
 			}
 		}
@@ -168,7 +164,7 @@ func after(left []wallet.Grant, p wallet.Posting) []wallet.Grant {
 func (s *Store) lockAll(ctx context.Context, tx *sql.Tx, all []*settling) (map[broadcast.ID]*broadcast.Broadcast, error) {
 	var ids []any
 	for _, one := range all {
-		if id := string(one.broadcast); !slices.Contains(ids, any(id)) {
+		if id := string(one.chunk.Broadcast); !slices.Contains(ids, any(id)) {
 			ids = append(ids, id)
 		}
 	}
@@ -192,7 +188,7 @@ func (s *Store) lockAll(ctx context.Context, tx *sql.Tx, all []*settling) (map[b
 func (s *Store) lockSent(ctx context.Context, tx *sql.Tx, all []*settling) (map[broadcast.ChunkID]broadcast.Chunk, error) {
 	ids := make([]any, len(all))
 	for i, one := range all {
-		ids[i] = string(one.id)
+		ids[i] = string(one.chunk.ID)
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT `+chunkColumns+` FROM chunk c WHERE c.id IN (`+placeholders(1, len(ids))+`) AND c.state = 'sent'
 		ORDER BY c.id`+s.dialect.lock, ids...)
@@ -222,7 +218,7 @@ func endChunks(ctx context.Context, tx *sql.Tx, settled []*settling) error {
 		}
 		text.WriteString(")")
 		t := one.Tally
-		args = append(args, string(one.id), t.Delivered, t.Failed, t.Unknown, storable(string(one.Result)))
+		args = append(args, string(one.chunk.ID), t.Delivered, t.Failed, t.Unknown, storable(string(one.Result)))
 	}
 	text.WriteString(`) UPDATE chunk SET state = 'settled', hold_krw = 0, enqueued_at = 0, unconfirmed = 0, error = '',
 		delivered = done.delivered, failed = done.failed, unknown = done.unknown, result = done.result

@@ -32,7 +32,7 @@ func settleBehind(t *testing.T, s *Store, walletID string, chunks []chunkRow, de
 	answers := make(chan answer, len(chunks))
 	for n, c := range chunks {
 		go func() {
-			ok, err := s.SettleChunk(t.Context(), c.ID, c.Epoch, broadcast.Settlement{
+			ok, err := s.SettleChunk(t.Context(), c.Chunk, broadcast.Settlement{
 				Tally: broadcast.Tally{Delivered: delivered, Failed: c.People - delivered}, Result: []byte(`{}`)}, t0)
 			answers <- answer{n, ok, err}
 		}()

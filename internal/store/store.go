@@ -37,6 +37,9 @@ type Store struct {
 	closing     Closing
 	holiday     func(day time.Time) bool
 	settlements gathering[*settling] // by wallet
+	sends       gathering[*taking]   // by what they move to
+	queued      gathering[*lookup[workRow]]
+	sent        gathering[*lookup[sentRow]]
 	ledger      ledger
 }
 

@@ -83,7 +83,7 @@ func (st *storm) work(r *rand.Rand, row broadcast.Row) error {
 	}
 	tally := broadcast.Tally{Delivered: looked.Chunk.People}
 	for range 2 { // two runs of one task
-		if _, err := st.s.SettleChunk(ctx, id, row.Epoch, broadcast.Settlement{Tally: tally}, st.now()); err != nil {
+		if _, err := st.s.SettleChunk(ctx, looked.Chunk, broadcast.Settlement{Tally: tally}, st.now()); err != nil {
 			return err
 		}
 	}

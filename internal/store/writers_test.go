@@ -85,7 +85,14 @@ func (wr *writers) capture(round int) func(ctx context.Context, n int) error {
 	return func(ctx context.Context, n int) error {
 		for _, i := range []int{n, (n + 1) % writerCount} {
 			id := broadcast.ChunkID(wr.chunks[round*writerCount+i])
-			ok, err := wr.s.SettleChunk(ctx, id, 1, broadcast.Settlement{Tally: broadcast.Tally{Delivered: 7, Failed: 3}, Result: []byte(`{}`)}, wr.clock())
+			looked, ok, err := wr.s.SentChunk(ctx, id, 1)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				continue // the neighbour was first
+			}
+			ok, err = wr.s.SettleChunk(ctx, looked.Chunk, broadcast.Settlement{Tally: broadcast.Tally{Delivered: 7, Failed: 3}, Result: []byte(`{}`)}, wr.clock())
 			if err != nil {
 				return err
 			}

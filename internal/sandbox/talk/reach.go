@@ -28,9 +28,10 @@ func reachKey(channel string, p person) [16]byte {
 
 func (r *reach) add(channel string, p person) {
 	key := reachKey(channel, p)
-	r.times[key]++
+	times := r.times[key] + 1
+	r.times[key] = times
 	r.messages++
-	if r.times[key] == 2 {
+	if times == 2 {
 		r.again[key] = p.ID
 	}
 }
