@@ -31,6 +31,15 @@ func (c Checks) confirm(b Broadcast, said int) error {
 	return unconfirmed("must be %d, the people of broadcast %s: read what goes out, and give the number", b.Counts.Audience, b.ID)
 }
 
+// ConfirmOrder is a Conflict when an order comes with so many recipients that somebody says how many, and did not, or
+// said another number.
+func (c Checks) ConfirmOrder(people, said int) error {
+	if c.goes(people, said) {
+		return nil
+	}
+	return unconfirmed("must be %d, the people of this order: read what goes out, and give the number", people)
+}
+
 // ConfirmAgain is a Conflict when so many people are to be sent to again that somebody says how many, and did not, or
 // said another number.
 func (c Checks) ConfirmAgain(people, said int) error {

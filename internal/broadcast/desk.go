@@ -27,6 +27,7 @@ type Order struct {
 	RetryFor  Missed
 	TestOf    ID // see [Desk.Test]
 	Personal  Personal
+	Confirm   int    // how many people come with it, as in [Sealing]
 	By        string // who orders it, as in [Sealing]
 	asIs      bool   // nothing of the message or its people is filled in: it was before, or is a call of the Event API
 }
@@ -52,8 +53,9 @@ type Request struct {
 type Orders interface {
 	// CreateBroadcast stores an order and its chunks in one transaction and fills in the wallet of
 	// its bot and what a message costs now. It is a Conflict when the bot may not send, whatever its
-	// orders wait for. A repeated request returns the broadcast that the first one made.
-	CreateBroadcast(ctx context.Context, b Broadcast, chunks []Packed, r Request) (created Broadcast, repeated bool, err error)
+	// orders wait for, and with chunks when the number of their people has to be said, and said, 0 for nothing, is another.
+	// A repeated request returns the broadcast that the first one made.
+	CreateBroadcast(ctx context.Context, b Broadcast, chunks []Packed, said int, r Request) (created Broadcast, repeated bool, err error)
 	// CreateAtOnce is CreateBroadcast for an order that may not wait, of one chunk: it is refused, with
 	// everything that is in the way, unless its bot may send now and its wallet can pay for it.
 	CreateAtOnce(ctx context.Context, b Broadcast, chunk Packed, r Request) (Broadcast, error)
@@ -120,7 +122,7 @@ func (d *Desk) create(ctx context.Context, o Order, people []Recipient, r Reques
 		}
 		chunks, b = packed.ready, b.sealedWith(packed.ready, packed.report, o.By)
 	}
-	created, _, err := d.orders.CreateBroadcast(ctx, b, chunks, r)
+	created, _, err := d.orders.CreateBroadcast(ctx, b, chunks, o.Confirm, r)
 	if err != nil {
 		return Broadcast{}, fmt.Errorf("create broadcast: %w", err)
 	}

@@ -34,7 +34,7 @@ type memory struct {
 	people   []Packed // of the audience
 }
 
-func (m *memory) CreateBroadcast(_ context.Context, b Broadcast, chunks []Packed, r Request) (Broadcast, bool, error) {
+func (m *memory) CreateBroadcast(_ context.Context, b Broadcast, chunks []Packed, _ int, r Request) (Broadcast, bool, error) {
 	if m.b.ID != "" && r.Key != "" {
 		return m.b, true, nil
 	}
@@ -43,7 +43,7 @@ func (m *memory) CreateBroadcast(_ context.Context, b Broadcast, chunks []Packed
 }
 
 func (m *memory) CreateAtOnce(ctx context.Context, b Broadcast, chunk Packed, r Request) (Broadcast, error) {
-	b, _, err := m.CreateBroadcast(ctx, b, []Packed{chunk}, r)
+	b, _, err := m.CreateBroadcast(ctx, b, []Packed{chunk}, 0, r)
 	return b, err
 }
 

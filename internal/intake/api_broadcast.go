@@ -167,6 +167,7 @@ type createBroadcastInput struct {
 		Canary     *canaryOrder      `json:"canary,omitempty" doc:"A part that goes first; the others when it went well"`
 		StopAbove  int               `json:"stop_above_percent,omitempty" minimum:"1" maximum:"100" doc:"It pauses when more percent of its latest people were missed; 50, when left out; 100 for never"`
 		Recipients []recipientView   `json:"recipients,omitempty" doc:"With them the broadcast is sealed at once; without, they are uploaded"`
+		Confirm    int               `json:"confirm,omitempty" minimum:"1" doc:"With recipients: how many people they are, duplicates apart; needed above a size"`
 	}
 }
 
@@ -207,6 +208,7 @@ func (s *Server) createBroadcast(ctx context.Context, in *createBroadcastInput) 
 		Purpose:  broadcast.Purpose(in.Body.Purpose),
 		Caution:  caution(in.Body.StopAbove, in.Body.Canary),
 		Personal: broadcast.Personal{Variables: in.Body.Variables, Properties: in.Body.Properties},
+		Confirm:  in.Body.Confirm,
 		By:       actorOf(ctx),
 	}
 	var b broadcast.Broadcast

@@ -100,6 +100,7 @@ func TestBroadcasts_refused(t *testing.T) {
 		"nobody":                  {map[string]any{"recipients": []any{}}, 422, "INVALID", "body.recipients"},
 		"an unknown kind of id":   {map[string]any{"recipients": []any{map[string]any{"type": "appUserKey", "id": "1"}}}, 422, "INVALID", "body.recipients[0].type"},
 		"an empty id":             {map[string]any{"recipients": append(people(2), map[string]any{"type": "appUserId", "id": ""})}, 422, "INVALID", "body.recipients[2].id"},
+		"another number":          {map[string]any{"recipients": people(3), "confirm": 2}, 409, "CONFIRMATION_NEEDED", "body.confirm"},
 		"the reserved param":      {map[string]any{"params": map[string]any{"malgil_chunk": "x"}}, 422, "INVALID", "body.params.malgil_chunk"},
 	}
 	for name, tt := range tests {

@@ -391,7 +391,7 @@ func (f *field) begin(rt *rapid.T) broadcast.ID {
 		b.Caution.Canary.Wait, b.Caution.Canary.MaxMissed = time.Duration(rapid.IntRange(0, 1).Draw(rt, "waits"))*time.Minute, 20
 		f.seen["canary"]++
 	}
-	_, _, err := f.store.CreateBroadcast(f.t.Context(), b, nil, broadcast.Request{})
+	_, _, err := f.store.CreateBroadcast(f.t.Context(), b, nil, 0, broadcast.Request{})
 	must(rt, err)
 	epoch, err := f.store.BeginUpload(f.t.Context(), b.ID)
 	must(rt, err)

@@ -90,7 +90,7 @@ func (h *house) stock() {
 	h.exec(`INSERT INTO bot (id, name, wallet_id, skill_key_hash, rest_key_sealed, rate_per_second, in_flight,
 		paused_reason, paused_at, version, created_at) VALUES ('bot_1', '한빛서점 도우미', 'wal_1', 'x', 'x', 500, 8, '', 0, 1, 0)`)
 	_, _, err := h.store.CreateBroadcast(h.t.Context(), broadcast.Broadcast{ID: shop, BotID: "bot_1", Side: broadcast.Live,
-		Message: broadcast.Message{Event: "restock_alert"}, Price: 15, State: broadcast.Uploading, StartAt: h.now, CreatedAt: h.now}, nil, broadcast.Request{})
+		Message: broadcast.Message{Event: "restock_alert"}, Price: 15, State: broadcast.Uploading, StartAt: h.now, CreatedAt: h.now}, nil, 0, broadcast.Request{})
 	h.must(err)
 	epoch, err := h.store.BeginUpload(h.t.Context(), shop)
 	h.must(err)

@@ -112,7 +112,7 @@ func TestApprove_atOnce(t *testing.T) {
 			t.Errorf("CreateAtOnce error = %v, want APPROVAL_NEEDED", err)
 		}
 		at.ID, at.SealedBy = "brd_2", "acc_1"
-		if _, _, err := s.CreateBroadcast(t.Context(), at, []broadcast.Packed{chunk}, broadcast.Request{}); err != nil {
+		if _, _, err := s.CreateBroadcast(t.Context(), at, []broadcast.Packed{chunk}, 0, broadcast.Request{}); err != nil {
 			t.Fatal(err)
 		}
 		if b := wantBroadcast(t, s, "brd_2"); b.Wait != broadcast.WaitApproval || b.SealedBy != "acc_1" {

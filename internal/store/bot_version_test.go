@@ -313,7 +313,7 @@ func TestOrder_event(t *testing.T) {
 		}
 		ordered := map[string]func() error{
 			"create": func() error {
-				_, _, err := s.CreateBroadcast(t.Context(), wrong("restock_alert"), nil, broadcast.Request{})
+				_, _, err := s.CreateBroadcast(t.Context(), wrong("restock_alert"), nil, 0, broadcast.Request{})
 				return err
 			},
 			"seal": func() error { _, err := s.Seal(t.Context(), b.ID, broadcast.Sealing{}, t0); return err },
@@ -327,7 +327,7 @@ func TestOrder_event(t *testing.T) {
 				t.Errorf("%s with an event of no block = %v, parts %v, want BOT_NOT_READY, event.name", name, err, parts(err))
 			}
 		}
-		if _, _, err := s.CreateBroadcast(t.Context(), wrong("closing"), nil, broadcast.Request{}); err != nil {
+		if _, _, err := s.CreateBroadcast(t.Context(), wrong("closing"), nil, 0, broadcast.Request{}); err != nil {
 			t.Errorf("create with an event that is deployed = %v", err)
 		}
 		call, chunk := now("brd_3", a.bot)

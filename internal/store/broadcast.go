@@ -91,9 +91,15 @@ func (s *Store) saveBroadcast(ctx context.Context, tx *sql.Tx, b broadcast.Broad
 
 // CreateBroadcast stores an order and its chunks for the wallet of its bot. A repeated request returns the
 // broadcast that the first one made. It is NotFound when there is no such bot, and a Conflict
-// when the bot may not send, whatever the order would wait for: see [bot.Standing].
-func (s *Store) CreateBroadcast(ctx context.Context, b broadcast.Broadcast, chunks []broadcast.Packed, r broadcast.Request) (created broadcast.Broadcast, repeated bool, err error) {
-	created, err = s.newBroadcast(ctx, b, chunks, r, func(_ *sql.Tx, at bot.Standing, _ wallet.KRW) error { return at.Check() })
+// when the bot may not send, whatever the order would wait for: see [bot.Standing]; and with chunks when the number of
+// their people has to be said, and said, 0 for nothing, is another: see [broadcast.Checks].
+func (s *Store) CreateBroadcast(ctx context.Context, b broadcast.Broadcast, chunks []broadcast.Packed, said int, r broadcast.Request) (created broadcast.Broadcast, repeated bool, err error) {
+	created, err = s.newBroadcast(ctx, b, chunks, r, func(_ *sql.Tx, at bot.Standing, _ wallet.KRW) error {
+		if err := at.Check(); err != nil || len(chunks) == 0 {
+			return err
+		}
+		return s.checks.ConfirmOrder(b.Counts.Audience, said)
+	})
 	return created, err == nil && created.ID != b.ID, err
 }
 

@@ -137,7 +137,7 @@ func TestCreate_refuses(t *testing.T) {
 				t.Errorf("CreateAtOnce = %v (%v %s %q), want %v %q %q", err, fault.KindOf(err), fault.CodeOf(err), parts(err), tt.kindNow, tt.codeNow, tt.parts)
 			}
 			b.ID = "brd_2"
-			if _, _, err := s.CreateBroadcast(t.Context(), b, nil, broadcast.Request{}); fault.CodeOf(err) != tt.code || (err == nil) != (tt.code == "") {
+			if _, _, err := s.CreateBroadcast(t.Context(), b, nil, 0, broadcast.Request{}); fault.CodeOf(err) != tt.code || (err == nil) != (tt.code == "") {
 				t.Errorf("CreateBroadcast = %v, want %q", err, tt.code)
 			}
 		})

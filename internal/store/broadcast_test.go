@@ -40,7 +40,7 @@ func TestCreateBroadcast(t *testing.T) {
 			"a bot without wallet": {"bot_alone", fault.Conflict, "NO_WALLET"},
 		}
 		for name, tt := range tests {
-			_, _, err := s.CreateBroadcast(t.Context(), order("brd_2", tt.bot), nil, broadcast.Request{})
+			_, _, err := s.CreateBroadcast(t.Context(), order("brd_2", tt.bot), nil, 0, broadcast.Request{})
 			if fault.KindOf(err) != tt.kind || fault.CodeOf(err) != tt.code {
 				t.Errorf("CreateBroadcast(%s) error = %v, want %v %s", name, err, tt.kind, tt.code)
 			}
@@ -58,11 +58,11 @@ func TestCreateBroadcast_repeated(t *testing.T) {
 		if _, repeated, err := s.RepeatedBroadcast(t.Context(), request); repeated || err != nil {
 			t.Errorf("RepeatedBroadcast before any = %v, %v, want false", repeated, err)
 		}
-		first, repeated, err := s.CreateBroadcast(t.Context(), order("brd_1", botID), nil, request)
+		first, repeated, err := s.CreateBroadcast(t.Context(), order("brd_1", botID), nil, 0, request)
 		if err != nil || repeated {
 			t.Fatalf("first CreateBroadcast = %v, %v", repeated, err)
 		}
-		again, repeated, err := s.CreateBroadcast(t.Context(), order("brd_2", botID), nil, request)
+		again, repeated, err := s.CreateBroadcast(t.Context(), order("brd_2", botID), nil, 0, request)
 		if err != nil || !repeated || again.ID != first.ID {
 			t.Errorf("second CreateBroadcast = %s, %v, %v, want %s, true", again.ID, repeated, err, first.ID)
 		}
@@ -72,7 +72,7 @@ func TestCreateBroadcast_repeated(t *testing.T) {
 		}
 		other := request
 		other.BodyHash = []byte("other")
-		if _, _, err := s.CreateBroadcast(t.Context(), order("brd_3", botID), nil, other); fault.KindOf(err) != fault.Invalid {
+		if _, _, err := s.CreateBroadcast(t.Context(), order("brd_3", botID), nil, 0, other); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("CreateBroadcast with another body error = %v, want Invalid", err)
 		}
 		if _, _, err := s.RepeatedBroadcast(t.Context(), other); fault.KindOf(err) != fault.Invalid {
@@ -80,7 +80,7 @@ func TestCreateBroadcast_repeated(t *testing.T) {
 		}
 		stranger := request
 		stranger.Scope = "tok_2"
-		if b, repeated, err := s.CreateBroadcast(t.Context(), order("brd_4", botID), nil, stranger); err != nil || repeated || b.ID != "brd_4" {
+		if b, repeated, err := s.CreateBroadcast(t.Context(), order("brd_4", botID), nil, 0, stranger); err != nil || repeated || b.ID != "brd_4" {
 			t.Errorf("CreateBroadcast of another caller = %s, %v, %v, want a new one", b.ID, repeated, err)
 		}
 	})

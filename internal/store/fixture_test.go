@@ -32,7 +32,7 @@ func order(id, botID string) broadcast.Broadcast {
 
 func create(t testing.TB, s *Store, b broadcast.Broadcast) broadcast.Broadcast {
 	t.Helper()
-	b, repeated, err := s.CreateBroadcast(t.Context(), b, nil, broadcast.Request{})
+	b, repeated, err := s.CreateBroadcast(t.Context(), b, nil, 0, broadcast.Request{})
 	if err != nil || repeated {
 		t.Fatalf("CreateBroadcast(%s) = repeated %v, %v, want a new one", b.ID, repeated, err)
 	}

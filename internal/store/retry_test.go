@@ -19,7 +19,7 @@ func TestCreateBroadcast_retriedOnce(t *testing.T) {
 		retry := func(id string) error {
 			o := order(id, botID)
 			o.RetryOf, o.RetryFor = of.ID, part
-			_, _, err := s.CreateBroadcast(t.Context(), o, nil, broadcast.Request{})
+			_, _, err := s.CreateBroadcast(t.Context(), o, nil, 0, broadcast.Request{})
 			return err
 		}
 		must(t, retry("brd_r1"))

@@ -447,7 +447,7 @@ func TestCreateBroadcast_adText(t *testing.T) {
 		_, botID := shop(t, s, "1", 10_000)
 		b := advertising("brd_1", botID)
 		b.Message.Data = map[string]string{"text": "겨울 할인"}
-		if _, _, err := s.CreateBroadcast(t.Context(), b, nil, broadcast.Request{}); err == nil {
+		if _, _, err := s.CreateBroadcast(t.Context(), b, nil, 0, broadcast.Request{}); err == nil {
 			t.Error("advertising without its label was taken")
 		}
 		b.Message.Data["text"] = "(광고) 겨울 할인\n무료 수신거부: 채널 차단"
