@@ -48,7 +48,7 @@ type choice struct {
 // choose finds what answers, apart from a re-ask: with the block that the skill URL stands for, with the
 // one that Kakao names (its own fallback aside, for Kakao not understanding is when ours begins), with
 // the welcome block on a first entry, above what the words lead to where that is ready, with what the words lead
-// to, with what Kakao's own knowledge base (지식+) has for them, else with the fallback.
+// to, here or in Kakao's own knowledge base (지식+), else with the fallback.
 func (b Bot) choose(x *index, q Question, first bool) choice {
 	if block, why := b.named(q); block != nil {
 		return choice{why: why, block: block, item: -1}
@@ -61,6 +61,11 @@ func (b Bot) choose(x *index, q Question, first bool) choice {
 	if b.touchedBlock(q.Request) { // of a block that is not here; its label says nothing to match
 		return choice{why: ByUnknownBlock, block: b.ofKind(Fallback), item: -1}
 	}
+	return b.follow(x, q)
+}
+
+// follow finds what words lead to, here or at Kakao.
+func (b Bot) follow(x *index, q Question) choice {
 	c := b.understand(x, q.Request.Utterance)
 	if c.why == ByNothing {
 		if theirs := kakaoItem(q.Request); theirs != nil {
@@ -77,8 +82,8 @@ func (b Bot) greet(x *index, q Question, welcome *Block) choice {
 	if b.touchedBlock(q.Request) || !welcome.ready() || len(welcome.Context) > 0 {
 		return alone
 	}
-	c := b.understand(x, q.Request.Utterance)
-	if c.item < 0 && (c.block == nil || c.block.Kind != Normal || !c.block.ready()) {
+	c := b.follow(x, q)
+	if c.item < 0 && c.theirs == nil && (c.block == nil || c.block.Kind != Normal || !c.block.ready()) {
 		return alone
 	}
 	c.welcome = welcome

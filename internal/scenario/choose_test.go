@@ -232,6 +232,11 @@ func TestAnswer_kakaoKnowledge(t *testing.T) {
 	if card := got.Response.Template.Outputs[0].TextCard; card == nil || card.Description != "옥상입니다." || len(card.Buttons.List) != 1 {
 		t.Errorf("Answer = %+v, want the answer with its link", got.Response.Template.Outputs)
 	}
+	shop := bookshop()
+	shop.Blocks[0].Answer = says("어서 오세요.")
+	if got, err := scenario.Answer(t.Context(), shop, q, scenario.Entry{First: true}, nil); err != nil || got.Why != scenario.ByTheirs || len(got.Response.Template.Outputs) != 2 {
+		t.Errorf("Answer of a first question = %+v, %v, want the welcome and Kakao's item below it", got, err)
+	}
 	q.Request.Utterance = "주차장이 있나요"
 	if got, err := scenario.Answer(t.Context(), desk(), q, scenario.Entry{}, nil); err != nil || got.Why != scenario.ByKnowledge {
 		t.Errorf("Answer of what the bot knows = %+v, %v, want its own item", got, err)
