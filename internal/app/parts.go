@@ -97,9 +97,9 @@ func (p *parts) skillServers(a *App, config Config) *skillserver.Client {
 		Guard: guard, Secrets: p.store, Opener: p.keys, Meter: p.metrics, Now: p.clock.Now, Log: p.log, Version: Version,
 		Timeout: config.SkillServerTime, MaxCalls: config.SkillServerCalls, GiveBack: queue.GiveBack,
 	})
-	a.onClose("connections to skill servers", shortLimit, func(context.Context) error {
+	a.onClose("bots under way, and connections to skill servers", shortLimit, func(ctx context.Context) error {
 		client.Close()
-		return nil
+		return p.known.Close(ctx)
 	})
 	return client
 }

@@ -48,6 +48,9 @@ type Cache struct {
 	source Source
 	ttl    time.Duration
 	failed func(botID string, version int64, err error, again bool) // nil for nobody
+	life   context.Context                                          // ends with Close
+	end    context.CancelFunc
+	loads  sync.WaitGroup
 
 	mu    sync.Mutex
 	bots  map[string]*cached
@@ -76,7 +79,34 @@ type look[T any] struct {
 // NewCache returns a cache before a source. A change of a bot is seen after ttl at most, and a new
 // version once it was read, which is begun with the first question after that.
 func NewCache(source Source, ttl time.Duration) *Cache {
-	return &Cache{source: source, ttl: ttl, bots: map[string]*cached{}}
+	c := &Cache{source: source, ttl: ttl, bots: map[string]*cached{}}
+	c.life, c.end = context.WithCancel(context.Background())
+	return c
+}
+
+// Close ends the loads under way, which go on without whoever began them, and waits for their end or that of ctx. Nobody
+// asks the cache from then on.
+func (c *Cache) Close(ctx context.Context) error {
+	c.end()
+	ended := make(chan struct{})
+	go func() { c.loads.Wait(); close(ended) }()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// load looks at the source apart from who asks, until Close.
+func (c *Cache) load(ctx context.Context, look func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(c.life, cancel)
+	c.loads.Go(func() {
+		defer cancel()
+		defer forget()
+		look(ctx)
+	})
 }
 
 // TellFailures has failed called for each try at a version that could not be read or compiled, from any goroutine;
@@ -117,7 +147,7 @@ func (c *Cache) Bot(ctx context.Context, id, side string) (Bot, error) {
 	}
 	if script.news == nil && (script.tried.IsZero() || time.Since(script.tried) >= c.ttl) {
 		script.begin()
-		go c.loadScript(context.WithoutCancel(ctx), id, version, script)
+		c.load(ctx, func(ctx context.Context) { c.loadScript(ctx, id, version, script) })
 	}
 	before, news := entry.speaks[side], script.news
 	if before != nil {
@@ -196,7 +226,7 @@ func (c *Cache) head(ctx context.Context, id string) (Head, *cached, error) {
 	}
 	if entry.news == nil {
 		entry.begin()
-		go c.loadHead(context.WithoutCancel(ctx), id, entry)
+		c.load(ctx, func(ctx context.Context) { c.loadHead(ctx, id, entry) })
 	}
 	news := entry.news
 	c.mu.Unlock()
@@ -257,7 +287,7 @@ func (c *Cache) loadScript(ctx context.Context, id string, version int64, script
 	again := script.failed
 	script.done(compiled, err)
 	c.mu.Unlock()
-	if err != nil && c.failed != nil {
+	if err != nil && c.failed != nil && c.life.Err() == nil {
 		c.failed(id, version, err, again)
 	}
 }

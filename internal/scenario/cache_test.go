@@ -294,6 +294,27 @@ func TestCache_TellFailures(t *testing.T) {
 	})
 }
 
+// What is under way when a process stops ends with it: it goes on at no database, and is told to nobody.
+func TestCache_Close(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := running(1, 1)
+		src.contentStall = time.Hour
+		cache := scenario.NewCache(src, ttl)
+		cache.TellFailures(func(botID string, version int64, err error, _ bool) {
+			t.Errorf("version %d of %s is told to have failed: %v", version, botID, err)
+		})
+		asked, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		if _, err := cache.Bot(asked, "b1", scenario.Live); err == nil {
+			t.Error("a version that is not read answers")
+		}
+		began := time.Now()
+		if err := cache.Close(t.Context()); err != nil || time.Since(began) != 0 {
+			t.Errorf("Close = %v after %v, want that the load ends at once", err, time.Since(began))
+		}
+	})
+}
+
 func TestCache_coldAndNotReadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := running(1, 1)
