@@ -32,7 +32,6 @@ type Base struct {
 	echoes   bool                 // many items that lead to different things ask the same, and none is a rival of another
 	deaf     func(doc int32) bool // says which items are left out; nil for none
 	heard    func() *heard        // what was said elsewhere; nil where nobody listens
-	meanings []meaning            // of the questions, by doc; nil where nobody looks
 	answers  sync.Map             // items by questions of elsewhere: see answering
 }
 
@@ -58,22 +57,15 @@ type docTerm struct {
 
 // New makes a base of items, which it keeps.
 func New(items []Item) *Base {
-	b := NewChoices(items)
+	b := newBase(items)
 	b.heard = heardSoFar
 	return b
 }
 
 // NewChoices is [New] for the few answers that a question has, of which what was heard elsewhere says nothing.
-func NewChoices(items []Item) *Base {
-	b := newBase(items)
-	b.meanings = make([]meaning, len(items))
-	for i := range items {
-		b.meanings[i] = meaningOf(wordsOf(items[i].Question))
-	}
-	return b
-}
+func NewChoices(items []Item) *Base { return newBase(items) }
 
-// newBase is a base that compares words alone.
+// newBase is a base that knows nothing by hearsay.
 func newBase(items []Item) *Base {
 	names := int32(len(dictionary().names))
 	b := &Base{items: items, docs: make([]doc, len(items)), ids: map[string]int32{}, posts: map[int32][]int32{},

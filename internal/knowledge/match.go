@@ -116,8 +116,7 @@ func (b *Base) ranked(words []string, hearsay hearsay) []Match {
 	b.hear(&q, hearsay)
 	const looked = 50
 	docs := b.candidates(&q, looked)
-	q.meant = b.nearnessTo(words)
-	for _, doc := range slices.Concat(q.meant.nearest(), slices.Sorted(maps.Keys(hearsay))) {
+	for _, doc := range slices.Sorted(maps.Keys(hearsay)) {
 		if doc != nothing && !slices.Contains(docs, doc) {
 			docs = append(docs, doc)
 		}
@@ -147,11 +146,6 @@ func (b *Base) match(q *query, docs []int32) (all []Match) {
 		m.f[elsewhere] = math.Pow(far, 4) // what is not sure is no reason
 		if m.f[elsewhereOther] = q.first; q.first > 0 && far == q.first {
 			m.f[elsewhereOther] = q.second
-		}
-		if q.meant.of != nil {
-			m.f[sense] = math.Max(0, float64(q.meant.of[doc]))
-			m.f[oddSense] = m.f[sense] * m.f[oddShare]
-			m.f[senseLead] = q.meant.ahead(doc, b.docs[doc].leads)
 		}
 		for i, f := range m.f {
 			m.logit += f * weights[i]
@@ -208,7 +202,7 @@ func (b *Base) matchStory(all []Match, story *query, clauses []clause, terms []t
 		}
 		setAside(its, c.words)
 		q := b.query("", its, tell)
-		q.hearsay, q.first, q.second, q.meant = story.hearsay, story.first, story.second, story.meant
+		q.hearsay, q.first, q.second = story.hearsay, story.first, story.second
 		if q.told >= story.told || !slices.ContainsFunc(q.said, func(s said) bool { return s.kind == topic || s.kind == word }) {
 			continue
 		}

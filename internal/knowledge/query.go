@@ -31,7 +31,6 @@ type query struct {
 
 	hearsay       map[int32]float64 // how far things are asked for as far as that was heard elsewhere, 0 to 1
 	first, second float64           // the most of these, and the next
-	meant         nearness
 }
 
 // query makes a query of terms; saids are what they tell.

@@ -20,7 +20,6 @@ const (
 	oddWord               // unknown words that it does not speak of
 	oddRest               // the rest that it does not speak of
 	oddAside              // topics said on the way to the question that it does not speak of
-	foreign               // of those: topics and words that no item speaks of
 	otherAsk              // it is asked when, where or why, and the question asks something else
 	missingTopic          // topics of the question that were not said
 	missingRest           // the rest of the question that was not said
@@ -35,9 +34,6 @@ const (
 	bareWritten           // the same, where no other topic was said
 	elsewhere             // how surely it is asked for by what was heard elsewhere
 	elsewhereOther        // how far another item is
-	sense                 // how near the question is in meaning
-	senseLead             // how much nearer than the next
-	oddSense              // share not in the item, times sense
 	longLead              // the lead where much was said, all of which hardly ever meets an item
 	lead                  // how far the item is before the next best, as far as it speaks of what is asked for
 	size
@@ -48,43 +44,40 @@ type features [size]float64
 var featureNames = [size]string{
 	always: "always", explained: "said, in the question", covered: "in the question, said", bestWord: "best word in common", sharedTopics: "topics in common",
 	sharedRest: "other words in common", inAnswer: "topics in answer or categories", oddTopic: "topics not in the item", oddWord: "unknown words",
-	oddRest: "other words not in the item", oddAside: "by the way, not in the item", foreign: "spoken of by no item", otherAsk: "asks another thing", missingTopic: "topics not said",
-	missingRest: "other words not said", spelling: "spelt alike", bare: "one word", focus: "topics asked for, in the item", same: "the same", letter: "spelt the same", oddShare: "share not in the item", itself: "the same words", written: "written in the question", bareWritten: "one word, written in the question", elsewhere: "asked so elsewhere", elsewhereOther: "another, asked so elsewhere", sense: "meant alike", senseLead: "meant more alike than the next", oddSense: "meant alike, share not in the item", longLead: "before the next, much said", lead: "before the next",
+	oddRest: "other words not in the item", oddAside: "by the way, not in the item", otherAsk: "asks another thing", missingTopic: "topics not said",
+	missingRest: "other words not said", spelling: "spelt alike", bare: "one word", focus: "topics asked for, in the item", same: "the same", letter: "spelt the same", oddShare: "share not in the item", itself: "the same words", written: "written in the question", bareWritten: "one word, written in the question", elsewhere: "asked so elsewhere", elsewhereOther: "another, asked so elsewhere", longLead: "before the next, much said", lead: "before the next",
 }
 
-// weights are fitted to the suites by TestFit, but for that of the same words, which no pair speaks against.
+// weights are fitted to the suites by TestFit, but for that of the same words, which no pair speaks against, and those
+// of what was heard elsewhere: they are as much as makes no suite worse.
 var weights = features{
-	always:         -3.17,
-	explained:      0.48,
-	covered:        0.51,
-	bestWord:       0.23,
-	sharedTopics:   0.40,
-	sharedRest:     1.34,
-	inAnswer:       2.19,
-	oddTopic:       -0.62,
-	oddWord:        0.67,
-	oddRest:        1.22,
-	oddAside:       0.19,
-	foreign:        -0.13,
-	otherAsk:       -0.00,
-	missingTopic:   0.06,
-	missingRest:    0.45,
-	spelling:       -0.03,
-	bare:           0.37,
-	focus:          -0.02,
-	same:           1.61,
-	letter:         0.43,
-	oddShare:       -1.06,
+	always:         -1.75,
+	explained:      -0.51,
+	covered:        1.25,
+	bestWord:       0.65,
+	sharedTopics:   0.96,
+	sharedRest:     1.52,
+	inAnswer:       1.62,
+	oddTopic:       -0.59,
+	oddWord:        0.40,
+	oddRest:        1.10,
+	oddAside:       0.24,
+	otherAsk:       -0.77,
+	missingTopic:   0.00,
+	missingRest:    0.31,
+	spelling:       1.27,
+	bare:           0.23,
+	focus:          -0.82,
+	same:           0.75,
+	letter:         1.02,
+	oddShare:       -2.57,
 	itself:         1.50,
-	written:        -0.45,
-	bareWritten:    1.22,
-	elsewhere:      0.56,
-	elsewhereOther: -1.33,
-	sense:          2.43,
-	senseLead:      1.89,
-	oddSense:       2.08,
-	longLead:       2.70,
-	lead:           2.93,
+	written:        -0.47,
+	bareWritten:    1.07,
+	longLead:       2.29,
+	lead:           4.45,
+	elsewhere:      0.8,
+	elsewhereOther: -1.5,
 }
 
 // shift makes the odds stricter than those of the suites: a wrong answer is worse than none.
@@ -198,14 +191,8 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 			f[oddAside] += lost
 		case s.kind == topic:
 			f[oddTopic] += lost
-			if s.num < 0 || !b.vocab.spoken[s.num] {
-				f[foreign] += lost
-			}
 		case s.kind == word:
 			f[oddWord] += lost
-			if s.num < 0 {
-				f[foreign] += lost
-			}
 		case s.kind == ask && best == 0:
 			f[otherAsk] += lost
 		default:
@@ -251,7 +238,7 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 		f[bareWritten] = f[written]
 	}
 	const most = 2 // more of the same says no more
-	for _, n := range []int{sharedTopics, sharedRest, inAnswer, oddTopic, oddWord, oddRest, oddAside, foreign, otherAsk, missingTopic, missingRest} {
+	for _, n := range []int{sharedTopics, sharedRest, inAnswer, oddTopic, oddWord, oddRest, oddAside, otherAsk, missingTopic, missingRest} {
 		f[n] = min(f[n], most)
 	}
 	return f
