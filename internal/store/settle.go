@@ -33,8 +33,8 @@ type settling struct {
 	err error
 }
 
-// errNotReached is what a settlement comes to whose transaction was not even begun.
-var errNotReached = errors.New("the settlement was cut off")
+// errNotReached is what comes of work that waited for others of its kind, and was not even begun.
+var errNotReached = errors.New("it was cut off before it began")
 
 // SettleChunk captures what was delivered, releases the rest and ends the chunk.
 //
