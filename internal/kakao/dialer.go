@@ -110,6 +110,13 @@ func isLoopbackHost(host string) bool {
 	return host == "localhost" || (err == nil && ip.Unmap().IsLoopback())
 }
 
+// IsOwnHost reports whether a host is, by how it is written, none that the public network leads to: this machine, or a
+// literal address that is not public. What any other name leads to is known when it is dialled.
+func IsOwnHost(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") || err == nil && !isPublic(ip.Unmap().WithZone(""))
+}
+
 // Client returns an HTTP client that follows no redirect, uses no proxy, calls what [Guard.Check]
 // allows, and looks at every address at the moment it connects to it, so that a name which
 // resolves to something else the second time gains nothing. Each call opens its own connection:

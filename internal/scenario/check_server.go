@@ -44,9 +44,12 @@ func (k *checker) serverURL(path, address string) {
 	case u.RawQuery != "" || u.Fragment != "":
 		k.add(path, "must end before ? and #; the path of a webhook is added to it")
 	}
-	here := u.Scheme == "http" && k.rules.HTTPLoopback && loopback(u.Hostname())
-	if u.Scheme != "https" && !here && !kakao.LeadsTo(k.rules.HTTPHosts, u) {
+	switch {
+	case k.rules.HTTPLoopback && loopback(u.Hostname()) && (u.Scheme == "http" || u.Scheme == "https"), kakao.LeadsTo(k.rules.HTTPHosts, u):
+	case u.Scheme != "https":
 		k.add(path, "must be an https address")
+	case kakao.IsOwnHost(u.Hostname()):
+		k.add(path, "leads to no public address, so it is never called; MALGIL_SKILL_PRIVATE_HOSTS lists hosts of your own network")
 	}
 }
 
