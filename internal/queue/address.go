@@ -160,6 +160,17 @@ func (a Address) EnqueueClient() redis.UniversalClient {
 // write must get through. It connects when first used; the caller closes it after the servers.
 func (a Address) ServerClient() redis.UniversalClient { return newClient(a.options) }
 
+// waitClient returns a client for so many who wait for tasks at the same time. A wait ends with its context, and is not
+// repeated. It connects when first used; the caller closes it.
+func (a Address) waitClient(waiting int) redis.UniversalClient {
+	o := a.options
+	o.ContextTimeoutEnabled = true
+	o.MaxRetries = -1
+	o.DialerRetries = 1
+	o.PoolSize = 2 * waiting // one that was left may wait beside the next
+	return newClient(o)
+}
+
 // InspectClient returns a client for looking around: scripts and long pipelines may take their
 // time, and a deadline still ends them. It connects when first used; the caller closes it.
 func (a Address) InspectClient() redis.UniversalClient {

@@ -15,16 +15,17 @@ type Pool struct {
 	Servers       int           // 1–4; one asynq server takes about 5,000 tasks a second off a queue, four about 13,500
 	Concurrency   int           // tasks at once, over all servers of the pool
 	CheckInterval time.Duration // how long an idle server sleeps, so about the wait of a task that finds it idle
+	Bell          bool          // an idle server is told of a task at once; it looks at the interval only where Redis does not let it wait
 	Drain         time.Duration // how long running tasks may go on when the process stops; 0 cuts them at their next step
 }
 
 const maxServers = 4
 
-// defaultPools are one for each of [tasks.Queues]. A server that looks every 3 ms costs about a
-// tenth of a core when idle, its Redis included: people wait for reply, Kakao waits for echo.
+// defaultPools are one for each of [tasks.Queues]. People wait for reply, Kakao waits for echo: their servers wait for
+// tasks at Redis. A server that has to look every 3 ms costs about a tenth of a core when idle, its Redis included.
 var defaultPools = []Pool{
-	{Queue: tasks.QueueReply, Servers: 1, Concurrency: 256, CheckInterval: 3 * time.Millisecond, Drain: 55 * time.Second}, // a promised callback
-	{Queue: tasks.QueueEcho, Servers: 1, Concurrency: 256, CheckInterval: 5 * time.Millisecond, Drain: 55 * time.Second},
+	{Queue: tasks.QueueReply, Servers: 1, Concurrency: 256, CheckInterval: 3 * time.Millisecond, Bell: true, Drain: 55 * time.Second}, // a promised callback
+	{Queue: tasks.QueueEcho, Servers: 1, Concurrency: 256, CheckInterval: 5 * time.Millisecond, Bell: true, Drain: 55 * time.Second},
 	{Queue: tasks.QueueBroadcast, Servers: 1, Concurrency: 64, CheckInterval: 50 * time.Millisecond, Drain: 20 * time.Second}, // a request gives up after 15 s
 	{Queue: tasks.QueueResult, Servers: 1, Concurrency: 32, CheckInterval: 200 * time.Millisecond, Drain: 20 * time.Second},
 	{Queue: tasks.QueueBilling, Servers: 1, Concurrency: 4, CheckInterval: 200 * time.Millisecond, Drain: 20 * time.Second},
