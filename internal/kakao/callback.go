@@ -3,7 +3,6 @@ package kakao
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -143,8 +142,7 @@ func (c *CallbackClient) once(ctx context.Context, callbackURL string, body []by
 }
 
 func readCallbackAnswer(status int, raw []byte) (CallbackOutcome, error) {
-	var answer object
-	_ = json.Unmarshal(raw, &answer) // no object: every field below is empty
+	answer := asObject(bytes.TrimSpace(raw)) // no object: every field below is empty
 	outcome := CallbackOutcome{TaskID: answer.text("taskId"), Message: answer.text("message")}
 	word := answer.text("status")
 	if word == "SUCCESS" && status < 300 {

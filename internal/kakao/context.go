@@ -21,8 +21,8 @@ func (r SkillRequest) ContextValues() []ContextValue {
 		}
 		if params := context.object("params"); len(params) > 0 {
 			value.Params = make(map[string]string, len(params))
-			for name, param := range params {
-				value.Params[name] = ValueText(param)
+			for _, param := range params {
+				value.Params[param.name()] = ValueText(param.value)
 			}
 		}
 		all = append(all, value)

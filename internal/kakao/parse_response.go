@@ -54,7 +54,7 @@ func (v *ContextValue) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	if raw.Params != nil {
-		v.Params = object{"params": raw.Params}.texts("params")
+		v.Params = object{{quoted: json.RawMessage(`"params"`), value: raw.Params}}.texts("params")
 	}
 	return nil
 }

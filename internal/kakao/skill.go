@@ -110,8 +110,8 @@ func ParseSkillRequest(body []byte) (SkillRequest, error) {
 	if deeperThan(body, MaxDepth) {
 		return SkillRequest{}, errTooDeep()
 	}
-	var top object
-	if err := json.Unmarshal(body, &top); err != nil || top == nil {
+	top := asObject(bytes.Trim(body, " \t\r\n")) // what JSON calls white space
+	if top == nil {
 		return SkillRequest{}, errNoObject()
 	}
 	intent, action, said := top.object("intent"), top.object("action"), top.object("userRequest")
@@ -196,7 +196,7 @@ func knowledge(extra object) []Knowledge {
 		}
 		var all []Knowledge
 		for _, item := range items {
-			o := asObject(item)
+			o := fieldsOf(item)
 			if o == nil {
 				continue
 			}
@@ -221,10 +221,10 @@ func detailParams(o object) map[string]DetailParam {
 		return nil
 	}
 	all := make(map[string]DetailParam, len(o))
-	for name, raw := range o {
-		detail := asObject(raw)
-		all[name] = DetailParam{
-			GroupName: detail.text("groupName"), Origin: detail.text("origin"), Value: anyText(detail["value"]),
+	for _, f := range o {
+		detail := fieldsOf(f.value)
+		all[f.name()] = DetailParam{
+			GroupName: detail.text("groupName"), Origin: detail.text("origin"), Value: anyText(detail.value("value")),
 		}
 	}
 	return all

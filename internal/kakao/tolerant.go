@@ -5,26 +5,48 @@ import (
 	"encoding/json"
 )
 
-// object reads a JSON object whose fields may be missing, null or of another type than
-// promised. A nil object answers zero values.
-type object map[string]json.RawMessage
+// object is a JSON object whose fields may be missing, null or of another type than
+// promised. A nil object answers zero values. It is part of what it was read from, which was checked
+// as a whole once: reading it field by field copies and checks nothing again.
+type object []field
+
+type field struct {
+	quoted json.RawMessage // its name, as it is written
+	value  json.RawMessage
+}
+
+func (f field) name() string { return unquoted(f.quoted) }
+
+// is compares the name of a field with one of ours, which has no characters to escape.
+func (f field) is(name string) bool {
+	if len(f.quoted) == len(name)+2 && string(f.quoted[1:len(f.quoted)-1]) == name {
+		return true
+	}
+	return bytes.IndexByte(f.quoted, '\\') >= 0 && f.name() == name
+}
 
 // asObject returns nil for anything that is no object.
 func asObject(raw json.RawMessage) object {
-	if !startsWith(raw, '{') {
+	if !startsWith(raw, '{') || !json.Valid(raw) {
 		return nil
 	}
-	var o object
-	if json.Unmarshal(raw, &o) != nil {
-		return nil
-	}
-	return o
+	return fieldsOf(raw)
 }
 
-func (o object) object(name string) object { return asObject(o[name]) }
+// value returns nil for a field that is missing. Of several of a name the last one counts.
+func (o object) value(name string) json.RawMessage {
+	for i := len(o) - 1; i >= 0; i-- {
+		if o[i].is(name) {
+			return o[i].value
+		}
+	}
+	return nil
+}
+
+func (o object) object(name string) object { return fieldsOf(o.value(name)) }
 
 // text returns a string as it is, a number or boolean as its literal, "" for all else.
-func (o object) text(name string) string { return scalar(o[name]) }
+func (o object) text(name string) string { return scalar(o.value(name)) }
 
 func (o object) named(name string) Named {
 	thing := o.object(name)
@@ -32,17 +54,7 @@ func (o object) named(name string) Named {
 }
 
 // list returns nil for anything that is no array.
-func (o object) list(name string) []json.RawMessage {
-	raw := o[name]
-	if !startsWith(raw, '[') {
-		return nil
-	}
-	var items []json.RawMessage
-	if json.Unmarshal(raw, &items) != nil {
-		return nil
-	}
-	return items
-}
+func (o object) list(name string) []json.RawMessage { return itemsOf(o.value(name)) }
 
 // texts returns a map with every value as text: objects and arrays as JSON, null left out.
 // It is nil for anything that is no object, and for an empty one.
@@ -52,10 +64,12 @@ func (o object) texts(name string) map[string]string {
 		return nil
 	}
 	all := make(map[string]string, len(fields))
-	for key, raw := range fields {
-		if string(raw) != "null" {
-			all[key] = anyText(raw)
+	for _, f := range fields {
+		if string(f.value) == "null" {
+			delete(all, f.name()) // the last one of a name counts
+			continue
 		}
+		all[f.name()] = anyText(f.value)
 	}
 	return all
 }
@@ -65,11 +79,7 @@ func scalar(raw json.RawMessage) string {
 	case len(raw) == 0, raw[0] == '{', raw[0] == '[', raw[0] == 'n':
 		return ""
 	case raw[0] == '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return ""
-		}
-		return s
+		return unquoted(raw)
 	}
 	return string(raw)
 }
