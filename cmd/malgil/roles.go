@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"runtime/debug"
 	"strings"
 
 	"github.com/malgil/malgil/internal/app"
@@ -53,15 +51,16 @@ type intakeCommand struct {
 	app.Config `embed:""`
 }
 
-// intakeGC is how much garbage an intake holds, in percent of what is in use: a large upload holds much, and
-// Go's 100 would double it. GOGC says otherwise.
-const intakeGC = 50
+// How much garbage an intake holds. A large upload holds much, and Go's 100 percent would double it; utterances hold
+// little, and are answered sooner where nothing is collected meanwhile.
+const (
+	intakeGC   = 50       // percent of what is in use
+	intakeHeap = 64 << 20 // bytes that are not worth it
+)
 
 // Run serves until the process is told to stop.
 func (c intakeCommand) Run(e *env) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(intakeGC)
-	}
+	collectFrom(intakeHeap, intakeGC)
 	return app.Run(e.ctx, c.Config, intakeRoles, e.log)
 }
 
