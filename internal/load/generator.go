@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -115,14 +116,14 @@ func (g *generator) open(ctx context.Context, rate float64, length time.Duration
 		people  sync.WaitGroup
 		begin   = time.Now()
 	)
+	runtime.LockOSThread() // it sleeps itself, see sleepUntil
+	defer runtime.UnlockOSThread()
 	for said := 0; ; said++ {
 		due := begin.Add(time.Duration(float64(said) / rate * float64(time.Second)))
 		if due.Sub(begin) >= length {
 			break
 		}
-		if ahead := time.Until(due); ahead > 0 {
-			time.Sleep(ahead)
-		}
+		sleepUntil(due)
 		if waiting.Add(1) > openLimit || ctx.Err() != nil {
 			people.Wait()
 			if err := ctx.Err(); err != nil {
