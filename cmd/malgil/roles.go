@@ -74,8 +74,18 @@ type workerCommand struct {
 	Pools      []string `default:"${queues}" help:"Queues to serve."`
 }
 
+// A worker holds what customers mean, some 80 MB that never change. Every collection reads all of it, and what is said
+// meanwhile waits for a processor.
+const (
+	workerGC   = 100
+	workerHeap = 256 << 20 // bytes
+)
+
 // Run serves until the process is told to stop.
-func (c workerCommand) Run(e *env) error { return app.Run(e.ctx, c.Config, c.roles(), e.log) }
+func (c workerCommand) Run(e *env) error {
+	collectFrom(workerHeap, workerGC)
+	return app.Run(e.ctx, c.Config, c.roles(), e.log)
+}
 
 func (c workerCommand) check() error { return c.Check(c.roles()) }
 
