@@ -14,7 +14,6 @@ import (
 	"github.com/malgil/malgil/internal/fault"
 	"github.com/malgil/malgil/internal/intake"
 	"github.com/malgil/malgil/internal/kakao"
-	"github.com/malgil/malgil/internal/knowledge"
 	"github.com/malgil/malgil/internal/mail"
 	"github.com/malgil/malgil/internal/metrics"
 	"github.com/malgil/malgil/internal/notice"
@@ -246,9 +245,6 @@ func (a *App) warm() {
 		if err != nil {
 			p.log.WarnContext(ctx, "bots are loaded at their first question", "err", err)
 			return
-		}
-		if len(ids) > 0 {
-			knowledge.Load()
 		}
 		p.known.Warm(ctx, ids)
 	}()

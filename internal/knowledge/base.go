@@ -18,21 +18,18 @@ type Base struct {
 	things   float64 // how many different things the items lead to
 	docs     []doc
 	vocab    vocabulary
-	ids      map[string]int32     // of words that no concept has, behind those of the concepts
-	posts    map[int32][]int32    // docs by what their questions say
-	also     map[int32][]int32    // docs by what their answers and categories say, and their questions do not
-	within   map[int32][]int32    // docs by the words that those are put together of
-	pairs    map[uint64][]int32   // docs by pairs of syllables of their questions
-	rarePair map[uint64]float64   // how rare a pair is in the questions, 0 to 1; none for one that no question has
-	rareIn   []float64            // how rare it is in all that the items say
-	rare     []float64            // how rare a word is in the questions, 0 to 1, by id
-	texts    map[string]float64   // how rare a word is as it is written, 0 to 1
-	heading  []bool               // in the categories of one thing alone, by id
-	usual    []bool               // said all over the base, by id: 진료 at a clinic
-	echoes   bool                 // many items that lead to different things ask the same, and none is a rival of another
-	deaf     func(doc int32) bool // says which items are left out; nil for none
-	heard    func() *heard        // what was said elsewhere; nil where nobody listens
-	answers  sync.Map             // items by questions of elsewhere: see answering
+	ids      map[string]int32   // of words that no concept has, behind those of the concepts
+	posts    map[int32][]int32  // docs by what their questions say
+	also     map[int32][]int32  // docs by what their answers and categories say, and their questions do not
+	within   map[int32][]int32  // docs by the words that those are put together of
+	pairs    map[uint64][]int32 // docs by pairs of syllables of their questions
+	rarePair map[uint64]float64 // how rare a pair is in the questions, 0 to 1; none for one that no question has
+	rareIn   []float64          // how rare it is in all that the items say
+	rare     []float64          // how rare a word is in the questions, 0 to 1, by id
+	texts    map[string]float64 // how rare a word is as it is written, 0 to 1
+	heading  []bool             // in the categories of one thing alone, by id
+	usual    []bool             // said all over the base, by id: 진료 at a clinic
+	meanings []meaning          // of the questions, by doc
 }
 
 // doc is an item as it is matched.
@@ -57,16 +54,6 @@ type docTerm struct {
 
 // New makes a base of items, which it keeps.
 func New(items []Item) *Base {
-	b := newBase(items)
-	b.heard = heardSoFar
-	return b
-}
-
-// NewChoices is [New] for the few answers that a question has, of which what was heard elsewhere says nothing.
-func NewChoices(items []Item) *Base { return newBase(items) }
-
-// newBase is a base that knows nothing by hearsay.
-func newBase(items []Item) *Base {
 	names := int32(len(dictionary().names))
 	b := &Base{items: items, docs: make([]doc, len(items)), ids: map[string]int32{}, posts: map[int32][]int32{},
 		also: map[int32][]int32{}, within: map[int32][]int32{}, pairs: map[uint64][]int32{}}
@@ -76,8 +63,11 @@ func newBase(items []Item) *Base {
 		b.ids[w] = names + int32(i)
 	}
 	b.lead()
+	b.meanings = make([]meaning, len(items))
 	for i := range items {
-		b.add(int32(i), strings.Join(wordsOf(items[i].Question), ""), texts[i])
+		words := wordsOf(items[i].Question)
+		b.add(int32(i), strings.Join(words, ""), texts[i])
+		b.meanings[i] = meaningOf(words)
 	}
 	b.weigh(len(b.ids) + int(names))
 	b.vocab.spoken = make([]bool, names)

@@ -13,6 +13,12 @@ import (
 //go:embed data/*.tsv data/*.txt
 var dataFiles embed.FS
 
+// Load reads what Malgil knows of Korean, which takes half a second; otherwise the first bot waits for it.
+func Load() {
+	dictionary()
+	learnt()
+}
+
 // kind is what a word is to a question.
 type kind uint8
 

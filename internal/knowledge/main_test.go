@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What was heard is known from the first test on.
+// No test waits for the dictionary.
 func TestMain(m *testing.M) {
 	Load()
 	os.Exit(m.Run())

@@ -2,7 +2,6 @@ package knowledge
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -67,7 +66,7 @@ func (b *Base) candidates(q *query, most int) []int32 {
 	}
 	var best []int32 // in order; most docs are no better than the last of them, and not looked at again
 	for doc, s := range sum {
-		if s == 0 || b.deaf != nil && b.deaf(int32(doc)) {
+		if s == 0 {
 			continue
 		}
 		s /= 1 + float32(b.docs[doc].total)/4
@@ -102,27 +101,22 @@ func (b *Base) Match(utterance string, most int) []Match {
 // rank are the items that fit an utterance, best first, without their parts.
 func (b *Base) rank(utterance string) []Match {
 	words := wordsOf(utterance)
-	return b.ranked(words, b.hearsay(words))
-}
-
-// ranked is rank with what is known by hearsay.
-func (b *Base) ranked(words []string, hearsay hearsay) []Match {
 	terms := question(words, &b.vocab)
 	if len(terms) == 0 {
 		return nil
 	}
 	saids := b.saids(terms)
 	q := b.query(strings.Join(words, ""), terms, saids)
-	b.hear(&q, hearsay)
 	const looked = 50
 	docs := b.candidates(&q, looked)
-	for _, doc := range slices.Sorted(maps.Keys(hearsay)) {
-		if doc != nothing && !slices.Contains(docs, doc) {
+	q.meant = b.nearnessTo(words)
+	for _, doc := range q.meant.nearest() {
+		if !slices.Contains(docs, doc) {
 			docs = append(docs, doc)
 		}
 	}
 	all := b.match(&q, docs)
-	if q.told >= storyTold && b.heard != nil { // what was heard is short
+	if q.told >= storyTold {
 		all = b.matchStory(all, &q, clauses(words), terms, saids, docs)
 	}
 	fits := all[:0]
@@ -142,11 +136,9 @@ func (b *Base) ranked(words []string, hearsay hearsay) []Match {
 func (b *Base) match(q *query, docs []int32) (all []Match) {
 	for _, doc := range docs {
 		m := Match{Item: int(doc), f: b.compare(q, &b.docs[doc]), q: q}
-		far := q.hearsay[b.docs[doc].leads]
-		m.f[elsewhere] = math.Pow(far, 4) // what is not sure is no reason
-		if m.f[elsewhereOther] = q.first; q.first > 0 && far == q.first {
-			m.f[elsewhereOther] = q.second
-		}
+		m.f[sense] = math.Max(0, float64(q.meant.of[doc]))
+		m.f[oddSense] = m.f[sense] * m.f[oddShare]
+		m.f[senseLead] = q.meant.ahead(doc, b.docs[doc].leads)
 		for i, f := range m.f {
 			m.logit += f * weights[i]
 		}
@@ -167,9 +159,7 @@ func (b *Base) match(q *query, docs []int32) (all []Match) {
 		m := &all[i]
 		const far = 3 // further before the next is no better
 		rival := far * -10.0
-		if b.echoes {
-			// nobody is a rival: one and the same is asked in many words
-		} else if thing(*m) != thing(all[0]) {
+		if thing(*m) != thing(all[0]) {
 			rival = all[0].logit
 		} else if next > 0 {
 			rival = all[next].logit
@@ -202,7 +192,7 @@ func (b *Base) matchStory(all []Match, story *query, clauses []clause, terms []t
 		}
 		setAside(its, c.words)
 		q := b.query("", its, tell)
-		q.hearsay, q.first, q.second = story.hearsay, story.first, story.second
+		q.meant = story.meant
 		if q.told >= story.told || !slices.ContainsFunc(q.said, func(s said) bool { return s.kind == topic || s.kind == word }) {
 			continue
 		}

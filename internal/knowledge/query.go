@@ -29,8 +29,7 @@ type query struct {
 	told  float64 // words that say something
 	long  float64 // how much was said: 0 for a few words, 1 for a story
 
-	hearsay       map[int32]float64 // how far things are asked for as far as that was heard elsewhere, 0 to 1
-	first, second float64           // the most of these, and the next
+	meant nearness
 }
 
 // query makes a query of terms; saids are what they tell.
@@ -151,23 +150,4 @@ func (b *Base) rareWritten(text string) float64 {
 		return 0
 	}
 	return b.rarity(b.thingsIn(docs))
-}
-
-// hear has a query know what is asked by hearsay: for things, whichever way to ask for one that is.
-func (b *Base) hear(q *query, hearsay hearsay) {
-	q.hearsay = make(map[int32]float64, len(hearsay))
-	for doc, far := range hearsay {
-		thing := nothing
-		if doc != nothing {
-			thing = b.docs[doc].leads
-		}
-		q.hearsay[thing] = max(q.hearsay[thing], far)
-	}
-	for _, far := range q.hearsay {
-		if far > q.first {
-			q.first, q.second = far, q.first
-		} else {
-			q.second = max(q.second, far)
-		}
-	}
 }

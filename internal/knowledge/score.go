@@ -9,33 +9,35 @@ import (
 // What is measured of an utterance and an item. Topics are words of the dictionary that a question may be about, and
 // words that no dictionary has; the rest is everyday words, times and people, and what is asked: when, where.
 const (
-	always         = iota // 1
-	explained             // share of what was said that the question says too
-	covered               // share of the question that was said
-	bestWord              // how much the topic tells that they share and that tells most
-	sharedTopics          // how much the topics tell that they share
-	sharedRest            // the same of the rest
-	inAnswer              // topics that the answer or the categories speak of, and the question does not
-	oddTopic              // topics of the dictionary that the item does not speak of
-	oddWord               // unknown words that it does not speak of
-	oddRest               // the rest that it does not speak of
-	oddAside              // topics said on the way to the question that it does not speak of
-	otherAsk              // it is asked when, where or why, and the question asks something else
-	missingTopic          // topics of the question that were not said
-	missingRest           // the rest of the question that was not said
-	spelling              // the pairs of syllables that they share
-	bare                  // one topic was said, and it is in the question: how much of that it is
-	focus                 // share of the topics in the question itself, what leads to it left out, that the item speaks of
-	same                  // what was said is the question, in other words: explained and covered
-	letter                // it is spelt as the question, nearly: the square of spelling
-	oddShare              // share of what was said that the item does not speak of, topics or not
-	itself                // the question says the same words, and no others
-	written               // how rare a topic is in the questions as it is written, where this one has it
-	bareWritten           // the same, where no other topic was said
-	elsewhere             // how surely it is asked for by what was heard elsewhere
-	elsewhereOther        // how far another item is
-	longLead              // the lead where much was said, all of which hardly ever meets an item
-	lead                  // how far the item is before the next best, as far as it speaks of what is asked for
+	always       = iota // 1
+	explained           // share of what was said that the question says too
+	covered             // share of the question that was said
+	bestWord            // how much the topic tells that they share and that tells most
+	sharedTopics        // how much the topics tell that they share
+	sharedRest          // the same of the rest
+	inAnswer            // topics that the answer or the categories speak of, and the question does not
+	oddTopic            // topics of the dictionary that the item does not speak of
+	oddWord             // unknown words that it does not speak of
+	oddRest             // the rest that it does not speak of
+	oddAside            // topics said on the way to the question that it does not speak of
+	foreign             // of those: topics and words that no item speaks of
+	otherAsk            // it is asked when, where or why, and the question asks something else
+	missingTopic        // topics of the question that were not said
+	missingRest         // the rest of the question that was not said
+	spelling            // the pairs of syllables that they share
+	bare                // one topic was said, and it is in the question: how much of that it is
+	focus               // share of the topics in the question itself, what leads to it left out, that the item speaks of
+	same                // what was said is the question, in other words: explained and covered
+	letter              // it is spelt as the question, nearly: the square of spelling
+	oddShare            // share of what was said that the item does not speak of, topics or not
+	itself              // the question says the same words, and no others
+	written             // how rare a topic is in the questions as it is written, where this one has it
+	bareWritten         // the same, where no other topic was said
+	sense               // how near the question is in meaning
+	senseLead           // how much nearer than the next
+	oddSense            // share not in the item, times sense
+	longLead            // the lead where much was said, all of which hardly ever meets an item
+	lead                // how far the item is before the next best, as far as it speaks of what is asked for
 	size
 )
 
@@ -44,44 +46,45 @@ type features [size]float64
 var featureNames = [size]string{
 	always: "always", explained: "said, in the question", covered: "in the question, said", bestWord: "best word in common", sharedTopics: "topics in common",
 	sharedRest: "other words in common", inAnswer: "topics in answer or categories", oddTopic: "topics not in the item", oddWord: "unknown words",
-	oddRest: "other words not in the item", oddAside: "by the way, not in the item", otherAsk: "asks another thing", missingTopic: "topics not said",
-	missingRest: "other words not said", spelling: "spelt alike", bare: "one word", focus: "topics asked for, in the item", same: "the same", letter: "spelt the same", oddShare: "share not in the item", itself: "the same words", written: "written in the question", bareWritten: "one word, written in the question", elsewhere: "asked so elsewhere", elsewhereOther: "another, asked so elsewhere", longLead: "before the next, much said", lead: "before the next",
+	oddRest: "other words not in the item", oddAside: "by the way, not in the item", foreign: "spoken of by no item", otherAsk: "asks another thing", missingTopic: "topics not said",
+	missingRest: "other words not said", spelling: "spelt alike", bare: "one word", focus: "topics asked for, in the item", same: "the same", letter: "spelt the same", oddShare: "share not in the item", itself: "the same words", written: "written in the question", bareWritten: "one word, written in the question", sense: "meant alike", senseLead: "meant more alike than the next", oddSense: "meant alike, share not in the item", longLead: "before the next, much said", lead: "before the next",
 }
 
-// weights are fitted to the suites by TestFit, but for that of the same words, which no pair speaks against, and those
-// of what was heard elsewhere: they are as much as makes no suite worse.
+// weights are fitted to the suites by TestFit, but for that of the same words, which no pair speaks against.
 var weights = features{
-	always:         -1.75,
-	explained:      -0.51,
-	covered:        1.25,
-	bestWord:       0.65,
-	sharedTopics:   0.96,
-	sharedRest:     1.52,
-	inAnswer:       1.62,
-	oddTopic:       -0.59,
-	oddWord:        0.40,
-	oddRest:        1.10,
-	oddAside:       0.24,
-	otherAsk:       -0.77,
-	missingTopic:   0.00,
-	missingRest:    0.31,
-	spelling:       1.27,
-	bare:           0.23,
-	focus:          -0.82,
-	same:           0.75,
-	letter:         1.02,
-	oddShare:       -2.57,
-	itself:         1.50,
-	written:        -0.47,
-	bareWritten:    1.07,
-	longLead:       2.29,
-	lead:           4.45,
-	elsewhere:      0.8,
-	elsewhereOther: -1.5,
+	always:       -2.87,
+	explained:    -0.04,
+	covered:      -0.33,
+	bestWord:     -0.00,
+	sharedTopics: 0.51,
+	sharedRest:   1.25,
+	inAnswer:     2.12,
+	oddTopic:     -0.56,
+	oddWord:      0.23,
+	oddRest:      0.76,
+	oddAside:     0.14,
+	foreign:      0.32,
+	otherAsk:     0.32,
+	missingTopic: 0.03,
+	missingRest:  0.22,
+	spelling:     -0.64,
+	bare:         0.23,
+	focus:        -0.01,
+	same:         1.45,
+	letter:       1.05,
+	oddShare:     -2.29,
+	itself:       1.50,
+	written:      -0.42,
+	bareWritten:  0.83,
+	sense:        3.01,
+	senseLead:    2.56,
+	oddSense:     3.45,
+	longLead:     1.63,
+	lead:         2.76,
 }
 
 // shift makes the odds stricter than those of the suites: a wrong answer is worse than none.
-const shift = -0.5
+const shift = -0.9
 
 // part is how far one word of those that a word is put together of stands for it.
 const part = 0.7
@@ -191,8 +194,14 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 			f[oddAside] += lost
 		case s.kind == topic:
 			f[oddTopic] += lost
+			if s.num < 0 || !b.vocab.spoken[s.num] {
+				f[foreign] += lost
+			}
 		case s.kind == word:
 			f[oddWord] += lost
+			if s.num < 0 {
+				f[foreign] += lost
+			}
 		case s.kind == ask && best == 0:
 			f[otherAsk] += lost
 		default:
@@ -238,7 +247,7 @@ func (b *Base) compare(q *query, d *doc) (f features) {
 		f[bareWritten] = f[written]
 	}
 	const most = 2 // more of the same says no more
-	for _, n := range []int{sharedTopics, sharedRest, inAnswer, oddTopic, oddWord, oddRest, oddAside, otherAsk, missingTopic, missingRest} {
+	for _, n := range []int{sharedTopics, sharedRest, inAnswer, oddTopic, oddWord, oddRest, oddAside, foreign, otherAsk, missingTopic, missingRest} {
 		f[n] = min(f[n], most)
 	}
 	return f

@@ -11,8 +11,9 @@ import (
 // shapes are looked up (the idea is SymSpell's), and what they lead to is measured by [slip].
 type slips struct {
 	words  []string
-	spelt  [][]rune // letters of the words
-	shapes []shape  // in order
+	spelt  []rune  // letters of the words, one behind the other: a collector has one slice to look at, not so many
+	ends   []int32 // where in spelt those of a word end
+	shapes []shape // in order
 }
 
 type shape struct {
@@ -33,7 +34,8 @@ func newSlips(words []string) *slips {
 			continue
 		}
 		id := int32(len(s.words))
-		s.words, s.spelt = append(s.words, w), append(s.spelt, l)
+		s.words, s.spelt = append(s.words, w), append(s.spelt, l...)
+		s.ends = append(s.ends, int32(len(s.spelt)))
 		eachShape(l, func(h uint64) { s.shapes = append(s.shapes, shape{h, id}) })
 	}
 	slices.SortFunc(s.shapes, func(a, b shape) int {
@@ -47,6 +49,15 @@ func newSlips(words []string) *slips {
 	})
 	s.shapes = slices.Compact(s.shapes)
 	return s
+}
+
+// lettersOf are those of a word.
+func (s *slips) lettersOf(word int32) []rune {
+	from := int32(0)
+	if word > 0 {
+		from = s.ends[word-1]
+	}
+	return s.spelt[from:s.ends[word]]
 }
 
 // eachShape calls do with the hash of letters, whole and with one of them left out.
@@ -93,7 +104,7 @@ func (s *slips) nearest(l []rune) (meant string, far float64, ok bool) {
 			if w == best {
 				continue
 			}
-			if d := slip(l, s.spelt[w]); d <= most && (d < far || d == far && w < best) {
+			if d := slip(l, s.lettersOf(w)); d <= most && (d < far || d == far && w < best) {
 				best, far = w, d
 			}
 		}

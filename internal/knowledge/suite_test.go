@@ -11,14 +11,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 )
 
 // A suite is a folder of trades: <trade>.csv is a knowledge base as it is imported, <trade>-pairs.csv what customers say,
-// the question that answers it (none: it must fall back) and the kind of the pair. Those in data/heard are what the
-// program has heard itself: one of them is measured without what was heard in it. Those in testdata are held out:
-// nothing is learnt from them and nothing tuned on them.
+// the question that answers it (none: it must fall back) and the kind of the pair. The dictionary was made by those in
+// testdata/suites, and the weights are fitted to them. Those in testdata/held are held out: nothing is learnt from them and
+// nothing tuned on them.
 type trade struct {
 	name  string
 	base  *Base
@@ -29,15 +28,14 @@ type pair struct{ said, want, kind string }
 
 func suite(t testing.TB, folder string) (all []trade) {
 	t.Helper()
-	in := "data/heard/" + folder
+	in := "testdata/suites/" + folder
 	if _, err := os.Stat(in); err != nil {
-		in = "testdata/" + folder
+		in = "testdata/held/" + folder
 	}
 	files, err := filepath.Glob(in + "/*-pairs.csv")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("suite %s has no pairs: %v", folder, err)
 	}
-	others := everHeard().without(folder)
 	for _, f := range files {
 		tr := trade{name: strings.TrimSuffix(filepath.Base(f), "-pairs.csv")}
 		var items []Item
@@ -47,7 +45,6 @@ func suite(t testing.TB, folder string) (all []trade) {
 			known[r[4]] = true
 		}
 		tr.base = New(items)
-		tr.base.heard = func() *heard { return others }
 		for _, r := range rows(t, f) {
 			if !known[r[1]] {
 				t.Fatalf("%s: no item has the question %q", f, r[1])
@@ -57,15 +54,6 @@ func suite(t testing.TB, folder string) (all []trade) {
 		all = append(all, tr)
 	}
 	return all
-}
-
-// without listens to nothing that was heard in a suite.
-func (h *heard) without(suite string) *heard {
-	base := &Base{items: h.base.items, things: h.base.things, docs: h.base.docs, vocab: h.base.vocab, ids: h.base.ids, posts: h.base.posts,
-		also: h.base.also, within: h.base.within, pairs: h.base.pairs, rarePair: h.base.rarePair, rareIn: h.base.rareIn, rare: h.base.rare,
-		texts: h.base.texts, heading: h.base.heading, usual: h.base.usual, echoes: true}
-	base.deaf = func(doc int32) bool { return h.suites[doc] == suite }
-	return &heard{base: base, questions: h.questions, suites: h.suites}
 }
 
 // rows are the rows of a CSV file below its header.
@@ -201,39 +189,38 @@ func BenchmarkSuite(b *testing.B) {
 // suites are the names of all that can be measured.
 func suites(t testing.TB) (all []string) {
 	t.Helper()
-	bases, err := filepath.Glob("data/heard/*/*[!s].csv")
-	held, err2 := filepath.Glob("testdata/*/*.csv")
+	folders, err := filepath.Glob("testdata/suites/*")
+	held, err2 := filepath.Glob("testdata/held/*")
 	if err = errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range append(bases, held...) {
-		if folder := filepath.Base(filepath.Dir(file)); !strings.HasSuffix(file, "-pairs.csv") && !slices.Contains(all, folder) {
-			all = append(all, folder)
-		}
+	for _, folder := range append(folders, held...) {
+		all = append(all, filepath.Base(folder))
 	}
 	slices.Sort(all)
 	return all
 }
 
 // TestFit prints weights fitted to the suites that FIT names, and what they make of those that HOLD names and FIT does not:
-// FIT=a,c,w BEST=w HOLD=l,p go test -run TestFit -v. It reads the suites with dictionaries that lack an eighth of what ours
-// knows, as ours lacks much of what the customers of a new trade say; and those of BEST, which the dictionary was not made
-// by, with the whole of it too. These count the most.
+// FIT=a,c,w BEST=w HALVES=without0,without1 HOLD=l,p go test -run TestFit -v. It reads the suites with dictionaries that lack
+// an eighth of what ours knows, as ours lacks much of what the customers of a new business say; and those of BEST, which the
+// dictionary was not made by, with the whole of it too. These count the most. The businesses of testdata/said are read with
+// meanings that were learnt without the half that they are of: HALVES names the two files.
 func TestFit(t *testing.T) {
 	if os.Getenv("FIT") == "" {
 		return // only on demand
 	}
-	whole, before, told := dictionary, weights, everHeard
-	defer func() { dictionary, weights, everHeard = whole, before, told }()
+	whole, before, meant := dictionary, weights, learnt
+	defer func() { dictionary, weights, learnt = whole, before, meant }()
 	type reading struct {
 		trade
 		dictionary func() *lexicon
+		learnt     func() *lexis
 		weight     float64
 	}
 	var readings []reading
 	read := func(d func() *lexicon, others, best float64) {
 		dictionary = d
-		everHeard = sync.OnceValue(func() *heard { return readHeard(heardFiles) })
 		for _, folder := range strings.Split(os.Getenv("FIT"), ",") {
 			weight := others
 			if slices.Contains(strings.Split(os.Getenv("BEST"), ","), folder) {
@@ -241,7 +228,7 @@ func TestFit(t *testing.T) {
 			}
 			for _, tr := range suite(t, folder) {
 				if weight > 0 {
-					readings = append(readings, reading{tr, d, weight})
+					readings = append(readings, reading{tr, d, meant, weight})
 				}
 			}
 		}
@@ -254,15 +241,26 @@ func TestFit(t *testing.T) {
 		})
 		read(func() *lexicon { return thin }, 0.4, 1)
 	}
-	read(whole, 0, 2)
-	for range 6 { // the lead of an item depends on the weights
+	read(whole, 0.3, 2)
+	dictionary = whole
+	for n, file := range strings.Split(os.Getenv("HALVES"), ",") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		without := newLexis(string(text))
+		learnt = func() *lexis { return without }
+		for _, tr := range businesses(t, n) {
+			readings = append(readings, reading{tr, whole, learnt, 0.4})
+		}
+	}
+	for range 5 { // the lead of an item depends on the weights
 		var data []sample
 		for _, r := range readings {
-			dictionary = r.dictionary
-			r.base.answers.Clear() // they depend on the weights
+			dictionary, learnt = r.dictionary, r.learnt
 			data = append(data, samples(r.trade, r.weight)...)
 		}
-		for i, w := range fit(data, weights) { // half way: what was heard depends on the weights, too, and would swing
+		for i, w := range fit(data, weights) { // half way, or it would swing
 			weights[i] += (w - weights[i]) / 2
 		}
 	}
@@ -270,11 +268,28 @@ func TestFit(t *testing.T) {
 		t.Logf("%s: %.2f", featureNames[i], w)
 	}
 	if held := os.Getenv("HOLD"); held != "" {
-		dictionary, everHeard = whole, told
+		dictionary, learnt = whole, meant
 		for _, folder := range strings.Split(held, ",") {
 			t.Logf("suite %s: %v", folder, measure(suite(t, folder), nil))
 		}
 	}
+}
+
+// businesses are those of testdata/said that have a knowledge base, of one half of them.
+func businesses(t *testing.T, n int) (all []trade) {
+	t.Helper()
+	for _, f := range saidFiles(t) {
+		name := strings.TrimSuffix(filepath.Base(f), "-pairs.csv")
+		if half(t, name) != n {
+			continue
+		}
+		tr := trade{name: name, base: New(baseOf(t, f))}
+		for _, r := range rows(t, f) {
+			tr.pairs = append(tr.pairs, pair{r[0], r[1], r[2]})
+		}
+		all = append(all, tr)
+	}
+	return all
 }
 
 type sample struct {

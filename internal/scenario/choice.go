@@ -55,7 +55,7 @@ func placeIn(said string) int {
 
 // A choice that words are like is taken from this score on, and this far before the next.
 const (
-	choiceScore = 70
+	choiceScore = 60
 	choiceLead  = 20
 )
 
@@ -97,5 +97,5 @@ func compareChoices(choices []string) *knowledge.Base {
 	for i, choice := range choices {
 		items[i].Question = choice
 	}
-	return knowledge.NewChoices(items)
+	return knowledge.New(items)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/malgil/malgil/internal/knowledge"
 )
 
-// What was heard is known from the first test on.
+// No test waits for the dictionary.
 func TestMain(m *testing.M) {
 	knowledge.Load()
 	os.Exit(m.Run())
