@@ -74,11 +74,11 @@ type workerCommand struct {
 	Pools      []string `default:"${queues}" help:"Queues to serve."`
 }
 
-// A worker holds what customers mean, some 80 MB that never change. Every collection reads all of it, and what is said
-// meanwhile waits for a processor.
+// A worker holds what it knows of Korean, some 30 MB that never change, and its bots. Every collection reads all of it,
+// and what is said meanwhile waits for a processor.
 const (
 	workerGC   = 100
-	workerHeap = 256 << 20 // bytes
+	workerHeap = 128 << 20 // bytes
 )
 
 // Run serves until the process is told to stop.

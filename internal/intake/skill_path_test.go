@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -379,4 +380,65 @@ func TestSkill_slowBody(t *testing.T) {
 	if took := time.Since(start); res.StatusCode != http.StatusOK || took > answerMax {
 		t.Errorf("a body that never ends = %d after %v, want 200 within %v", res.StatusCode, took, answerMax)
 	}
+}
+
+// Whatever is posted, memory stays flat: it grows neither with the length of a body nor with the number of calls.
+func TestSkill_memory(t *testing.T) { // not in parallel: it measures the process
+	h := newHouse(t, setup{workers: true})
+	const (
+		calls   = 90 // what is to be recorded waits, as it does for its batch
+		mostHas = 4 << 20 // bytes that are held on to after all calls
+		mostUse = 8 << 20 // bytes that one call allocates, here and in its client
+		endless = 64 << 20
+	)
+	for name, body := range map[string]func() io.Reader{
+		"a long utterance": func() io.Reader { return bytes.NewReader(h.payload(strings.Repeat("가", 80_000), "", nil)) },
+		"brackets":         func() io.Reader { return strings.NewReader(strings.Repeat("[", 250<<10)) },
+		"fields":           func() io.Reader { return strings.NewReader("{" + strings.Repeat(`"a":{},`, 10_000) + `"b":1}`) },
+		"no end":           func() io.Reader { return io.LimitReader(zeros{}, endless) },
+	} {
+		post := func() {
+			res, err := http.Post(h.url, "application/json", body())
+			if err != nil {
+				if name != "no end" { // the intake hangs up while it is written
+					t.Fatal(name, err)
+				}
+				return
+			}
+			defer res.Body.Close()
+			if want := map[bool]int{true: http.StatusRequestEntityTooLarge, false: http.StatusOK}[name == "no end"]; res.StatusCode != want {
+				t.Fatalf("%s = %d, want %d", name, res.StatusCode, want)
+			}
+		}
+		measure := func() (m runtime.MemStats) {
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return m
+		}
+		post()
+		before := measure()
+		for range calls {
+			post()
+		}
+		after := measure()
+		if has := int64(after.HeapAlloc) - int64(before.HeapAlloc); has > mostHas {
+			t.Errorf("%s: %d bytes more are held after %d calls, want at most %d", name, has, calls, mostHas)
+		}
+		if use := (after.TotalAlloc - before.TotalAlloc) / calls; use > mostUse {
+			t.Errorf("%s: a call allocates %d bytes, want at most %d", name, use, mostUse)
+		} else {
+			t.Logf("%s: a call allocates %d KiB", name, use>>10)
+		}
+		for len(h.desk.recorded) > 0 {
+			<-h.desk.recorded
+		}
+	}
+}
+
+// zeros is a body that never ends.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }

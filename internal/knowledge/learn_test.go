@@ -112,7 +112,7 @@ const (
 )
 
 // TestLearn writes data/meaning.bin: LEARN=1 go test ./internal/knowledge -run TestLearn -timeout 1h. It takes minutes, and
-// comes to the same from the same data. The weights are to be fitted again afterwards: see TestFit, which needs what is
+// comes to the same from the same data on the same kind of processor. The weights are to be fitted again afterwards: see TestFit, which needs what is
 // learnt without each half of the businesses, too: LEARN=1 WITHOUT=0 OUT=file.
 func TestLearn(t *testing.T) {
 	if os.Getenv("LEARN") == "" {

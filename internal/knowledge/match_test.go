@@ -308,3 +308,41 @@ func TestMatch_heading(t *testing.T) {
 		}
 	}
 }
+
+// The only item of a base has no rival, and is asked for no sooner than it would be beside others.
+func TestMatch_onlyItem(t *testing.T) {
+	for question, others := range map[string][]string{
+		"영업시간이 어떻게 되나요?": {"휴무일", "일요일에 하나요", "점심시간에도 하나요"},
+		"환불은 어떻게 하나요?":   {"주문 취소", "교환하고 싶어요", "배송비 얼마예요"},
+	} {
+		base := New([]Item{{Question: question}})
+		if got := base.Match(question, 1); len(got) != 1 || got[0].Score != 100 {
+			t.Errorf("%s itself matches with %+v, want 100", question, got)
+		}
+		for _, said := range others {
+			if got := base.Match(said, 1); len(got) > 0 && got[0].Score >= threshold {
+				t.Errorf("%s is answered with %s, the only item, at %d", said, question, got[0].Score)
+			}
+		}
+	}
+}
+
+// Who says it in words that the question has not finds it, and the score says why; a near miss does not.
+func TestMatch_meant(t *testing.T) {
+	base := New([]Item{{Question: "주차할 수 있나요?"}, {Question: "영업시간이 어떻게 되나요?"}, {Question: "환불은 어떻게 하나요?"}, {Question: "배송은 얼마나 걸리나요?"}, {Question: "바지 기장 수선은 얼마인가요?"}})
+	for said, want := range map[string]int{"차 갖고 가도 돼요?": 0, "차 끌고 가려는데 댈 데 있어요": 0, "돈 돌려받고 싶어요": 2, "물건 언제 받아요": 3} {
+		got := base.Match(said, 1)
+		if len(got) == 0 || got[0].Item != want || got[0].Score < threshold {
+			t.Errorf("%s matches %+v, want item %d from %d on", said, got, want, threshold)
+			continue
+		}
+		if !slices.ContainsFunc(got[0].Parts, func(p Part) bool { return p.Name == "meant alike" && p.Contribution > 0 }) {
+			t.Errorf("the score of %s does not say that it was meant alike: %+v", said, got[0].Parts)
+		}
+	}
+	for _, said := range []string{"대통령 선거일이 언제죠", "단체 주문하면 할인돼요", "포장지 색깔 고를 수 있어요"} {
+		if got := base.Match(said, 1); len(got) > 0 && got[0].Score >= threshold {
+			t.Errorf("%s is answered with %d at %d, want nothing", said, got[0].Item, got[0].Score)
+		}
+	}
+}

@@ -151,12 +151,13 @@ func (b *Base) nearnessTo(words []string) nearness {
 	return n
 }
 
-// ahead is how much nearer a doc is than all that lead to other things; below 0 for one that another is before.
+// ahead is how much nearer a doc is than all that lead to other things; below 0 for one that another is before. Where
+// nothing else is near, not even a little, it is as near as it is, and no nearer: the only item of a base leads nothing.
 func (n *nearness) ahead(doc, thing int32) float64 {
 	if thing == n.thing {
-		return float64(n.of[doc] - n.next)
+		return float64(n.of[doc] - max(n.next, 0))
 	}
-	return float64(n.of[doc] - n.best)
+	return float64(n.of[doc] - max(n.best, 0))
 }
 
 // nearest are the few docs that are nearest and near enough, the nearest first.

@@ -124,32 +124,32 @@ func measure(trades []trade, tell func(tr trade, p pair, got string, best []Matc
 // TestSuite holds the level that the suites have reached. TELL=c prints what comes out otherwise than wanted in suite c.
 func TestSuite(t *testing.T) {
 	for folder, want := range map[string]struct{ precision, recall float64 }{
-		"a": {0.99, 0.86},
-		"b": {0.96, 0.66},
-		"c": {0.97, 0.81},
-		"d": {0.99, 0.69},
-		"e": {0.99, 0.75},
-		"f": {0.98, 0.79},
-		"g": {0.98, 0.69},
+		"a": {0.99, 0.91},
+		"b": {0.98, 0.80},
+		"c": {0.98, 0.88},
+		"d": {0.99, 0.71},
+		"e": {0.99, 0.85},
+		"f": {0.98, 0.82},
+		"g": {0.98, 0.76},
 		"h": {0.99, 0.71},
-		"i": {0.96, 0.68},
-		"j": {0.98, 0.73},
-		"k": {0.99, 0.73},
-		"l": {0.98, 0.87},
-		"m": {0.97, 0.93},
-		"n": {0.98, 0.88},
-		"o": {0.99, 0.76},
-		"p": {0.98, 0.87},
-		"q": {0.98, 0.84},
-		"r": {0.99, 0.87},
-		"s": {0.96, 0.71},
-		"t": {0.98, 0.85},
-		"u": {0.99, 0.88},
-		"v": {0.99, 0.87},
-		"w": {0.96, 0.79},
-		"x": {0.96, 0.77},
-		"y": {0.96, 0.79},
-		"z": {0.99, 0.79},
+		"i": {0.97, 0.71},
+		"j": {0.98, 0.78},
+		"k": {0.99, 0.82},
+		"l": {0.98, 0.92},
+		"m": {0.98, 0.99},
+		"n": {0.98, 0.94},
+		"o": {0.99, 0.81},
+		"p": {0.98, 0.93},
+		"q": {0.98, 0.88},
+		"r": {0.99, 0.93},
+		"s": {0.98, 0.84},
+		"t": {0.98, 0.90},
+		"u": {0.99, 0.91},
+		"v": {0.99, 0.95},
+		"w": {0.97, 0.92},
+		"x": {0.98, 0.87},
+		"y": {0.98, 0.88},
+		"z": {0.99, 0.87},
 	} {
 		trades := suite(t, folder)
 		var tell func(tr trade, p pair, got string, best []Match)
@@ -163,6 +163,36 @@ func TestSuite(t *testing.T) {
 			}
 		}
 		l := measure(trades, tell)
+		t.Logf("suite %s: %v", folder, l)
+		if l.precision() < want.precision || l.recall() < want.recall {
+			t.Errorf("suite %s: precision %.3f and recall %.3f, want at least %.2f and %.2f", folder, l.precision(), l.recall(), want.precision, want.recall)
+		}
+	}
+}
+
+// One utterance of a suite in five, the short ones mostly (영업시간, 환불), was said by somebody whom meanings were learnt
+// from, as it will have been by customers to come. TestSuite_saidNowhere holds the level of the others in the suites that
+// are held out.
+func TestSuite_saidNowhere(t *testing.T) {
+	plain := func(said string) string { return strings.Join(wordsOf(said), "") }
+	heard := map[string]bool{}
+	for _, f := range saidFiles(t) {
+		for _, r := range rows(t, f) {
+			heard[plain(r[0])] = true
+		}
+	}
+	for folder, want := range map[string]struct{ precision, recall float64 }{
+		"b": {0.99, 0.78},
+		"l": {0.97, 0.90},
+		"p": {0.99, 0.90},
+		"s": {0.98, 0.81},
+		"z": {0.99, 0.83},
+	} {
+		trades := suite(t, folder)
+		for i := range trades {
+			trades[i].pairs = slices.DeleteFunc(trades[i].pairs, func(p pair) bool { return heard[plain(p.said)] })
+		}
+		l := measure(trades, nil)
 		t.Logf("suite %s: %v", folder, l)
 		if l.precision() < want.precision || l.recall() < want.recall {
 			t.Errorf("suite %s: precision %.3f and recall %.3f, want at least %.2f and %.2f", folder, l.precision(), l.recall(), want.precision, want.recall)

@@ -92,29 +92,34 @@ func (b *bells) take(ctx context.Context, own *bell, pending string, cmd redis.C
 	if own.quiet.Load() {
 		b.wait(ctx, own, pending)
 	}
+	came := false // while it was looked at, or the queue is paused
 	for {
-		left, err := b.look(ctx, pending, cmd)
+		left, err := b.look(ctx, own, pending, cmd)
 		switch {
 		case !errors.Is(err, redis.Nil):
 			own.quiet.Store(err == nil && left == 0)
 			return err
-		case left > 0, !b.wait(ctx, own, pending): // where some are left, the queue is paused
+		case left > 0 && !came:
+			came = true
+		case left > 0, !b.wait(ctx, own, pending):
 			own.quiet.Store(false)
 			return err
+		default:
+			came = false
 		}
 	}
 }
 
-// look takes a task and tells how many are left.
-func (b *bells) look(ctx context.Context, pending string, cmd redis.Cmder) (left int64, err error) {
-	var length *redis.IntCmd
+// look takes a task and tells how many are left. Where Redis does not tell, nobody waits for a while: a queue that
+// is paused would look like an empty one, whose next task is there at once.
+func (b *bells) look(ctx context.Context, own *bell, pending string, cmd redis.Cmder) (left int64, err error) {
+	length := redis.NewIntCmd(ctx, "llen", pending)
 	_, _ = b.client.Pipelined(ctx, func(p redis.Pipeliner) error { // each command holds its own end
-		if err := p.Process(ctx, cmd); err != nil {
-			return err
-		}
-		length = p.LLen(ctx, pending)
-		return nil
+		return errors.Join(p.Process(ctx, cmd), p.Process(ctx, length))
 	})
+	if length.Err() != nil {
+		own.rest.Store(time.Now().Add(bellRest).UnixNano())
+	}
 	return length.Val(), cmd.Err()
 }
 

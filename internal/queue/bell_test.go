@@ -2,6 +2,8 @@ package queue_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,20 +35,27 @@ func said(id string) *asynq.Task {
 	return asynq.NewTask("test:said", nil, asynq.Queue(tasks.QueueReply), asynq.TaskID(id), asynq.Timeout(time.Minute))
 }
 
-// Their server would look after half a minute at the earliest, and waits again when nothing comes for long.
+// rarely is an interval after half of which a server looks for itself at the earliest. It sleeps as long when it ends.
+const rarely = 10 * time.Second
+
+// Their server waits, and waits again when nothing comes for long.
 func TestBell(t *testing.T) {
 	onBoth(t, func(t *testing.T, address queue.Address) {
-		ran := startTelling(t, address, ringing(time.Minute))
+		ran := startTelling(t, address, ringing(rarely))
 		client := newClient(t, address)
-		for _, id := range []string{"first", "second", "third"} {
+		for _, id := range []string{"first", "second", "third", "late"} {
+			if id == "late" {
+				time.Sleep(1200 * time.Millisecond) // longer than one wait
+			}
+			begun := time.Now()
 			mustEnqueue(t, client, said(id))
 			if got := within(t, "a task to be taken", ran); got != id {
 				t.Errorf("task %s ran, want %s", got, id)
 			}
+			if took := time.Since(begun); took >= rarely/2 {
+				t.Errorf("task %s was taken after %v, when the server looked for itself", id, took)
+			}
 		}
-		time.Sleep(1200 * time.Millisecond) // longer than one wait
-		mustEnqueue(t, client, said("late"))
-		within(t, "a task to be taken", ran)
 	})
 }
 
@@ -66,7 +75,7 @@ func TestBell_order(t *testing.T) {
 		for _, id := range ids[4:] {
 			mustEnqueue(t, client, said(id))
 		}
-		ran := startTelling(t, address, ringing(time.Minute))
+		ran := startTelling(t, address, ringing(rarely))
 		for _, id := range ids {
 			if got := within(t, "a task to be taken", ran); got != id {
 				t.Errorf("task %s ran, want %s", got, id)
@@ -100,19 +109,46 @@ func TestBell_pausedQueue(t *testing.T) {
 	})
 }
 
-// A Redis that forbids to wait is looked at as often as the pool says.
+// A Redis that forbids to wait, or to ask how much is left, is looked at as often as the pool says, and no oftener.
 func TestBell_forbidden(t *testing.T) {
-	address := parse(t, testserver.Redis(t).URL())
-	if err := rawRedis(t, address).Do(t.Context(), "ACL", "SETUSER", "default", "-blmove").Err(); err != nil {
-		t.Fatal(err)
-	}
-	ran := startTelling(t, address, ringing(5*time.Millisecond))
-	client := newClient(t, address)
-	for _, id := range []string{"first", "second"} {
-		mustEnqueue(t, client, said(id))
-		if got := within(t, "a task to be taken", ran); got != id {
-			t.Errorf("task %s ran, want %s", got, id)
-		}
+	for _, command := range []string{"blmove", "llen"} {
+		t.Run(command, func(t *testing.T) {
+			address := parse(t, testserver.Redis(t).URL())
+			conn := rawRedis(t, address)
+			if err := conn.Do(t.Context(), "ACL", "SETUSER", "default", "-"+command).Err(); err != nil {
+				t.Fatal(err)
+			}
+			ran := startTelling(t, address, ringing(5*time.Millisecond))
+			client := newClient(t, address)
+			for _, id := range []string{"first", "second"} {
+				mustEnqueue(t, client, said(id))
+				if got := within(t, "a task to be taken", ran); got != id {
+					t.Errorf("task %s ran, want %s", got, id)
+				}
+			}
+			if err := newInspector(t, address).SetPaused(t.Context(), tasks.QueueReply, true); err != nil {
+				t.Fatal(err)
+			}
+			mustEnqueue(t, client, said("paused"))
+			looks := func() int64 {
+				n, err := conn.Do(t.Context(), "INFO", "commandstats").Text()
+				if err != nil {
+					t.Fatal(err)
+				}
+				var calls int64
+				for line := range strings.Lines(n) {
+					if stat, is := strings.CutPrefix(line, "cmdstat_evalsha:calls="); is {
+						_, _ = fmt.Sscan(strings.ReplaceAll(stat, ",", " "), &calls)
+					}
+				}
+				return calls
+			}
+			before := looks()
+			time.Sleep(time.Second)
+			if n := looks() - before; n > 800 { // every 2.5 ms at most, twice where something came meanwhile
+				t.Errorf("a paused queue was looked at %d times in a second, want some 200", n)
+			}
+		})
 	}
 }
 

@@ -53,11 +53,15 @@ func placeIn(said string) int {
 	return int(counts[found[2]] + sino(found[3]))
 }
 
-// A choice that words are like is taken from this score on, and this far before the next.
+// A choice that words are like is taken from this score on, and this far before the next; where the words ask something
+// themselves, or tell of trouble, from a higher one: they may be no answer at all.
 const (
-	choiceScore = 60
-	choiceLead  = 20
+	choiceScore      = 60
+	choiceScoreAsked = 75
+	choiceLead       = 20
 )
+
+var asksOrComplains = regexp.MustCompile(`얼마|언제|어디|어느|어떻|왜|무슨|뭐|몇|안되|안돼|안됨|못|있나|있어|추천|\?`)
 
 // alikeIn finds the choice that words are like, with how much: part of one alone, or what is understood as
 // one (책이 상했어요 for 책이 상함). The score is 0 for none.
@@ -82,8 +86,12 @@ func (a Ask) alikeIn(x *index, said string) (choice string, score int) {
 	if choice != "" && utf8.RuneCountInString(part) > 1 {
 		return choice, 100
 	}
+	least := choiceScore
+	if asksOrComplains.MatchString(strings.Join(strings.Fields(said), "")) {
+		least = choiceScoreAsked
+	}
 	found := base().Match(heard(said), 2)
-	if len(found) == 0 || found[0].Score < choiceScore || len(found) > 1 && found[0].Score-found[1].Score < choiceLead {
+	if len(found) == 0 || found[0].Score < least || len(found) > 1 && found[0].Score-found[1].Score < choiceLead {
 		return "", 0
 	}
 	return a.Choices[found[0].Item], found[0].Score

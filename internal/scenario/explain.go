@@ -46,7 +46,7 @@ func (s *Service) Explain(ctx context.Context, botID, side, utterance string) (E
 
 // nearTwin is the score from which on words for one answer are much like those for another: whoever says
 // them in his own way may be asked which one is meant, or gets the other.
-const nearTwin = 90
+const nearTwin = 80
 
 // Near tells which answers of the bot, other than the item that has it, are much like a question, best
 // first. A block whose own words the question is comes first, and before the item too.

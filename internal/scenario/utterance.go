@@ -162,5 +162,5 @@ func stored(text string, most int) string {
 	for !utf8.RuneStart(text[cut]) {
 		cut--
 	}
-	return text[:cut]
+	return strings.Clone(text[:cut]) // the log waits to be written, and the rest need not wait in memory with it
 }
