@@ -386,7 +386,7 @@ func TestSkill_slowBody(t *testing.T) {
 func TestSkill_memory(t *testing.T) { // not in parallel: it measures the process
 	h := newHouse(t, setup{workers: true})
 	const (
-		calls   = 90 // what is to be recorded waits, as it does for its batch
+		calls   = 90      // what is to be recorded waits, as it does for its batch
 		mostHas = 4 << 20 // bytes that are held on to after all calls
 		mostUse = 8 << 20 // bytes that one call allocates, here and in its client
 		endless = 64 << 20
