@@ -306,7 +306,7 @@ func (l *learner) file() []byte {
 
 // By meaning alone, most utterances find their question first, also in bases that nothing was learnt from.
 func TestMeaning_findsTheQuestion(t *testing.T) {
-	for folder, want := range map[string]float64{"b": 0.92, "l": 0.97, "p": 0.98, "s": 0.95, "z": 0.97} {
+	for folder, want := range map[string]float64{"b": 0.93, "l": 0.98, "p": 0.97, "s": 0.96, "z": 0.97} {
 		first, all := 0, 0
 		for _, tr := range suite(t, folder) {
 			for _, p := range tr.pairs {
