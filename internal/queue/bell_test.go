@@ -109,6 +109,63 @@ func TestBell_pausedQueue(t *testing.T) {
 	})
 }
 
+// Two processes that wait for the same tasks both hear of each, and one of them takes it.
+func TestBell_twoProcesses(t *testing.T) {
+	onBoth(t, func(t *testing.T, address queue.Address) {
+		ran := make(chan string, 200)
+		for range 2 {
+			its := startTelling(t, address, ringing(5*time.Millisecond))
+			go func() {
+				for id := range its {
+					ran <- id
+				}
+			}()
+		}
+		client := newClient(t, address)
+		const all = 100
+		for i := range all {
+			mustEnqueue(t, client, said(fmt.Sprint(i)))
+			if i%10 == 0 {
+				time.Sleep(20 * time.Millisecond) // until they wait again
+			}
+		}
+		took := map[string]int{}
+		for range all {
+			took[within(t, "a task to be taken", ran)]++
+		}
+		for id, n := range took {
+			if n > 1 {
+				t.Errorf("task %s was taken %d times", id, n)
+			}
+		}
+		if len(took) != all {
+			t.Errorf("%d tasks were taken, want %d", len(took), all)
+		}
+	})
+}
+
+// Redis goes away while a server waits, and comes back.
+func TestBell_redisRestarted(t *testing.T) {
+	redis := testserver.Redis(t)
+	address := parse(t, redis.URL())
+	ran := startTelling(t, address, ringing(5*time.Millisecond))
+	conn := rawRedis(t, address)
+	eventually(t, "the server waits", func() bool {
+		return conn.InfoMap(t.Context(), "clients").Item("Clients", "blocked_clients") == "1"
+	})
+	redis.Kill()
+	redis.Restart()
+	client := newClient(t, address)
+	eventually(t, "Redis is back", func() bool { return conn.Ping(t.Context()).Err() == nil })
+	mustEnqueue(t, client, said("after"))
+	if got := within(t, "the task to be taken", ran); got != "after" {
+		t.Errorf("task %s ran, want after", got)
+	}
+	eventually(t, "the server waits again", func() bool {
+		return conn.InfoMap(t.Context(), "clients").Item("Clients", "blocked_clients") == "1"
+	})
+}
+
 // A Redis that forbids to wait, or to ask how much is left, is looked at as often as the pool says, and no oftener.
 func TestBell_forbidden(t *testing.T) {
 	for _, command := range []string{"blmove", "llen"} {
