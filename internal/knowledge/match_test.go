@@ -107,10 +107,18 @@ func TestMatch_parts(t *testing.T) {
 
 // Items that fit alike are in the order of their questions, whatever the order in which they were given.
 func TestMatch_ties(t *testing.T) {
-	items := []Item{{Question: "환불 취소?"}, {Question: "환불 취소!"}}
-	got := New(items).Match("환불", 2)
-	if len(got) != 2 || items[got[0].Item].Question != "환불 취소!" || got[0].Score != got[1].Score {
-		t.Errorf("Match = %+v, want 환불 취소! first, and both alike", got)
+	for _, items := range [][]Item{
+		{{Question: "환불 취소?"}, {Question: "환불 취소!"}, {Question: "환불 취소."}},
+		{{Question: "환불 취소."}, {Question: "환불 취소!"}, {Question: "환불 취소?"}},
+	} {
+		var order []string
+		for _, m := range New(items).Match("환불", 3) {
+			order = append(order, fmt.Sprint(items[m.Item].Question, " ", m.Score))
+		}
+		score := New(items).Match("환불", 1)[0].Score
+		if want := []string{fmt.Sprint("환불 취소! ", score), fmt.Sprint("환불 취소. ", score), fmt.Sprint("환불 취소? ", score)}; !slices.Equal(order, want) {
+			t.Errorf("Match = %q, want %q", order, want)
+		}
 	}
 }
 
