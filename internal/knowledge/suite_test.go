@@ -91,6 +91,17 @@ func (l level) String() string {
 	return fmt.Sprintf("%d pairs, precision %.3f, recall %.3f (%s)", l.pairs, l.precision(), l.recall(), strings.Join(kinds, ", "))
 }
 
+// floor is the level that a suite has reached, and holds.
+type floor struct{ precision, recall float64 }
+
+func (f floor) hold(t *testing.T, suite string, l level) {
+	t.Helper()
+	t.Logf("suite %s: %v", suite, l)
+	if l.precision() < f.precision || l.recall() < f.recall {
+		t.Errorf("suite %s: precision %.3f and recall %.3f, want at least %.2f and %.2f", suite, l.precision(), l.recall(), f.precision, f.recall)
+	}
+}
+
 // measure answers a suite. tell, if not nil, is told each pair that came out otherwise than wanted.
 func measure(trades []trade, tell func(tr trade, p pair, got string, best []Match)) level {
 	l := level{kinds: map[string][2]int{}}
@@ -123,7 +134,7 @@ func measure(trades []trade, tell func(tr trade, p pair, got string, best []Matc
 
 // TestSuite holds the level that the suites have reached. TELL=c prints what comes out otherwise than wanted in suite c.
 func TestSuite(t *testing.T) {
-	for folder, want := range map[string]struct{ precision, recall float64 }{
+	for folder, want := range map[string]floor{
 		"a": {0.99, 0.92},
 		"b": {0.98, 0.81},
 		"c": {0.97, 0.90},
@@ -162,11 +173,7 @@ func TestSuite(t *testing.T) {
 				t.Logf("%s/%s %q: %d %q, want %q: %s", tr.name, p.kind, p.said, score, got, p.want, show(p.said, tr.base))
 			}
 		}
-		l := measure(trades, tell)
-		t.Logf("suite %s: %v", folder, l)
-		if l.precision() < want.precision || l.recall() < want.recall {
-			t.Errorf("suite %s: precision %.3f and recall %.3f, want at least %.2f and %.2f", folder, l.precision(), l.recall(), want.precision, want.recall)
-		}
+		want.hold(t, folder, measure(trades, tell))
 	}
 }
 
@@ -181,7 +188,7 @@ func TestSuite_saidNowhere(t *testing.T) {
 			heard[plain(r[0])] = true
 		}
 	}
-	for folder, want := range map[string]struct{ precision, recall float64 }{
+	for folder, want := range map[string]floor{
 		"b": {0.99, 0.78},
 		"l": {0.98, 0.91},
 		"p": {0.99, 0.92},
@@ -192,11 +199,7 @@ func TestSuite_saidNowhere(t *testing.T) {
 		for i := range trades {
 			trades[i].pairs = slices.DeleteFunc(trades[i].pairs, func(p pair) bool { return heard[plain(p.said)] })
 		}
-		l := measure(trades, nil)
-		t.Logf("suite %s: %v", folder, l)
-		if l.precision() < want.precision || l.recall() < want.recall {
-			t.Errorf("suite %s: precision %.3f and recall %.3f, want at least %.2f and %.2f", folder, l.precision(), l.recall(), want.precision, want.recall)
-		}
+		want.hold(t, folder, measure(trades, nil))
 	}
 }
 
