@@ -296,6 +296,17 @@ func handoffInWelcome(t *testing.T) {
 	s.expect("another", gibberish, greeting, true)
 	s.expect("a third", returnsQuestion, greeting, true) // and is answered below that
 	s.talking(map[string]any{"security_level": 1})
+	s.house.until("the log has it", func() (bool, any) {
+		var log struct{ Items []struct{ Asked string } }
+		s.house.get(s.botPath()+"/utterances", &log)
+		recorded := 0
+		for _, u := range log.Items {
+			if u.Asked == gibberish {
+				recorded++
+			}
+		}
+		return recorded == 3, log
+	})
 	s.house.advance(5 * 24 * time.Hour)
 	s.house.until("the log is purged", func() (bool, any) {
 		var purges struct {
