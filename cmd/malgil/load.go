@@ -20,7 +20,7 @@ type loadCommand struct {
 	Naive     int `default:"5000" help:"People who are sent to one by one, one task each, to compare with; 0 for no comparison."`
 	// Utterances are measured instead of a broadcast.
 	Utterances bool          `help:"Measure how utterances are answered, direct and by callback, beside a bare handler; on PostgreSQL and Redis."`
-	Length     time.Duration `default:"5s" help:"Of each of the measurements of utterances."`
+	Length     time.Duration `default:"10s" help:"Of each of the measurements of utterances."`
 	JSON       bool          `help:"One JSON object."`
 }
 
@@ -81,6 +81,7 @@ func (c loadCommand) utterances(e *env) error {
 	facts(e.stdout, "bare handler", throughput(r.Bare), "intake", fmt.Sprintf("%s; answered by itself because the queue was slow: %d", throughput(r.Intake), r.Wrong["intake"]), "intake / bare", fmt.Sprintf("%.2f for each second on a processor", r.OfBare),
 		"answered", fmt.Sprintf("%s/s by workers, beside the rest of this machine", won(int64(r.Most))),
 		"direct", fmt.Sprintf("%s/s: %s; wrong: %d", won(int64(r.Rate)), latency(r.Direct), r.Wrong["direct"]),
+		"bare handler then", fmt.Sprintf("%s/s: %s", won(int64(r.Rate)), latency(r.BareDirect)),
 		"promise", fmt.Sprintf("%s/s, after the budget: %s; wrong: %d", won(int64(r.Callback.Rate)), latency(r.Callback.Promise), r.Wrong["callback"]),
 		"callback", fmt.Sprintf("after the work: %s; missing: %d", latency(r.Callback.Callback), r.Callback.Missing))
 	return nil

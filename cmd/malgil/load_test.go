@@ -28,6 +28,7 @@ func TestLoad_utterances(t *testing.T) {
 		Most         float64 `json:"most_per_second"`
 		Rate         float64 `json:"rate_per_second"`
 		Direct       latency
+		BareDirect   latency `json:"bare_direct"`
 		Callback     struct {
 			Promise, Callback latency
 			Missing           int
@@ -40,6 +41,7 @@ func TestLoad_utterances(t *testing.T) {
 	for name, got := range map[string]float64{
 		"bare": r.Bare.PerSecond, "bare, its own": r.Bare.PerCore, "intake": r.Intake.PerSecond, "intake, its own": r.Intake.PerCore, "of bare": r.OfBare,
 		"most": r.Most, "half of it": r.Rate, "direct": r.Direct.P50, "direct, 99 %": r.Direct.P99, "callback": r.Callback.Callback.P99,
+		"bare handler, 99 %": r.BareDirect.P99,
 	} {
 		if got <= 0 {
 			t.Errorf("%s = %v, want more than nothing in %+v", name, got, r)

@@ -21,7 +21,8 @@ import (
 // child is a process of this program: what it costs is told apart from what measuring costs.
 type child struct {
 	name    string
-	url     string // where it answers; "" for one that does not
+	listen  string // where it answers, if it does: host:port
+	url     string // the same as a URL
 	metrics string // where it tells what it uses
 	cmd     *exec.Cmd
 	told    sync.Once // to end; a second word would not let it end in order
@@ -65,7 +66,7 @@ func spawn(ctx context.Context, program, name string, args, settings []string) (
 		return nil, err
 	}
 	places := strings.NewReplacer("{listen}", listen, "{metrics}", metrics)
-	c := &child{name: name, url: "http://" + listen, metrics: "http://" + metrics, ended: make(chan error, 1), said: &tail{}}
+	c := &child{name: name, listen: listen, url: "http://" + listen, metrics: "http://" + metrics, ended: make(chan error, 1), said: &tail{}}
 	for i := range args {
 		args[i] = places.Replace(args[i])
 	}

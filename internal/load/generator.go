@@ -1,13 +1,12 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,41 +15,31 @@ import (
 // speakers is how many people say something, in turn.
 const speakers = 1000
 
-// generator posts utterances to an address, as Kakao does.
+// generator posts utterances to a child, as Kakao does.
 type generator struct {
-	address string
-	body    func(n int64) string
-	want    string // what the right answer holds
+	wires *wires
+	body  func(n int64) string
+	want  string // what the right answer holds
 
-	client *http.Client
-	next   atomic.Int64
-	wrong  atomic.Int64 // answers that were valid and not the right one
+	next  atomic.Int64
+	wrong atomic.Int64 // answers that were valid and not the right one
 }
 
-func newGenerator(address, want string, body func(n int64) string) *generator {
-	return &generator{address: address, want: want, body: body,
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1 << 14}, Timeout: 10 * time.Second}}
+func newGenerator(c *child, path, want string, body func(n int64) string) *generator {
+	return &generator{wires: newWires(c.listen, path), body: body, want: want}
 }
+
+func (g *generator) close() { g.wires.close() }
 
 // post says something once.
 func (g *generator) post(ctx context.Context, n int64) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, g.address, strings.NewReader(g.body(n)))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	answer, err := g.client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
+	status, answer, err := g.wires.post(ctx, g.body(n))
 	switch {
 	case err != nil:
 		return err
-	case answer.StatusCode != http.StatusOK || !strings.Contains(string(text), `"version":"2.0"`):
-		return fmt.Errorf("answer %s %s, want 200 and a skill response", answer.Status, text)
-	case !strings.Contains(string(text), g.want):
+	case status != http.StatusOK || !bytes.Contains(answer, []byte(`"version":"2.0"`)):
+		return fmt.Errorf("answer %d %s, want 200 and a skill response", status, answer)
+	case !bytes.Contains(answer, []byte(g.want)):
 		g.wrong.Add(1)
 	}
 	return nil

@@ -9,25 +9,22 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/hibiken/asynq"
-
 	"github.com/malgil/malgil/internal/app"
 	"github.com/malgil/malgil/internal/demo"
 	"github.com/malgil/malgil/internal/fault"
-	"github.com/malgil/malgil/internal/queue"
-	"github.com/malgil/malgil/tasks"
 )
 
 // UtteranceOptions say how utterances are measured.
 type UtteranceOptions struct {
 	Config  app.Config    // its parts, PostgreSQL and Redis and both empty, and its rules
 	Program string        // path of malgil, whose roles are run as processes
-	Length  time.Duration // of each of the four measurements
+	Length  time.Duration // of each of the measurements
 	// Progress is told what is under way; may be nil.
 	Progress func(phase string, done, all int)
 	Log      *slog.Logger
@@ -41,12 +38,13 @@ type UtteranceReport struct {
 	Intake Throughput `json:"intake"`
 	// OfBare is the share of the bare handler's throughput that the intake has, both as far as their
 	// own processor goes: what workers, Redis and this measurement use of the machine is left out.
-	OfBare   float64          `json:"of_bare"`
-	Most     float64          `json:"most_per_second"` // answered by workers, beside everything else on this machine
-	Rate     float64          `json:"rate_per_second"` // of the open loop: half of it
-	Direct   Latency          `json:"direct"`
-	Callback CallbackLatency  `json:"callback"`
-	Wrong    map[string]int64 `json:"wrong"` // valid answers that were not the right one, by measurement
+	OfBare     float64          `json:"of_bare"`
+	Most       float64          `json:"most_per_second"` // answered by workers, beside everything else on this machine
+	Rate       float64          `json:"rate_per_second"` // of the open loop: half of it
+	Direct     Latency          `json:"direct"`
+	BareDirect Latency          `json:"bare_direct"` // of the bare handler at the same rate, which enqueues and is done
+	Callback   CallbackLatency  `json:"callback"`
+	Wrong      map[string]int64 `json:"wrong"` // valid answers that were not the right one, by measurement
 }
 
 // Throughput is what a process takes in when it gets all that it can take.
@@ -64,6 +62,7 @@ type CallbackLatency struct {
 }
 
 const (
+	ownMemory     = 512 << 20 // bytes
 	closedAtATime = 256
 	blockDelay    = 2 * time.Second // of the demo's slow block
 	slowSlots     = 256             // of the pool reply, which slow blocks hold
@@ -73,9 +72,12 @@ const (
 // utterances is a measurement under way.
 type utterances struct {
 	UtteranceOptions
-	shop demo.Shop
-	keys app.Keys
-	sink *sink
+	shop   demo.Shop
+	keys   app.Keys
+	sink   *sink
+	bare   *child
+	intake *child
+	skill  string // path of the bot at the intake
 }
 
 // Utterances measures how fast utterances are taken in and how fast they are answered, direct and by
@@ -88,6 +90,9 @@ func Utterances(ctx context.Context, o UtteranceOptions) (r UtteranceReport, err
 		return r, fault.New(fault.Invalid, "utterances are measured on separate roles, which need PostgreSQL and Redis: set MALGIL_DB and MALGIL_REDIS to empty ones")
 	}
 	u := &utterances{UtteranceOptions: o}
+	// Garbage of the measurement's own would take a processor from who is measured, several times a second.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(ownMemory))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if err := u.seed(ctx); err != nil {
@@ -97,27 +102,30 @@ func Utterances(ctx context.Context, o UtteranceOptions) (r UtteranceReport, err
 		return r, err
 	}
 	defer u.sink.close()
-	defer func() { err = errors.Join(err, u.clear()) }()
-	if err := u.bare(ctx, &r); err != nil {
+	defer func() { err = errors.Join(err, u.removeBare()) }()
+	if u.bare, err = spawn(ctx, u.Program, "bare handler", []string{"load-bare", "--listen={listen}"}, []string{"MALGIL_REDIS=" + u.Config.Redis}); err != nil {
 		return r, err
 	}
-	intake, err := u.role(ctx, "intake")
-	if err != nil {
+	defer func() { err = errors.Join(err, u.bare.stop()) }()
+	u.bare.metrics = u.bare.url
+	if err := u.bare.up(ctx, u.bare.url+"/readyz"); err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, intake.stop()) }()
-	if err := intake.up(ctx, intake.url+"/readyz"); err != nil {
+	if u.intake, err = u.role(ctx, "intake"); err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, u.intake.stop()) }()
+	if err := u.intake.up(ctx, u.intake.url+"/readyz"); err != nil {
 		return r, err
 	}
 	address, err := url.Parse(u.shop.SkillURL)
 	if err != nil {
 		return r, err
 	}
-	skill := intake.url + address.Path
-	if err := u.taken(ctx, intake, skill, &r); err != nil {
+	u.skill = address.EscapedPath()
+	if err := u.taken(ctx, &r); err != nil {
 		return r, err
 	}
-	r.OfBare = r.Intake.PerCore / r.Bare.PerCore
 	worker, err := u.role(ctx, "worker", "--pools=reply")
 	if err != nil {
 		return r, err
@@ -126,32 +134,7 @@ func Utterances(ctx context.Context, o UtteranceOptions) (r UtteranceReport, err
 	if err := worker.up(ctx, worker.metrics+"/metrics"); err != nil {
 		return r, err
 	}
-	return r, u.answered(ctx, skill, &r)
-}
-
-// taken measures the intake while something that does next to nothing answers in place of workers.
-func (u *utterances) taken(ctx context.Context, intake *child, skill string, r *UtteranceReport) (err error) {
-	u.Progress("intake", 0, 1)
-	address, err := queue.ParseAddress(u.Config.Redis)
-	if err != nil {
-		return err
-	}
-	conn := address.InspectClient()
-	defer conn.Close()
-	answering, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() {
-		_, err := queue.AnswerAll(answering, conn, tasks.QueueReply, []byte(bareAnswer))
-		ended <- err
-	}()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-ended)
-	}()
-	g := newGenerator(skill, `"ok"`, u.direct)
-	r.Intake, err = u.throughput(ctx, intake, g)
-	r.Wrong = map[string]int64{"intake": g.wrong.Load()}
-	return err
+	return r, u.answered(ctx, &r)
 }
 
 // seed makes a bot in the parts.
@@ -181,48 +164,16 @@ func (u *utterances) role(ctx context.Context, args ...string) (*child, error) {
 	})
 }
 
-// bare measures the bare handler.
-func (u *utterances) bare(ctx context.Context, r *UtteranceReport) (err error) {
-	u.Progress("bare handler", 0, 1)
-	c, err := spawn(ctx, u.Program, "bare handler", []string{"load-bare", "--listen={listen}"}, []string{"MALGIL_REDIS=" + u.Config.Redis})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	c.metrics = c.url
-	if err := c.up(ctx, c.url+"/readyz"); err != nil {
-		return err
-	}
-	r.Bare, err = u.throughput(ctx, c, newGenerator(c.url, `"2.0"`, u.direct))
-	return err
-}
-
-// throughput posts as fast as it is answered.
-func (u *utterances) throughput(ctx context.Context, c *child, g *generator) (t Throughput, err error) {
-	if _, err := g.closed(ctx, closedAtATime, time.Second); err != nil { // connections, caches
-		return t, fmt.Errorf("%s: %w", c.name, err)
-	}
-	before, err := c.processor(ctx)
-	if err != nil {
-		return t, err
-	}
-	began := time.Now()
-	n, err := g.closed(ctx, closedAtATime, u.Length)
-	if err != nil {
-		return t, fmt.Errorf("%s: %w", c.name, err)
-	}
-	took := time.Since(began).Seconds()
-	after, err := c.processor(ctx)
-	return Throughput{float64(n) / took, float64(n) / (after - before)}, err
-}
-
 // answered measures how fast real workers answer, at half of the most that they do.
-func (u *utterances) answered(ctx context.Context, skill string, r *UtteranceReport) error {
+func (u *utterances) answered(ctx context.Context, r *UtteranceReport) error {
 	u.Progress("first words", 0, 1) // who speaks for the first time is welcomed instead of answered
-	if err := newGenerator(skill, `"2.0"`, u.direct).times(ctx, closedAtATime, speakers); err != nil {
+	first := newGenerator(u.intake, u.skill, `"2.0"`, u.direct)
+	defer first.close()
+	if err := first.times(ctx, closedAtATime, speakers); err != nil {
 		return err
 	}
-	g := newGenerator(skill, hoursText, u.direct)
+	g := newGenerator(u.intake, u.skill, hoursText, u.direct)
+	defer g.close()
 	u.Progress("all that is answered", 0, 1)
 	n, err := g.closed(ctx, closedAtATime, u.Length)
 	if err != nil {
@@ -237,17 +188,25 @@ func (u *utterances) answered(ctx context.Context, skill string, r *UtteranceRep
 		return err
 	}
 	r.Direct, r.Wrong["direct"] = latencyOf(took), g.wrong.Load()-before
-	return u.callbacks(ctx, skill, r)
+	u.Progress("bare handler at that rate", 0, 1)
+	b := newGenerator(u.bare, "/", `"2.0"`, u.direct)
+	defer b.close()
+	if took, err = b.open(ctx, r.Rate, u.Length); err != nil {
+		return err
+	}
+	r.BareDirect = latencyOf(took)
+	return u.callbacks(ctx, r)
 }
 
 // callbacks has people ask a slow block, at half of what the slots of one worker process take.
-func (u *utterances) callbacks(ctx context.Context, skill string, r *UtteranceReport) error {
+func (u *utterances) callbacks(ctx context.Context, r *UtteranceReport) error {
 	u.Progress("callbacks", 0, 1)
 	slow, err := url.Parse(u.shop.SlowURL())
 	if err != nil {
 		return err
 	}
-	g := newGenerator(skill+"?"+slow.RawQuery, `"useCallback":true`, u.withCallback)
+	g := newGenerator(u.intake, u.skill+"?"+slow.RawQuery, `"useCallback":true`, u.withCallback)
+	defer g.close()
 	r.Callback.Rate = min(r.Rate, slowSlots/blockDelay.Seconds()/2)
 	u.sink.expect()
 	took, err := g.open(ctx, r.Callback.Rate, u.Length)
@@ -264,21 +223,6 @@ func (u *utterances) callbacks(ctx context.Context, skill string, r *UtteranceRe
 	}
 	r.Callback.Callback, r.Callback.Missing = latencyOf(late), missing
 	return ctx.Err()
-}
-
-// clear removes what the bare handler enqueued.
-func (u *utterances) clear() error {
-	address, err := queue.ParseAddress(u.Config.Redis)
-	if err != nil {
-		return err
-	}
-	conn := address.InspectClient()
-	defer conn.Close()
-	err = asynq.NewInspectorFromRedisClient(conn).DeleteQueue(bareQueue, true)
-	if errors.Is(err, asynq.ErrQueueNotFound) {
-		return nil
-	}
-	return err
 }
 
 // direct is what Kakao posts when a person says something that its own blocks do not know.
