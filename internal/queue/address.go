@@ -167,7 +167,7 @@ func (a Address) waitClient(waiting int) redis.UniversalClient {
 	o.ContextTimeoutEnabled = true
 	o.MaxRetries = -1
 	o.DialerRetries = 1
-	o.PoolSize = 2 * waiting // one that was left may wait beside the next
+	o.PoolSize = waiting
 	return newClient(o)
 }
 
@@ -184,6 +184,7 @@ func (a Address) InspectClient() redis.UniversalClient {
 
 func newClient(o redis.UniversalOptions) redis.UniversalClient {
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled} // Redis Cloud only
+	o.Protocol = 2                                                                                 // 3 looks for news of the server before each answer, of which there are none
 	if o.TLSConfig != nil {
 		o.TLSConfig = o.TLSConfig.Clone()
 	}

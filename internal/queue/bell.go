@@ -30,9 +30,8 @@ type bell struct {
 	rest  atomic.Int64    // Unix ns until which nobody waits
 }
 
-// ringBells has the servers of pools with a bell wait for it. It returns what is to be closed after
-// the servers ended, nil for nothing.
-func ringBells(address Address, client redis.UniversalClient, pools []*pool) redis.UniversalClient {
+// ringBells has the servers of pools with a bell wait for it.
+func ringBells(address Address, client redis.UniversalClient, pools []*pool) {
 	byKey := map[string]*bell{}
 	servers := 0
 	for _, p := range pools {
@@ -42,11 +41,13 @@ func ringBells(address Address, client redis.UniversalClient, pools []*pool) red
 		}
 	}
 	if servers == 0 {
-		return nil
+		return
 	}
 	waits := address.waitClient(servers)
+	for _, p := range pools {
+		context.AfterFunc(p.stop, func() { _ = waits.Close() }) // all pools stop together, and whoever waits is not to
+	}
 	client.AddHook(&bells{client: client, waits: waits, pools: byKey})
-	return waits
 }
 
 // DialHook leaves connecting as it is.
@@ -129,22 +130,13 @@ func (b *bells) wait(ctx context.Context, own *bell, pending string) bool {
 	if own.stop.Err() != nil || time.Now().UnixNano() < own.rest.Load() {
 		return false
 	}
-	ended := make(chan bool, 1)
-	go func() {
-		ctx, cancel := context.WithTimeout(ctx, bellWait+bellGrace)
-		defer cancel()
-		// The oldest task goes from where it is to where it is: whoever waits hears of it, and takes nothing.
-		err := b.waits.BLMove(ctx, pending, pending, "RIGHT", "RIGHT", bellWait).Err()
-		waited := err == nil || errors.Is(err, redis.Nil)
-		if !waited {
-			own.rest.Store(time.Now().Add(bellRest).UnixNano())
-		}
-		ended <- waited
-	}()
-	select {
-	case waited := <-ended:
-		return waited
-	case <-own.stop.Done():
-		return false
+	ctx, cancel := context.WithTimeout(ctx, bellWait+bellGrace)
+	defer cancel()
+	// The oldest task goes from where it is to where it is: whoever waits hears of it, and takes nothing.
+	err := b.waits.BLMove(ctx, pending, pending, "RIGHT", "RIGHT", bellWait).Err()
+	waited := err == nil || errors.Is(err, redis.Nil)
+	if !waited {
+		own.rest.Store(time.Now().Add(bellRest).UnixNano())
 	}
+	return waited && own.stop.Err() == nil
 }

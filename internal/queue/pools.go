@@ -31,7 +31,6 @@ type PoolOptions struct {
 // Pools serve queues until they are shut down. They are started and shut down once.
 type Pools struct {
 	redis    redis.UniversalClient
-	waits    redis.UniversalClient // of bells; nil for none
 	pools    []*pool
 	shutdown sync.Once
 	finished chan struct{} // closed when every server has ended and the connection is closed
@@ -82,7 +81,7 @@ func NewPools(address Address, pools []Pool, opts PoolOptions) (*Pools, error) {
 		ps.pools = append(ps.pools, running)
 	}
 	ps.redis = address.ServerClient()
-	ps.waits = ringBells(address, ps.redis, ps.pools)
+	ringBells(address, ps.redis, ps.pools)
 	for _, p := range ps.pools {
 		for n := range p.Servers {
 			p.servers = append(p.servers, asynq.NewServerFromRedisClient(ps.redis, p.config(n, opts)))
@@ -206,9 +205,6 @@ func (ps *Pools) end() {
 		})
 	}
 	ended.Wait()
-	if ps.waits != nil {
-		_ = ps.waits.Close() // what waits still waits for nobody
-	}
 	// Last: a server whose connection is closed under it panics.
 	if err := ps.redis.Close(); err != nil {
 		ps.closeErr = fmt.Errorf("close the connection of the pools: %w", err)
