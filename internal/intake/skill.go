@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -37,6 +36,8 @@ const (
 const (
 	skillRoute   = "POST /skill/{bot}/{key}"
 	maxSkillBody = 256 << 10 // bytes
+
+	usualSkillBody = 4 << 10 // bytes that are at hand for a body that says to have them
 )
 
 // Answerer is [scenario.Service] as the intake uses it.
@@ -196,9 +197,10 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	control := http.NewResponseController(w)
 	// A writer without deadlines, as in a test, reads from memory.
 	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSkillBody))
+	body := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), usualSkillBody)+bytes.MinRead))
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxSkillBody))
 	_ = control.SetReadDeadline(time.Time{}) // else the server takes its passing for the end of the call
-	return bytes.TrimPrefix(body, []byte("\ufeff")), err
+	return bytes.TrimPrefix(body.Bytes(), []byte("\ufeff")), err
 }
 
 // utteranceID is the same for every post of one call where Kakao gives the call a mark of its

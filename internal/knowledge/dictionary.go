@@ -2,6 +2,7 @@ package knowledge
 
 import (
 	"embed"
+	"maps"
 	"slices"
 	"sort"
 	"strconv"
@@ -226,16 +227,10 @@ func readLexicon(keep func(variant string) bool) *lexicon {
 			}
 		}
 	}
-	var known []string
-	for v := range d.concepts {
+	known := d.gather()
+	for _, v := range known {
 		first, _ := utf8.DecodeRuneInString(v)
 		d.longest[first] = max(d.longest[first], len(v))
-		known = append(known, v)
-	}
-	for _, v := range known {
-		if within := d.wordsWithin(v, d.within[v]); within != nil {
-			d.within[v] = within
-		}
 	}
 	var say []string
 	for w := range d.stopwords {
@@ -245,11 +240,33 @@ func readLexicon(keep func(variant string) bool) *lexicon {
 	}
 	sort.Strings(say)
 	d.fillers = newSlips(say)
-	sort.Strings(known)
 	d.slips = newSlips(slices.DeleteFunc(known, func(v string) bool {
 		return utf8.RuneCountInString(v) > 6 || d.kinds[d.concepts[v]] != topic // everyday words are near to too many others
 	}))
 	return d
+}
+
+// gather finds the words within words, and returns all of them in order. It has them stand one behind the other in
+// memory, and what they mean as well: a collector of garbage would look at each of a hundred thousand.
+func (d *lexicon) gather() []string {
+	known := slices.Sorted(maps.Keys(d.concepts))
+	text, at := strings.Join(known, ""), 0
+	concepts, within := make(map[string]int32, len(known)), make(map[string][]int32, len(known)/2)
+	lists, from := []int32{}, make([]int, len(known)+1)
+	for i, v := range known {
+		known[i] = text[at : at+len(v)]
+		at += len(v)
+		concepts[known[i]] = d.concepts[v]
+		lists = append(lists, d.wordsWithin(v, d.within[v])...)
+		from[i+1] = len(lists)
+	}
+	for i, v := range known {
+		if list := lists[from[i]:from[i+1]:from[i+1]]; len(list) > 0 {
+			within[v] = list
+		}
+	}
+	d.concepts, d.within = concepts, within
+	return known
 }
 
 // wordsWithin adds the concepts of the longest words that a variant begins and ends with, other than its own.

@@ -33,10 +33,12 @@ func newSlips(words []string) *slips {
 		if len(l) < fewestLetters || len(l) > 24 {
 			continue
 		}
-		id := int32(len(s.words))
 		s.words, s.spelt = append(s.words, w), append(s.spelt, l...)
 		s.ends = append(s.ends, int32(len(s.spelt)))
-		eachShape(l, func(h uint64) { s.shapes = append(s.shapes, shape{h, id}) })
+	}
+	s.shapes = make([]shape, 0, len(s.spelt)+len(s.words))
+	for id := range int32(len(s.words)) {
+		eachShape(s.lettersOf(id), func(h uint64) { s.shapes = append(s.shapes, shape{h, id}) })
 	}
 	slices.SortFunc(s.shapes, func(a, b shape) int {
 		if a.hash != b.hash {

@@ -39,13 +39,13 @@ type Recorder struct {
 
 	mu     sync.RWMutex
 	closed bool
-	queue  chan Utterance
+	queue  chan *Utterance // what is empty of it is nothing that a collector has to look at
 }
 
 // NewRecorder returns a running recorder. It calls lost, from any goroutine, for utterances
 // that are not kept.
 func NewRecorder(store UtteranceStore, lost func(n int, err error)) *Recorder {
-	r := &Recorder{store: store, lost: lost, done: make(chan struct{}), queue: make(chan Utterance, recorderBuffer)}
+	r := &Recorder{store: store, lost: lost, done: make(chan struct{}), queue: make(chan *Utterance, recorderBuffer)}
 	r.writing, r.giveUp = context.WithCancel(context.Background())
 	go r.run()
 	return r
@@ -57,7 +57,7 @@ func (r *Recorder) Record(u Utterance) {
 	defer r.mu.RUnlock()
 	if !r.closed {
 		select {
-		case r.queue <- u:
+		case r.queue <- &u:
 			return
 		default:
 		}
@@ -98,7 +98,7 @@ func (r *Recorder) Close(ctx context.Context) error {
 func (r *Recorder) run() {
 	defer close(r.done)
 	for first := range r.queue {
-		r.write(r.gather(first))
+		r.write(r.gather(*first))
 	}
 }
 
@@ -129,7 +129,7 @@ func (r *Recorder) gather(first Utterance) []Utterance {
 			if !open {
 				return batch
 			}
-			batch = append(batch, u)
+			batch = append(batch, *u)
 		case <-timer.C:
 			return batch
 		}
