@@ -78,7 +78,7 @@ type workerCommand struct {
 // and what is said meanwhile waits for a processor.
 const (
 	workerGC   = 100
-	workerHeap = 128 << 20 // bytes
+	workerHeap = 256 << 20 // bytes
 )
 
 // Run serves until the process is told to stop.

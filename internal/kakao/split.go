@@ -8,19 +8,22 @@ import (
 
 // What is here takes valid JSON apart, without a look at what is inside of its parts. It makes no copies.
 
-const usualFields = 8 // of an object of Kakao's
+const usualFields = 4 // of an object of Kakao's that has any
 
 // fieldsOf returns the fields of an object in their order, and nil for anything else.
 func fieldsOf(raw json.RawMessage) object {
 	if !startsWith(raw, '{') {
 		return nil
 	}
-	all := make(object, 0, usualFields)
+	all := object{}
 	for i := afterSpace(raw, 1); i < len(raw) && raw[i] != '}'; {
 		end := afterValue(raw, i)
 		name := raw[i:end]
 		i = afterSpace(raw, afterSpace(raw, end)+1) // a colon is between
 		end = afterValue(raw, i)
+		if len(all) == 0 {
+			all = make(object, 0, usualFields)
+		}
 		all = append(all, field{name, raw[i:end:end]})
 		i = afterComma(raw, end)
 	}
