@@ -16,6 +16,7 @@ import (
 const (
 	echoMost = 200                    // utterances at a time
 	echoRest = 500 * time.Microsecond // when there are none
+	echoTTL  = 5 * time.Second        // of an answer, for which an intake waits less: a hundred thousand of them would be in Redis for whatever is measured next
 )
 
 // AnswerAll answers every utterance that comes into a queue with the same words until ctx ends, as
@@ -49,7 +50,7 @@ func AnswerAll(ctx context.Context, conn redis.UniversalClient, queue string, an
 		_, err = conn.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, id := range ids {
 				u := payloadOf(messages[i].Val())
-				p.SetNX(ctx, decisionKey(u.ID), answer, decisionTTL)
+				p.SetNX(ctx, decisionKey(u.ID), answer, echoTTL)
 				p.Publish(ctx, u.Mailbox, u.ID+"\n"+string(answer))
 				p.Del(ctx, task+id)
 			}
