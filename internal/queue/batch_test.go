@@ -145,6 +145,15 @@ func TestAnswerAll(t *testing.T) {
 			}
 			forget()
 		}
+		keys := conn.Keys(t.Context(), "*utt_*").Val()
+		if len(keys) == 0 {
+			t.Error("no answer is kept")
+		}
+		for _, key := range keys {
+			if left := conn.TTL(t.Context(), key).Val(); left <= 0 || left > 5*time.Second {
+				t.Errorf("%s stays for %v, want 5 s at most", key, left)
+			}
+		}
 		stop()
 		if n := within(t, "it ends", answered); n != all {
 			t.Errorf("it answered %d, want %d", n, all)

@@ -30,8 +30,9 @@ type bell struct {
 	rest  atomic.Int64    // Unix ns until which nobody waits
 }
 
-// ringBells has the servers of pools with a bell wait for it.
-func ringBells(address Address, client redis.UniversalClient, pools []*pool) {
+// ringBells has the servers of pools with a bell wait for it. It returns what ends their waits when it is closed, nil
+// where nobody waits.
+func ringBells(address Address, client redis.UniversalClient, pools []*pool) redis.UniversalClient {
 	byKey := map[string]*bell{}
 	servers := 0
 	for _, p := range pools {
@@ -41,13 +42,11 @@ func ringBells(address Address, client redis.UniversalClient, pools []*pool) {
 		}
 	}
 	if servers == 0 {
-		return
+		return nil
 	}
 	waits := address.waitClient(servers)
-	for _, p := range pools {
-		context.AfterFunc(p.stop, func() { _ = waits.Close() }) // all pools stop together, and whoever waits is not to
-	}
 	client.AddHook(&bells{client: client, waits: waits, pools: byKey})
+	return waits
 }
 
 // DialHook leaves connecting as it is.

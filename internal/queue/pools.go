@@ -31,6 +31,7 @@ type PoolOptions struct {
 // Pools serve queues until they are shut down. They are started and shut down once.
 type Pools struct {
 	redis    redis.UniversalClient
+	waits    redis.UniversalClient // of bells; nil for none
 	pools    []*pool
 	shutdown sync.Once
 	finished chan struct{} // closed when every server has ended and the connection is closed
@@ -81,7 +82,7 @@ func NewPools(address Address, pools []Pool, opts PoolOptions) (*Pools, error) {
 		ps.pools = append(ps.pools, running)
 	}
 	ps.redis = address.ServerClient()
-	ringBells(address, ps.redis, ps.pools)
+	ps.waits = ringBells(address, ps.redis, ps.pools)
 	for _, p := range ps.pools {
 		for n := range p.Servers {
 			p.servers = append(p.servers, asynq.NewServerFromRedisClient(ps.redis, p.config(n, opts)))
@@ -194,6 +195,9 @@ func (ps *Pools) end() {
 		p.stopNow()
 		time.AfterFunc(p.Drain, p.cutNow)
 		stopped.Go(func() { p.each((*asynq.Server).Stop) })
+	}
+	if ps.waits != nil {
+		_ = ps.waits.Close() // ends the waits for tasks, also at a Redis that does not answer
 	}
 	stopped.Wait()
 	for _, p := range ps.pools {
