@@ -332,6 +332,35 @@ func TestSkill_strangers(t *testing.T) {
 	}
 }
 
+// A body is read whole, whether or not it says how long it is, up to 256 KiB.
+func TestSkill_bodies(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, setup{workers: true})
+	const most = 256 << 10
+	for _, size := range []int{4<<10 - 1, 4 << 10, 4<<10 + 1, 20_000, most, most + 1} {
+		body := h.payload("영업시간", "", nil)
+		body = append(body, bytes.Repeat([]byte(" "), size-len(body))...)
+		for name, of := range map[string]io.Reader{"with its length": bytes.NewReader(body), "in chunks": io.MultiReader(bytes.NewReader(body))} {
+			res, err := http.Post(h.url, "application/json", of)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			switch {
+			case err != nil:
+				t.Errorf("%d bytes %s: %v", size, name, err)
+			case size > most:
+				if res.StatusCode != http.StatusRequestEntityTooLarge {
+					t.Errorf("%d bytes %s = %d, want 413", size, name, res.StatusCode)
+				}
+			case res.StatusCode != http.StatusOK || bytes.Contains(answer, []byte(scenario.FailedText)):
+				t.Errorf("%d bytes %s = %d %s, want an answer", size, name, res.StatusCode, answer)
+			}
+		}
+	}
+}
+
 func TestSkill_malformed(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, setup{workers: true})
