@@ -5,14 +5,23 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/malgil/malgil/internal/testserver"
 )
 
-// Utterances are measured on processes of the program, whose answers are all the right ones.
+// Utterances are measured on processes of the program, whose answers are all the right ones. That Redis makes a snapshot every
+// second meanwhile is told.
 func TestLoad_utterances(t *testing.T) {
+	server := testserver.Redis(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer client.Close()
+	if err := client.ConfigSet(t.Context(), "save", "1 1").Err(); err != nil {
+		t.Fatal(err)
+	}
 	ran := testserver.RunProgram(t, testserver.Command{
-		Args: []string{"load", "--utterances", "--length=1s", "--json"},
-		Env:  []string{"MALGIL_DB=" + testserver.Postgres(t), "MALGIL_REDIS=" + testserver.Redis(t).URL()},
+		Args: []string{"load", "--utterances", "--length=2s", "--json"},
+		Env:  []string{"MALGIL_DB=" + testserver.Postgres(t), "MALGIL_REDIS=" + server.URL()},
 	})
 	type latency struct {
 		P50 float64 `json:"p50_ms"`
@@ -28,6 +37,7 @@ func TestLoad_utterances(t *testing.T) {
 		Most         float64 `json:"most_per_second"`
 		Rate         float64 `json:"rate_per_second"`
 		Direct       latency
+		Rewritten    int     `json:"redis_rewritten"`
 		BareDirect   latency `json:"bare_direct"`
 		Callback     struct {
 			Promise, Callback latency
@@ -46,6 +56,9 @@ func TestLoad_utterances(t *testing.T) {
 		if got <= 0 {
 			t.Errorf("%s = %v, want more than nothing in %+v", name, got, r)
 		}
+	}
+	if r.Rewritten == 0 {
+		t.Error("Redis made snapshots, and none is told of")
 	}
 	if r.Wrong["direct"] != 0 || r.Wrong["callback"] != 0 || r.Callback.Missing != 0 || len(r.Wrong) != 3 {
 		t.Errorf("wrong answers %v, callbacks missing %d, want none", r.Wrong, r.Callback.Missing)

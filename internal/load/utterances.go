@@ -18,6 +18,7 @@ import (
 	"github.com/malgil/malgil/internal/app"
 	"github.com/malgil/malgil/internal/demo"
 	"github.com/malgil/malgil/internal/fault"
+	"github.com/malgil/malgil/internal/queue"
 )
 
 // UtteranceOptions say how utterances are measured.
@@ -31,17 +32,20 @@ type UtteranceOptions struct {
 }
 
 // UtteranceReport is what was measured. Bare is a handler that reads a body, enqueues one task and
-// answers, through a client of the same kind and into the same Redis; Intake is the intake while its
-// utterances are answered at once by next to nothing.
+// answers, through a client of the same kind and into the same Redis, and collects garbage as the intake
+// does; Intake is the intake while its utterances are answered at once by next to nothing.
 type UtteranceReport struct {
 	Bare   Throughput `json:"bare"`
 	Intake Throughput `json:"intake"`
 	// OfBare is the share of the bare handler's throughput that the intake has, both as far as their
 	// own processor goes: what workers, Redis and this measurement use of the machine is left out.
-	OfBare     float64          `json:"of_bare"`
-	Most       float64          `json:"most_per_second"` // answered by workers, beside everything else on this machine
-	Rate       float64          `json:"rate_per_second"` // of the open loop: half of it
-	Direct     Latency          `json:"direct"`
+	OfBare float64 `json:"of_bare"`
+	Most   float64 `json:"most_per_second"` // answered by workers, beside everything else on this machine
+	Rate   float64 `json:"rate_per_second"` // of the open loop: half of it
+	Direct Latency `json:"direct"`
+	// Rewritten is how many times Redis wrote its file anew, or a snapshot, while direct answers were measured: that
+	// takes a processor for as long. It is 0 also where Redis does not tell (before 7).
+	Rewritten  int              `json:"redis_rewritten"`
 	BareDirect Latency          `json:"bare_direct"` // of the bare handler at the same rate, which enqueues and is done
 	Callback   CallbackLatency  `json:"callback"`
 	Wrong      map[string]int64 `json:"wrong"` // valid answers that were not the right one, by measurement
@@ -62,7 +66,7 @@ type CallbackLatency struct {
 }
 
 const (
-	ownMemory     = 512 << 20 // bytes
+	ownMemory     = 512 << 20 // bytes from which on the measurement's own garbage is collected all the same
 	closedAtATime = 256
 	blockDelay    = 2 * time.Second // of the demo's slow block
 	slowSlots     = 256             // of the pool reply, which slow blocks hold
@@ -92,7 +96,7 @@ func Utterances(ctx context.Context, o UtteranceOptions) (r UtteranceReport, err
 	u := &utterances{UtteranceOptions: o}
 	// Garbage of the measurement's own would take a processor from who is measured, several times a second.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(ownMemory))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(min(ownMemory, debug.SetMemoryLimit(-1))))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if err := u.seed(ctx); err != nil {
@@ -183,19 +187,52 @@ func (u *utterances) answered(ctx context.Context, r *UtteranceReport) error {
 	r.Rate = r.Most / 2
 	u.Progress("half of it", 0, 1)
 	before := g.wrong.Load()
+	_, over, err := u.rewritten(ctx)
+	if err != nil {
+		return err
+	}
 	took, err := g.open(ctx, r.Rate, u.Length)
 	if err != nil {
 		return err
 	}
 	r.Direct, r.Wrong["direct"] = latencyOf(took), g.wrong.Load()-before
+	begun, _, err := u.rewritten(ctx)
+	if err != nil {
+		return err
+	}
+	r.Rewritten = begun - over
 	u.Progress("bare handler at that rate", 0, 1)
 	b := newGenerator(u.bare, "/", `"2.0"`, u.direct)
 	defer b.close()
+	if err := b.times(ctx, closedAtATime, speakers); err != nil { // connections, as the intake has
+		return err
+	}
 	if took, err = b.open(ctx, r.Rate, u.Length); err != nil {
 		return err
 	}
 	r.BareDirect = latencyOf(took)
 	return u.callbacks(ctx, r)
+}
+
+// rewritten is how many times Redis has begun to write its file anew, and how many of those are over.
+func (u *utterances) rewritten(ctx context.Context) (begun, over int, err error) {
+	address, err := queue.ParseAddress(u.Config.Redis)
+	if err != nil {
+		return 0, 0, err
+	}
+	inspector := queue.NewInspector(address.InspectClient())
+	defer inspector.Close()
+	servers, err := inspector.Servers(ctx)
+	for _, s := range servers {
+		number := func(name string) int {
+			n, _ := strconv.Atoi(s.Info[name]) // an older Redis does not tell
+			return n
+		}
+		n := number("aof_rewrites") + number("rdb_saves")
+		begun += n
+		over += n - number("aof_rewrite_in_progress") - number("rdb_bgsave_in_progress")
+	}
+	return begun, over, err
 }
 
 // callbacks has people ask a slow block, at half of what the slots of one worker process take.
