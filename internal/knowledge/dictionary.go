@@ -247,7 +247,7 @@ func readLexicon(keep func(variant string) bool) *lexicon {
 }
 
 // gather finds the words within words, and returns all of them in order. It has them stand one behind the other in
-// memory, and what they mean as well: a collector of garbage would look at each of a hundred thousand.
+// memory, and what they mean as well: a collector of garbage has fewer objects to mark.
 func (d *lexicon) gather() []string {
 	known := slices.Sorted(maps.Keys(d.concepts))
 	text, at := strings.Join(known, ""), 0

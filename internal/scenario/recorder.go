@@ -39,7 +39,7 @@ type Recorder struct {
 
 	mu     sync.RWMutex
 	closed bool
-	queue  chan *Utterance // what is empty of it is nothing that a collector has to look at
+	queue  chan *Utterance // of pointers: a collector looks at all of the buffer, also when it is empty
 }
 
 // NewRecorder returns a running recorder. It calls lost, from any goroutine, for utterances
