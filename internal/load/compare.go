@@ -15,16 +15,10 @@ import (
 // taken measures the bare handler and the intake in turn, so that what else the machine does weighs on
 // both alike. Something that does next to nothing answers in place of workers.
 func (u *utterances) taken(ctx context.Context, r *UtteranceReport) (err error) {
-	address, err := queue.ParseAddress(u.Config.Redis)
-	if err != nil {
-		return err
-	}
-	conn := address.InspectClient() // of whoever answers
-	defer conn.Close()
 	answering, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := queue.AnswerAll(answering, conn, tasks.QueueReply, []byte(bareAnswer))
+		_, err := queue.AnswerAll(answering, u.redis, tasks.QueueReply, []byte(bareAnswer))
 		ended <- err
 	}()
 	defer func() {
@@ -93,13 +87,7 @@ func (s *side) throughput() Throughput {
 
 // removeBare removes what the bare handler enqueued.
 func (u *utterances) removeBare() error {
-	address, err := queue.ParseAddress(u.Config.Redis)
-	if err != nil {
-		return err
-	}
-	conn := address.InspectClient()
-	defer conn.Close()
-	err = asynq.NewInspectorFromRedisClient(conn).DeleteQueue(bareQueue, true)
+	err := asynq.NewInspectorFromRedisClient(u.redis).DeleteQueue(bareQueue, true)
 	if errors.Is(err, asynq.ErrQueueNotFound) {
 		return nil
 	}

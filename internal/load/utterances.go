@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/malgil/malgil/internal/app"
 	"github.com/malgil/malgil/internal/demo"
 	"github.com/malgil/malgil/internal/fault"
@@ -79,6 +81,7 @@ type utterances struct {
 	shop   demo.Shop
 	keys   app.Keys
 	sink   *sink
+	redis  redis.UniversalClient // to look at it, and to clear up
 	bare   *child
 	intake *child
 	skill  string // path of the bot at the intake
@@ -93,7 +96,12 @@ func Utterances(ctx context.Context, o UtteranceOptions) (r UtteranceReport, err
 	if o.Config.Redis == "" || !strings.HasPrefix(o.Config.DB, "postgres") {
 		return r, fault.New(fault.Invalid, "utterances are measured on separate roles, which need PostgreSQL and Redis: set MALGIL_DB and MALGIL_REDIS to empty ones")
 	}
-	u := &utterances{UtteranceOptions: o}
+	address, err := queue.ParseAddress(o.Config.Redis)
+	if err != nil {
+		return r, err
+	}
+	u := &utterances{UtteranceOptions: o, redis: address.InspectClient()}
+	defer u.redis.Close()
 	// Garbage of the measurement's own would take a processor from who is measured, several times a second.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(min(ownMemory, debug.SetMemoryLimit(-1))))
@@ -122,11 +130,11 @@ func Utterances(ctx context.Context, o UtteranceOptions) (r UtteranceReport, err
 	if err := u.intake.up(ctx, u.intake.url+"/readyz"); err != nil {
 		return r, err
 	}
-	address, err := url.Parse(u.shop.SkillURL)
+	skill, err := url.Parse(u.shop.SkillURL)
 	if err != nil {
 		return r, err
 	}
-	u.skill = address.EscapedPath()
+	u.skill = skill.EscapedPath()
 	if err := u.taken(ctx, &r); err != nil {
 		return r, err
 	}
@@ -216,13 +224,7 @@ func (u *utterances) answered(ctx context.Context, r *UtteranceReport) error {
 
 // rewritten is how many times Redis has begun to write its file anew, and how many of those are over.
 func (u *utterances) rewritten(ctx context.Context) (begun, over int, err error) {
-	address, err := queue.ParseAddress(u.Config.Redis)
-	if err != nil {
-		return 0, 0, err
-	}
-	inspector := queue.NewInspector(address.InspectClient())
-	defer inspector.Close()
-	servers, err := inspector.Servers(ctx)
+	servers, err := queue.NewInspector(u.redis).Servers(ctx)
 	for _, s := range servers {
 		number := func(name string) int {
 			n, _ := strconv.Atoi(s.Info[name]) // an older Redis does not tell
